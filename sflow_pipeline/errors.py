@@ -1,0 +1,79 @@
+"""Every error this package raises on purpose: what is wrong, and the way out."""
+
+from typing import Any
+
+
+class SflowError(Exception):
+    """A fault that a person can act on.
+
+    ``message`` names the thing, its value and the rule it broke; ``hint`` names the way out. Both survive
+    pickling, because Ray carries errors between processes.
+
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(UsageError("--size 7: expected WxH", hint="try --size 512x256"))).hint
+    'try --size 512x256'
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.hint, self.__dict__)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def _rebuild(kind: type[SflowError], message: str, hint: str, state: dict[str, Any]) -> SflowError:
+    error = kind(message, hint=hint)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(SflowError):
+    """The command line or the Python call cannot mean anything."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A recipe, job or dataset.yaml has a wrong key or value."""
+
+
+class LabelSpaceError(SflowError):
+    """A label space does not exist, is malformed, or does not hold an id that was met."""
+
+
+class DumpError(SflowError):
+    """A simulator dump as a whole cannot be read: unknown, ambiguous, empty, half."""
+
+
+class BundleError(SflowError):
+    """A bundle is missing, damaged, or of another format."""
+
+
+class OutputError(SflowError):
+    """An output folder is not ours, is read-only, is full, or is being written by another run."""
+
+
+class TrainingError(SflowError):
+    """Training cannot start or cannot go on."""
+
+
+class MissingExtraError(SflowError):
+    """An optional dependency is needed and not installed."""
+
+
+class FrameError(SflowError):
+    """One frame cannot be converted; it is quarantined and the job goes on.
+
+    ``reason`` is a short stable word for tables (``truncated``, ``size_mismatch``, ``unknown_id``, …).
+    """
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "unreadable") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason

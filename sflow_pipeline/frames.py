@@ -1,0 +1,53 @@
+"""A frame on the host: first by name (FrameRef), then with pixels (Frame)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What a frame may carry, in the order tables show it. Each is a column of the index and a field of FrameRef.
+MODALITIES = ("render", "label", "instance", "depth", "flow", "occlusion", "boxes", "camera")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRef:
+    """Where one frame's files are; no pixels.
+
+    Paths are POSIX, relative to the dump's root, and never leave it. ``sample_id`` is
+    ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
+
+    >>> FrameRef("town01/0007", "town01", 7, "train", render="town01/rgb/0007.png", label="town01/semantic/0007.png").depth
+    """
+
+    sample_id: str
+    sequence_id: str
+    frame_index: int
+    split: str
+    render: str
+    label: str
+    instance: str | None = None
+    depth: str | None = None
+    flow: str | None = None
+    occlusion: str | None = None
+    boxes: str | None = None
+    camera: str | None = None
+
+
+@dataclass(slots=True)
+class Frame:
+    """One decoded frame.
+
+    Attributes:
+        ref: where it came from.
+        render: (h, w, 3) uint8 RGB, the simulator's picture.
+        label_map: (h, w) uint8 or uint16 class ids of the *dump's* label space.
+        label_bytes: the label file as it was read, untouched.
+        carried: the other modalities' files as they were read, by modality name.
+    """
+
+    ref: FrameRef
+    render: NDArray[np.uint8]
+    label_map: NDArray[Any]
+    label_bytes: bytes
+    carried: dict[str, bytes]
