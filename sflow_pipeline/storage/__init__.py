@@ -1,0 +1,1 @@
+"""Bytes on disk and in object stores: images, shards, manifests and the files that hold them."""

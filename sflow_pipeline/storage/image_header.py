@@ -1,0 +1,180 @@
+"""What an image file says about itself before a pixel is decoded: kind, size, depth, and whether it is whole."""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sflow_pipeline.errors import FrameError
+
+#: Larger pictures are refused before decoding (a 200 MPixel RGB picture is 600 MB of memory).
+MAX_PIXELS = 200_000_000
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
+#: A marker inside entropy-coded data: neither a stuffed byte (00), a restart (D0-D7) nor fill (FF).
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_JPEG_SIZE_MARKERS = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_PNG_GRAY, _PNG_PALETTE, _PNG_GRAY_ALPHA = 0, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """The facts of an image file's header.
+
+    Attributes:
+        kind: container.
+        width_px, height_px: stored size (an orientation tag is never applied).
+        bits: bits per sample.
+        channels: samples per pixel as stored; an indexed PNG has one.
+        is_indexed: PNG colour type 3, pixels are positions in a palette.
+    """
+
+    kind: Literal["png", "jpeg"]
+    width_px: int
+    height_px: int
+    bits: int
+    channels: int
+    is_indexed: bool = False
+
+
+def read_header(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """Read kind, size and depth of a PNG or JPEG file.
+
+    Raises:
+        FrameError: ``unreadable`` (neither PNG nor JPEG, empty size), ``truncated``, ``too_large``.
+    """
+    if data.startswith(_PNG_SIGNATURE):
+        header = _read_png_header(data, name)
+    elif data.startswith(_JPEG_SIGNATURE):
+        header = _read_jpeg_header(data, name)
+    elif not data:
+        raise FrameError(f"{name}: empty file", hint="write the frame again", reason="truncated")
+    else:
+        raise FrameError(f"{name}: neither a PNG nor a JPEG file (starts with {data[:4].hex()})", reason="unreadable")
+    if header.width_px < 1 or header.height_px < 1:
+        raise FrameError(f"{name}: size {header.width_px}x{header.height_px} is empty", reason="unreadable")
+    if header.width_px * header.height_px > max_pixels:
+        raise FrameError(
+            f"{name}: {header.width_px}x{header.height_px} is over the limit of {max_pixels / 1e6:g} million pixels",
+            hint="crop or tile the picture before converting it",
+            reason="too_large",
+        )
+    return header
+
+
+def read_size_px(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """(width, height) in pixels, from the header alone.
+
+    >>> chunk = b"IHDR" + struct.pack(">IIBBBBB", 640, 480, 8, 2, 0, 0, 0)
+    >>> read_size_px(b"\\x89PNG\\r\\n\\x1a\\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
+    (640, 480)
+    """
+    header = read_header(data, name=name, max_pixels=max_pixels)
+    return header.width_px, header.height_px
+
+
+def check_whole(data: bytes, header: ImageHeader, *, name: str = "image") -> None:
+    """Refuse a file that was cut short or damaged; decoders fill what is missing with grey.
+
+    Raises:
+        FrameError: ``truncated`` (no end marker), ``unreadable`` (a PNG checksum is wrong).
+    """
+    if header.kind == "jpeg":
+        _check_jpeg_end(data, name)
+        return
+    for _kind, _payload in _iterate_png_chunks(data, name):
+        pass
+
+
+def build_gray_png(data: bytes, header: ImageHeader, *, name: str = "image") -> bytes:
+    """The same samples declared as plain grey: palette indices survive decoding, transparency is dropped.
+
+    Decoders expand an indexed PNG to colours, and two palette entries may share a colour, so the indices could not
+    be found again afterwards. Compressed pixel data is byte-identical for both declarations.
+    """
+    kept: list[bytes] = [_PNG_SIGNATURE]
+    for kind, payload in _iterate_png_chunks(data, name):
+        if kind == b"IHDR":
+            payload = payload[:9] + bytes([_PNG_GRAY]) + payload[10:]
+        elif kind not in (b"IDAT", b"IEND"):
+            continue
+        kept += [struct.pack(">I", len(payload)), kind, payload, struct.pack(">I", zlib.crc32(kind + payload))]
+    return b"".join(kept)
+
+
+def _read_png_header(data: bytes, name: str) -> ImageHeader:
+    if len(data) < 33:
+        raise _truncated(name, "ends inside the PNG header")
+    if data[12:16] != b"IHDR":
+        raise FrameError(f"{name}: PNG without a header chunk", reason="unreadable")
+    width_px, height_px, bits, color_type = struct.unpack(">IIBB", data[16:26])
+    channels = {_PNG_GRAY: 1, 2: 3, _PNG_PALETTE: 1, _PNG_GRAY_ALPHA: 2, 6: 4}.get(color_type)
+    if channels is None or bits not in (1, 2, 4, 8, 16):
+        raise FrameError(f"{name}: PNG colour type {color_type} with {bits} bits does not exist", reason="unreadable")
+    return ImageHeader("png", width_px, height_px, bits, channels, is_indexed=color_type == _PNG_PALETTE)
+
+
+def _iterate_png_chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
+    position = len(_PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[position : position + 8])
+        end = position + 12 + length
+        if end > len(data):
+            raise _truncated(name, f"ends inside its {kind.decode('latin-1')} chunk")
+        payload = data[position + 8 : end - 4]
+        if zlib.crc32(payload, zlib.crc32(kind)) != struct.unpack(">I", data[end - 4 : end])[0]:
+            raise FrameError(f"{name}: checksum of a {kind.decode('latin-1')} chunk is wrong", reason="unreadable")
+        yield kind, payload
+        if kind == b"IEND":
+            return
+        position = end
+    raise _truncated(name, "has no end marker (IEND)")
+
+
+def _iterate_jpeg_segments(data: bytes, name: str) -> Iterator[tuple[int, int]]:
+    """(marker, position of its payload), walking over entropy-coded data, up to the end marker."""
+    position = 2
+    while position + 2 <= len(data):
+        if data[position] != 0xFF:
+            raise FrameError(f"{name}: JPEG segment expected at byte {position}", reason="unreadable")
+        marker = data[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        yield marker, position + 2
+        if marker == 0xD9:
+            return
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a payload
+            position += 2
+            continue
+        if position + 4 > len(data):
+            break
+        position += 2 + int(struct.unpack(">H", data[position + 2 : position + 4])[0])
+        if marker == 0xDA:
+            found = _JPEG_MARKER.search(data, position)
+            if found is None:
+                break
+            position = found.start()
+    raise _truncated(name, "has no end marker (EOI)")
+
+
+def _read_jpeg_header(data: bytes, name: str) -> ImageHeader:
+    for marker, position in _iterate_jpeg_segments(data, name):
+        if marker in _JPEG_SIZE_MARKERS:
+            if position + 8 > len(data):
+                raise _truncated(name, "ends inside the JPEG header")
+            bits, height_px, width_px, channels = struct.unpack(">BHHB", data[position + 2 : position + 8])
+            return ImageHeader("jpeg", width_px, height_px, bits, channels)
+    raise FrameError(f"{name}: JPEG without a frame header", reason="unreadable")
+
+
+def _check_jpeg_end(data: bytes, name: str) -> None:
+    for _marker, _position in _iterate_jpeg_segments(data, name):
+        pass
+
+
+def _truncated(name: str, detail: str) -> FrameError:
+    return FrameError(f"{name}: cut short, {detail}", hint="write or copy the file again", reason="truncated")
