@@ -1,0 +1,90 @@
+"""A recipe: everything that decides what a training run makes, as typed fields."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of a recipe; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EdgeRecipe(Section):
+    """Laplacian edge extractor (METHOD: luma, 3x3 Gaussian, 3x3 Laplacian, threshold)."""
+
+    threshold: float = Field(0.06, gt=0, lt=1, description="|Laplacian| of luma in [0, 1] above which a pixel is an edge")
+    jitter: float = Field(0.5, ge=0, lt=1, description="training draws the threshold from threshold*(1±jitter), log-uniform")
+
+
+class DnedRecipe(Section):
+    """Deep neural edge detector: five side outputs, fused with ensemble weights alpha."""
+
+    widths: tuple[int, int, int, int, int] = (12, 24, 32, 48, 48)
+    alpha_concentration: float = Field(4.0, gt=0, description="Dirichlet concentration per side in joint training")
+    stroke_dropout: float = Field(0.6, ge=0, le=1, description="share of samples whose strokes are dropped in blobs")
+    interior_dropout: float = Field(0.5, ge=0, le=1, description="share of samples that lose edges inside objects, as CG frames do")
+
+
+class GeneratorRecipe(Section):
+    """Which generator, and how wide."""
+
+    kind: Literal["compact", "resnet"] = "compact"
+    width: int = Field(48, ge=8, description="channels at the first scale (resnet: 64 is the paper's)")
+    blocks: int = Field(4, ge=1, description="residual blocks at the coarsest scale (resnet: 9)")
+
+
+class DiscriminatorRecipe(Section):
+    """PatchGAN conditioned on semantic and edge map."""
+
+    width: int = Field(48, ge=8)
+    layers: int = Field(3, ge=1, le=5, description="stride-2 layers; 3 sees 70 px patches")
+    scales: Literal[1, 2, 3] = 1
+
+
+class LossRecipe(Section):
+    """Weights of the image stage's terms."""
+
+    gan: Literal["hinge", "lsgan"] = "hinge"
+    feature_matching: float = Field(10.0, ge=0)
+    perceptual: float = Field(10.0, ge=0)
+    dned: float = Field(1.0, ge=0)
+    augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
+
+
+class ScheduleRecipe(Section):
+    """How long, how fast; the clock is images seen."""
+
+    batch_size: int = Field(2, ge=1)
+    crop_px: tuple[int, int] = Field((192, 256), description="(height, width) of training crops")
+    scale: tuple[float, float] = Field((0.55, 1.0), description="photo scale range before cropping")
+    laplacian_images: int = Field(16_000, ge=0, description="stage A: generator on Laplacian edges, DNED learns beside it")
+    joint_images: int = Field(24_000, ge=0, description="stage B: generator, discriminator and DNED jointly")
+    decay_images: int = Field(8_000, ge=0, description="the last images, over which the learning rates fall to zero")
+    lr_generator: float = Field(2e-4, gt=0)
+    lr_discriminator: float = Field(4e-4, gt=0)
+    lr_dned: float = Field(5e-4, gt=0)
+    ema_half_life_images: float = Field(1_500, gt=0)
+    checkpoint_every_images: int = Field(1_000, ge=1)
+    sample_every_images: int = Field(2_000, ge=1)
+
+
+class Recipe(Section):
+    """A whole training run; written into the bundle it makes."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    description: str = ""
+    label_space: str = "camvid11"
+    seed: int = Field(1, ge=0)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    edges: EdgeRecipe = EdgeRecipe()
+    dned: DnedRecipe = DnedRecipe()
+    generator: GeneratorRecipe = GeneratorRecipe()
+    discriminator: DiscriminatorRecipe = DiscriminatorRecipe()
+    loss: LossRecipe = LossRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+
+    @property
+    def total_images(self) -> int:
+        return self.schedule.laplacian_images + self.schedule.joint_images

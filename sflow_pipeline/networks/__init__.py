@@ -1,0 +1,1 @@
+"""Plain torch modules: edge extractor, DNED, generators, discriminator, perceptual network."""

@@ -1,0 +1,57 @@
+"""The discriminator: PatchGAN conditioned on semantic and edge map, at one or several scales (METHOD section 3)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges overlapping patches; returns every layer's features, the last of which is the verdict map.
+
+    Spectral norm (Miyato et al. 2018) keeps it from winning outright on a few hundred photos.
+
+    >>> d = PatchDiscriminator(classes=12, width=8, layers=3)
+    >>> features = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 12, 64, 96), torch.zeros(1, 1, 64, 96))
+    >>> len(features), features[-1].shape[1]
+    (5, 1)
+    """
+
+    def __init__(self, classes: int, width: int = 48, layers: int = 3) -> None:
+        super().__init__()
+        widths = [width * min(2**i, 6) for i in range(layers + 1)]
+        channels = 3 + classes + 1
+        self.layers = nn.ModuleList()
+        for i, out in enumerate(widths):
+            stride = 2 if i < layers else 1
+            conv = spectral_norm(nn.Conv2d(channels, out, 4, stride=stride, padding=2 - stride // 2))
+            self.layers.append(nn.Sequential(conv, nn.LeakyReLU(0.2)))
+            channels = out
+        self.verdict = spectral_norm(nn.Conv2d(channels, 1, 4, padding=1))
+
+    def forward(self, photo: Photo, semantic_map: SemanticMap, edge_map: EdgeMap) -> list[Tensor]:
+        x = torch.cat((photo, semantic_map, edge_map), dim=1)
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            features.append(x)
+        return [*features, self.verdict(x)]
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """The same judge at full, half and quarter resolution (pix2pixHD); one scale is the paper's own choice."""
+
+    def __init__(self, classes: int, width: int = 48, layers: int = 3, scales: int = 1) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(PatchDiscriminator(classes, width, layers) for _ in range(scales))
+
+    def forward(self, photo: Photo, semantic_map: SemanticMap, edge_map: EdgeMap) -> list[list[Tensor]]:
+        """Features of each scale, finest first."""
+        outputs = []
+        for k, scale in enumerate(self.scales):
+            if k:
+                photo, semantic_map, edge_map = (F.avg_pool2d(x, 2) for x in (photo, semantic_map, edge_map))
+            outputs.append(scale(photo, semantic_map, edge_map))
+        return outputs

@@ -1,0 +1,64 @@
+"""DNED, the deep neural edge detector: a skeleton in, the closest real-looking skeleton out (METHOD section 2)."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sflow_pipeline.networks.layers import pad_to_multiple
+from sflow_pipeline.tensors import EdgeMap
+
+#: How many side outputs, and so how many ensemble weights alpha has.
+SIDES = 5
+
+
+class Dned(nn.Module):
+    """Holistically nested edge detector (Xie & Tu 2015), slim, with one input channel.
+
+    Five side outputs see 1/1 to 1/16 of the resolution; the answer is the sigmoid of their alpha-weighted mean, so that
+    other alphas give other skeletons of the same scene.
+
+    >>> sides = Dned()(torch.zeros(2, 1, 30, 50)); sides.shape
+    torch.Size([2, 5, 30, 50])
+    >>> fuse_sides(sides, uniform_alpha(2)).shape
+    torch.Size([2, 1, 30, 50])
+    """
+
+    stride = 16
+
+    def __init__(self, widths: tuple[int, int, int, int, int] = (12, 24, 32, 48, 48)) -> None:
+        super().__init__()
+        inputs = (1, *widths[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(i, o, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(o, o, 3, padding=1), nn.LeakyReLU(0.2)
+            )
+            for i, o in zip(inputs, widths, strict=True)
+        )
+        self.sides = nn.ModuleList(nn.Conv2d(o, 1, 1) for o in widths)
+
+    def forward(self, edge_map: EdgeMap) -> Float[Tensor, "b 5 h w"]:
+        """Side logits, each resized to the input's size."""
+        height, width = edge_map.shape[-2:]
+        x = pad_to_multiple(edge_map, self.stride)
+        full = x.shape[-2:]
+        sides = []
+        for k, (stage, side) in enumerate(zip(self.stages, self.sides, strict=True)):
+            x = stage(F.max_pool2d(x, 2) if k else x)
+            logits = side(x).float()
+            sides.append(F.interpolate(logits, size=full, mode="bilinear", align_corners=False) if k else logits)
+        return torch.cat(sides, dim=1)[..., :height, :width]
+
+
+def fuse_sides(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"]) -> EdgeMap:
+    """Edge strength in [0, 1]: sigmoid of the alpha-weighted sum of the side logits; alpha sums to 1."""
+    return torch.sigmoid((sides * alpha[:, :, None, None]).sum(dim=1, keepdim=True))
+
+
+def uniform_alpha(batch: int, device: torch.device | str = "cpu") -> Float[Tensor, "b 5"]:
+    """Every side counts the same: what variant 0 is converted with.
+
+    >>> uniform_alpha(1).sum().item()
+    1.0
+    """
+    return torch.full((batch, SIDES), 1.0 / SIDES, device=device)

@@ -1,0 +1,62 @@
+"""Building blocks that the networks share."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+def pad_to_multiple(x: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:
+    """Repeat the right and bottom border until both sides are multiples of ``multiple``.
+
+    >>> pad_to_multiple(torch.zeros(1, 3, 30, 33), 16).shape
+    torch.Size([1, 3, 32, 48])
+    """
+    bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
+
+
+class PixelNorm(nn.Module):
+    """Divide each pixel's feature vector by its root mean square (Karras et al. 2018).
+
+    Unlike instance norm it looks at one pixel at a time, so a flat CG area cannot blow up into blotches, a crop gives
+    the same pixels as the whole frame, and consecutive frames share their statistics by construction.
+
+    >>> PixelNorm()(torch.full((1, 4, 2, 2), 3.0))[0, :, 0, 0].round(decimals=4).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
+
+
+class SemanticNorm(nn.Module):
+    """PixelNorm, then a scale and shift that the semantic map chooses (SPADE, Park et al. 2019, on pixel norm)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.norm = PixelNorm()
+        self.modulation = nn.Conv2d(classes, 2 * channels, 3, padding=1)
+        nn.init.normal_(self.modulation.weight, std=0.02)
+        nn.init.zeros_(self.modulation.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]) -> Float[Tensor, "b c h w"]:
+        scale, shift = self.modulation(semantic).chunk(2, dim=1)
+        normed: Tensor = self.norm(x)
+        return normed * (1.0 + scale) + shift
+
+
+class SemanticResBlock(nn.Module):
+    """Two 3x3 convolutions with semantic norm around them, added to their input."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.norm1 = SemanticNorm(channels, classes)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm2 = SemanticNorm(channels, classes)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]) -> Float[Tensor, "b c h w"]:
+        y = self.conv1(F.leaky_relu(self.norm1(x, semantic), 0.2))
+        y = self.conv2(F.leaky_relu(self.norm2(y, semantic), 0.2))
+        return x + y
