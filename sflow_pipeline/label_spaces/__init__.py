@@ -1,0 +1,20 @@
+"""Named, versioned class tables and the mappings between them."""
+
+from sflow_pipeline.label_spaces.catalog import list_label_spaces, load_label_space
+from sflow_pipeline.label_spaces.label_space import LabelClass, LabelSpace
+from sflow_pipeline.label_spaces.mapping import UNMAPPED, LabelMapping, MappingRow, build_mapping
+from sflow_pipeline.label_spaces.palette import UNKNOWN_COLOR_ID, PaletteReading, from_colors
+
+__all__ = [
+    "UNKNOWN_COLOR_ID",
+    "UNMAPPED",
+    "LabelClass",
+    "LabelMapping",
+    "LabelSpace",
+    "MappingRow",
+    "PaletteReading",
+    "build_mapping",
+    "from_colors",
+    "list_label_spaces",
+    "load_label_space",
+]
