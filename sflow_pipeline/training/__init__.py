@@ -1,0 +1,1 @@
+"""Training of the S-Flow GAN on real photos with labels."""

@@ -1,0 +1,93 @@
+"""Checkpoints: atomic, rotated, and read back from the newest one that is whole."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.training.state import TrainingState
+
+_KEEP = 3
+
+
+def save_checkpoint(state: TrainingState, folder: Path) -> Path:
+    """Write ``checkpoint-<images>.safetensors`` with its digest beside it, then drop all but the newest three."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"checkpoint-{state.images_seen:09d}.safetensors"
+    temporary = folder / f".{path.name}.{os.getpid()}"
+    metadata = {"images_seen": str(state.images_seen), "recipe": state.recipe.model_dump_json()}
+    save_file(state.to_tensors(), temporary, metadata=metadata)
+    digest = _file_digest(temporary)
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    # The digest goes first: a checkpoint without its digest is one that was being written.
+    path.with_suffix(".sha256").write_text(digest + "\n")
+    os.replace(temporary, path)
+    for old in _list_checkpoints(folder)[_KEEP:]:
+        old.unlink(missing_ok=True)
+        old.with_suffix(".sha256").unlink(missing_ok=True)
+    return path
+
+
+def load_newest_checkpoint(state: TrainingState, folder: Path) -> tuple[Path | None, list[Path]]:
+    """Restore the newest whole checkpoint into ``state``.
+
+    Returns:
+        The checkpoint that was restored (None where there is none), and the damaged ones that were passed over.
+
+    Raises:
+        TrainingError: a checkpoint belongs to another recipe, or every one is damaged.
+    """
+    damaged: list[Path] = []
+    for path in _list_checkpoints(folder):
+        if not _is_whole(path):
+            damaged.append(path)
+            continue
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state.recipe)
+        state.from_tensors(load_file(path), int(metadata["images_seen"]))
+        return path, damaged
+    if damaged:
+        raise TrainingError(
+            f"{folder}: all {len(damaged)} checkpoints are damaged, newest {damaged[0].name}",
+            hint="remove them to start anew, or restore one from a backup",
+        )
+    return None, damaged
+
+
+def _list_checkpoints(folder: Path) -> list[Path]:
+    return sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)
+
+
+def _is_whole(path: Path) -> bool:
+    sidecar = path.with_suffix(".sha256")
+    try:
+        with safe_open(path, framework="pt"):
+            pass
+        return sidecar.read_text().strip() == _file_digest(path)
+    except (OSError, SafetensorError):
+        return False
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_recipe(path: Path, theirs: Recipe, ours: Recipe) -> None:
+    """The length of a schedule may change on resume; what the networks are may not."""
+    shape = {"label_space", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"}
+    a, b = theirs.model_dump(include=shape), ours.model_dump(include=shape)
+    different = sorted(key for key in shape if a[key] != b[key])
+    if different:
+        key = different[0]
+        raise TrainingError(
+            f"{path}: made by another recipe: {key} is {json.dumps(a[key])} there and {json.dumps(b[key])} here",
+            hint="train into another --out folder, or use the recipe that began this one",
+        )

@@ -1,0 +1,56 @@
+"""Training crops: which photo, which place, which scale, all decided by (seed, image number)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from sflow_pipeline.config.recipe import ScheduleRecipe
+from sflow_pipeline.training.photo_set import PhotoSet
+
+
+@dataclass(frozen=True)
+class CropBatch:
+    """photo (b, 3, h, w) uint8 RGB and class_index (b, h, w) uint8."""
+
+    photo: UInt8[Tensor, "b 3 h w"]
+    class_index: UInt8[Tensor, "b h w"]
+
+
+class CropSampler:
+    """Random crops without state: image number ``n`` is the same crop whoever asks, so resuming needs no sampler position.
+
+    Every epoch visits each photo once, in an order drawn from (seed, epoch).
+    """
+
+    def __init__(self, photos: PhotoSet, schedule: ScheduleRecipe, seed: int) -> None:
+        self.photos = photos
+        self.schedule = schedule
+        self.seed = seed
+
+    def batch(self, first_image: int, batch_size: int) -> CropBatch:
+        """Crops number ``first_image`` to ``first_image + batch_size - 1``."""
+        crops = [self._crop(first_image + i) for i in range(batch_size)]
+        photo = np.stack([p for p, _ in crops]).transpose(0, 3, 1, 2)
+        return CropBatch(torch.from_numpy(np.ascontiguousarray(photo)), torch.from_numpy(np.stack([c for _, c in crops])))
+
+    def _crop(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        epoch, position = divmod(number, len(self.photos))
+        order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.photos))
+        rng = np.random.default_rng((self.seed, 1, number))
+        photo, classes = self.photos.read(int(order[position]))
+        height, width = self.schedule.crop_px
+        # The crop is cut from the source first and resized after, which touches far fewer pixels than the reverse.
+        fit = max(height / photo.shape[0], width / photo.shape[1])
+        scale = max(fit, rng.uniform(*self.schedule.scale))
+        cut_h, cut_w = min(photo.shape[0], round(height / scale)), min(photo.shape[1], round(width / scale))
+        top, left = rng.integers(photo.shape[0] - cut_h + 1), rng.integers(photo.shape[1] - cut_w + 1)
+        place = np.s_[top : top + cut_h, left : left + cut_w]
+        photo = cv2.resize(photo[place], (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        classes = cv2.resize(classes[place], (width, height), interpolation=cv2.INTER_NEAREST)
+        if rng.random() < 0.5:
+            photo, classes = photo[:, ::-1], classes[:, ::-1]
+        return photo, classes

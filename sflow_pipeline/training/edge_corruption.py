@@ -1,0 +1,57 @@
+"""What CG does to edges, done to real ones, so that DNED learns to repair it (METHOD section 2)."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from sflow_pipeline.config.recipe import DnedRecipe
+from sflow_pipeline.tensors import EdgeMap
+
+
+def corrupt_edges(
+    edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe: DnedRecipe, generator: torch.Generator
+) -> EdgeMap:
+    """Drop strokes in blobs, drop edges inside objects, thicken or thin, lose resolution; each sample draws its own mix.
+
+    >>> g = torch.Generator().manual_seed(0)
+    >>> corrupt_edges(torch.ones(2, 1, 32, 48), torch.zeros(2, 32, 48, dtype=torch.uint8), DnedRecipe(), g).shape
+    torch.Size([2, 1, 32, 48])
+    """
+    batch, _, height, width = edge_map.shape
+    device = edge_map.device
+
+    def chance(probability: float) -> Float[Tensor, "b 1 1 1"]:
+        return (torch.rand(batch, 1, 1, 1, generator=generator) < probability).float().to(device)
+
+    # Thickness: dilate a few, then thin a few by keeping random pixels.
+    thick = chance(0.25)
+    edges = edge_map * (1 - thick) + F.max_pool2d(edge_map, 3, 1, 1) * thick
+    # Resolution: strokes of a frame that was rendered small and blown up.
+    coarse = chance(0.2)
+    small = F.interpolate(F.max_pool2d(edges, 2, ceil_mode=True), size=(height, width), mode="nearest")
+    edges = edges * (1 - coarse) + small * coarse
+    # Blobs: smooth noise above a random level removes whole strokes.
+    dropped = chance(recipe.stroke_dropout)
+    level = torch.rand(batch, 1, 1, 1, generator=generator).to(device)
+    edges = edges * (1 - dropped * (_smooth_noise(batch, height, width, generator).to(device) < 0.7 * level).float())
+    # Interiors: CG objects are clean inside; keep a share of the classes, and what runs along class borders.
+    interior = chance(recipe.interior_dropout)
+    strength = torch.rand(batch, 1, 1, 1, generator=generator).to(device).sqrt()
+    per_class = torch.rand(batch, 256, generator=generator).to(device)
+    class_keeps = per_class.gather(1, class_index.long().view(batch, -1)).view(batch, 1, height, width) > strength
+    keep = torch.maximum(class_keeps.float(), _near_borders(class_index))
+    return edges * (1 - interior * (1 - keep))
+
+
+def _smooth_noise(batch: int, height: int, width: int, generator: torch.Generator) -> Float[Tensor, "b 1 h w"]:
+    coarse = torch.rand(batch, 1, max(2, height // 16), max(2, width // 16), generator=generator)
+    return F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def _near_borders(class_index: UInt8[Tensor, "b h w"], reach_px: int = 2) -> Float[Tensor, "b 1 h w"]:
+    classes = class_index[:, None].float()
+    window = 2 * reach_px + 1
+    highest = F.max_pool2d(classes, window, 1, reach_px)
+    lowest = -F.max_pool2d(-classes, window, 1, reach_px)
+    return (highest != lowest).float()

@@ -1,0 +1,81 @@
+"""The training loop, clocked in images seen."""
+
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sflow_pipeline.training.checkpoint import save_checkpoint
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.samples import write_sample_strip
+from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.step import StepContext, train_step
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """What a progress display is told after every step."""
+
+    images_seen: int
+    total_images: int
+    stage: str
+    images_per_s: float
+    terms: dict[str, float]
+
+
+def run_training(
+    state: TrainingState,
+    train: CropSampler,
+    validation: CropSampler,
+    context: StepContext,
+    out: Path,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+) -> None:
+    """Train from ``state.images_seen`` to the end of the schedule; leaves checkpoints, ``losses.csv`` and sample strips in ``out``."""
+    recipe, schedule = context.recipe, context.recipe.schedule
+    out.mkdir(parents=True, exist_ok=True)
+    log = LossLog(out / "losses.csv", state.images_seen)
+    started, first = time.monotonic(), state.images_seen
+    while state.images_seen < recipe.total_images:
+        before = state.images_seen
+        terms = train_step(state, train.batch(before, schedule.batch_size), context)
+        now = state.images_seen
+        log.add(now, terms)
+        speed = (now - first) / (time.monotonic() - started)
+        stage = "laplacian" if before < schedule.laplacian_images else "joint"
+        on_progress(TrainingProgress(now, recipe.total_images, stage, speed, terms))
+        finished = now >= recipe.total_images
+        if _crossed(before, now, schedule.sample_every_images) or finished:
+            write_sample_strip(state, validation, context, out / "samples" / f"{now:09d}.png")
+        if _crossed(before, now, schedule.checkpoint_every_images) or finished:
+            log.flush()
+            save_checkpoint(state, out)
+
+
+class LossLog:
+    """``losses.csv``: mean of each term over windows of 100 images, one row per window; rows past a resume are dropped."""
+
+    def __init__(self, path: Path, images_seen: int, window_images: int = 100) -> None:
+        self.path = path
+        self.window_images = window_images
+        self._pending: list[tuple[int, dict[str, float]]] = []
+        rows = list(csv.reader(path.open())) if path.exists() else []
+        self._header = rows[0] if rows else []
+        self._rows = [row for row in rows[1:] if int(row[0]) <= images_seen]
+
+    def add(self, images_seen: int, terms: dict[str, float]) -> None:
+        self._pending.append((images_seen, terms))
+        if _crossed(self._pending[0][0] - 1, images_seen, self.window_images):
+            self._header = self._header or ["images_seen", *terms]
+            means = (sum(t[name] for _, t in self._pending) / len(self._pending) for name in self._header[1:])
+            self._rows.append([str(images_seen), *(f"{mean:.5f}" for mean in means)])
+            self._pending.clear()
+
+    def flush(self) -> None:
+        with self.path.open("w", newline="") as file:
+            csv.writer(file).writerows([self._header, *self._rows])
+
+
+def _crossed(before: int, after: int, every: int) -> bool:
+    return before // every != after // every

@@ -1,0 +1,36 @@
+"""Strips of what the networks make of validation photos, to be looked at while they train."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
+from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.tensors import build_semantic_map, to_bytes
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.step import StepContext
+
+
+@torch.no_grad()
+def write_sample_strip(
+    state: TrainingState, validation: CropSampler, context: StepContext, path: Path, rows: int = 5
+) -> None:
+    """One row per validation crop: photo | Laplacian edges | DNED | fake, by the averaged networks."""
+    stride = max(1, len(validation.photos) // rows)
+    strips: list[NDArray[np.uint8]] = []
+    for i in range(rows):
+        batch = validation.batch(i * stride, 1)
+        photo = batch.photo.to(context.device)
+        semantic = build_semantic_map(batch.class_index.to(context.device), context.classes)
+        laplacian = extract_edges(photo, context.recipe.edges.threshold)
+        repaired = fuse_sides(state.dned_ema(laplacian), uniform_alpha(1, context.device))
+        joint = state.images_seen >= context.recipe.schedule.laplacian_images
+        fake = to_bytes(state.generator_ema(semantic, repaired if joint else laplacian))
+        cells = [photo, *((255 * e).byte().expand(-1, 3, -1, -1) for e in (laplacian, repaired)), fake]
+        strips.append(torch.cat(cells, dim=3)[0].permute(1, 2, 0).cpu().numpy())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(strips), cv2.COLOR_RGB2BGR))

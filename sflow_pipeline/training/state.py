@@ -1,0 +1,90 @@
+"""Everything that learns, and what resuming needs of it: networks, their averages and their optimisers."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator
+from sflow_pipeline.networks.dned import Dned
+from sflow_pipeline.networks.generator import build_generator
+
+
+class TrainingState:
+    """Networks G, D, DNED, the moving averages of G and DNED, three Adam optimisers, and the clock ``images_seen``.
+
+    All randomness of training is drawn from (seed, images_seen), so there is no RNG state to keep.
+    """
+
+    def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
+        torch.manual_seed(recipe.seed)
+        schedule = recipe.schedule
+        self.recipe = recipe
+        self.images_seen = 0
+        self.generator = build_generator(recipe.generator, classes)
+        self.discriminator = MultiScaleDiscriminator(
+            classes, recipe.discriminator.width, recipe.discriminator.layers, recipe.discriminator.scales
+        )
+        self.dned = Dned(recipe.dned.widths)
+        for network in (self.generator, self.discriminator, self.dned):
+            network.to(device, memory_format=torch.channels_last)
+        self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
+        self.dned_ema = copy.deepcopy(self.dned).requires_grad_(False)
+        betas = (0.5, 0.99)
+        self.optimizers = {
+            "generator": torch.optim.Adam(self.generator.parameters(), schedule.lr_generator, betas, fused=True),
+            "discriminator": torch.optim.Adam(self.discriminator.parameters(), schedule.lr_discriminator, betas, fused=True),
+            "dned": torch.optim.Adam(self.dned.parameters(), schedule.lr_dned, betas, fused=True),
+        }
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "dned": self.dned,
+            "generator_ema": self.generator_ema,
+            "dned_ema": self.dned_ema,
+        }
+
+    def set_learning_rates(self) -> None:
+        """Constant, then linear to zero over the last ``decay_images``: a function of the clock alone."""
+        schedule = self.recipe.schedule
+        remaining = self.recipe.total_images - self.images_seen
+        factor = min(1.0, max(0.0, remaining / schedule.decay_images)) if schedule.decay_images else 1.0
+        base = {"generator": schedule.lr_generator, "discriminator": schedule.lr_discriminator, "dned": schedule.lr_dned}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = base[name] * factor
+
+    @torch.no_grad()
+    def update_averages(self, images: int) -> None:
+        """Move the averages towards the networks; the half-life grows with the clock at first, as in edm2."""
+        half_life = min(self.recipe.schedule.ema_half_life_images, max(1.0, 0.05 * self.images_seen))
+        decay = 0.5 ** (images / half_life)
+        for average, network in ((self.generator_ema, self.generator), (self.dned_ema, self.dned)):
+            for a, n in zip(average.parameters(), network.parameters(), strict=True):
+                a.lerp_(n, 1 - decay)
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state under a flat name, as a checkpoint stores it."""
+        tensors = {f"{n}/{k}": v for n, network in self.networks.items() for k, v in network.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            for i, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer/{name}/{i}/{slot}": value for slot, value in slots.items()}
+        return {k: v.detach().contiguous() for k, v in tensors.items()}
+
+    def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
+        """Take over what ``to_tensors`` gave."""
+        for name, network in self.networks.items():
+            prefix = f"{name}/"
+            network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        for name, optimizer in self.optimizers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, value in tensors.items():
+                if key.startswith(f"optimizer/{name}/"):
+                    _, _, i, slot = key.split("/")
+                    slots.setdefault(int(i), {})[slot] = value
+            optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+        self.images_seen = images_seen

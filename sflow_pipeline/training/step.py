@@ -1,0 +1,135 @@
+"""One training step: edges, discriminator, generator and DNED, in named phases."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.dned import SIDES, fuse_sides
+from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.tensors import build_semantic_map, to_unit_range
+from sflow_pipeline.training.augmentation import augment
+from sflow_pipeline.training.crops import CropBatch
+from sflow_pipeline.training.edge_corruption import corrupt_edges
+from sflow_pipeline.training.losses import (
+    discriminator_loss,
+    dned_loss,
+    feature_matching_loss,
+    generator_loss,
+    perceptual_loss,
+)
+from sflow_pipeline.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a step needs besides the state: fixed for a whole run."""
+
+    recipe: Recipe
+    classes: int
+    device: torch.device
+    precision: str
+    perceptual: SqueezeNetFeatures | None
+
+
+def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> dict[str, float]:
+    """Update D, then G and DNED, on one batch; returns the loss terms by name.
+
+    Raises:
+        TrainingError: a term is not finite; names the term and the clock.
+    """
+    recipe, loss = context.recipe, context.recipe.loss
+    rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + state.images_seen)
+    joint = state.images_seen >= recipe.schedule.laplacian_images
+    autocast = torch.autocast(context.device.type, dtype=torch.bfloat16, enabled=context.precision == "bf16")
+
+    # Edges: real skeleton, what CG would leave of it, and DNED's answer under a random alpha.
+    photo_bytes = batch.photo.to(context.device, non_blocking=True)
+    class_index = batch.class_index.to(context.device, non_blocking=True)
+    semantic = build_semantic_map(class_index, context.classes)
+    photo = to_unit_range(photo_bytes).contiguous(memory_format=torch.channels_last)
+    target = extract_edges(photo_bytes, _draw_threshold(recipe, len(photo), rng).to(context.device))
+    damaged = corrupt_edges(target, class_index, recipe.dned, rng)
+    alpha = _draw_dirichlet(recipe.dned.alpha_concentration, len(photo), rng).to(context.device)
+    with autocast:
+        sides = state.dned(damaged)
+    repaired = fuse_sides(sides, alpha)
+    edge = repaired if joint else damaged
+
+    # Fake.
+    with autocast:
+        fake = state.generator(semantic, edge)
+    fake = fake.float()
+    fixed_edge = edge.detach()
+    augment_seed = int(torch.randint(2**31, (1,), generator=rng))
+
+    def judge(picture: Tensor) -> list[list[Tensor]]:
+        parts = (picture, semantic, fixed_edge)
+        if loss.augment:
+            parts = augment(*parts, torch.Generator().manual_seed(augment_seed))
+        with autocast:
+            verdicts: list[list[Tensor]] = state.discriminator(*parts)
+        return verdicts
+
+    # Discriminator.
+    state.set_learning_rates()
+    state.discriminator.requires_grad_(True)
+    terms = {"discriminator": discriminator_loss(loss.gan, judge(photo), judge(fake.detach()))}
+    _descend(state, "discriminator", terms["discriminator"])
+
+    # Generator and DNED; the judge is fixed while they learn.
+    state.discriminator.requires_grad_(False)
+    with torch.no_grad():
+        real_verdicts = judge(photo)
+    fake_verdicts = judge(fake)
+    terms["gan"] = generator_loss(loss.gan, fake_verdicts)
+    terms["feature_matching"] = feature_matching_loss(real_verdicts, fake_verdicts)
+    if context.perceptual is not None and loss.perceptual:
+        with autocast:
+            terms["perceptual"] = perceptual_loss(context.perceptual, photo, fake)
+    terms["dned"] = dned_loss(sides, repaired, target, alpha)
+    total = (
+        terms["gan"]
+        + loss.feature_matching * terms["feature_matching"]
+        + loss.perceptual * terms.get("perceptual", torch.zeros(()))
+        + loss.dned * terms["dned"]
+    )
+    _stop_if_not_finite(terms, state.images_seen)
+    _descend(state, "generator", total, also="dned")
+
+    state.images_seen += len(photo)
+    state.update_averages(len(photo))
+    return {name: term.item() for name, term in terms.items()}
+
+
+def _descend(state: TrainingState, name: str, loss: Tensor, also: str | None = None) -> None:
+    optimizers = [state.optimizers[n] for n in (name, also) if n]
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+def _draw_threshold(recipe: Recipe, batch: int, rng: torch.Generator) -> Float[Tensor, " b"]:
+    span = math.log1p(recipe.edges.jitter)
+    return recipe.edges.threshold * torch.exp(span * (2 * torch.rand(batch, generator=rng) - 1))
+
+
+def _draw_dirichlet(concentration: float, batch: int, rng: torch.Generator) -> Float[Tensor, "b 5"]:
+    gamma = torch._standard_gamma(torch.full((batch, SIDES), concentration), generator=rng)
+    return gamma / gamma.sum(dim=1, keepdim=True)
+
+
+def _stop_if_not_finite(terms: dict[str, Tensor], images_seen: int) -> None:
+    broken = [name for name, term in terms.items() if not torch.isfinite(term)]
+    if broken:
+        raise TrainingError(
+            f"loss term {', '.join(broken)} is not finite after {images_seen} images",
+            hint="resume from the last checkpoint with a lower learning rate or precision: fp32",
+        )
