@@ -11,7 +11,8 @@ from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 class PatchDiscriminator(nn.Module):
     """Judges overlapping patches; returns every layer's features, the last of which is the verdict map.
 
-    Spectral norm (Miyato et al. 2018) keeps it from winning outright on a few hundred photos.
+    Inner layers carry spectral norm (Miyato et al. 2018), which keeps it from winning outright on a few hundred photos,
+    then instance norm, without which features fade from layer to layer and feature matching has nothing to match (SPADE).
 
     >>> d = PatchDiscriminator(classes=12, width=8, layers=3)
     >>> features = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 12, 64, 96), torch.zeros(1, 1, 64, 96))
@@ -26,10 +27,11 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.ModuleList()
         for i, out in enumerate(widths):
             stride = 2 if i < layers else 1
-            conv = spectral_norm(nn.Conv2d(channels, out, 4, stride=stride, padding=2 - stride // 2))
-            self.layers.append(nn.Sequential(conv, nn.LeakyReLU(0.2)))
+            conv = nn.Conv2d(channels, out, 4, stride=stride, padding=2 - stride // 2)
+            norm = (spectral_norm(conv), nn.InstanceNorm2d(out)) if i else (conv,)
+            self.layers.append(nn.Sequential(*norm, nn.LeakyReLU(0.2)))
             channels = out
-        self.verdict = spectral_norm(nn.Conv2d(channels, 1, 4, padding=1))
+        self.verdict = nn.Conv2d(channels, 1, 4, padding=1)
 
     def forward(self, photo: Photo, semantic_map: SemanticMap, edge_map: EdgeMap) -> list[Tensor]:
         x = torch.cat((photo, semantic_map, edge_map), dim=1)

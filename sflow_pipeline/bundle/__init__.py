@@ -1,0 +1,12 @@
+"""Bundles: trained networks in a folder that describes itself."""
+
+from sflow_pipeline.bundle.bundle import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    BundleMetadata,
+    build_random_bundle,
+    load_bundle,
+    save_bundle,
+)
+
+__all__ = ["DEFAULT_BUNDLE", "Bundle", "BundleMetadata", "build_random_bundle", "load_bundle", "save_bundle"]

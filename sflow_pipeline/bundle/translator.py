@@ -1,0 +1,101 @@
+"""The translator: a bundle's networks on a device, frames in and photos out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.bundle import Bundle
+from sflow_pipeline.errors import BundleError, UsageError
+from sflow_pipeline.networks.dned import Dned, fuse_sides
+from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.tensors import build_semantic_map, to_bytes
+
+__all__ = ["Translation", "Translator", "draw_alpha"]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a batch of frames became, on the host.
+
+    Attributes:
+        photo: (b, h, w, 3) uint8 RGB.
+        edge: (b, h, w) uint8, DNED's answer, 255 = surely an edge.
+        laplacian: (b, h, w) uint8, what DNED was shown, 0 or 255.
+    """
+
+    photo: NDArray[np.uint8]
+    edge: NDArray[np.uint8]
+    laplacian: NDArray[np.uint8]
+
+
+class Translator:
+    """Edge extractor, DNED and generator of one bundle, ready to run.
+
+    Args:
+        bundle: whose weights.
+        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``auto`` (bf16 where the hardware multiplies it natively), ``fp32`` or ``bf16``.
+    """
+
+    def __init__(self, bundle: Bundle, device: str = "auto", precision: str = "auto") -> None:
+        self.device, self.precision = self.resolve(device, precision)
+        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self.classes = bundle.label_space.num_classes
+        self.threshold = bundle.recipe.edges.threshold
+        weights = bundle.read_weights()
+        self._generator = build_generator(bundle.recipe.generator, self.classes)
+        self._dned = Dned(bundle.recipe.dned.widths)
+        try:
+            self._generator.load_state_dict(weights["generator"])
+            self._dned.load_state_dict(weights["dned"])
+        except (KeyError, RuntimeError) as error:
+            raise BundleError(
+                f"bundle {bundle.path}: weights do not fit recipe.yaml ({str(error).splitlines()[0]})",
+                hint="restore the whole folder: weights and recipe belong together",
+            ) from error
+        for network in (self._generator, self._dned):
+            network.eval().requires_grad_(False)
+            network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @staticmethod
+    def resolve(device: str = "auto", precision: str = "auto") -> tuple[str, str]:
+        """The concrete device and precision, without loading anything.
+
+        >>> Translator.resolve("cpu", "fp32")
+        ('cpu', 'fp32')
+        """
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise UsageError(f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto")
+        if precision == "auto":
+            native = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+            precision = "bf16" if native else "fp32"
+        return device, precision
+
+    @torch.inference_mode()
+    def translate(
+        self, class_index: NDArray[np.uint8], render: NDArray[np.uint8], alpha: NDArray[np.float32]
+    ) -> Translation:
+        """Paint a batch; each frame's result does not depend on its neighbours in the batch.
+
+        Args:
+            class_index: (b, h, w) channel of each pixel's class in the bundle's label space.
+            render: (b, h, w, 3) RGB, the simulator's picture, of which only the edges are used.
+            alpha: (b, 5) ensemble weights, each row summing to 1.
+        """
+        picture = torch.from_numpy(render).to(self.device).permute(0, 3, 1, 2)
+        laplacian = extract_edges(picture, self.threshold)
+        sides = self._dned(laplacian.to(self.dtype))
+        edge = fuse_sides(sides, torch.from_numpy(alpha).to(self.device))
+        semantic = build_semantic_map(torch.from_numpy(class_index).to(self.device), self.classes, self.dtype)
+        photo = to_bytes(self._generator(semantic, edge.to(self.dtype)))
+        return Translation(
+            photo=photo.permute(0, 2, 3, 1).contiguous().cpu().numpy(),
+            edge=(edge[:, 0] * 255.0).round().to(torch.uint8).cpu().numpy(),
+            laplacian=(laplacian[:, 0] * 255.0).to(torch.uint8).cpu().numpy(),
+        )
