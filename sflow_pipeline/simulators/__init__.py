@@ -1,0 +1,86 @@
+"""Simulator adapters: from a folder of files to named frames.
+
+``discover`` finds out which simulator wrote a dump and lists its frames. A new simulator is one new module (see
+``adapter.py``) and one entry in ``SIMULATORS``.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+
+from sflow_pipeline.errors import DumpError, UsageError
+from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.simulators import camvid, carla, cityscapes, folder
+from sflow_pipeline.simulators.adapter import Adapter
+from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
+
+__all__ = ["SIMULATORS", "Adapter", "Dump", "LabelEncoding", "Problem", "detect", "discover"]
+
+SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in (folder, carla, camvid, cityscapes)}
+
+
+def detect(root: str, *, simulator: str | None = None) -> Adapter:
+    """Find the adapter for a dump.
+
+    Args:
+        root: the dump's folder.
+        simulator: take this one and do not guess.
+
+    Raises:
+        UsageError: no simulator has that name.
+        DumpError: the folder is missing, or no adapter or more than one recognises it.
+    """
+    if simulator is not None and simulator not in SIMULATORS:
+        near = difflib.get_close_matches(simulator, SIMULATORS, n=1)
+        raise UsageError(
+            f"simulator {simulator!r} is unknown: expected one of {', '.join(SIMULATORS)}",
+            hint=f"did you mean {near[0]}?" if near else "`--simulator folder` reads the plain layout",
+        )
+    if not os.path.isdir(root):
+        raise DumpError(
+            f"dump {root}: {'not a folder' if os.path.exists(root) else 'does not exist'}",
+            hint="give the folder that the simulator wrote",
+        )
+    if simulator is not None:
+        return SIMULATORS[simulator]
+    reasons = {name: why for name, adapter in SIMULATORS.items() if (why := adapter.matches(root)) is not None}
+    if len(reasons) == 1:
+        return SIMULATORS[next(iter(reasons))]
+    if reasons:
+        found = "; ".join(f"{name} ({why})" for name, why in reasons.items())
+        raise DumpError(
+            f"dump {root}: could be more than one thing: {found}",
+            hint="choose with --simulator " + " or --simulator ".join(reasons),
+        )
+    if not any(os.scandir(root)):
+        raise DumpError(f"dump {root}: the folder is empty", hint="give the folder that the simulator wrote")
+    known = "; ".join(f"{name}: {adapter.LAYOUT}" for name, adapter in SIMULATORS.items())
+    raise DumpError(
+        f"dump {root}: no known layout. {known}",
+        hint="rename the folders to the plain layout, or name the layout with --simulator",
+    )
+
+
+def discover(root: str, *, simulator: str | None = None, label_space: str | None = None) -> Dump:
+    """List the frames of a dump; no pixel is read beyond a handful of labels that tell CARLA versions apart.
+
+    Args:
+        root: the dump's folder.
+        simulator: an entry of ``SIMULATORS``; found out by itself where None.
+        label_space: name or YAML file of the label space that the labels follow; the dump's own where None.
+
+    Raises:
+        DumpError: the dump as a whole cannot be used: unknown, ambiguous, without a frame.
+        LabelSpaceError: the label space does not exist.
+    """
+    if label_space is not None:
+        load_label_space(label_space)
+    dump = detect(root, simulator=simulator).discover(root, label_space)
+    load_label_space(dump.label_space)
+    if not dump.frames:
+        what = " ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"
+        raise DumpError(
+            f"dump {root}: empty as {dump.simulator} ({SIMULATORS[dump.simulator].LAYOUT}): {what}",
+            hint="give the folder that holds the frames, or name another layout with --simulator",
+        )
+    return dump

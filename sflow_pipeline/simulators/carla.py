@@ -1,0 +1,130 @@
+"""CARLA recordings: picture and tag folders side by side, or pairs told apart by their endings."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import DumpError
+from sflow_pipeline.simulators.carla_tags import VERSIONS, judge_tags, read_label_sample
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.folder_walk import Folder, walk
+from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "carla"
+LAYOUT = "CameraRGB beside CameraSeg, RGB beside Segmentation_Images, or <frame>_img.png with <frame>_labelIds.png"
+
+#: Folder pairs: picture folder -> label folder.
+_FOLDER_PAIRS = {"CameraRGB": "CameraSeg", "RGB": "Segmentation_Images"}
+#: Endings of loose files -> modality.
+_ENDINGS = {"_img": "render", "_labelIds": "label", "_instance": "instance"}
+_TOWN_FRAME_TICK = re.compile(r"(?P<town>.+)_(?P<frame>[0-9]{1,18})_(?P<tick>[0-9]+)")
+
+#: Ids that ``refine_label_map`` writes; they are the derived classes of label space carla-0.9.9.
+SKY_ID, TERRAIN_ID = 13, 22
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    for folder in walk(root, ProblemLog(), max_depth=4, max_entries=1000):
+        where = folder.path or "the folder"
+        for render, label in _FOLDER_PAIRS.items():
+            if render in folder.folders and label in folder.folders:
+                return f"{where} holds {render} and {label}"
+        stems = {file.rpartition(".")[0] for file in folder.files}
+        if any(stem.endswith("_img") and f"{stem.removesuffix('_img')}_labelIds" in stems for stem in stems):
+            return f"{where} holds pairs of _img and _labelIds"
+    return None
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``.
+
+    Raises:
+        DumpError: the labels do not tell which CARLA version wrote them, and ``label_space`` does not either.
+    """
+    log = ProblemLog()
+    table = FrameTable(log)
+    pairs: dict[str, dict[str, dict[str, str]]] = {}
+    for folder in walk(root, log):
+        parent, _, name = folder.path.rpartition("/")
+        for render, label in _FOLDER_PAIRS.items():
+            if name in (render, label):
+                files = pairs.setdefault(parent, {"render": {}, "label": {}})
+                files["render" if name == render else "label"] |= index_files(folder, log)
+        _add_loose_pairs(folder, table, log)
+    for path, files in sorted(pairs.items()):
+        table.add_sequence(sequence_of(path), split_of(path), files)
+    frames = table.frames()
+    evidence = judge_tags(read_label_sample(root, [frame.label for frame in frames]))
+    if label_space is None and frames:
+        label_space = evidence.label_space
+        if label_space is None:
+            raise DumpError(
+                f"dump {root}: {evidence.text}",
+                hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file",
+            )
+        if not evidence.is_sure:
+            log.add("label_space_guessed", frames[0].label, f"taken for {label_space}: {evidence.text}")
+    label_space = label_space or next(iter(VERSIONS))
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version=VERSIONS.get(label_space, ""),
+        label_space=label_space,
+        label_encoding=evidence.encoding,
+        frames=frames,
+        problems=log.problems(),
+        why=evidence.text,
+        label_rule="sky_touches_top" if label_space == "carla-0.9.9" else None,
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """Rule ``sky_touches_top``: split CARLA's tag 0 before 0.9.10 into sky and terrain.
+
+    A connected region of tag 0 that touches the top border is sky; so is one that ends above the lowest row of
+    such sky and has no ground around it (sky between leaves). The others are lawns and other untagged ground.
+
+    Args:
+        label_map: (h, w) uint8 or uint16 ids of label space carla-0.9.9.
+
+    Returns:
+        (h, w) ids, the same type: tag 0 replaced by ``SKY_ID`` or ``TERRAIN_ID``.
+
+    >>> refine_label_map(np.array([[0, 0, 9], [9, 7, 7], [7, 0, 0]], np.uint8)).tolist()
+    [[13, 13, 9], [9, 7, 7], [7, 22, 22]]
+    """
+    import cv2
+
+    untagged = (label_map == 0).astype(np.uint8)
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(untagged, connectivity=8)
+    ids = np.full(count, TERRAIN_ID, label_map.dtype)
+    bottoms = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
+    touching = np.unique(regions[0])
+    ids[touching] = SKY_ID
+    refined = label_map.copy()
+    where = untagged.view(bool)
+    refined[where] = ids[regions[where]]
+    return refined
+
+
+def _add_loose_pairs(folder: Folder, table: FrameTable, log: ProblemLog) -> None:
+    """``<town>_<frame>_<tick>_{img,labelIds,instance}.png``, one sequence per town."""
+    sequences: dict[str, dict[str, dict[str, str]]] = {}
+    numbers: dict[str, dict[str, int]] = {}
+    for name, path in index_files(folder, log, IMAGE_SUFFIXES).items():
+        for ending, modality in _ENDINGS.items():
+            if name.endswith(ending):
+                frame = name.removesuffix(ending)
+                parts = _TOWN_FRAME_TICK.fullmatch(frame)
+                sequence_id = folder.join(parts["town"]) if parts else sequence_of(folder.path)
+                files = sequences.setdefault(sequence_id, {"render": {}, "label": {}})
+                files.setdefault(modality, {})[frame] = path
+                if parts:
+                    numbers.setdefault(sequence_id, {})[frame] = int(parts["frame"])
+    for sequence_id, files in sorted(sequences.items()):
+        if files["label"]:
+            table.add_sequence(sequence_id, split_of(folder.path), files, numbers.get(sequence_id))

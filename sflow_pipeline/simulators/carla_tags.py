@@ -1,0 +1,117 @@
+"""Tells CARLA versions apart by what a handful of their label pictures hold, and where."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.label_spaces import LabelSpace, load_label_space
+from sflow_pipeline.simulators.dump import LabelEncoding
+
+#: Label space -> the CARLA versions that write it.
+VERSIONS = {"carla-0.9.9": "0.9.9 or older", "carla-0.9.13": "0.9.10 to 0.9.13", "carla-0.9.14": "0.9.14 or newer"}
+_SKY_IDS = {"carla-0.9.9": (0,), "carla-0.9.13": (13,), "carla-0.9.14": (11,)}
+_ROAD_IDS = {"carla-0.9.9": (6, 7), "carla-0.9.13": (6, 7), "carla-0.9.14": (1, 24)}
+_SAMPLE = 8
+_SIDE_PX = 256
+_MAX_FILE_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class TagEvidence:
+    """What the sampled labels say.
+
+    Attributes:
+        encoding: how ids are stored.
+        label_space: the version that fits best, None where nothing fits.
+        is_sure: False where another version fits about as well.
+        text: the evidence in words.
+    """
+
+    encoding: LabelEncoding
+    label_space: str | None
+    is_sure: bool
+    text: str
+
+
+def read_label_sample(root: str, paths: Sequence[str]) -> list[NDArray[Any]]:
+    """Decode up to 8 labels, spread over ``paths`` and thinned to about 256 pixels a side.
+
+    Returns:
+        (h, w) ids or (h, w, 3) RGB arrays; files that cannot be read are passed over, conversion reports them.
+    """
+    import cv2
+
+    sample = []
+    for position in np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).astype(int)) if paths else ():
+        path = os.path.join(root, paths[position])
+        try:
+            if os.path.getsize(path) > _MAX_FILE_BYTES:
+                continue
+            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        except (OSError, cv2.error):
+            continue
+        if pixels is None:
+            continue
+        step = max(1, min(pixels.shape[:2]) // _SIDE_PX)
+        thin = pixels[::step, ::step]
+        sample.append(thin if thin.ndim == 2 else thin[..., 2::-1])
+    return sample
+
+
+def judge_tags(sample: Sequence[NDArray[Any]]) -> TagEvidence:
+    """Find the CARLA version whose tags put sky at the top and road at the bottom of the sampled labels.
+
+    Versions that lack an id or colour that occurs are ruled out first.
+    """
+    encoding = find_encoding(sample)
+    spaces = {name: load_label_space(name) for name in VERSIONS}
+    known, scores = {}, {}
+    for name, space in spaces.items():
+        ids = [_to_ids(label, space, encoding) for label in sample]
+        real = [label_class.id for label_class in space.classes if not label_class.derived]
+        known[name] = float(np.mean([np.isin(label, real).mean() for label in ids])) if ids else 0.0
+        tops = [np.isin(label[: len(label) // 3], _SKY_IDS[name]).mean() for label in ids]
+        bottoms = [np.isin(label[-len(label) // 3 :], _ROAD_IDS[name]).mean() for label in ids]
+        scores[name] = float(np.mean(tops) + np.mean(bottoms)) if ids else 0.0
+    best_known = max(known.values())
+    fitting = [name for name in VERSIONS if known[name] > best_known - 0.001]
+    fitting.sort(key=lambda name: -scores[name])
+    if best_known < 0.5:
+        return TagEvidence(encoding, None, False, "no CARLA version has the ids or colours of its labels")
+    best = fitting[0]
+    margin = scores[best] - max((scores[name] for name in fitting[1:]), default=0.0)
+    is_sure = best_known > 0.999 and (margin > 0.1 or (encoding == "palette" and len(fitting) == 1))
+    unknown = f", {1 - best_known:.1%} of the pixels unknown" if best_known < 0.999 else ""
+    text = (
+        f"{_ENCODING_TEXT[encoding]} of CARLA {VERSIONS[best]}: its sky and road fill {scores[best] / 2:.0%} of the "
+        f"top and bottom thirds of {len(sample)} labels{unknown}"
+    )
+    return TagEvidence(encoding, best, is_sure, text)
+
+
+_ENCODING_TEXT = {"ids": "ids", "red_channel": "tags in the red channel", "palette": "colours"}
+
+
+def find_encoding(sample: Sequence[NDArray[Any]]) -> LabelEncoding:
+    """One channel: ids. Colour with nothing but red: ids in the red channel. Other colour: a palette."""
+    if all(label.ndim == 2 for label in sample):
+        return "ids"
+    return "palette" if any(label.ndim == 3 and label[..., 1:].any() for label in sample) else "red_channel"
+
+
+def _to_ids(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> NDArray[Any]:
+    if label.ndim == 2:
+        return label
+    if encoding == "red_channel":
+        return label[..., 0]
+    codes = label.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    ids = np.full(codes.shape, -1, np.int32)
+    for label_class in reversed(space.classes):
+        for red, green, blue in (*label_class.also_colors, label_class.color):
+            if not label_class.derived:
+                ids[codes == (red << 16 | green << 8 | blue)] = label_class.id
+    return ids

@@ -1,0 +1,67 @@
+"""Cityscapes: ``leftImg8bit`` beside ``gtFine``, or pix2pixHD's ``train_img`` beside ``train_label``."""
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.folder_walk import walk
+from sflow_pipeline.simulators.frame_table import FrameTable, split_of
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "cityscapes"
+LAYOUT = "leftImg8bit beside gtFine, or train_img beside train_label (real photos)"
+
+_FILE = re.compile(
+    r"(?P<name>(?P<sequence>.+_[0-9]{6})_(?P<frame>[0-9]{6}))_(?P<kind>leftImg8bit|gtFine_labelIds|gtFine_instanceIds)\.\w+"
+)
+_MODALITY = {"leftImg8bit": "render", "gtFine_labelIds": "label", "gtFine_instanceIds": "instance"}
+_FPS = 17.0
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    for folder in walk(root, ProblemLog(), max_depth=3, max_entries=1000):
+        for render, label in (("leftImg8bit", "gtFine"), ("train_img", "train_label"), ("test_img", "test_label")):
+            if render in folder.folders and label in folder.folders:
+                return f"{folder.path or 'the folder'} holds {render} and {label}"
+    return None
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. A sequence is one 30-frame snippet of a city, its frames numbered as named."""
+    log = ProblemLog()
+    table = FrameTable(log)
+    sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    numbers: dict[str, int] = {}
+    for folder in walk(root, log):
+        split = split_of(folder.path.replace("_", "/"))
+        for file in folder.files:
+            parts = _FILE.fullmatch(file)
+            if parts is None:
+                continue
+            files = sequences.setdefault((split, parts["sequence"]), {"render": {}, "label": {}})
+            paths = files.setdefault(_MODALITY[parts["kind"]], {})
+            if parts["name"] in paths:
+                log.add("duplicate_id", folder.join(file))
+            paths[parts["name"]] = folder.join(file)
+            numbers[parts["name"]] = int(parts["frame"])
+    for (split, sequence_id), files in sorted(sequences.items()):
+        table.add_sequence(sequence_id, split, files, numbers)
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="",
+        label_space=label_space or "cityscapes34",
+        label_encoding="ids",
+        frames=table.frames(),
+        fps=_FPS,
+        problems=log.problems(),
+        why="files named leftImg8bit and gtFine_labelIds",
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map

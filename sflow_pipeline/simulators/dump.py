@@ -1,0 +1,73 @@
+"""A simulator dump as discovered: its frames by name, what its labels mean, and what is wrong with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sflow_pipeline.frames import MODALITIES, FrameRef
+
+#: How a label file's pixels become ids of the dump's label space.
+LabelEncoding = Literal["ids", "red_channel", "palette"]
+LABEL_ENCODINGS: tuple[LabelEncoding, ...] = ("ids", "red_channel", "palette")
+
+Severity = Literal["warning", "error"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with part of a dump.
+
+    Attributes:
+        kind: short stable word for tables: ``missing_partner``, ``duplicate_id``, ``gap``, ``unsafe_name``,
+            ``link_outside``, ``link_loop``, ``broken_link``, ``unreadable_folder``, ``label_space_guessed``, …
+        message: names the files, the rule and the way out.
+        paths: every file it is about, relative to the dump.
+        severity: ``error``: these files are left out of the dump's frames; ``warning``: nothing is left out.
+    """
+
+    kind: str
+    message: str
+    paths: tuple[str, ...]
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class Dump:
+    """What a simulator adapter found.
+
+    Attributes:
+        root: the folder, as given.
+        simulator: the adapter's name.
+        version: the simulator's version as far as the files tell, "" where they do not.
+        label_space: name or file of the label space that ``label`` files follow.
+        label_encoding: how their pixels hold ids.
+        frames: sorted by split, sequence, frame index, sample id; ids are unique.
+        fps: frames per second of the sequences, None where unknown or not the same for all.
+        problems: what was left out and what looks odd.
+        why: one sentence: what made us think so.
+        label_rule: a rule that shapes the model's input and never the label files, see the adapter's
+            ``refine_label_map``.
+        metadata: further facts that the dump states about itself (``camera``, ``units``).
+    """
+
+    root: str
+    simulator: str
+    version: str
+    label_space: str
+    label_encoding: LabelEncoding
+    frames: Sequence[FrameRef]
+    fps: float | None = None
+    problems: tuple[Problem, ...] = ()
+    why: str = ""
+    label_rule: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Which modalities at least one frame has, in the order of ``MODALITIES``."""
+        return tuple(name for name in MODALITIES if any(getattr(frame, name) is not None for frame in self.frames))
+
+    @property
+    def sequence_ids(self) -> tuple[str, ...]:
+        """The sequences, sorted."""
+        return tuple(sorted({frame.sequence_id for frame in self.frames}))

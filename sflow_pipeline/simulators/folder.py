@@ -1,0 +1,94 @@
+"""The plain layout: ``[<sequence>/]{rgb,semantic,…}/<frame>.<ext>`` with an optional ``dataset.yaml``."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import DumpError
+from sflow_pipeline.simulators.dataset_file import FILE_NAME, DatasetFile, read_dataset_file
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.folder_walk import walk
+from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "folder"
+LAYOUT = "[<sequence>/]{rgb,semantic}/<frame>.png, optionally instance, depth, flow, occlusion, boxes, camera"
+
+_ARRAY_SUFFIXES = (".png", ".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm")
+#: folder name -> modality, file suffixes.
+_FOLDERS = {
+    "rgb": ("render", IMAGE_SUFFIXES),
+    "semantic": ("label", IMAGE_SUFFIXES),
+    "instance": ("instance", _ARRAY_SUFFIXES),
+    "depth": ("depth", _ARRAY_SUFFIXES),
+    "flow": ("flow", _ARRAY_SUFFIXES),
+    "occlusion": ("occlusion", _ARRAY_SUFFIXES),
+    "boxes": ("boxes", (".json",)),
+    "camera": ("camera", (".json",)),
+}
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    for found in walk(root, ProblemLog(), max_depth=4, max_entries=1000):
+        if {"rgb", "semantic"} <= set(found.folders):
+            return f"{found.path or 'the folder'} holds rgb and semantic"
+    return None
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``.
+
+    Raises:
+        ConfigError: ``dataset.yaml`` is wrong.
+        DumpError: nothing says which label space the labels follow.
+    """
+    stated = read_dataset_file(root)
+    label_space = label_space or stated.label_space
+    if label_space is None:
+        raise DumpError(
+            f"dump {root}: nothing says what its class ids mean",
+            hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
+        )
+    log = ProblemLog()
+    table = FrameTable(log)
+    waiting: dict[str, set[str]] = {}
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for folder in walk(root, log):
+        inside = set(folder.folders) & set(_FOLDERS)
+        if inside & {"rgb", "semantic"}:
+            waiting[folder.path] = inside
+            found[folder.path] = {"render": {}, "label": {}}
+        parent, _, name = folder.path.rpartition("/")
+        if name in waiting.get(parent, ()):
+            modality, suffixes = _FOLDERS[name]
+            found[parent][modality] = index_files(folder, log, suffixes)
+            waiting[parent].remove(name)
+            if not waiting[parent]:
+                _add(table, stated, parent, found.pop(parent))
+    for parent, files in found.items():  # a folder that could not be entered: its partners are missing
+        _add(table, stated, parent, files)
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="",
+        label_space=label_space,
+        label_encoding=stated.label_encoding,
+        frames=table.frames(),
+        fps=stated.fps,
+        problems=log.problems(),
+        why="folders named rgb and semantic",
+        metadata=stated.metadata,
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map
+
+
+def _add(table: FrameTable, stated: DatasetFile, path: str, files: dict[str, dict[str, str]]) -> None:
+    sequence_id = sequence_of(path)
+    by_sequence = stated.split if isinstance(stated.split, dict) else {}
+    split = stated.split if isinstance(stated.split, str) else by_sequence.get(sequence_id, split_of(path))
+    table.add_sequence(sequence_id, split, files)

@@ -1,0 +1,113 @@
+"""Walks a dump's folders in a fixed order, without following a link out of it or in a circle."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sflow_pipeline.simulators.problems import ProblemLog
+
+_MAX_LINKS = 2  # links within links multiply: without a limit a few folders could spell a million paths
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of a dump: ``path`` relative to the root ("" for the root itself), names sorted."""
+
+    path: str
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def join(self, name: str) -> str:
+        """The path of something in this folder, relative to the root."""
+        return f"{self.path}/{name}" if self.path else name
+
+
+def walk(
+    root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | None = None
+) -> Iterator[Folder]:
+    """Yield every folder under ``root``, parents first, siblings in name order; hidden ones are passed over.
+
+    Names that no output file could carry, links that leave the root and links that lead back to a parent are
+    left out and logged.
+
+    Args:
+        root: the dump.
+        log: where oddities go.
+        max_depth: folders deeper than this are not entered.
+        max_entries: read no more than this many entries of a folder (for a quick look).
+    """
+    real_root = os.path.realpath(root)
+    pending = [("", 0, (real_root,))]
+    while pending:
+        path, links, parents = pending.pop()
+        folder, real_paths = _read_folder(root, path, parents, log, max_entries)
+        yield folder
+        if len(parents) > max_depth:
+            continue
+        for name in reversed(folder.folders):
+            if name not in real_paths:
+                pending.append((folder.join(name), links, (*parents, os.path.join(parents[-1], name))))
+            elif links < _MAX_LINKS:
+                pending.append((folder.join(name), links + 1, (*parents, real_paths[name])))
+            else:
+                log.add("link_loop", folder.join(name), f"more than {_MAX_LINKS} links deep")
+
+
+def _read_folder(
+    root: str, path: str, parents: tuple[str, ...], log: ProblemLog, max_entries: int | None
+) -> tuple[Folder, dict[str, str]]:
+    folders, files, real_paths = [], [], {}
+    prefix = f"{path}/" if path else ""
+    try:
+        with os.scandir(os.path.join(root, path)) as entries:
+            for count, entry in enumerate(entries):
+                if max_entries is not None and count >= max_entries:
+                    break
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                rule = broken_name_rule(name)
+                if rule:
+                    log.add("unsafe_name", prefix + name, rule)
+                    continue
+                if entry.is_symlink():
+                    real = _resolve_link(entry, prefix + name, parents, log)
+                    if real is None:
+                        continue
+                    real_paths[name] = real
+                (folders if entry.is_dir() else files).append(name)
+    except OSError as error:
+        log.add("unreadable_folder", path or ".", error.strerror or str(error))
+    return Folder(path, tuple(sorted(folders)), tuple(sorted(files))), real_paths
+
+
+def _resolve_link(entry: os.DirEntry[str], path: str, parents: tuple[str, ...], log: ProblemLog) -> str | None:
+    try:
+        real = os.path.realpath(entry.path, strict=True)
+    except OSError:
+        log.add("broken_link", path)
+        return None
+    if os.path.commonpath([real, parents[0]]) != parents[0]:
+        log.add("link_outside", path)
+        return None
+    if entry.is_dir() and real in parents:
+        log.add("link_loop", path)
+        return None
+    return real
+
+
+def broken_name_rule(name: str) -> str:
+    """Which rule for file names a name breaks; "" for a good name.
+
+    >>> broken_name_rule("0007.png"), broken_name_rule("a\\nb.png")
+    ('', 'control character')
+    """
+    if name.isascii() and name.isprintable():
+        return "backslash" if "\\" in name else "longer than 200 bytes" if len(name) > 200 else ""
+    try:
+        encoded = name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "not UTF-8"
+    if any(ord(character) < 32 or ord(character) == 127 for character in name):
+        return "control character"
+    return "backslash" if "\\" in name else "longer than 200 bytes" if len(encoded) > 200 else ""

@@ -1,0 +1,53 @@
+"""Collects what is wrong with a dump and words it once per kind, however many files it is about."""
+
+from dataclasses import dataclass, field
+
+from sflow_pipeline.simulators.dump import Problem, Severity
+
+#: kind -> (severity, what it means and the way out). ``{n}`` is how many, ``{first}`` the first few files.
+_WORDING: dict[str, tuple[Severity, str]] = {
+    "missing_label": ("error", "{n} pictures without a label were left out: {first}; add the labels or remove the pictures"),
+    "missing_render": ("error", "{n} labels without a picture were left out: {first}; add the pictures or remove the labels"),
+    "missing_modality": ("warning", "{n} frames lack a file that the rest of their sequence has: {first}"),
+    "duplicate_id": ("error", "{n} files claim a frame that another file also claims, all were left out: {first}; keep one file per frame"),
+    "unsafe_name": ("error", "{n} names cannot be carried to the output and were left out: {first}; rename them"),
+    "link_outside": ("error", "{n} links lead out of the dump and were not followed: {first}; copy the files into it"),
+    "link_loop": ("error", "{n} links lead back to a folder they are in and were not followed: {first}; remove them"),
+    "broken_link": ("error", "{n} links lead nowhere: {first}; restore their targets or remove them"),
+    "unreadable_folder": ("error", "{n} folders cannot be read: {first}; check their permissions"),
+    "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
+    "label_space_guessed": ("warning", "{first}; name it with --label-space to be sure"),
+}
+_SHOWN = 3
+
+
+@dataclass
+class ProblemLog:
+    """Notes of one discovery, by kind."""
+
+    _notes: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, kind: str, path: str, detail: str = "") -> None:
+        """Note that ``path`` has a problem; the same path counts once per kind."""
+        self._notes.setdefault(kind, {})[path] = detail
+
+    def problems(self) -> tuple[Problem, ...]:
+        """One problem per kind, worst first."""
+        found = []
+        for kind, notes in self._notes.items():
+            severity, wording = _WORDING[kind]
+            shown = [f"{show_path(path)} ({detail})" if detail else show_path(path) for path, detail in notes.items()]
+            first = ", ".join(shown[:_SHOWN]) + (", …" if len(shown) > _SHOWN else "")
+            message = wording.format(n=len(shown), first=first)
+            found.append(Problem(kind, message, tuple(map(show_path, notes)), severity))
+        return tuple(sorted(found, key=lambda problem: (problem.severity, problem.kind)))
+
+
+def show_path(path: str) -> str:
+    """A path that can be printed and stored: bytes that are not UTF-8 and control characters are escaped.
+
+    >>> show_path("rgb/\\udcff.png")
+    'rgb/\\\\xff.png'
+    """
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
