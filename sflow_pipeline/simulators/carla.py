@@ -24,6 +24,7 @@ _TOWN_FRAME_TICK = re.compile(r"(?P<town>.+)_(?P<frame>[0-9]{1,18})_(?P<tick>[0-
 
 #: Ids that ``refine_label_map`` writes; they are the derived classes of label space carla-0.9.9.
 SKY_ID, TERRAIN_ID = 13, 22
+_ROAD_ID, _SIDEWALK_ID = 7, 8
 
 
 def matches(root: str) -> str | None:
@@ -85,8 +86,8 @@ def discover(root: str, label_space: str | None) -> Dump:
 def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
     """Rule ``sky_touches_top``: split CARLA's tag 0 before 0.9.10 into sky and terrain.
 
-    A connected region of tag 0 that touches the top border is sky; so is one that ends above the lowest row of
-    such sky and has no ground around it (sky between leaves). The others are lawns and other untagged ground.
+    A connected region of tag 0 that touches the top border is sky; so is one that ends above the highest row of
+    road or sidewalk, which is sky seen between leaves. The others are lawns and other untagged ground.
 
     Args:
         label_map: (h, w) uint8 or uint16 ids of label space carla-0.9.9.
@@ -94,21 +95,21 @@ def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
     Returns:
         (h, w) ids, the same type: tag 0 replaced by ``SKY_ID`` or ``TERRAIN_ID``.
 
-    >>> refine_label_map(np.array([[0, 0, 9], [9, 7, 7], [7, 0, 0]], np.uint8)).tolist()
-    [[13, 13, 9], [9, 7, 7], [7, 22, 22]]
+    >>> refine_label_map(np.array([[0, 0, 9], [9, 9, 0], [7, 0, 7], [0, 7, 7]], np.uint8)).tolist()
+    [[13, 13, 9], [9, 9, 13], [7, 13, 7], [13, 7, 7]]
+    >>> refine_label_map(np.array([[0, 0, 9], [9, 9, 9], [7, 0, 7], [0, 7, 7]], np.uint8)).tolist()
+    [[13, 13, 9], [9, 9, 9], [7, 22, 7], [22, 7, 7]]
     """
     import cv2
 
-    untagged = (label_map == 0).astype(np.uint8)
-    count, regions, stats, _ = cv2.connectedComponentsWithStats(untagged, connectivity=8)
-    ids = np.full(count, TERRAIN_ID, label_map.dtype)
-    bottoms = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
-    touching = np.unique(regions[0])
-    ids[touching] = SKY_ID
-    refined = label_map.copy()
-    where = untagged.view(bool)
-    refined[where] = ids[regions[where]]
-    return refined
+    untagged = label_map == 0
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(untagged.view(np.uint8), connectivity=8)
+    paved_rows = np.flatnonzero(((label_map == _ROAD_ID) | (label_map == _SIDEWALK_ID)).any(axis=1))
+    horizon = int(paved_rows[0]) if len(paved_rows) else 0
+    ends = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
+    is_sky = (stats[:, cv2.CC_STAT_TOP] == 0) | (ends <= horizon)
+    new_ids = np.where(is_sky, SKY_ID, TERRAIN_ID).astype(label_map.dtype)
+    return np.where(untagged, new_ids[regions], label_map)
 
 
 def _add_loose_pairs(folder: Folder, table: FrameTable, log: ProblemLog) -> None:

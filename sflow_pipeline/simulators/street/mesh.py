@@ -43,6 +43,8 @@ class Faces:
         corners: (f, 10, 3) float64, convex and planar, in the frame of the face's body; padded with the last corner.
         corner_count: (f,) how many of the ten are real.
         normal: (f, 3) outward unit normal in the body's frame.
+        centre: (f, 3) middle of a sphere around the face, in the body's frame.
+        radius: (f,) of that sphere, metres.
         body: (f,) index of the rigid body that carries the face; 0 is the world.
         class_id: (f,) uint8 id in cityscapes19.
         instance_id: (f,) uint16 Cityscapes-style instance id.
@@ -55,6 +57,8 @@ class Faces:
     corners: NDArray[np.float64]
     corner_count: NDArray[np.int64]
     normal: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    radius: NDArray[np.float64]
     body: NDArray[np.int64]
     class_id: NDArray[np.uint8]
     instance_id: NDArray[np.uint16]
@@ -172,10 +176,13 @@ class MeshBuilder:
             corners[i, len(row[0]) :] = row[0][-1]
         normal = np.cross(corners[:, 2] - corners[:, 0], corners[:, 1] - corners[:, 0])
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        centre = (corners.min(axis=1) + corners.max(axis=1)) / 2
         return Faces(
             corners=corners,
             corner_count=np.array([len(row[0]) for row in rows], np.int64),
             normal=normal,
+            centre=centre,
+            radius=np.linalg.norm(corners.max(axis=1) - centre, axis=1),
             body=np.array([row[1] for row in rows], np.int64),
             class_id=np.array([row[2] for row in rows], np.uint8),
             instance_id=np.array([row[3] for row in rows], np.uint16),

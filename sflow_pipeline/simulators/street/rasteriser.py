@@ -83,8 +83,8 @@ def _find_spans(
     bottom = np.ceil(np.clip(lower[:, :, 1], -1, height_px + 1)).astype(np.int64)
     drop = lower[:, :, 1] - upper[:, :, 1]
     slope = (lower[:, :, 0] - upper[:, :, 0]) / np.where(drop > 0, drop, 1.0)
-    y_first = np.clip(top.min(axis=1), 0, height_px)
-    rows = np.clip(bottom.max(axis=1), 0, height_px) - y_first
+    y_first = np.clip(np.minimum.reduce(top.T.copy()), 0, height_px)
+    rows = np.clip(np.maximum.reduce(bottom.T.copy()), 0, height_px) - y_first
     first = np.cumsum(rows) - rows
     owner = np.repeat(np.arange(len(rows)), rows)
     row_y = np.arange(len(owner)) - np.repeat(first - y_first, rows)
