@@ -1,0 +1,109 @@
+"""YAML to typed models, strictly: values by declared type, wrong keys by path with the nearest right name."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sflow_pipeline.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _TextLoader(yaml.BaseLoader):
+    """Leaves every scalar as the text that was written, so that the declared type decides: 2e-4 is a number where a
+    number is expected, and ``no`` stays a word where a word is."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} occurs twice", node.start_mark)
+        return dict(super().construct_mapping(node, deep=True))
+
+
+_TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), None)
+_TextLoader.add_constructor("tag:yaml.org,2002:null", lambda _loader, _node: None)
+_TextLoader.add_constructor(
+    "tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file whose top is a mapping, every scalar as text (null stays None).
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, or has a key twice.
+    """
+    try:
+        return parse_yaml(Path(path).read_text(encoding="utf-8"), where=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}", hint="give a readable YAML file in UTF-8") from error
+
+
+def parse_yaml(text: str, where: str) -> dict[str, Any]:
+    """Parse YAML text; ``where`` names its origin in errors.
+
+    >>> parse_yaml("lr: 2e-4\\nname: no\\nsize: null", "job.yaml")
+    {'lr': '2e-4', 'name': 'no', 'size': None}
+    """
+    try:
+        # The loader builds text, lists and mappings only; there is nothing to execute.
+        content = yaml.load(text, Loader=_TextLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: {error}", hint="correct the YAML") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{where}: must be a mapping of keys to values", hint="write it as `key: value` lines")
+    return content
+
+
+def decode_config(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
+    """Validate a mapping as ``model``.
+
+    Args:
+        model: a pydantic model with ``extra="forbid"``.
+        content: keys and values, as text or typed.
+        where: origin, for errors.
+
+    Raises:
+        ConfigError: one line per mistake, each with its path and the nearest right name.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        mistakes = [_describe(model, mistake) for mistake in error.errors(include_url=False)]
+    lines = "\n  ".join(message for message, _hint in mistakes)
+    hints = list(dict.fromkeys(hint for _message, hint in mistakes if hint))
+    separator = ": " if len(mistakes) == 1 else ":\n  "
+    raise ConfigError(f"{where}{separator}{lines}", hint="; ".join(hints))
+
+
+def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:
+    path = [str(part) for part in mistake["loc"]]
+    name = ".".join(path) or "value"
+    if mistake["type"] == "extra_forbidden":
+        known = _list_fields(model, path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        return f"{name}: no such key", f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+    if mistake["type"] == "missing":
+        return f"{name}: is missing", f"add `{name}:`"
+    message = mistake["msg"].removeprefix("Value error, ")
+    return f"{name}: {message[:1].lower()}{message[1:]}, not {mistake['input']!r}", ""
+
+
+def _list_fields(model: type[BaseModel], path: list[str]) -> list[str]:
+    current = model
+    for part in path:
+        field = current.model_fields.get(part)
+        annotation = field.annotation if field is not None else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        current = annotation
+    return list(current.model_fields)

@@ -1,0 +1,98 @@
+"""A job: everything that one conversion needs to know, as typed fields; every flag of `convert` is one of them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sflow_pipeline.config.decode import decode_config, read_yaml
+
+OptionalColumn = Literal["instance", "depth", "flow", "occlusion", "boxes", "camera", "render", "edge"]
+
+#: Fields that decide how fast or where, never what: two jobs that differ in these alone write the same bytes.
+_OPERATIONAL_FIELDS = frozenset(
+    {"out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle"}
+)
+_SIZE_PATTERN = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
+
+
+class ConvertJob(BaseModel):
+    """Turn a simulator dump into a photo-realistic dataset.
+
+    >>> ConvertJob(sim_dir="dump", out_dir="out", size="512x256").size
+    (512, 256)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sim_dir: str = Field(min_length=1, description="folder or object-store URI that the simulator wrote")
+    out_dir: str = Field(min_length=1, description="folder or object-store URI of the dataset")
+    bundle: str | None = Field(None, description="name or folder of the trained bundle; null is the default one")
+    simulator: str | None = Field(None, description="which simulator wrote sim_dir; null finds out")
+    label_space: str | None = Field(None, description="name or file of the labels' label space; null takes the dump's")
+    format: Literal["parquet", "png"] = Field("parquet", description="Parquet shards, or a tree of PNG files")
+    variants: int = Field(1, ge=1, le=1000, description="how many different photos to make of each frame")
+    seed: int = Field(0, ge=0, lt=2**63, description="decides how variants differ")
+    size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
+    workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
+    address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
+    split: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="put every frame in this split; null keeps the dump's"
+    )
+    content_hash: bool = Field(False, description="know source files by content instead of size and time, for CI")
+    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="stop when more frames than this cannot be converted")
+    shard_frames: int = Field(512, ge=1, le=100_000, description="most frames in a shard")
+    shard_bytes: int = Field(256 << 20, ge=1, description="most bytes in a shard, estimated")
+    resume: bool = Field(True, description="keep what is committed and unchanged; false converts everything again")
+    unknown_ids: Literal["error", "ignore"] = Field("error", description="label ids outside the label space: stop, or treat as void")
+    limit: int | None = Field(None, ge=1, description="convert the first N frames only")
+    include: tuple[OptionalColumn, ...] | None = Field(
+        None, description="optional columns to write; null takes all that the dump has, and edge"
+    )
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _parse_size(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            matched = _SIZE_PATTERN.match(value.strip())
+            if matched is None:
+                raise ValueError("expected WxH in pixels, such as 512x256")
+            value = (int(matched[1]), int(matched[2]))
+        if isinstance(value, tuple | list) and len(value) == 2 and not all(int(side) >= 8 for side in value):
+            raise ValueError("both sides must be at least 8 pixels")
+        return value
+
+    @field_validator("include", mode="before")
+    @classmethod
+    def _split_include(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",") if name.strip()]
+        return tuple(dict.fromkeys(value)) if isinstance(value, list | tuple) else value
+
+    def describe_content(self) -> dict[str, Any]:
+        """The fields that decide what is written, JSON-like, for manifests and cards."""
+        return self.model_dump(mode="json", exclude=set(_OPERATIONAL_FIELDS))
+
+
+def load_job(path: str | Path, overrides: Mapping[str, Any] | None = None) -> ConvertJob:
+    """Read a job from YAML; ``overrides`` (flags that were given) win.
+
+    Relative folders in a job are relative to where the command runs, as they are on the command line.
+
+    Raises:
+        ConfigError: the file cannot be read, or keys or values are wrong.
+    """
+    return decode_config(ConvertJob, {**read_yaml(path), **(overrides or {})}, where=str(path))
+
+
+def build_job(fields: Mapping[str, Any]) -> ConvertJob:
+    """A job from flags or keyword arguments.
+
+    Raises:
+        ConfigError: a value cannot mean anything.
+    """
+    return decode_config(ConvertJob, fields, where="job")

@@ -1,0 +1,286 @@
+"""One way to reach files, in local folders and in object stores, for input and output alike."""
+
+import contextlib
+import errno
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from sflow_pipeline.errors import OutputError, UsageError
+
+_TEMP_PREFIX = ".sflow-tmp-"
+_TEMP_MAX_AGE_S = 24 * 3600.0
+_CHUNK_BYTES = 8 << 20
+_WRITE_HINTS = {
+    errno.ENOSPC: "free some space and run the same command again; finished shards are kept",
+    errno.EDQUOT: "raise the quota and run the same command again; finished shards are kept",
+    errno.EROFS: "choose an output folder that can be written to",
+    errno.EACCES: "choose an output folder that can be written to",
+    errno.EPERM: "choose an output folder that can be written to",
+    errno.ENAMETOOLONG: "shorten the names of sequences and frames",
+}
+
+
+class FileFacts(NamedTuple):
+    """Size in bytes and modification time of a file; size -1 where it does not exist."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+class Folder:
+    """A folder, local or in an object store; files in it are named by POSIX paths relative to it.
+
+    A file that appears in it is whole: local files are written beside their final name, synced and renamed;
+    object stores have no rename, so there a file is built in local scratch space and put as one object.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._remote: pafs.FileSystem | None = None
+        if "://" in uri and not uri.startswith("file://"):
+            try:
+                self._remote, self._base = pafs.FileSystem.from_uri(uri)
+            except (pa.ArrowInvalid, OSError, ValueError) as error:
+                raise UsageError(
+                    f"{uri}: not a folder that can be reached ({error})",
+                    hint="give a local path, or s3://bucket/path, gs://bucket/path",
+                ) from error
+        else:
+            self._base = str(Path(uri.removeprefix("file://")).expanduser().absolute())
+
+    def __reduce__(self) -> tuple[type["Folder"], tuple[str]]:
+        return Folder, (self.uri,)
+
+    def __repr__(self) -> str:
+        return f"Folder({self.uri!r})"
+
+    @property
+    def is_local(self) -> bool:
+        return self._remote is None
+
+    def locate(self, path: str = "") -> str:
+        """The full path of a file on its filesystem; paths that lead out of the folder are refused.
+
+        >>> Folder("/data/out").locate("data/train/a.parquet")
+        '/data/out/data/train/a.parquet'
+        >>> Folder("/data/out").locate("../secret")
+        Traceback (most recent call last):
+        sflow_pipeline.errors.OutputError: path '../secret' leads out of its folder
+        """
+        if not path:
+            return self._base
+        if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts or "\0" in path:
+            raise OutputError(f"path {path!r} leads out of its folder", hint="rename the sequence or frame")
+        return f"{self._base.rstrip('/')}/{path}"
+
+    def exists(self) -> bool:
+        if self._remote is None:
+            return os.path.isdir(self._base)
+        return self._remote.get_file_info(self._base).type == pafs.FileType.Directory or bool(self.list_files())
+
+    def read_bytes(self, path: str) -> bytes:
+        """The whole file.
+
+        Raises:
+            FileNotFoundError, OSError: as the filesystem says.
+        """
+        if self._remote is None:
+            with open(self.locate(path), "rb") as stream:
+                return stream.read()
+        with self._remote.open_input_stream(self.locate(path)) as stream:
+            return bytes(stream.read())
+
+    def open_input(self, path: str) -> pa.NativeFile:
+        """A seekable reader, for Parquet."""
+        filesystem = self._remote or pafs.LocalFileSystem()
+        return filesystem.open_input_file(self.locate(path))
+
+    def stat(self, paths: Sequence[str]) -> list[FileFacts]:
+        """Facts of many files at once."""
+        if self._remote is None:
+            return [_stat_local(self.locate(path)) for path in paths]
+        infos = self._remote.get_file_info([self.locate(path) for path in paths])
+        return [
+            FileFacts(info.size, info.mtime_ns or 0) if info.type == pafs.FileType.File else FileFacts(-1, 0)
+            for info in infos
+        ]
+
+    def list_files(self, path: str = "") -> list[str]:
+        """Every file below ``path``, sorted, without half-written ones; nothing where there is no such folder."""
+        return [name for name in self._list(path) if not PurePosixPath(name).name.startswith(_TEMP_PREFIX)]
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a small file so that readers see the old one or the new one, whole.
+
+        Raises:
+            OutputError: the disk is full, the folder is read-only, …
+        """
+        with self.scratch(path) as scratch, translate_write_errors(f"{self.uri}: {path}"):
+            scratch.path.write_bytes(data)
+            scratch.publish(path)
+
+    @contextlib.contextmanager
+    def scratch(self, path: str) -> Iterator["Scratch"]:
+        """A local file to write in, which becomes a file of this folder by ``publish`` and vanishes otherwise.
+
+        Args:
+            path: what it will become, or a sibling of it (its final name may depend on what is written).
+
+        Raises:
+            OutputError: the folder is read-only, …
+        """
+        with contextlib.ExitStack() as stack:
+            if self._remote is None:
+                target = Path(self.locate(path))
+                with translate_write_errors(f"{self.uri}: {path}"):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                unique = f"{host_name()}-{os.getpid()}-{os.urandom(4).hex()}"
+                scratch = target.parent / f"{_TEMP_PREFIX}{unique}-{target.name[-40:]}"
+            else:
+                scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sflow-"))) / "object"
+            stack.callback(scratch.unlink, missing_ok=True)
+            yield Scratch(self, scratch)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, and the folders that it leaves empty; a file that is gone already is no error."""
+        with translate_write_errors(f"{self.uri}: {path}"):
+            if self._remote is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    self._remote.delete_file(self.locate(path))
+                return
+            target = Path(self.locate(path))
+            target.unlink(missing_ok=True)
+            parent = target.parent
+            with contextlib.suppress(OSError):  # not empty
+                while parent != Path(self._base) and Path(self._base) in parent.parents:
+                    parent.rmdir()
+                    parent = parent.parent
+
+    def remove_stale_scratch(self) -> None:
+        """Remove what killed writers left: of dead processes of this machine at once, of others after a day."""
+        if self._remote is not None:
+            return
+        for name in self._list(""):
+            if PurePosixPath(name).name.startswith(_TEMP_PREFIX) and _is_abandoned(Path(self.locate(name))):
+                self.remove(name)
+
+    def free_bytes(self) -> int | None:
+        """Free space, None where that means nothing."""
+        return None if self._remote is not None else shutil.disk_usage(self._base).free
+
+    def _list(self, path: str) -> list[str]:
+        base = self.locate(path)
+        if self._remote is None:
+            found = []
+            for folder, _folders, names in os.walk(base):
+                relative = os.path.relpath(folder, self._base).replace(os.sep, "/")
+                found += [name if relative == "." else f"{relative}/{name}" for name in names]
+            return sorted(found)
+        selector = pafs.FileSelector(base, recursive=True, allow_not_found=True)
+        prefix = f"{self._base.rstrip('/')}/"
+        infos = self._remote.get_file_info(selector)
+        return sorted(info.path.removeprefix(prefix) for info in infos if info.type == pafs.FileType.File)
+
+    def _publish(self, scratch: Path, path: str) -> None:
+        with translate_write_errors(f"{self.uri}: {path}"):
+            if self._remote is None:
+                target = Path(self.locate(path))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _sync(scratch)
+                os.replace(scratch, target)
+                _sync(target.parent)
+                return
+            # Only a complete file: a writer of pyarrow publishes what it has when an exception closes it.
+            with scratch.open("rb") as source, self._remote.open_output_stream(self.locate(path)) as stream:
+                while chunk := source.read(_CHUNK_BYTES):
+                    stream.write(chunk)
+
+
+class Scratch(NamedTuple):
+    """A local file on its way into a folder."""
+
+    folder: Folder
+    path: Path
+
+    def publish(self, path: str) -> None:
+        """Make it ``path`` of its folder, whole and durable; what was there is replaced.
+
+        Raises:
+            OutputError: the disk is full, the folder is read-only, …
+        """
+        self.folder._publish(self.path, path)  # the two are one unit in two names
+
+
+def host_name() -> str:
+    """This machine and process namespace, in characters that are safe in file names.
+
+    >>> "/" in host_name()
+    False
+    """
+    try:
+        namespace = os.readlink("/proc/self/ns/pid").removeprefix("pid:[").removesuffix("]")
+    except OSError:
+        namespace = "0"
+    name = "".join(c if c.isalnum() or c == "." else "_" for c in socket.gethostname())
+    return f"{name}.{namespace}"
+
+
+def is_process_alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:  # a killed child that nobody waited for is dead
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+@contextlib.contextmanager
+def translate_write_errors(name: str) -> Iterator[None]:
+    """Turn an operating system's refusal to write into an OutputError that says the way out."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = _WRITE_HINTS.get(error.errno or 0, "check the output folder and run the same command again")
+        raise OutputError(f"{name}: cannot be written: {reason}", hint=hint) from error
+
+
+def _stat_local(path: str) -> FileFacts:
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):
+        return FileFacts(-1, 0)
+    return FileFacts(facts.st_size, facts.st_mtime_ns) if os.path.isfile(path) else FileFacts(-1, 0)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_abandoned(scratch: Path) -> bool:
+    host, _, rest = scratch.name.removeprefix(_TEMP_PREFIX).partition("-")
+    pid = rest.partition("-")[0]
+    if host == host_name() and pid.isdigit():
+        return not is_process_alive(int(pid))
+    try:
+        return time.time() - scratch.stat().st_mtime > _TEMP_MAX_AGE_S
+    except OSError:
+        return False

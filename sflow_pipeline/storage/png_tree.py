@@ -1,0 +1,103 @@
+"""The same rows as files: ``data/<split>/<sequence>/<column>/<frame>.png``, with one JSON line of scalars per row."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from sflow_pipeline.errors import OutputError
+from sflow_pipeline.schema import list_picture_columns
+from sflow_pipeline.storage.filesystem import Folder
+
+
+class PngTreeWriter:
+    """Writes each picture of a row as a file of its own, and everything else as a line of JSON.
+
+    The list of lines is the shard: files appear one by one, but until the list is published nobody counts on them.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, folder: Folder) -> None:
+        self._lines = path.open("w", encoding="utf-8", newline="\n")
+        self._path = path
+        self._folder = folder
+        self._schema = schema
+        self._pictures = list_picture_columns(schema)
+        self._row_count = 0
+        self.files_bytes = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Write a row's files, then its line."""
+        line = {name: row.get(name) for name in self._schema.names}
+        for column in self._pictures:
+            picture = line[column]
+            if picture is None:
+                continue
+            path = locate_picture(row, column)
+            self._folder.write_bytes(path, picture["bytes"])
+            self.files_bytes += len(picture["bytes"])
+            line[column] = {"path": path, "sha256": hashlib.sha256(picture["bytes"]).hexdigest()}
+        self._lines.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        self._row_count += 1
+
+    def close(self) -> int:
+        """Finish the list, count its lines as they are on disk, and return their number.
+
+        Raises:
+            OutputError: what is on disk is not what was written.
+        """
+        self._lines.close()
+        with self._path.open(encoding="utf-8") as stream:
+            on_disk = sum(1 for _line in stream)
+        if on_disk != self._row_count:
+            raise OutputError(
+                f"{self._path}: {on_disk} lines on disk, {self._row_count} were written",
+                hint="check the disk, then run the same command again",
+            )
+        return self._row_count
+
+    def abort(self) -> None:
+        """Close the file handle of a shard that will not be published."""
+        self._lines.close()
+
+
+def locate_picture(row: dict[str, Any], column: str) -> str:
+    """Where a row's picture goes.
+
+    >>> row = {"sample_id": "town01/0007", "sequence_id": "town01", "split": "train", "variant": 0}
+    >>> locate_picture({**row, "label": {"bytes": b"", "path": "0007.png"}}, "label")
+    'data/train/town01/label/0007.png'
+    >>> locate_picture({**row, "variant": 2, "image": {"bytes": b"", "path": "x.png"}}, "image")
+    'data/train/town01/image/0007_v2.png'
+    """
+    sequence = row["sequence_id"]
+    frame = row["sample_id"].removeprefix(f"{sequence}/")
+    variant = f"_v{row['variant']}" if row["variant"] else ""
+    suffix = PurePosixPath(row[column]["path"] or "").suffix or ".bin"
+    parts = ["data", row["split"], sequence, column, f"{frame}{variant}{suffix}"]
+    return "/".join(part for part in parts if part)
+
+
+def read_tree_rows(folder: Folder, path: str, *, with_files: bool = True) -> Iterator[dict[str, Any]]:
+    """Stream the rows of a shard's list, pictures as ``{bytes, path, sha256}`` (bytes None when not asked for).
+
+    Raises:
+        FileNotFoundError: a listed file is gone.
+    """
+    for line in folder.read_bytes(path).decode("utf-8").splitlines():
+        row = json.loads(line)
+        for value in row.values():
+            if isinstance(value, dict) and "sha256" in value:
+                value["bytes"] = folder.read_bytes(value["path"]) if with_files else None
+        yield row
+
+
+def list_tree_files(folder: Folder, path: str) -> list[str]:
+    """Every file that a shard's list names; nothing where the list cannot be read."""
+    try:
+        rows = list(read_tree_rows(folder, path, with_files=False))
+    except (OSError, ValueError):
+        return []
+    return [value["path"] for row in rows for value in row.values() if isinstance(value, dict) and "sha256" in value]

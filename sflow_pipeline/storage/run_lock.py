@@ -1,0 +1,105 @@
+"""Says who is writing an output folder, so that a second run is told and a dead one's place is taken.
+
+Shards would stay right with two writers (their content decides their names and bytes), but both would do all the work.
+A lock of this machine is checked by its process; one of another machine by whether its heartbeat still moves,
+which needs no agreement on the time of day.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sflow_pipeline.errors import OutputError, SflowError
+from sflow_pipeline.storage.filesystem import Folder, host_name, is_process_alive
+
+LOCK_PATH = ".sflow/lock.json"
+HEARTBEAT_S = 10.0
+
+
+class RunLock:
+    """Held while a run writes an output folder; a context manager.
+
+    Args:
+        folder: the output folder.
+        heartbeat_s: how often the lock is touched; another machine's lock that stays still three times as long is dead.
+        sleep: waits between looks at another machine's heartbeat.
+
+    Raises:
+        OutputError: the folder is being written by another run, which is named.
+    """
+
+    def __init__(
+        self, folder: Folder, *, heartbeat_s: float = HEARTBEAT_S, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._folder = folder
+        self._heartbeat_s = heartbeat_s
+        self._sleep = sleep
+        self._owner = {"host": host_name(), "pid": os.getpid(), "token": os.urandom(8).hex()}
+        self._beat = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sflow-lock", daemon=True)
+
+    def __enter__(self) -> "RunLock":
+        other = self._read()
+        if other is not None and self._is_alive(other):
+            raise OutputError(
+                f"{self._folder.uri}: being written by another run: process {other.get('pid')} on "
+                f"{str(other.get('host')).rpartition('.')[0]}",
+                hint="wait for it or stop it; both would do the same work",
+            )
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        other = self._read()
+        if other is not None and other.get("token") == self._owner["token"]:
+            try:
+                self._folder.remove(LOCK_PATH)
+            except SflowError:  # the run's own error matters more; a lock of a dead process is taken over
+                pass
+
+    def _is_alive(self, other: dict[str, Any]) -> bool:
+        if other.get("host") == self._owner["host"] and isinstance(other.get("pid"), int):
+            return is_process_alive(other["pid"]) and _process_start(other["pid"]) == other.get("process_start")
+        for _ in range(4):
+            self._sleep(self._heartbeat_s)
+            seen = self._read()
+            if seen is None:
+                return False
+            if seen != other:
+                return True
+        return False
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            content = json.loads(self._folder.read_bytes(LOCK_PATH))
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def _write(self) -> None:
+        content = {**self._owner, "process_start": _process_start(os.getpid()), "beat": self._beat}
+        self._folder.write_bytes(LOCK_PATH, json.dumps(content).encode())
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._heartbeat_s):
+            self._beat += 1
+            try:
+                self._write()
+            except SflowError:  # a full disk is reported by the shard that meets it
+                continue
+
+
+def _process_start(pid: int) -> str:
+    """When a process started, in clock ticks since boot: tells a process from a later one with the same number."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stream:
+            return stream.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

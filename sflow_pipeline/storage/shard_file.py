@@ -1,0 +1,119 @@
+"""How a shard's rows become files: one writer for every format, published whole under a name made of its content."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from sflow_pipeline.storage.filesystem import Folder, Scratch, translate_write_errors
+from sflow_pipeline.storage.parquet_shard import ParquetShardWriter, count_rows, read_rows
+from sflow_pipeline.storage.png_tree import PngTreeWriter, list_tree_files, read_tree_rows
+
+ShardFormat = Literal["parquet", "png"]
+_SUFFIXES: dict[ShardFormat, str] = {"parquet": "parquet", "png": "jsonl"}
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """A published file of rows; ``size_bytes`` counts the files it lists, too."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    rows: int
+
+
+class ShardFileWriter:
+    """Collects rows and publishes them as one file; a context manager that leaves nothing behind unless it did.
+
+    Args:
+        folder: the dataset.
+        stem: path of the file without digest and suffix.
+        schema: of the rows.
+        format: ``parquet``, or ``png`` for a tree of pictures and a list of them.
+
+    Every method raises OutputError where the disk is full, the folder read-only, ….
+    """
+
+    def __init__(self, folder: Folder, stem: str, schema: pa.Schema, format: ShardFormat) -> None:
+        self._folder = folder
+        self._stem = stem
+        self._schema = schema
+        self._format = format
+        self._name = f"{folder.uri}: {stem}"
+        self._stack = contextlib.ExitStack()
+        self._scratch: Scratch
+        self._rows: ParquetShardWriter | PngTreeWriter
+
+    def __enter__(self) -> "ShardFileWriter":
+        self._scratch = self._stack.enter_context(self._folder.scratch(self._stem))
+        with translate_write_errors(self._name):
+            if self._format == "parquet":
+                self._rows = ParquetShardWriter(self._scratch.path, self._schema)
+            else:
+                self._rows = PngTreeWriter(self._scratch.path, self._schema, self._folder)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with contextlib.suppress(OSError):  # a full disk was reported by the write that met it
+            self._rows.abort()
+        self._stack.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add one row."""
+        with translate_write_errors(self._name):
+            self._rows.add(row)
+
+    def publish(self) -> ShardFile:
+        """Finish, check what is on disk, and put it in place."""
+        with translate_write_errors(self._name):
+            rows = self._rows.close()
+            sha256 = hash_file(self._scratch.path)
+            size_bytes = self._scratch.path.stat().st_size
+        if isinstance(self._rows, PngTreeWriter):
+            size_bytes += self._rows.files_bytes
+        path = f"{self._stem}-{sha256[:12]}.{_SUFFIXES[self._format]}"
+        self._scratch.publish(path)
+        return ShardFile(path, sha256, size_bytes, rows)
+
+
+def read_shard(folder: Folder, path: str, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Stream the rows of a shard of either format; picture columns are ``{bytes, path}``."""
+    if path.endswith(".jsonl"):
+        return read_tree_rows(folder, path, with_files=columns is None or "image" in columns or "label" in columns)
+    return read_rows(folder, path, columns)
+
+
+def count_shard_rows(folder: Folder, path: str) -> int:
+    """Rows that a shard's file says it has.
+
+    Raises:
+        OSError, pyarrow.ArrowInvalid: it is not there or not whole.
+    """
+    if path.endswith(".jsonl"):
+        return folder.read_bytes(path).count(b"\n")
+    return count_rows(folder, path)
+
+
+def list_shard_files(folder: Folder, path: str) -> list[str]:
+    """A shard's file and, for a tree, the files it lists."""
+    return [path, *(list_tree_files(folder, path) if path.endswith(".jsonl") else [])]
+
+
+def hash_file(path: Path) -> str:
+    """sha256 hex of a local file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_stored_file(folder: Folder, path: str) -> str:
+    """sha256 hex of a file of a folder, read in pieces."""
+    digest = hashlib.sha256()
+    with folder.open_input(path) as stream:
+        while chunk := stream.read(8 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
