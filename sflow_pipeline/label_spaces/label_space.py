@@ -96,5 +96,5 @@ class LabelSpace:
     def _channels(self) -> dict[int, int]:
         channels = {label_class.id: channel for channel, label_class in enumerate(self.classes)}
         if self.void_id is not None:
-            channels.update({class_id: channels[self.void_id] for class_id in self.also_void_ids})
+            channels.update(dict.fromkeys(self.also_void_ids, channels[self.void_id]))
         return channels

@@ -103,7 +103,7 @@ def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
     import cv2
 
     untagged = label_map == 0
-    count, regions, stats, _ = cv2.connectedComponentsWithStats(untagged.view(np.uint8), connectivity=8)
+    _, regions, stats, _ = cv2.connectedComponentsWithStats(untagged.view(np.uint8), connectivity=8)
     paved_rows = np.flatnonzero(((label_map == _ROAD_ID) | (label_map == _SIDEWALK_ID)).any(axis=1))
     horizon = int(paved_rows[0]) if len(paved_rows) else 0
     ends = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]

@@ -35,6 +35,7 @@ def discover(root: str, label_space: str | None) -> Dump:
     table = FrameTable(log)
     sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     numbers: dict[str, int] = {}
+    twice: set[tuple[str, str, str]] = set()
     for folder in walk(root, log):
         split = split_of(folder.path.replace("_", "/"))
         for file in folder.files:
@@ -43,10 +44,15 @@ def discover(root: str, label_space: str | None) -> Dump:
                 continue
             files = sequences.setdefault((split, parts["sequence"]), {"render": {}, "label": {}})
             paths = files.setdefault(_MODALITY[parts["kind"]], {})
-            if parts["name"] in paths:
+            first = paths.setdefault(parts["name"], folder.join(file))
+            if first != folder.join(file):
+                log.add("duplicate_id", first)
                 log.add("duplicate_id", folder.join(file))
-            paths[parts["name"]] = folder.join(file)
+                twice.add((split, parts["sequence"], parts["name"]))
             numbers[parts["name"]] = int(parts["frame"])
+    for split, sequence_id, name in twice:
+        for paths in sequences[split, sequence_id].values():
+            paths.pop(name, None)
     for (split, sequence_id), files in sorted(sequences.items()):
         table.add_sequence(sequence_id, split, files, numbers)
     return Dump(

@@ -1,5 +1,6 @@
 """Walks a dump's folders in a fixed order, without following a link out of it or in a circle."""
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,9 +23,7 @@ class Folder:
         return f"{self.path}/{name}" if self.path else name
 
 
-def walk(
-    root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | None = None
-) -> Iterator[Folder]:
+def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | None = None) -> Iterator[Folder]:
     """Yield every folder under ``root``, parents first, siblings in name order; hidden ones are passed over.
 
     Names that no output file could carry, links that leave the root and links that lead back to a parent are
@@ -37,7 +36,7 @@ def walk(
         max_entries: read no more than this many entries of a folder (for a quick look).
     """
     real_root = os.path.realpath(root)
-    pending = [("", 0, (real_root,))]
+    pending: list[tuple[str, int, tuple[str, ...]]] = [("", 0, (real_root,))]
     while pending:
         path, links, parents = pending.pop()
         folder, real_paths = _read_folder(root, path, parents, log, max_entries)
@@ -56,7 +55,9 @@ def walk(
 def _read_folder(
     root: str, path: str, parents: tuple[str, ...], log: ProblemLog, max_entries: int | None
 ) -> tuple[Folder, dict[str, str]]:
-    folders, files, real_paths = [], [], {}
+    folders: list[str] = []
+    files: list[str] = []
+    real_paths: dict[str, str] = {}
     prefix = f"{path}/" if path else ""
     try:
         with os.scandir(os.path.join(root, path)) as entries:
@@ -84,8 +85,8 @@ def _read_folder(
 def _resolve_link(entry: os.DirEntry[str], path: str, parents: tuple[str, ...], log: ProblemLog) -> str | None:
     try:
         real = os.path.realpath(entry.path, strict=True)
-    except OSError:
-        log.add("broken_link", path)
+    except OSError as error:
+        log.add("link_loop" if error.errno == errno.ELOOP else "broken_link", path)
         return None
     if os.path.commonpath([real, parents[0]]) != parents[0]:
         log.add("link_outside", path)

@@ -30,7 +30,11 @@ class FrameTable:
     _frames: list[FrameRef] = field(default_factory=list)
 
     def add_sequence(
-        self, sequence_id: str, split: str, files: Mapping[str, Mapping[str, str]], numbers: Mapping[str, int] | None = None
+        self,
+        sequence_id: str,
+        split: str,
+        files: Mapping[str, Mapping[str, str]],
+        numbers: Mapping[str, int] | None = None,
     ) -> None:
         """Add the frames of one sequence.
 
@@ -76,7 +80,9 @@ class FrameTable:
         for (_, sequence_id), numbers in self.numbers().items():
             gaps = find_gaps(numbers)
             if gaps:
-                self.log.add("gap", sequence_id, f"after {', '.join(map(str, gaps[:3]))}{', …' if len(gaps) > 3 else ''}")
+                self.log.add(
+                    "gap", sequence_id, f"after {', '.join(map(str, gaps[:3]))}{', …' if len(gaps) > 3 else ''}"
+                )
         return tuple(self._frames)
 
     def numbers(self) -> dict[tuple[str, str], list[int]]:

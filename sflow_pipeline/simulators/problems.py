@@ -6,10 +6,19 @@ from sflow_pipeline.simulators.dump import Problem, Severity
 
 #: kind -> (severity, what it means and the way out). ``{n}`` is how many, ``{first}`` the first few files.
 _WORDING: dict[str, tuple[Severity, str]] = {
-    "missing_label": ("error", "{n} pictures without a label were left out: {first}; add the labels or remove the pictures"),
-    "missing_render": ("error", "{n} labels without a picture were left out: {first}; add the pictures or remove the labels"),
+    "missing_label": (
+        "error",
+        "{n} pictures without a label were left out: {first}; add the labels or remove the pictures",
+    ),
+    "missing_render": (
+        "error",
+        "{n} labels without a picture were left out: {first}; add the pictures or remove the labels",
+    ),
     "missing_modality": ("warning", "{n} frames lack a file that the rest of their sequence has: {first}"),
-    "duplicate_id": ("error", "{n} files claim a frame that another file also claims, all were left out: {first}; keep one file per frame"),
+    "duplicate_id": (
+        "error",
+        "{n} files claim a frame that another file also claims, all were left out: {first}; keep one file per frame",
+    ),
     "unsafe_name": ("error", "{n} names cannot be carried to the output and were left out: {first}; rename them"),
     "link_outside": ("error", "{n} links lead out of the dump and were not followed: {first}; copy the files into it"),
     "link_loop": ("error", "{n} links lead back to a folder they are in and were not followed: {first}; remove them"),

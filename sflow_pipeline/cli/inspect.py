@@ -1,0 +1,94 @@
+"""``sflow-pipeline inspect``: what a dump is and what would become of its labels, before the first GPU second."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sflow_pipeline.conversion.inspection import Inspection
+
+
+def inspect_command(
+    dump: Annotated[str, typer.Argument(help="The folder that the simulator wrote.", metavar="SIM_DIR")],
+    simulator: Annotated[
+        str | None, typer.Option("--simulator", help="Read it as this layout instead of finding out.")
+    ] = None,
+    label_space: Annotated[
+        str | None, typer.Option("--label-space", help="Label space that the labels follow: a name or a YAML file.")
+    ] = None,
+    model_label_space: Annotated[
+        str, typer.Option("--model-label-space", help="Label space of the model that would convert it.")
+    ] = "camvid11",
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, help="Frames to open in dumps of more than 200 frames.")
+    ] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a simulator dump holds, how its classes map to the model's, and what is wrong with it."""
+    from sflow_pipeline.conversion.inspection import inspect_dump
+
+    found = inspect_dump(
+        dump, simulator=simulator, label_space=label_space, model_label_space=model_label_space, sample=sample
+    )
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(_facts_table(found))
+    console.print(_class_table(found))
+    for unmapped in found.unmapped_ids:
+        what = f"id {unmapped.id}" if unmapped.id is not None else f"colour {unmapped.color}"
+        files = ", ".join(unmapped.first_files)
+        console.print(
+            f"error: {what} on {unmapped.share:.2%} of the pixels is not in label space {found.label_space}; "
+            f"first in {files}",
+            style="red",
+            markup=False,
+        )
+    for problem in found.problems:
+        style = "red" if problem.severity == "error" else "yellow"
+        console.print(f"{problem.severity}: {problem.message}", style=style, markup=False)
+
+
+def _facts_table(found: "Inspection") -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    version = f" {found.version}" if found.version else ""
+    rule = f", rule {found.label_rule}" if found.label_rule else ""
+    splits = ", ".join(f"{name} {count}" for name, count in found.splits.items())
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in (
+        ("simulator", f"{found.simulator}{version}"),
+        ("because", found.why),
+        ("sequences", f"{found.sequences}"),
+        ("frames", f"{found.frames} ({splits})"),
+        ("modalities", ", ".join(found.modalities)),
+        ("sizes", ", ".join(f"{size} px ({count})" for size, count in found.sizes.items())),
+        ("rate", "unknown" if found.fps is None else f"{found.fps:g} frames/s"),
+        ("labels", f"{found.label_space}, as {found.label_encoding}{rule}"),
+        ("opened", f"{found.sampled_frames} of {found.frames} frames"),
+    ):
+        table.add_row(name, escape(value))
+    return table
+
+
+def _class_table(found: "Inspection") -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    shares = {row.id: row.share for row in found.classes}
+    table = Table("id", f"class in {found.label_space}", "pixels", f"becomes in {found.model_label_space}")
+    table.columns[0].justify = table.columns[2].justify = "right"
+    for row in found.mapping:
+        share = f"{shares[row.source_id]:.2%}" if row.source_id in shares else ""
+        lost = " (lost)" if row.is_lost else ""
+        table.add_row(str(row.source_id), escape(row.source_name), share, escape(row.target_name) + lost)
+    return table

@@ -1,0 +1,237 @@
+"""Looks at a dump before anything is converted: what it is, what its labels hold, what would be lost."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.label_spaces import (
+    UNKNOWN_COLOR_ID,
+    LabelMapping,
+    MappingRow,
+    build_mapping,
+    from_colors,
+    load_label_space,
+)
+from sflow_pipeline.simulators import SIMULATORS, Dump, Problem, discover
+from sflow_pipeline.storage.image_codec import decode_label, read_size_px
+
+#: Dumps up to this many frames are read whole.
+READ_ALL_FRAMES = 200
+_FIRST_FILES = 3
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """How much of the sampled pixels a class has, 0 to 1."""
+
+    id: int
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class UnmappedId:
+    """An id, or a colour, that the label space does not have.
+
+    Attributes:
+        id: the id; None for a colour.
+        color: RGB of an unknown palette colour; None for an id.
+        share: of all sampled pixels, 0 to 1.
+        first_files: the first label files that hold it.
+    """
+
+    id: int | None
+    color: tuple[int, int, int] | None
+    share: float
+    first_files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What ``inspect`` found.
+
+    Attributes:
+        sizes: ``"<width>x<height>"`` -> sampled pictures of that size in pixels.
+        sampled_frames: how many frames were opened; ``frames`` counts all.
+        classes: share of the pixels per class that occurs, largest first, after the dump's label rule.
+        mapping: source class -> class of the model's label space.
+        lost_classes: classes with a meaning that the model's label space lacks; they become void.
+        unmapped_ids: what conversion would quarantine frames for.
+        problems: of discovery, and of the frames that were opened.
+    """
+
+    root: str
+    simulator: str
+    version: str
+    why: str
+    sequences: int
+    frames: int
+    sampled_frames: int
+    splits: dict[str, int]
+    modalities: tuple[str, ...]
+    sizes: dict[str, int]
+    fps: float | None
+    label_space: str
+    label_encoding: str
+    label_rule: str | None
+    model_label_space: str
+    classes: tuple[ClassShare, ...]
+    mapping: tuple[MappingRow, ...]
+    lost_classes: tuple[str, ...]
+    unmapped_ids: tuple[UnmappedId, ...]
+    problems: tuple[Problem, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts and numbers, for JSON."""
+        return asdict(self)
+
+
+def inspect_dump(
+    root: str,
+    *,
+    simulator: str | None = None,
+    label_space: str | None = None,
+    model_label_space: str = "camvid11",
+    sample: int = 64,
+) -> Inspection:
+    """Discover a dump and open a sample of its frames.
+
+    Args:
+        root: the dump's folder.
+        simulator: an entry of ``SIMULATORS``; found out by itself where None.
+        label_space: the label space that the labels follow; the dump's own where None.
+        model_label_space: name or file of the label space of the model that would convert it.
+        sample: how many frames to open, spread evenly; all of them in dumps of up to 200 frames.
+
+    Raises:
+        DumpError: the dump as a whole cannot be used.
+        LabelSpaceError: a label space does not exist or cannot be mapped.
+    """
+    dump = discover(root, simulator=simulator, label_space=label_space)
+    mapping = build_mapping(load_label_space(dump.label_space), load_label_space(model_label_space))
+    chosen = _choose(dump.frames, sample)
+    tally = _Tally(dump, mapping)
+    for frame in chosen:
+        tally.add(frame)
+    return Inspection(
+        root=root,
+        simulator=dump.simulator,
+        version=dump.version,
+        why=dump.why,
+        sequences=len(dump.sequence_ids),
+        frames=len(dump.frames),
+        sampled_frames=len(chosen),
+        splits=dict(Counter(frame.split for frame in dump.frames)),
+        modalities=dump.modalities,
+        sizes=dict(tally.sizes.most_common()),
+        fps=dump.fps,
+        label_space=dump.label_space,
+        label_encoding=dump.label_encoding,
+        label_rule=dump.label_rule,
+        model_label_space=model_label_space,
+        classes=tally.class_shares(),
+        mapping=mapping.rows,
+        lost_classes=mapping.lost,
+        unmapped_ids=tally.unmapped_ids(),
+        problems=(*dump.problems, *tally.problems()),
+    )
+
+
+def _choose(frames: Sequence[FrameRef], sample: int) -> list[FrameRef]:
+    if len(frames) <= max(READ_ALL_FRAMES, sample):
+        return list(frames)
+    return [frames[position] for position in np.linspace(0, len(frames) - 1, max(sample, 1)).astype(int)]
+
+
+class _Tally:
+    """Counts over the opened frames."""
+
+    def __init__(self, dump: Dump, mapping: LabelMapping) -> None:
+        self._dump = dump
+        self._mapping = mapping
+        self._counts = np.zeros(65536, np.int64)
+        self._colors: Counter[tuple[int, int, int]] = Counter()
+        self._first_files: dict[int | tuple[int, int, int], list[str]] = {}
+        self._faults: dict[str, list[tuple[str, str]]] = {}
+        self.sizes: Counter[str] = Counter()
+
+    def add(self, frame: FrameRef) -> None:
+        try:
+            label_bytes, render_bytes = self._read(frame.label), self._read(frame.render)
+            width_px, height_px = read_size_px(render_bytes, name=frame.render)
+            self.sizes[f"{width_px}x{height_px}"] += 1
+            label_map = self._label_map(frame, label_bytes)
+            if label_map.shape != (height_px, width_px):
+                raise FrameError(
+                    f"{frame.label}: {label_map.shape[1]}x{label_map.shape[0]}, its picture {width_px}x{height_px}",
+                    reason="size_mismatch",
+                )
+        except FrameError as error:
+            self._faults.setdefault(error.reason, []).append((frame.sample_id, error.message))
+
+    def _read(self, path: str) -> bytes:
+        try:
+            with open(os.path.join(self._dump.root, path), "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise FrameError(f"{path}: {error.strerror}", reason="unreadable") from error
+
+    def _label_map(self, frame: FrameRef, data: bytes) -> NDArray[Any]:
+        label_map = decode_label(data, self._dump.label_encoding, name=frame.label)
+        if label_map.ndim == 3:
+            reading = from_colors(label_map, self._mapping.source)
+            label_map = reading.label_map
+            for color, pixels in reading.unknown_colors.items():
+                self._colors[color] += pixels
+                self._note(color, frame.label)
+        if self._dump.label_rule:
+            label_map = SIMULATORS[self._dump.simulator].refine_label_map(label_map)
+        counts = np.bincount(label_map.ravel(), minlength=65536)
+        self._counts += counts
+        for class_id in np.flatnonzero(counts).tolist():
+            self._note(class_id, frame.label)
+        return label_map
+
+    def _note(self, key: int | tuple[int, int, int], path: str) -> None:
+        files = self._first_files.setdefault(key, [])
+        if len(files) < _FIRST_FILES:
+            files.append(path)
+
+    def class_shares(self) -> tuple[ClassShare, ...]:
+        total = max(int(self._counts.sum()), 1)
+        shares = [
+            ClassShare(label_class.id, label_class.name, int(self._counts[label_class.id]) / total)
+            for label_class in self._mapping.source.classes
+            if self._counts[label_class.id]
+        ]
+        return tuple(sorted(shares, key=lambda row: -row.share))
+
+    def unmapped_ids(self) -> tuple[UnmappedId, ...]:
+        total = max(int(self._counts.sum()), 1)
+        known = self._mapping.source.ids()
+        found = [
+            UnmappedId(class_id, None, int(self._counts[class_id]) / total, tuple(self._first_files[class_id]))
+            for class_id in np.flatnonzero(self._counts).tolist()
+            if class_id not in known and not (class_id == UNKNOWN_COLOR_ID and self._colors)
+        ]
+        for color, pixels in self._colors.most_common():
+            found.append(UnmappedId(None, color, pixels / total, tuple(self._first_files[color])))
+        return tuple(found)
+
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(
+            Problem(
+                reason,
+                f"{len(faults)} of the opened frames cannot be converted ({reason}), first {faults[0][1]}",
+                tuple(sample_id for sample_id, _ in faults),
+                "error",
+            )
+            for reason, faults in sorted(self._faults.items())
+        )
