@@ -77,5 +77,5 @@ lock: ## Resolve every dependency anew in an empty environment and write constra
 	mv build/constraints.txt constraints.txt && rm -rf build/lock
 
 clean: ## Remove what the commands above made, the environment included
-	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo smoke dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
