@@ -6,12 +6,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces.label_space import Color, LabelSpace
 
 #: The id of a pixel whose colour no class has; it is in no label space, so a mapping cannot let it pass.
 UNKNOWN_COLOR_ID = 65535
-_SHOWN_COLORS = 5
 
 
 @dataclass(frozen=True)
@@ -25,22 +23,6 @@ class PaletteReading:
 
     label_map: NDArray[np.uint16]
     unknown_colors: dict[Color, int]
-
-    def require_known(self, name: str = "label") -> NDArray[np.uint16]:
-        """The label map, if every colour is known; ``name`` names the file in the error.
-
-        Raises:
-            FrameError: reason ``unknown_color``: lists the most frequent such colours and their share of pixels.
-        """
-        if self.unknown_colors:
-            shown = ", ".join(str(color) for color in list(self.unknown_colors)[:_SHOWN_COLORS])
-            share = sum(self.unknown_colors.values()) / self.label_map.size
-            raise FrameError(
-                f"{name}: {len(self.unknown_colors)} colours on {share:.2%} of the pixels belong to no class: {shown}",
-                hint="name the label space that the colours follow with --label-space; labels must not be smoothed",
-                reason="unknown_color",
-            )
-        return self.label_map
 
 
 def from_colors(rgb: NDArray[np.uint8], label_space: LabelSpace) -> PaletteReading:

@@ -1,0 +1,132 @@
+"""The shipped class tables against the numbers and colours that their makers publish."""
+
+import pytest
+
+from sflow_pipeline.errors import LabelSpaceError
+from sflow_pipeline.label_spaces import list_label_spaces, load_label_space
+
+# https://github.com/mcordts/cityscapesScripts, cityscapesscripts/helpers/labels.py: id, trainId, colour
+CITYSCAPES = {
+    "unlabeled": (0, 255, (0, 0, 0)),
+    "ego_vehicle": (1, 255, (0, 0, 0)),
+    "rectification_border": (2, 255, (0, 0, 0)),
+    "out_of_roi": (3, 255, (0, 0, 0)),
+    "static": (4, 255, (0, 0, 0)),
+    "dynamic": (5, 255, (111, 74, 0)),
+    "ground": (6, 255, (81, 0, 81)),
+    "road": (7, 0, (128, 64, 128)),
+    "sidewalk": (8, 1, (244, 35, 232)),
+    "parking": (9, 255, (250, 170, 160)),
+    "rail_track": (10, 255, (230, 150, 140)),
+    "building": (11, 2, (70, 70, 70)),
+    "wall": (12, 3, (102, 102, 156)),
+    "fence": (13, 4, (190, 153, 153)),
+    "guard_rail": (14, 255, (180, 165, 180)),
+    "bridge": (15, 255, (150, 100, 100)),
+    "tunnel": (16, 255, (150, 120, 90)),
+    "pole": (17, 5, (153, 153, 153)),
+    "pole_group": (18, 255, (153, 153, 153)),
+    "traffic_light": (19, 6, (250, 170, 30)),
+    "traffic_sign": (20, 7, (220, 220, 0)),
+    "vegetation": (21, 8, (107, 142, 35)),
+    "terrain": (22, 9, (152, 251, 152)),
+    "sky": (23, 10, (70, 130, 180)),
+    "person": (24, 11, (220, 20, 60)),
+    "rider": (25, 12, (255, 0, 0)),
+    "car": (26, 13, (0, 0, 142)),
+    "truck": (27, 14, (0, 0, 70)),
+    "bus": (28, 15, (0, 60, 100)),
+    "caravan": (29, 255, (0, 0, 90)),
+    "trailer": (30, 255, (0, 0, 110)),
+    "train": (31, 16, (0, 80, 100)),
+    "motorcycle": (32, 17, (0, 0, 230)),
+    "bicycle": (33, 18, (119, 11, 32)),
+}
+
+# CARLA's documentation of the semantic segmentation camera and CityScapesPalette.h, by version.
+CARLA_NAMES = {
+    "carla-0.9.9": "unlabeled building fence other pedestrian pole road_line road sidewalk vegetation vehicle wall"
+    " traffic_sign",
+    "carla-0.9.13": "unlabeled building fence other pedestrian pole road_line road sidewalk vegetation vehicle wall"
+    " traffic_sign sky ground bridge rail_track guard_rail traffic_light static dynamic water terrain",
+    "carla-0.9.14": "unlabeled road sidewalk building wall fence pole traffic_light traffic_sign vegetation terrain"
+    " sky pedestrian rider car truck bus train motorcycle bicycle static dynamic other water road_line ground bridge"
+    " rail_track guard_rail",
+}
+CARLA_COLORS = {
+    "carla-0.9.9": {"fence": (190, 153, 153), "other": (250, 170, 160), "vehicle": (0, 0, 142)},
+    "carla-0.9.13": {"fence": (100, 40, 40), "other": (55, 90, 80), "terrain": (145, 170, 100), "water": (45, 60, 150)},
+    "carla-0.9.14": {"fence": (190, 153, 153), "other": (55, 90, 80), "terrain": (152, 251, 152), "rider": (255, 0, 0)},
+}
+
+# https://github.com/alexgkendall/SegNet-Tutorial, Scripts/test_segmentation_camvid.py
+CAMVID = {
+    "sky": (128, 128, 128),
+    "building": (128, 0, 0),
+    "pole": (192, 192, 128),
+    "road": (128, 64, 128),
+    "pavement": (60, 40, 222),
+    "tree": (128, 128, 0),
+    "sign": (192, 128, 128),
+    "fence": (64, 64, 128),
+    "car": (64, 0, 128),
+    "pedestrian": (64, 64, 0),
+    "bicyclist": (0, 128, 192),
+    "void": (0, 0, 0),
+}
+
+
+def test_these_label_spaces_are_shipped() -> None:
+    assert list_label_spaces() == (
+        "camvid11",
+        "carla-0.9.13",
+        "carla-0.9.14",
+        "carla-0.9.9",
+        "cityscapes19",
+        "cityscapes34",
+    )
+
+
+def test_cityscapes_label_ids_are_the_published_ones() -> None:
+    found = {c.name: (c.id, c.color) for c in load_label_space("cityscapes34").classes}
+    assert found == {name: (label_id, color) for name, (label_id, _, color) in CITYSCAPES.items()}
+
+
+def test_cityscapes_train_ids_are_the_published_ones() -> None:
+    space = load_label_space("cityscapes19")
+    found = {c.name: (c.id, c.color) for c in space.classes if c.id != 255}
+    assert found == {name: (train, color) for name, (_, train, color) in CITYSCAPES.items() if train != 255}
+    assert (space.void_id, space.num_classes) == (255, 20)
+
+
+@pytest.mark.parametrize("name", sorted(CARLA_NAMES))
+def test_carla_tags_are_the_published_ones(name: str) -> None:
+    classes = [c for c in load_label_space(name).classes if not c.derived]
+    assert [c.id for c in classes] == list(range(len(classes)))
+    assert [c.name for c in classes] == CARLA_NAMES[name].split()
+    colors = {c.name: c.color for c in classes}
+    assert {key: colors[key] for key in CARLA_COLORS[name]} == CARLA_COLORS[name]
+    assert {c.color for c in classes if c.name == "road"} == {(128, 64, 128)}
+
+
+def test_camvid_ids_and_colours_are_segnets() -> None:
+    space = load_label_space("camvid11")
+    assert [(c.id, c.name, c.color) for c in space.classes] == [
+        (position, name, color) for position, (name, color) in enumerate(CAMVID.items())
+    ]
+    assert [space.channel_of(class_id) for class_id in range(12)] == list(range(12))
+    assert space.void_id == 11
+
+
+def test_channels_follow_the_class_list_and_void_has_one() -> None:
+    space = load_label_space("cityscapes19")
+    assert (space.channel_of(18), space.channel_of(255), space.void_channel) == (18, 19, 19)
+    with pytest.raises(LabelSpaceError, match="id 77 is not one of its 20 ids"):
+        space.channel_of(77)
+
+
+def test_an_unknown_name_brings_the_nearest_ones() -> None:
+    with pytest.raises(LabelSpaceError) as caught:
+        load_label_space("cityscape19")
+    assert "'cityscape19' does not exist" in caught.value.message
+    assert "cityscapes19" in caught.value.hint
