@@ -11,6 +11,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class DataRecipe(Section):
+    """Which part of the real photos is learned from."""
+
+    split: str = "train"
+    holdout_fraction: float = Field(0.15, gt=0, lt=1, description="the end of every recording, kept out of training")
+
+
 class EdgeRecipe(Section):
     """Laplacian edge extractor (METHOD: luma, 3x3 Gaussian, 3x3 Laplacian, threshold)."""
 
@@ -78,6 +85,7 @@ class Recipe(Section):
     label_space: str = "camvid11"
     seed: int = Field(1, ge=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    data: DataRecipe = DataRecipe()
     edges: EdgeRecipe = EdgeRecipe()
     dned: DnedRecipe = DnedRecipe()
     generator: GeneratorRecipe = GeneratorRecipe()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
+from sflow_pipeline.tensors import Photo
 
 
 class PatchDiscriminator(nn.Module):
@@ -15,7 +15,7 @@ class PatchDiscriminator(nn.Module):
     then instance norm, without which features fade from layer to layer and feature matching has nothing to match (SPADE).
 
     >>> d = PatchDiscriminator(classes=12, width=8, layers=3)
-    >>> features = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 12, 64, 96), torch.zeros(1, 1, 64, 96))
+    >>> features = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 13, 64, 96))
     >>> len(features), features[-1].shape[1]
     (5, 1)
     """
@@ -33,8 +33,9 @@ class PatchDiscriminator(nn.Module):
             channels = out
         self.verdict = nn.Conv2d(channels, 1, 4, padding=1)
 
-    def forward(self, photo: Photo, semantic_map: SemanticMap, edge_map: EdgeMap) -> list[Tensor]:
-        x = torch.cat((photo, semantic_map, edge_map), dim=1)
+    def forward(self, photo: Photo, conditions: Tensor) -> list[Tensor]:
+        """``conditions`` is (b, classes + 1, h, w): semantic map and edge map, concatenated."""
+        x = torch.cat((photo, conditions), dim=1)
         features = []
         for layer in self.layers:
             x = layer(x)
@@ -49,11 +50,11 @@ class MultiScaleDiscriminator(nn.Module):
         super().__init__()
         self.scales = nn.ModuleList(PatchDiscriminator(classes, width, layers) for _ in range(scales))
 
-    def forward(self, photo: Photo, semantic_map: SemanticMap, edge_map: EdgeMap) -> list[list[Tensor]]:
+    def forward(self, photo: Photo, conditions: Tensor) -> list[list[Tensor]]:
         """Features of each scale, finest first."""
         outputs = []
         for k, scale in enumerate(self.scales):
             if k:
-                photo, semantic_map, edge_map = (F.avg_pool2d(x, 2) for x in (photo, semantic_map, edge_map))
-            outputs.append(scale(photo, semantic_map, edge_map))
+                photo, conditions = F.avg_pool2d(photo, 2), F.avg_pool2d(conditions, 2)
+            outputs.append(scale(photo, conditions))
         return outputs

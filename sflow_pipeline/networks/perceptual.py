@@ -27,12 +27,12 @@ class _Fire(nn.Module):
 
 
 class SqueezeNetFeatures(nn.Module):
-    """SqueezeNet 1.0 (Iandola et al. 2016) in torchvision's state-dict layout, features after four depths."""
+    """SqueezeNet 1.0 (Iandola et al. 2016) in torchvision's state-dict layout, features after three depths."""
 
     #: Layers after which features are taken.
-    slices = (1, 4, 7, 12)
+    slices = (4, 7, 12)
     #: Weight of each slice; deeper slices speak of content, earlier ones of texture.
-    weights = (0.25, 0.25, 0.5, 1.0)
+    weights = (0.5, 0.5, 1.0)
 
     def __init__(self) -> None:
         super().__init__()

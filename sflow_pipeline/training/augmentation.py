@@ -4,13 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
+from sflow_pipeline.tensors import Photo
 
 
-def augment(
-    photo: Photo, semantic_map: SemanticMap, edge_map: EdgeMap, generator: torch.Generator
-) -> tuple[Photo, SemanticMap, EdgeMap]:
-    """Brightness, saturation, contrast on the photo; one translation and one cut-out on all three, drawn per image."""
+def augment(photo: Photo, conditions: Tensor, generator: torch.Generator) -> tuple[Photo, Tensor]:
+    """Brightness, saturation and contrast of each photo; one translation and one cut-out of photos and conditions alike.
+
+    Args:
+        conditions: (b, classes + 1, h, w) semantic and edge map, as the discriminator is shown them.
+    """
     batch, _, height, width = photo.shape
 
     def draw() -> Tensor:
@@ -22,14 +24,13 @@ def augment(
     mean = photo.mean(dim=(1, 2, 3), keepdim=True)
     photo = (photo - mean) * (0.6 + 0.8 * draw()) + mean
 
-    stacked = torch.cat((photo, semantic_map, edge_map), dim=1)
     shift_y, shift_x = height // 8, width // 8
-    top = int(torch.randint(0, 2 * shift_y + 1, (1,), generator=generator))
-    left = int(torch.randint(0, 2 * shift_x + 1, (1,), generator=generator))
-    stacked = F.pad(stacked, (shift_x, shift_x, shift_y, shift_y))[..., top : top + height, left : left + width]
+    top = int(torch.randint(-shift_y, shift_y + 1, (1,), generator=generator))
+    left = int(torch.randint(-shift_x, shift_x + 1, (1,), generator=generator))
     hole_y = int(torch.randint(0, height - height // 4, (1,), generator=generator))
     hole_x = int(torch.randint(0, width - width // 4, (1,), generator=generator))
     keep = torch.ones(1, 1, height, width, device=photo.device)
     keep[..., hole_y : hole_y + height // 4, hole_x : hole_x + width // 4] = 0
-    photo, semantic_map, edge_map = (stacked * keep).split((3, semantic_map.shape[1], 1), dim=1)
-    return photo, semantic_map, edge_map
+    # A negative pad crops: one copy moves the picture, and what comes in from outside is zero.
+    place = (left, -left, top, -top)
+    return F.pad(photo, place) * keep, F.pad(conditions, place) * keep

@@ -58,6 +58,15 @@ class TrainingState:
             for group in optimizer.param_groups:
                 group["lr"] = base[name] * factor
 
+    def descend(self, *losses: Tensor) -> None:
+        """One optimiser step of every network on the sum of what the losses say of it."""
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        for loss in losses:
+            loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+
     @torch.no_grad()
     def update_averages(self, images: int) -> None:
         """Move the averages towards the networks; the half-life grows with the clock at first, as in edm2."""

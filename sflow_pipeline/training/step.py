@@ -69,23 +69,20 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     augment_seed = int(torch.randint(2**31, (1,), generator=rng))
 
     def judge(picture: Tensor) -> list[list[Tensor]]:
-        parts = (picture, semantic, fixed_edge)
+        conditions = torch.cat((semantic, fixed_edge), dim=1)
         if loss.augment:
-            parts = augment(*parts, torch.Generator().manual_seed(augment_seed))
+            picture, conditions = augment(picture, conditions, torch.Generator().manual_seed(augment_seed))
         with autocast:
-            verdicts: list[list[Tensor]] = state.discriminator(*parts)
+            verdicts: list[list[Tensor]] = state.discriminator(picture, conditions)
         return verdicts
 
-    # Discriminator.
-    state.set_learning_rates()
+    # Discriminator; its features of the photo serve feature matching too, so it moves only after G has seen them.
     state.discriminator.requires_grad_(True)
-    terms = {"discriminator": discriminator_loss(loss.gan, judge(photo), judge(fake.detach()))}
-    _descend(state, "discriminator", terms["discriminator"])
+    real_verdicts = judge(photo)
+    terms = {"discriminator": discriminator_loss(loss.gan, real_verdicts, judge(fake.detach()))}
 
     # Generator and DNED; the judge is fixed while they learn.
     state.discriminator.requires_grad_(False)
-    with torch.no_grad():
-        real_verdicts = judge(photo)
     fake_verdicts = judge(fake)
     terms["gan"] = generator_loss(loss.gan, fake_verdicts)
     terms["feature_matching"] = feature_matching_loss(real_verdicts, fake_verdicts)
@@ -100,20 +97,12 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         + loss.dned * terms["dned"]
     )
     _stop_if_not_finite(terms, state.images_seen)
-    _descend(state, "generator", total, also="dned")
+    state.set_learning_rates()
+    state.descend(terms["discriminator"], total)
 
     state.images_seen += len(photo)
     state.update_averages(len(photo))
     return {name: term.item() for name, term in terms.items()}
-
-
-def _descend(state: TrainingState, name: str, loss: Tensor, also: str | None = None) -> None:
-    optimizers = [state.optimizers[n] for n in (name, also) if n]
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    for optimizer in optimizers:
-        optimizer.step()
 
 
 def _draw_threshold(recipe: Recipe, batch: int, rng: torch.Generator) -> Float[Tensor, " b"]:

@@ -1,0 +1,87 @@
+"""From a folder of real photos with labels to the two photo sets of a run: what it learns from, what it is watched on."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.decoding import FrameDecoder
+from sflow_pipeline.errors import FrameError, TrainingError
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.simulators import Dump, discover
+from sflow_pipeline.training.photo_set import PhotoSet, pack_photo_set
+
+
+def load_real_photos(data: str, recipe: Recipe, cache: Path) -> tuple[PhotoSet, PhotoSet]:
+    """Find, check, decode and pack the photos of ``recipe.data.split``; the end of every recording is held out.
+
+    Returns:
+        The photos to learn from, and the held-out ones.
+
+    Raises:
+        TrainingError: the split is empty, a photo lacks its label or they do not fit, or photos are too few.
+        DumpError, LabelSpaceError: the folder as a whole cannot be read.
+    """
+    dump = discover(data)
+    unpaired = [problem for problem in dump.problems if problem.severity == "error"]
+    if unpaired:
+        raise TrainingError(f"data {data}: {unpaired[0].message}", hint="complete or remove these files, then train again")
+    train, held_out = split_frames(dump, recipe)
+    return _pack(dump, train, recipe, cache), _pack(dump, held_out, recipe, cache)
+
+
+def split_frames(dump: Dump, recipe: Recipe) -> tuple[list[FrameRef], list[FrameRef]]:
+    """The frames of the recipe's split: the first part of every recording, and the last ``holdout_fraction`` of each."""
+    recordings: dict[str, list[FrameRef]] = defaultdict(list)
+    for frame in dump.frames:
+        if frame.split == recipe.data.split:
+            recordings[frame.sequence_id].append(frame)
+    if not recordings:
+        splits = sorted({frame.split for frame in dump.frames})
+        raise TrainingError(
+            f"data {dump.root}: split {recipe.data.split!r} is empty; there are {', '.join(splits)}",
+            hint="set data.split in the recipe",
+        )
+    train: list[FrameRef] = []
+    held_out: list[FrameRef] = []
+    for frames in recordings.values():
+        frames.sort(key=lambda frame: (frame.frame_index, frame.sample_id))
+        cut = len(frames) - round(recipe.data.holdout_fraction * len(frames))
+        train += frames[:cut]
+        held_out += frames[cut:]
+    if len(train) < recipe.schedule.batch_size or not held_out:
+        raise TrainingError(
+            f"data {dump.root}: {len(train)} photos to learn from and {len(held_out)} held out, "
+            f"batches need {recipe.schedule.batch_size} and watching needs 1",
+            hint="give more photos, or lower schedule.batch_size",
+        )
+    return train, held_out
+
+
+def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path) -> PhotoSet:
+    identity = hashlib.sha256(f"{dump.root}\n{dump.label_space}\n{recipe.label_space}".encode())
+    for frame in frames:
+        for path in (frame.render, frame.label):
+            stat = (Path(dump.root) / path).stat()
+            identity.update(f"{path}\n{stat.st_size}\n{stat.st_mtime_ns}\n".encode())
+    folder = cache / identity.hexdigest()[:16]
+    if (folder / "index.json").exists():
+        return PhotoSet(folder)
+    return pack_photo_set(_decode(dump, frames, recipe), folder)
+
+
+def _decode(
+    dump: Dump, frames: Sequence[FrameRef], recipe: Recipe
+) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
+    decoder = FrameDecoder(dump, load_label_space(recipe.label_space))
+    for frame in frames:
+        try:
+            decoded = decoder.decode(frame)
+        except FrameError as error:
+            raise TrainingError(f"photo {frame.sample_id}: {error}", hint=error.hint) from error
+        yield frame.sample_id, decoded.render, decoded.class_index

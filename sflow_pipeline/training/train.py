@@ -1,0 +1,102 @@
+"""A whole training run: checks, data, resume, the loop, and the bundle at its end."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sflow_pipeline.bundle import Bundle, save_bundle
+from sflow_pipeline.bundle.translator import Translator
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import OutputError, TrainingError
+from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.networks.perceptual import load_perceptual
+from sflow_pipeline.training.checkpoint import load_newest_checkpoint
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.loop import TrainingProgress, run_training
+from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.step import StepContext
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What a finished run made, and where it began."""
+
+    bundle: Bundle
+    images_seen: int
+    resumed_from: str | None
+    damaged_checkpoints: tuple[str, ...]
+    photos: int
+    held_out: int
+
+
+def train(
+    recipe: Recipe,
+    data: str,
+    out: Path,
+    *,
+    perceptual: Path | None = None,
+    device: str = "auto",
+    details: dict[str, Any] | None = None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+) -> TrainingSummary:
+    """Train a recipe on real photos and export ``out/bundle``; an interrupted run in ``out`` goes on where it was.
+
+    Args:
+        data: folder of real photos with labels, in any layout that ``inspect`` knows.
+        perceptual: SqueezeNet weights (.safetensors); without them the perceptual term is left out and the bundle says so.
+        details: further fields of ``bundle.yaml`` (version, training_data, licence…).
+
+    Raises:
+        TrainingError: bad data, weights or checkpoints, named before the first step; a term that is not finite.
+    """
+    network = load_perceptual(perceptual) if perceptual else None
+    device, precision = Translator.resolve(device, recipe.precision)
+    _claim(out)
+    photos, held_out = load_real_photos(data, recipe, out / "cache")
+    classes = load_label_space(recipe.label_space).num_classes
+    state = TrainingState(recipe, classes, device)
+    checkpoint, damaged = load_newest_checkpoint(state, out)
+    if network is not None:
+        network = network.to(device, memory_format=torch.channels_last)
+    context = StepContext(recipe, classes, torch.device(device), precision, network)
+    samplers = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
+    run_training(state, *samplers, context, out, on_progress)
+    named = f"SqueezeNet 1.0 ({perceptual.name})" if perceptual else "none"
+    fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
+    return TrainingSummary(
+        bundle=export_bundle(state, out / "bundle", fields),
+        images_seen=state.images_seen,
+        resumed_from=checkpoint.name if checkpoint else None,
+        damaged_checkpoints=tuple(path.name for path in damaged),
+        photos=len(photos),
+        held_out=len(held_out),
+    )
+
+
+def export_bundle(state: TrainingState, path: Path, details: dict[str, Any]) -> Bundle:
+    """Write the averaged generator and DNED as a bundle."""
+    networks = {"generator": state.generator_ema.state_dict(), "dned": state.dned_ema.state_dict()}
+    return save_bundle(path, state.recipe, networks, {"images_seen": state.images_seen} | details)
+
+
+def _claim(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        strangers = [p for p in out.iterdir() if p.name not in _OURS and not p.name.startswith((".", "checkpoint-"))]
+    except OSError as error:
+        raise OutputError(f"--out {out}: {error.strerror}", hint="choose a folder that can be written") from error
+    if strangers:
+        raise OutputError(
+            f"--out {out}: holds {strangers[0].name}, which training did not write",
+            hint="choose an empty folder, or the one of the run to resume",
+        )
+    if shutil.disk_usage(out).free < 2 << 30:
+        raise OutputError(f"--out {out}: less than 2 GiB free", hint="checkpoints need room: free some or choose another disk")
+
+
+_OURS = {"cache", "samples", "losses.csv", "bundle", "log.txt"}
