@@ -30,7 +30,7 @@ def add_building(
     """A house over the ground rectangle ``x`` by ``z``, whose street front looks towards -side."""
     at = Placement(BUILDING, BUILDING)
     wall = _WALLS[rng.integers(len(_WALLS))]
-    storey = rng.uniform(2.9, 3.5)
+    storey = (height_m - 0.55) / max(1, round(height_m / 3.3))
     pitch, glass, seed = rng.uniform(2.1, 3.6), rng.uniform(0.36, 0.62), rng.uniform(0, 100)
     fronts = {"n": (0, x[0], x[1]), "f": (0, x[0], x[1]), "l": (1, z[0], z[1]), "r": (1, z[0], z[1])}
     for name, (axis, start, stop) in fronts.items():

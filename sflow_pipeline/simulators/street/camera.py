@@ -113,7 +113,8 @@ def _move(
     points: NDArray[np.float64], body: NDArray[np.int64], poses: NDArray[np.float64], *, shift: bool = True
 ) -> NDArray[np.float64]:
     """(f, v, 3) points through the pose of each row's body; most rows belong to the world, body 0."""
-    moved = points @ poses[0, :3, :3].T + (poses[0, :3, 3] if shift else 0.0)
+    flat = points.reshape(-1, 3) @ poses[0, :3, :3].T + (poses[0, :3, 3] if shift else 0.0)
+    moved: NDArray[np.float64] = flat.reshape(points.shape)
     own = np.flatnonzero(body)
     pose = poses[body[own]]
     moved[own] = points[own] @ pose[:, :3, :3].transpose(0, 2, 1)

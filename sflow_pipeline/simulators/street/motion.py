@@ -34,7 +34,20 @@ class Movers:
 
     def __init__(self, movers: list[Mover]) -> None:
         rows = [
-            (m.x, m.z, m.height, m.yaw, m.speed_x, m.speed_z, m.surge_m, m.surge_hz, m.swing, m.swing_hz, m.phase, *m.x_limits)
+            (
+                m.x,
+                m.z,
+                m.height,
+                m.yaw,
+                m.speed_x,
+                m.speed_z,
+                m.surge_m,
+                m.surge_hz,
+                m.swing,
+                m.swing_hz,
+                m.phase,
+                *m.x_limits,
+            )
             for m in movers
         ]
         self._columns: NDArray[np.float64] = np.array(rows, np.float64).reshape(len(rows), 13).T

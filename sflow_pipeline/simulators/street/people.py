@@ -17,7 +17,9 @@ HIP_M = 0.86
 
 def add_upper_body(mesh: MeshBuilder, at: Placement, shirt: Colour, skin: Colour, *, lean: float = 0.0) -> None:
     """Torso, arms, neck and head, from the hip up; ``lean`` metres forward at the shoulders."""
-    mesh.block(at, (-0.19, HIP_M - 0.06, -0.11), (0.19, 1.16, 0.11), shirt, Material.CLOTH, lean=lean * 0.4, sides="lrfn")
+    mesh.block(
+        at, (-0.19, HIP_M - 0.06, -0.11), (0.19, 1.16, 0.11), shirt, Material.CLOTH, lean=lean * 0.4, sides="lrfn"
+    )
     shoulder = 0.4 * lean
     mesh.block(
         at, (-0.21, 1.14, -0.12 + shoulder), (0.21, 1.47, 0.12 + shoulder), shirt, Material.CLOTH,
@@ -26,7 +28,9 @@ def add_upper_body(mesh: MeshBuilder, at: Placement, shirt: Colour, skin: Colour
     for side in (-1, 1):
         x0, x1 = sorted((side * 0.21, side * 0.30))
         sleeve: Colour = (shirt[0] * 0.88, shirt[1] * 0.88, shirt[2] * 0.88)
-        mesh.block(at, (x0, 0.88, -0.06 + lean), (x1, 1.42, 0.06 + lean), sleeve, Material.CLOTH, lean=lean * 0.2, sides="lrfn")
+        mesh.block(
+            at, (x0, 0.88, -0.06 + lean), (x1, 1.42, 0.06 + lean), sleeve, Material.CLOTH, lean=lean * 0.2, sides="lrfn"
+        )
         mesh.block(at, (x0, 0.80, -0.05 + lean), (x1, 0.89, 0.05 + lean), skin, Material.CLOTH, sides="lrfn")
     mesh.block(at, (-0.05, 1.44, -0.05 + lean), (0.05, 1.54, 0.05 + lean), skin, Material.CLOTH, sides="lrfn")
     for turn in (0.0, 0.7853982, 1.5707963, 2.3561945):

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from sflow_pipeline.simulators.street.buildings import add_building, add_skyline
 from sflow_pipeline.simulators.street.camera import Intrinsics
 from sflow_pipeline.simulators.street.classes import CAR, SIDEWALK, SKY, TERRAIN, TRUCK
-from sflow_pipeline.simulators.street.furniture import add_fence, add_lamp_post, add_low_wall, add_sign, add_traffic_light
+from sflow_pipeline.simulators.street.furniture import (
+    add_fence,
+    add_lamp_post,
+    add_low_wall,
+    add_sign,
+    add_traffic_light,
+)
 from sflow_pipeline.simulators.street.mesh import Colour, Faces, Material, MeshBuilder, Placement
 from sflow_pipeline.simulators.street.motion import CameraPath, Movers
 from sflow_pipeline.simulators.street.traffic import InstanceCounter, Traffic, pick

@@ -81,7 +81,9 @@ class Traffic:
                 speed, reach = rng.uniform(1.0, 1.4), half_width + 0.8
                 moment = max(0.0, (start - 40) / camera_speed)
                 begin = -reach - speed * moment - rng.uniform(-2.5, 1.0)
-                path = Mover(begin, start - rng.uniform(1.2, 3.6), yaw=np.pi / 2, speed_x=speed, x_limits=(-reach, reach))
+                path = Mover(
+                    begin, start - rng.uniform(1.2, 3.6), yaw=np.pi / 2, speed_x=speed, x_limits=(-reach, reach)
+                )
                 self._add_walker(path, speed)
 
     def _add_body(self, mover: Mover) -> int:

@@ -31,7 +31,9 @@ def add_hedge(mesh: MeshBuilder, x: float, z0: float, z1: float, rng: np.random.
     """A clipped hedge along the street."""
     at = Placement(VEGETATION, VEGETATION)
     height = rng.uniform(0.8, 1.5)
-    mesh.block(at, (x - 0.35, 0.1, z0), (x + 0.35, height, z1), _GREENS[2], Material.LEAVES, taper=(0.08, 0.08), sides="tlrn")
+    mesh.block(
+        at, (x - 0.35, 0.1, z0), (x + 0.35, height, z1), _GREENS[2], Material.LEAVES, taper=(0.08, 0.08), sides="tlrn"
+    )
 
 
 def _add_leaves(

@@ -67,7 +67,9 @@ def add_box_vehicle(
         for side in (-1, 1):
             for bay in range(bays):
                 z = -end + 0.3 + bay * pitch
-                _add_side_plate(mesh, at, side * (half + 0.015), z + 0.08, z + pitch - 0.08, height_m * 0.48, height_m * 0.84)
+                _add_side_plate(
+                    mesh, at, side * (half + 0.015), z + 0.08, z + pitch - 0.08, height_m * 0.48, height_m * 0.84
+                )
     for side in (-1, 1):
         x = side * (half - 0.25)
         _add_plate(mesh, at, x - 0.16, x + 0.16, 0.62, 0.86, -end - 0.02, _TAIL, Material.LAMP)
@@ -149,6 +151,4 @@ def _add_wheel(mesh: MeshBuilder, at: Placement, x: float, z: float, radius: flo
     turn = 1.5707963 * -side
     mesh.disc(at, (x, radius, z), (radius, radius), _RUBBER, Material.CLOTH, corners=10, turn=turn, two_sided=False)
     hub = (radius * 0.58, radius * 0.58)
-    mesh.disc(
-        at, (x + side * 0.012, radius, z), hub, (0.55, 0.56, 0.58), Material.PAINT, turn=turn, two_sided=False
-    )
+    mesh.disc(at, (x + side * 0.012, radius, z), hub, (0.55, 0.56, 0.58), Material.PAINT, turn=turn, two_sided=False)

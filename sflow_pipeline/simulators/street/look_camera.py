@@ -1,0 +1,209 @@
+"""The ``camera`` look: the same scene with textures, sun, shadows and clouds, through a lens and a sensor."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.simulators.street.buffers import Buffers
+from sflow_pipeline.simulators.street.lighting import Plane, Shadows, compute_lambert
+from sflow_pipeline.simulators.street.mesh import Material
+from sflow_pipeline.simulators.street.noise import TILE_PX, build_tile, lay_tile
+from sflow_pipeline.simulators.street.scene import Scene
+from sflow_pipeline.simulators.street.surfaces import (
+    Surfaces,
+    draw_markings,
+    draw_paving,
+    draw_windows,
+    locate_surfaces,
+)
+
+_MATERIALS = len(Material)
+#: Contrast of fine and of coarse texture by material; real paint and skin are nearly even.
+_FINE = np.zeros(_MATERIALS, np.float32)
+_COARSE = np.zeros(_MATERIALS, np.float32)
+for _material, _fine, _coarse in (
+    (Material.ASPHALT, 0.17, 0.05),
+    (Material.PAVING, 0.10, 0.10),
+    (Material.GRASS, 0.30, 0.16),
+    (Material.FACADE, 0.06, 0.08),
+    (Material.PLASTER, 0.06, 0.06),
+    (Material.LEAVES, 0.40, 0.15),
+):
+    _FINE[_material], _COARSE[_material] = _fine, _coarse
+_PAINT = np.array([0.62, 0.61, 0.57], np.float32)  # linear light from here on
+_FRAME = np.array([0.55, 0.54, 0.50], np.float32)
+_GLASS = np.array([0.020, 0.026, 0.032], np.float32)
+
+
+class CameraLook:
+    """Colours the buffers of one scene as a dashboard camera might see them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._shadows = scene, Shadows(scene)
+        seed = scene.seed
+        self._stone = build_tile((*seed, 1), slope=0.9, coarsest=6)
+        self._patches = build_tile((*seed, 2), slope=1.7)
+        self._clouds = build_tile((*seed, 3), slope=1.75)
+        self._grain = np.random.default_rng((*seed, 4)).standard_normal((TILE_PX * 2, TILE_PX * 2)).astype(np.float32)
+        warmth = scene.light.warmth
+        self._sun = np.array([1.0 + 0.10 * warmth, 0.95, 0.84 - 0.12 * warmth], np.float32) * np.float32(2.5)
+        self._ambient = np.array([0.50, 0.58, 0.70], np.float32) * np.float32(0.95)
+        self._haze = np.array([0.56, 0.64, 0.76], np.float32)
+        self._zenith = np.array([0.16, 0.31, 0.62], np.float32)
+        self._linear = np.clip(scene.faces.colour, 0, 1) ** np.float32(2.2)
+        self._tone = _build_tone_curve()
+        self._vignette = _build_vignette(scene.lens.width_px, scene.lens.height_px)
+        normal = np.abs(scene.faces.normal)
+        self._faces_x, self._faces_y = normal[:, 0] > 0.7, normal[:, 1] > 0.5
+        self._faces_up = np.clip(-scene.faces.normal[:, 1], 0, 1).astype(np.float32)
+
+    def paint(self, buffers: Buffers, identity: tuple[int, ...]) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8 RGB; ``identity`` (seed, sequence, frame) seeds the sensor noise."""
+        surfaces = locate_surfaces(self._scene, buffers)
+        light = self._compute_light(buffers, surfaces)
+        rgb = np.take(self._linear, buffers.face, axis=0)
+        self._draw_details(rgb, buffers, surfaces)
+        rgb *= self._compute_texture(buffers, surfaces)[:, :, None]
+        rgb *= light
+        self._add_reflections(rgb, buffers, surfaces)
+        haze = (1.0 - np.exp(surfaces.depth * np.float32(-1 / 900.0)))[:, :, None]
+        rgb += haze * (self._haze - rgb)
+        self._paint_sky(rgb, buffers, surfaces)
+        return self._expose(rgb, identity)
+
+    def _compute_light(self, buffers: Buffers, surfaces: Surfaces) -> NDArray[np.float32]:
+        """(h, w, 3) light that falls on each pixel: sun where no shadow is, sky light less what corners hide."""
+        scene = self._scene
+        lambert = np.take(compute_lambert(scene.faces, buffers.body_poses, scene.light.to_sun), buffers.face)
+        shadow = self._shadows.compute(
+            surfaces.x, surfaces.y, surfaces.z, buffers.body_poses, float(buffers.camera_pose[2, 3])
+        )
+        lit = cv2.blur(np.where(shadow, np.float32(0.06), np.float32(1.0)), (3, 3)) * lambert
+        height = -surfaces.y
+        upright = ~np.take(self._faces_y, buffers.face)
+        # Sky light: less near the ground on upright faces, and less under overhangs (a blurred look around).
+        hidden = np.where(upright, np.exp(-np.maximum(height, 0) * np.float32(1.4)) * np.float32(0.45), 0)
+        around = cv2.blur(buffers.inverse_depth, _odd_pair(surfaces.x.shape[0] / 28))
+        closer = (around - buffers.inverse_depth) / np.maximum(buffers.inverse_depth, 1e-3)
+        hidden = hidden + np.clip(closer * np.float32(1.6), 0, 0.42) * (closer < 0.8)
+        sky = (0.62 + 0.38 * np.take(self._faces_up, buffers.face)) * (1.0 - np.clip(hidden, 0, 0.75))
+        return lit[:, :, None] * self._sun + sky[:, :, None].astype(np.float32) * self._ambient
+
+    def _compute_texture(self, buffers: Buffers, surfaces: Surfaces) -> Plane:
+        """(h, w) factor around 1; fine grain fades where a pixel spans more than it."""
+        u = np.where(np.take(self._faces_x, buffers.face), surfaces.z, surfaces.x)
+        v = np.where(np.take(self._faces_y, buffers.face), surfaces.z, surfaces.y)
+        fine, coarse = np.take(_FINE, surfaces.material), np.take(_COARSE, surfaces.material)
+        fade = np.minimum(np.float32(0.035) / surfaces.footprint, 1.0)
+        grain = lay_tile(self._stone, u, v, 28.0) * fine * fade
+        leaf = np.flatnonzero(surfaces.material == Material.LEAVES)
+        coarse_grain = lay_tile(self._patches, u, v, 6.0) * coarse
+        texture = 1.0 + grain + coarse_grain
+        if len(leaf):  # clumps of leaves hold their contrast further away
+            clump = lay_tile(self._stone, u.reshape(-1)[leaf], v.reshape(-1)[leaf], 9.0)
+            texture.reshape(-1)[leaf] *= np.clip(0.85 + 0.4 * clump, 0.25, 1.8)
+        return np.maximum(texture, 0.15).astype(np.float32, copy=False)
+
+    def _draw_details(self, rgb: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
+        """Worn road paint, paving and windows, as albedo."""
+        flat = rgb.reshape(-1, 3)
+        pixel, paint = draw_markings(self._scene, surfaces, -float(buffers.camera_pose[1, 3]))
+        flat[pixel] *= np.float32(0.95)
+        # Tyres polish the asphalt and oil darkens the middle of each lane.
+        x = np.abs(surfaces.x.reshape(-1)[pixel])
+        flat[pixel] *= (1.0 - 0.13 * np.exp(-(((x - 1.7) / 0.45) ** 2)))[:, None]
+        flat[pixel] += (paint * np.float32(0.85))[:, None] * (_PAINT - flat[pixel])
+        pixel, tone = draw_paving(self._scene, surfaces)
+        flat[pixel] *= tone[:, None]
+        windows = draw_windows(self._scene, buffers, surfaces)
+        wall = flat[windows.pixel]
+        bricks = _draw_bricks(surfaces, windows.pixel)
+        wall *= bricks[:, None]
+        wall += windows.frame[:, None] * (_FRAME - wall)
+        curtain = _GLASS + (windows.tone[:, None] > 0.7) * np.float32(0.10)
+        wall += windows.glass[:, None] * (curtain - wall)
+        flat[windows.pixel] = wall
+        self._glassy = windows
+
+    def _add_reflections(self, rgb: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
+        """Sky in windows, windscreens and, fainter, in car paint."""
+        flat = rgb.reshape(-1, 3)
+        windows = self._glassy
+        up = np.clip(-surfaces.upward.reshape(-1)[windows.pixel] * 2.0, 0, 1)
+        strength = windows.glass * (0.03 + 0.16 * up) * (0.5 + windows.tone)
+        flat[windows.pixel] += strength[:, None] * self._haze
+        up_face = np.take(self._faces_up, buffers.face).reshape(-1)
+        glass = np.flatnonzero(surfaces.material == Material.GLASS)
+        ripple = lay_tile(self._patches, surfaces.x.reshape(-1)[glass], surfaces.y.reshape(-1)[glass], 60.0)
+        flat[glass] += ((0.035 + 0.22 * up_face[glass]) * (1 + 0.35 * ripple))[:, None] * self._haze
+        paint = np.flatnonzero(surfaces.material == Material.PAINT)
+        gloss = 0.012 + 0.09 * up_face[paint]
+        flat[paint] += gloss[:, None] * self._haze
+        lamp = np.flatnonzero(surfaces.material == Material.LAMP)
+        flat[lamp] += np.take(self._linear, buffers.face.reshape(-1)[lamp], axis=0) * np.float32(0.5)
+
+    def _paint_sky(self, rgb: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
+        """A gradient with drifting clouds on a flat ceiling."""
+        flat = rgb.reshape(-1, 3)
+        sky = np.flatnonzero(surfaces.material == Material.SKY)
+        if len(sky) == 0:
+            return
+        rise = np.maximum(-surfaces.upward.reshape(-1)[sky], 0.02)
+        position = buffers.camera_pose[:3, 3]
+        u = (surfaces.x.reshape(-1)[sky] - np.float32(position[0])) / (rise + 0.08)
+        v = (surfaces.z.reshape(-1)[sky] - np.float32(position[2])) / (rise + 0.08)
+        scale = 1.0 / surfaces.depth.reshape(-1)[sky]
+        density = lay_tile(self._clouds, u * scale, v * scale, 46.0)
+        cover = np.clip((density + self._scene.light.clouds * 3.0 - 1.6) * 0.7, 0, 1) * np.clip(rise * 8, 0.3, 1)
+        blue = self._haze + np.clip(rise * 1.9, 0, 1)[:, None] * (self._zenith - self._haze)
+        white = np.float32(1.05) - 0.22 * np.clip(density, 0, 2)[:, None] * np.array([1.0, 0.95, 0.88], np.float32)
+        flat[sky] = (blue + cover[:, None] * (white - blue)) * np.float32(1.25)
+
+    def _expose(self, rgb: NDArray[np.float32], identity: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Lens softness, vignetting, sensor noise and the camera's tone curve."""
+        height, width = rgb.shape[:2]
+        rgb *= self._vignette[:, :, None]
+        rgb = cv2.GaussianBlur(rgb, (3, 3), 0.55)
+        level = np.sqrt(np.clip(rgb, 0, 4))  # noise of counted light is even on this scale
+        generator = np.random.default_rng((*identity, 5))
+        for channel in range(3):
+            level[:, :, channel] += np.float32(0.011) * _cut_grain(self._grain, height, width, generator)
+        index = np.clip(level * np.float32(2047.5), 0, 4095).astype(np.uint16)
+        return np.stack([self._tone[channel][index[:, :, channel]] for channel in range(3)], axis=2)
+
+
+def _odd_pair(value: float) -> tuple[int, int]:
+    side = max(3, int(value) | 1)
+    return side, side
+
+
+def _draw_bricks(surfaces: Surfaces, pixel: NDArray[np.int64]) -> Plane:
+    """A tone for courses of masonry, which fades out with distance."""
+    height = -surfaces.y.reshape(-1)[pixel]
+    fade = np.clip(np.float32(0.05) / surfaces.footprint.reshape(-1)[pixel], 0, 1)
+    course = np.abs((height * np.float32(4.0)) % np.float32(1.0) - np.float32(0.5))
+    return (1.0 - 0.16 * fade * (course > 0.42)).astype(np.float32)
+
+
+def _cut_grain(grain: Plane, height: int, width: int, generator: np.random.Generator) -> Plane:
+    """A (height, width) window of the grain at a random place, turned over at random; tiled when larger."""
+    side = grain.shape[0]
+    rows = (np.arange(height) + generator.integers(side)) % side
+    columns = (np.arange(width) * (1 if generator.random() < 0.5 else -1) + generator.integers(side)) % side
+    return grain[rows[:, None], columns[None]]
+
+
+def _build_vignette(width: int, height: int) -> Plane:
+    """(h, w) brightness of the lens: 1 in the middle, about 0.75 in the corners."""
+    x, y = np.linspace(-1, 1, width)[None], np.linspace(-1, 1, height)[:, None]
+    return (1.0 - 0.13 * (x**2 + y**2)).astype(np.float32)
+
+
+def _build_tone_curve() -> NDArray[np.uint8]:
+    """(3, 4096) bytes by square root of linear light in [0, 2]: a filmic curve, cool shadows, warm highlights."""
+    light = (np.arange(4096) / 2047.5) ** 2
+    curve = light * (2.2 * light + 0.06) / (light * (2.1 * light + 1.0) + 0.30)
+    curve = np.clip(curve, 0, 1) ** (1 / 2.2)
+    grades = ((0.985, 1.02), (1.0, 1.0), (1.02, 0.955))
+    rows = [np.clip(curve * (cool + (warm - cool) * curve), 0, 1) * 255 + 0.5 for cool, warm in grades]
+    return np.stack(rows).astype(np.uint8)
