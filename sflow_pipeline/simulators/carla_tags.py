@@ -83,8 +83,11 @@ def judge_tags(sample: Sequence[NDArray[Any]]) -> TagEvidence:
     if best_known < 0.5:
         return TagEvidence(encoding, None, False, "no CARLA version has the ids or colours of its labels")
     best = fitting[0]
-    margin = scores[best] - max((scores[name] for name in fitting[1:]), default=0.0)
-    is_sure = best_known > 0.999 and (margin > 0.1 or (encoding == "palette" and len(fitting) == 1))
+    rivals = fitting[1:]
+    if encoding == "palette" and best != "carla-0.9.9":
+        rivals = [name for name in rivals if name == "carla-0.9.9"]  # a colour means the same from 0.9.10 on
+    margin = scores[best] - max((scores[name] for name in rivals), default=0.0)
+    is_sure = best_known > 0.999 and margin > 0.1
     unknown = f", {1 - best_known:.1%} of the pixels unknown" if best_known < 0.999 else ""
     text = (
         f"{_ENCODING_TEXT[encoding]} of CARLA {VERSIONS[best]}: its sky and road fill {scores[best] / 2:.0%} of the "

@@ -1,0 +1,140 @@
+"""CARLA: versions told apart by their tags, the sky that old versions do not tag, genuine recordings."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sflow_pipeline.errors import DumpError
+from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
+from sflow_pipeline.simulators import SIMULATORS, discover
+
+MakeCarla = Callable[..., Path]
+refine_label_map = SIMULATORS["carla"].refine_label_map
+
+
+@pytest.mark.parametrize(
+    ("label_space", "sky", "building", "road"),
+    [("carla-0.9.9", 0, 1, 7), ("carla-0.9.13", 13, 1, 7), ("carla-0.9.14", 11, 3, 1)],
+)
+@pytest.mark.parametrize("red_only", [True, False])
+def test_versions_by_tags(
+    make_carla: MakeCarla, label_space: str, sky: int, building: int, road: int, red_only: bool
+) -> None:
+    dump = discover(str(make_carla(sky, building, road, red_only=red_only)))
+    assert (dump.label_space, dump.label_encoding) == (label_space, "red_channel" if red_only else "ids")
+    assert dump.problems == ()
+    assert dump.label_rule == ("sky_touches_top" if label_space == "carla-0.9.9" else None)
+
+
+@pytest.mark.parametrize(
+    ("label_space", "sky", "middle"),
+    [
+        ("carla-0.9.9", (0, 0, 0), (190, 153, 153)),
+        ("carla-0.9.13", (70, 130, 180), (100, 40, 40)),
+        ("carla-0.9.14", (70, 130, 180), (152, 251, 152)),
+    ],
+)
+def test_versions_by_colours(
+    make_carla: MakeCarla, label_space: str, sky: tuple[int, ...], middle: tuple[int, ...]
+) -> None:
+    dump = discover(str(make_carla(sky, middle, (128, 64, 128))))
+    assert (dump.label_space, dump.label_encoding, dump.problems) == (label_space, "palette", ())
+
+
+def test_the_label_space_can_be_named(make_carla: MakeCarla) -> None:
+    dump = discover(str(make_carla(11, 3, 1)), label_space="carla-0.9.13")
+    assert (dump.label_space, dump.version, dump.label_rule) == ("carla-0.9.13", "0.9.10 to 0.9.13", None)
+
+
+def test_weak_evidence_is_a_warning(make_carla: MakeCarla) -> None:
+    dump = discover(str(make_carla(5, 5, 5)))
+    assert [(p.kind, p.severity) for p in dump.problems] == [("label_space_guessed", "warning")]
+    assert "--label-space" in dump.problems[0].message
+
+
+def test_tags_of_no_version_are_an_error(make_carla: MakeCarla) -> None:
+    with pytest.raises(DumpError) as caught:
+        discover(str(make_carla(90, 91, 92)))
+    assert "--label-space" in caught.value.hint
+    assert discover(str(make_carla(90, 91, 92)), label_space="cityscapes34").label_encoding == "red_channel"
+
+
+def test_unreadable_labels_do_not_stop_discovery(make_carla: MakeCarla) -> None:
+    root = make_carla(0, 1, 7, frames=3)
+    (root / "CameraSeg" / "1.png").write_bytes(b"broken")
+    assert discover(str(root)).label_space == "carla-0.9.9"
+
+
+def test_sky_is_what_touches_the_top_or_ends_above_the_road() -> None:
+    label_map = np.full((8, 8), 9, np.uint8)
+    label_map[0, :4] = 0  # open sky
+    label_map[2, 6] = 0  # between leaves
+    label_map[4:, :] = 7
+    label_map[3:6, 0] = 0  # a lawn beside the road
+    label_map[7, 7] = 0
+    refined = refine_label_map(label_map)
+    assert (refined[0, :4] == 13).all()
+    assert refined[2, 6] == 13
+    assert (refined[3:6, 0] == 22).all()
+    assert refined[7, 7] == 22
+    assert (refined[label_map != 0] == label_map[label_map != 0]).all()
+    assert label_map[0, 0] == 0  # the argument is left alone
+
+
+def test_sky_rule_keeps_type_and_bears_extremes() -> None:
+    assert refine_label_map(np.zeros((4, 5), np.uint16)).dtype == np.uint16
+    assert (refine_label_map(np.zeros((4, 5), np.uint8)) == 13).all()
+    full = np.full((4, 5), 7, np.uint8)
+    assert (refine_label_map(full) == full).all()
+
+
+def test_genuine_lyft_recording(shared_data: Path) -> None:
+    root = shared_data / "carla-lyft-nikolasent"
+    dump = discover(str(root))
+    assert (dump.label_space, dump.label_encoding, dump.label_rule) == (
+        "carla-0.9.9",
+        "red_channel",
+        "sky_touches_top",
+    )
+    assert [(f.sample_id, f.split) for f in dump.frames] == [
+        ("data/train/0", "train"),
+        ("data/train/1", "train"),
+        ("data/train/2", "train"),
+        ("data/val/1", "val"),
+    ]
+    pixels = cv2.imread(str(root / dump.frames[0].label))
+    refined = refine_label_map(np.ascontiguousarray(pixels[:, :, 2]))
+    picture = cv2.cvtColor(cv2.imread(str(root / dump.frames[0].render)), cv2.COLOR_BGR2RGB).astype(int)
+    lawn, sky = picture[refined == 22], picture[refined == 13]
+    assert (refined == 22).mean() == pytest.approx(0.0344, abs=0.001)
+    assert lawn[:, 1].mean() > 1.5 * lawn[:, 2].mean()  # green
+    assert sky[:, 2].mean() > sky[:, 1].mean()  # blue
+    channels = build_mapping(load_label_space(dump.label_space), load_label_space("camvid11")).apply(refined)
+    assert channels[0, 0] == 0
+    assert not (channels == 11).mean() > 0.01
+
+
+def test_genuine_palette_recording(shared_data: Path) -> None:
+    root = shared_data / "carla-nikos134"
+    dump = discover(str(root))
+    assert (dump.label_space, dump.label_encoding) == ("carla-0.9.9", "palette")
+    assert [f.frame_index for f in dump.frames] == list(range(183310, 183316))
+    space = load_label_space(dump.label_space)
+    for frame in dump.frames:
+        rgb = cv2.cvtColor(cv2.imread(str(root / frame.label)), cv2.COLOR_BGR2RGB)
+        reading = from_colors(rgb, space)
+        assert reading.unknown_colors == {}
+        assert reading.label_map[400, 480] == 10  # the bonnet
+
+
+def test_genuine_loose_pairs(shared_data: Path) -> None:
+    dump = discover(str(shared_data / "carla-scapes"))
+    assert (dump.label_space, dump.label_encoding, dump.label_rule) == ("carla-0.9.14", "ids", None)
+    assert [(f.sample_id, f.frame_index) for f in dump.frames] == [
+        ("images/Town10HD/Town10HD_000033_5026200", 33),
+        ("images/Town10HD/Town10HD_000063_5026800", 63),
+    ]
+    assert dump.frames[0].instance == "images/Town10HD_000033_5026200_instance.png"

@@ -1,0 +1,75 @@
+"""Which adapter a folder gets, and what a person reads when none or two fit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sflow_pipeline.errors import DumpError, LabelSpaceError, UsageError
+from sflow_pipeline.simulators import SIMULATORS, detect, discover
+
+LAYOUTS = {
+    "folder": ["town01/rgb/0.png", "town01/semantic/0.png"],
+    "carla": ["train/CameraRGB/0.png", "train/CameraSeg/0.png"],
+    "camvid": ["CamVid/val/0016E5_07959.png", "CamVid/valannot/0016E5_07959.png"],
+    "cityscapes": [
+        "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png",
+        "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png",
+    ],
+}
+
+
+def test_every_simulator_has_a_layout_here() -> None:
+    assert set(LAYOUTS) == set(SIMULATORS)
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_a_layout_is_recognised(name: str, make_tree: Callable[[list[str]], Path]) -> None:
+    assert detect(str(make_tree(LAYOUTS[name]))) is SIMULATORS[name]
+
+
+def test_two_that_match_are_named_with_their_reasons(make_tree: Callable[[list[str]], Path]) -> None:
+    root = make_tree(LAYOUTS["folder"] + LAYOUTS["carla"])
+    with pytest.raises(DumpError) as caught:
+        detect(str(root))
+    assert "town01 holds rgb and semantic" in caught.value.message
+    assert "train holds CameraRGB and CameraSeg" in caught.value.message
+    assert caught.value.hint == "choose with --simulator folder or --simulator carla"
+    assert detect(str(root), simulator="carla") is SIMULATORS["carla"]
+
+
+def test_an_unknown_layout_lists_the_known_ones(make_tree: Callable[[list[str]], Path]) -> None:
+    with pytest.raises(DumpError) as caught:
+        detect(str(make_tree(["pictures/a.png"])))
+    assert all(name in caught.value.message for name in SIMULATORS)
+    assert "--simulator" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", [[], ["rgb/", "semantic/"]])
+def test_an_empty_dump_is_an_error(content: list[str], tmp_path: Path) -> None:
+    root = tmp_path / "dump"
+    root.mkdir()
+    for name in content:
+        (root / name).mkdir()
+    with pytest.raises(DumpError, match="empty"):
+        discover(str(root), label_space="camvid11")
+
+
+def test_a_missing_folder_and_a_file_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DumpError, match="does not exist"):
+        discover(str(tmp_path / "nowhere"))
+    with pytest.raises(DumpError, match="not a folder"):
+        discover(str(tmp_path / "file"))
+
+
+def test_a_mistyped_simulator_brings_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        discover(str(tmp_path), simulator="calra")
+    assert caught.value.hint == "did you mean carla?"
+    assert caught.value.exit_code == 2
+
+
+def test_a_label_space_that_does_not_exist_is_an_error_before_any_file_is_read(tmp_path: Path) -> None:
+    with pytest.raises(LabelSpaceError, match="carla-1"):
+        discover(str(tmp_path / "nowhere"), label_space="carla-1")
