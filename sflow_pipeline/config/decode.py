@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -19,7 +19,7 @@ class _TextLoader(yaml.BaseLoader):
     """Leaves every scalar as the text that was written, so that the declared type decides: 2e-4 is a number where a
     number is expected, and ``no`` stays a word where a word is."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: ARG002
         keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
@@ -30,7 +30,8 @@ class _TextLoader(yaml.BaseLoader):
 _TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), None)
 _TextLoader.add_constructor("tag:yaml.org,2002:null", lambda _loader, _node: None)
 _TextLoader.add_constructor(
-    "tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+    "tag:yaml.org,2002:map",
+    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[arg-type]
 )
 
 
@@ -76,13 +77,34 @@ def decode_config(model: type[Model], content: Mapping[str, Any], where: str) ->
         ConfigError: one line per mistake, each with its path and the nearest right name.
     """
     try:
-        return model.model_validate(content)
+        return model.model_validate(_restore_choices(model, dict(content)))
     except ValidationError as error:
         mistakes = [_describe(model, mistake) for mistake in error.errors(include_url=False)]
     lines = "\n  ".join(message for message, _hint in mistakes)
     hints = list(dict.fromkeys(hint for _message, hint in mistakes if hint))
     separator = ": " if len(mistakes) == 1 else ":\n  "
     raise ConfigError(f"{where}{separator}{lines}", hint="; ".join(hints))
+
+
+def _restore_choices(annotation: Any, value: Any) -> Any:
+    """Text that spells a choice which is no text (``Literal[1, 2, 3]``) becomes that choice; types are not guessed."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not isinstance(value, dict):
+            return value
+        fields = annotation.model_fields
+        return {
+            key: _restore_choices(fields[key].annotation, item) if key in fields else item for key, item in value.items()
+        }
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal and isinstance(value, str):
+        return next((choice for choice in arguments if str(choice).lower() == value.lower()), value)
+    if isinstance(value, list):
+        return [_restore_choices(arguments[0], item) for item in value] if arguments else value
+    for argument in arguments:  # the members of a union
+        restored = _restore_choices(argument, value)
+        if restored != value:
+            return restored
+    return value
 
 
 def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:

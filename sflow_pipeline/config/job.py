@@ -41,14 +41,18 @@ class ConvertJob(BaseModel):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     split: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="put every frame in this split; null keeps the dump's"
+        None,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+        description="put every frame in this split; null keeps the dump's",
     )
     content_hash: bool = Field(False, description="know source files by content instead of size and time, for CI")
     max_bad_fraction: float = Field(0.05, ge=0, le=1, description="stop when more frames than this cannot be converted")
     shard_frames: int = Field(512, ge=1, le=100_000, description="most frames in a shard")
     shard_bytes: int = Field(256 << 20, ge=1, description="most bytes in a shard, estimated")
     resume: bool = Field(True, description="keep what is committed and unchanged; false converts everything again")
-    unknown_ids: Literal["error", "ignore"] = Field("error", description="label ids outside the label space: stop, or treat as void")
+    unknown_ids: Literal["error", "ignore"] = Field(
+        "error", description="label ids outside the label space: stop, or treat as void"
+    )
     limit: int | None = Field(None, ge=1, description="convert the first N frames only")
     include: tuple[OptionalColumn, ...] | None = Field(
         None, description="optional columns to write; null takes all that the dump has, and edge"

@@ -67,6 +67,11 @@ class Folder:
     def is_local(self) -> bool:
         return self._remote is None
 
+    @property
+    def full_uri(self) -> str:
+        """The folder so that any process finds it: a URI, or an absolute path."""
+        return self.uri if self._remote is not None else self._base
+
     def locate(self, path: str = "") -> str:
         """The full path of a file on its filesystem; paths that lead out of the folder are refused.
 

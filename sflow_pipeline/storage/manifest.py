@@ -103,7 +103,9 @@ def check_ours(folder: Folder) -> None:
         return
     visible = [path for path in files if not path.startswith(".")]
     if visible:
-        raise _not_ours(folder, f"it holds {visible[0]}" + (f" and {len(visible) - 1} more" if len(visible) > 1 else ""))
+        raise _not_ours(
+            folder, f"it holds {visible[0]}" + (f" and {len(visible) - 1} more" if len(visible) > 1 else "")
+        )
 
 
 def write_manifest(folder: Folder, facts: Mapping[str, Any], records: Iterable[ShardRecord]) -> dict[str, Any]:
@@ -181,7 +183,9 @@ def encode_json(content: object) -> bytes:
     >>> encode_json({"b": 1, "a": "ä"}).decode()
     '{\\n  "a": "ä",\\n  "b": 1\\n}\\n'
     """
-    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
+        "utf-8", "backslashreplace"
+    )
 
 
 def compute_digest(content: object) -> str:
@@ -204,7 +208,9 @@ def _read_manifest(folder: Folder) -> dict[str, Any] | None:
     except NotADirectoryError as error:
         raise OutputError(f"{folder.uri}: a file, not a folder", hint="choose another output folder") from error
     except (OSError, ValueError) as error:
-        raise OutputError(f"{folder.uri}/manifest.json: cannot be read: {error}", hint="remove it, then convert again") from error
+        raise OutputError(
+            f"{folder.uri}/manifest.json: cannot be read: {error}", hint="remove it, then convert again"
+        ) from error
     return content if isinstance(content, dict) else {}
 
 

@@ -38,7 +38,8 @@ class PngTreeWriter:
             path = locate_picture(row, column)
             self._folder.write_bytes(path, picture["bytes"])
             self.files_bytes += len(picture["bytes"])
-            line[column] = {"path": path, "sha256": hashlib.sha256(picture["bytes"]).hexdigest()}
+            digest = hashlib.sha256(picture["bytes"]).hexdigest()
+            line[column] = {"path": path, "sha256": digest, "source": picture["path"]}
         self._lines.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
         self._row_count += 1
 
@@ -81,7 +82,7 @@ def locate_picture(row: dict[str, Any], column: str) -> str:
 
 
 def read_tree_rows(folder: Folder, path: str, *, with_files: bool = True) -> Iterator[dict[str, Any]]:
-    """Stream the rows of a shard's list, pictures as ``{bytes, path, sha256}`` (bytes None when not asked for).
+    """Stream the rows of a shard's list, pictures as ``{bytes, path, sha256, source}`` (bytes None if not asked for).
 
     Raises:
         FileNotFoundError: a listed file is gone.

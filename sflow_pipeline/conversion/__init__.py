@@ -1,0 +1,1 @@
+"""From a simulator dump to a dataset: index, shards, workers, commits and proof."""

@@ -1,0 +1,269 @@
+"""`convert`: from a job to a finished dataset, resumable at every moment."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.dataset_card import write_documents
+from sflow_pipeline.conversion.label_check import LabelCensus, check_census, take_census
+from sflow_pipeline.conversion.plan import Plan, build_plan
+from sflow_pipeline.conversion.prepare import Preparation, prepare
+from sflow_pipeline.conversion.progress import Progress, SilentProgress
+from sflow_pipeline.conversion.shard_job import ShardTask, write_quarantine
+from sflow_pipeline.conversion.summary import QuarantinedFrame, Summary
+from sflow_pipeline.conversion.termination import raise_on_sigterm
+from sflow_pipeline.conversion.translate import BundleTranslatorFactory, CarriedBundle, TranslatorFactory
+from sflow_pipeline.conversion.workers import choose_workers
+from sflow_pipeline.errors import DumpError, OutputError
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import ShardRecord, check_ours, load_commits, remove_commit
+from sflow_pipeline.storage.run_lock import RunLock
+from sflow_pipeline.storage.shard_file import list_shard_files, read_shard
+
+_SHOWN_EXAMPLES = 10
+
+
+def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
+    """What `convert` would do; reads everything it would read, writes nothing.
+
+    Raises:
+        SflowError: what would stop the conversion before its first frame.
+    """
+    with ExitStack() as stack:
+        run = _Run(job, progress or SilentProgress(), None, stack)
+        run.check_labels(keep_counts=False)
+        return run.plan()
+
+
+def convert(
+    job: ConvertJob, *, progress: Progress | None = None, build_translator: TranslatorFactory | None = None
+) -> Summary:
+    """Convert a dump, or bring a dataset up to date with it.
+
+    Args:
+        job: what to do.
+        progress: told how far it is.
+        build_translator: makes each worker's model; the job's bundle where None.
+
+    Returns:
+        what was done; its ``exit_code`` says how it ended.
+
+    Raises:
+        SflowError: the job cannot start or go on; what is committed is kept.
+        KeyboardInterrupt: asked to stop (``Terminated`` by SIGTERM); what is committed is kept.
+    """
+    started = time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(raise_on_sigterm())
+        run = _Run(job, progress or SilentProgress(), build_translator, stack)
+        check_ours(run.out)
+        stack.enter_context(RunLock(run.out))
+        run.out.remove_stale_scratch()
+        census = run.check_labels(keep_counts=True)
+        plan = run.plan()
+        run.check_space(plan)
+        run.convert_shards(plan)
+        return run.finish(plan, census, started)
+
+
+class _Run:
+    """One run of `convert`, step by step."""
+
+    def __init__(
+        self, job: ConvertJob, progress: Progress, build_translator: TranslatorFactory | None, stack: ExitStack
+    ) -> None:
+        self.progress = progress
+        self.warnings: list[str] = []
+        self.failed: list[str] = []
+        self.out = Folder(job.out_dir)
+        self._stack = stack
+        self._cluster: tuple[int, int] | None = None
+        progress.on_step("looking at the dump")
+        resolve = None
+        if job.address is not None:
+            from sflow_pipeline.conversion import engine_ray
+
+            facts = stack.enter_context(engine_ray.connect(job.address, job.workers or 1))
+            self._cluster = (facts.cpus, facts.gpus)
+
+            def resolve(device: str, precision: str) -> tuple[str, str]:
+                return engine_ray.resolve_device(device, precision, facts)
+
+        self.ready: Preparation = prepare(job, resolve)
+        self.job = job
+        self.workers = 1
+        self._build_translator = build_translator
+        for warning in self.ready.warnings:
+            self.warn(warning)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self.progress.on_warning(text)
+
+    def check_labels(self, *, keep_counts: bool) -> LabelCensus:
+        self.progress.on_step("checking every label's class ids")
+        source = Folder(self.job.sim_dir)
+        census = take_census(self.ready.frames, self.ready.settings, source, self.out if keep_counts else None)
+        warning = check_census(census, self.ready.settings)
+        if warning:
+            self.warn(warning)
+        return census
+
+    def plan(self) -> Plan:
+        self.progress.on_step("looking at what is there already")
+        check_ours(self.out)
+        plan = build_plan(
+            self.ready.tasks,
+            load_commits(self.out),
+            self.out,
+            resume=self.job.resume,
+            check_digests=self.job.content_hash,
+        )
+        self.progress.on_plan(plan)
+        return plan
+
+    def check_space(self, plan: Plan) -> None:
+        free = self.out.free_bytes()
+        needed = sum(self.ready.estimated_bytes[task.shard_id] for task in plan.tasks)
+        if free is None or needed <= free:
+            return
+        text = f"{self.job.out_dir}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
+        if needed > 4 * free:  # the estimate is of noise; real frames take a third of it
+            raise OutputError(text, hint="free some space, choose another folder, or leave columns out with --include")
+        self.warn(text)
+
+    def convert_shards(self, plan: Plan) -> None:
+        tasks = plan.tasks
+        if not tasks:
+            return
+        settings = self.ready.settings
+        cpus, gpus = self._cluster or (None, None)
+        self.workers = choose_workers(self.job, settings.device, tasks, cpus, gpus)
+        bad = sum(record.quarantined for record in plan.kept)
+        self.progress.on_engine(self.workers, settings.device, settings.precision)
+        self.progress.on_step("converting")
+        for record in self._start_engine(tasks):
+            bad += record.quarantined
+            self.progress.on_shard(record)
+            self._check_bad(bad, plan.frames)
+
+    def _start_engine(self, tasks: list[ShardTask]) -> Iterator[ShardRecord]:
+        settings = self.ready.settings
+        build_translator = self._build_translator
+        if self._cluster is None and self.workers == 1:
+            from sflow_pipeline.conversion.engine_inprocess import run_in_process
+
+            build_translator = build_translator or self._build_factory()
+            return run_in_process(tasks, settings, build_translator, self.progress.on_frames)
+        from sflow_pipeline.conversion import engine_ray
+
+        if self._cluster is None:
+            self._stack.enter_context(engine_ray.connect(None, self.workers))
+        return engine_ray.run_on_ray(
+            tasks,
+            settings,
+            build_translator or self._build_factory(),
+            self.progress.on_frames,
+            workers=self.workers,
+            on_failed=self._note_failed,
+            on_warning=self.warn,
+        )
+
+    def _build_factory(self) -> TranslatorFactory:
+        settings = self.ready.settings
+        return BundleTranslatorFactory(CarriedBundle.load(self.ready.bundle), settings.device, settings.precision)
+
+    def _note_failed(self, failed: Any) -> None:
+        self.failed.append(failed.task.shard_id)
+        self.warn(
+            f"shard {failed.task.shard_id} ({len(failed.task.frames)} frames) could not be converted: {failed.message}"
+        )
+
+    def _check_bad(self, bad: int, frames: int) -> None:
+        limit = self.job.max_bad_fraction
+        allowed = max(limit * frames, 1 if limit else 0)
+        if bad > allowed or (bad == frames and limit < 1):
+            raise DumpError(
+                f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}",
+                hint=f"see {self.job.out_dir}/quarantine for the reasons; allow more with --max-bad-fraction",
+            )
+
+    def finish(self, plan: Plan, census: LabelCensus, started: float) -> Summary:
+        commits = load_commits(self.out)
+        records = [commits[task.shard_id] for task in self.ready.tasks if task.shard_id in commits]
+        self._check_bad(sum(record.quarantined for record in records), plan.frames)
+        self.progress.on_step("writing manifest and card")
+        left_out = self._write_left_out()
+        if not self.failed:
+            write_documents(self.out, self.ready, records, census, left_out)
+        for record in plan.removed:
+            remove_commit(self.out, record)
+        self._remove_orphans(records, left_out)
+        reasons: Counter[str] = Counter()
+        for record in records:
+            reasons.update(record.reasons)
+        quarantined = sum(reasons.values())
+        reasons.update(left_out.get("reasons", {}))
+        done = {task.shard_id for task in plan.tasks} - set(self.failed)
+        scored = [(record.edge_f1_mean, record.rows) for record in records if record.edge_f1_mean is not None]
+        return Summary(
+            out_dir=self.job.out_dir,
+            frames=sum(record.frames for record in records),
+            rows=sum(record.rows for record in records),
+            frames_converted=sum(record.frames - record.quarantined for record in records if record.shard_id in done),
+            shards_converted=len(done),
+            shards_kept=plan.count("keep"),
+            shards_removed=len(plan.removed),
+            quarantined=quarantined,
+            left_out=left_out.get("files", 0),
+            reasons=dict(reasons.most_common()),
+            examples=tuple(self._list_examples(records)),
+            failed_shards=tuple(self.failed),
+            label_is_resized=self.ready.label_is_resized,
+            edge_f1_mean=sum(f1 * rows for f1, rows in scored) / sum(r for _f1, r in scored) if scored else None,
+            workers=self.workers,
+            device=self.ready.settings.device,
+            precision=self.ready.settings.precision,
+            duration_s=time.monotonic() - started,
+            warnings=tuple(self.warnings),
+        )
+
+    def _write_left_out(self) -> dict[str, Any]:
+        """Files of the dump that belong to no frame, as quarantine rows."""
+        rows = [
+            {"source_uri": path, "reason": problem.kind, "message": problem.message}
+            for problem in self.ready.dump.problems
+            if problem.severity == "error"
+            for path in problem.paths
+        ]
+        written = write_quarantine(self.out, "quarantine/left_out", rows)
+        if written is None:
+            return {}
+        reasons = dict(sorted(Counter(row["reason"] for row in rows).items()))
+        return {"path": written[0], "sha256": written[1], "files": len(rows), "reasons": reasons}
+
+    def _remove_orphans(self, records: list[ShardRecord], left_out: dict[str, Any]) -> None:
+        """Remove data files that no record names: replaced or removed shards, leftovers of killed runs."""
+        if self.failed:
+            return
+        named = {path for record in records for path in (record.path, record.quarantine_path) if path}
+        named.update(path for record in records if record.path for path in list_shard_files(self.out, record.path))
+        if left_out:
+            named.add(left_out["path"])
+        for path in (*self.out.list_files("data"), *self.out.list_files("quarantine")):
+            if path not in named:
+                self.out.remove(path)
+
+    def _list_examples(self, records: list[ShardRecord]) -> Iterator[QuarantinedFrame]:
+        shown = 0
+        for record in records:
+            if record.quarantine_path is None:
+                continue
+            for row in read_shard(self.out, record.quarantine_path):
+                if shown == _SHOWN_EXAMPLES:
+                    return
+                yield QuarantinedFrame(row["sample_id"], row["reason"], row["message"])
+                shown += 1

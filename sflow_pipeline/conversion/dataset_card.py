@@ -1,0 +1,181 @@
+"""What lies beside the shards: the card for people and for Hugging Face, the label spaces, the manifest."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import yaml
+
+from sflow_pipeline.conversion.label_check import LabelCensus
+from sflow_pipeline.conversion.prepare import Preparation
+from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import ShardRecord, encode_json, write_manifest
+
+CARD_PATH = "README.md"
+LABELS_PATH = "labels.json"
+
+
+def write_documents(
+    out: Folder, ready: Preparation, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
+) -> None:
+    """Write ``labels.json``, ``README.md`` and, last, ``manifest.json``; the same dataset gives the same bytes."""
+    out.write_bytes(LABELS_PATH, encode_json(describe_labels(ready, census)))
+    out.write_bytes(CARD_PATH, build_card(ready, records, census, left_out).encode("utf-8", "backslashreplace"))
+    write_manifest(out, _describe_facts(ready, left_out), records)
+
+
+def describe_labels(ready: Preparation, census: LabelCensus) -> dict[str, Any]:
+    """The label spaces involved and the mapping that was applied."""
+    settings = ready.settings
+    return {
+        "labels_follow": settings.source_space.name,
+        "label_encoding": settings.label_encoding,
+        "source": _describe_space(settings.source_space),
+        "model": _describe_space(settings.target_space),
+        "mapping": settings.describe_mapping(),
+        "lost": list(settings.mapping.lost),
+        "rule": settings.label_rule,
+        "pixels": {str(class_id): count for class_id, count in census.pixels.items()},
+        "unknown_ids": {str(class_id): count for class_id, count in census.unknown.items()},
+    }
+
+
+def build_card(
+    ready: Preparation, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
+) -> str:
+    """The dataset card: YAML header for Hugging Face, then prose and tables."""
+    settings, bundle, dump = ready.settings, ready.bundle, ready.dump
+    rows = sum(record.rows for record in records)
+    splits = sorted({record.split for record in records if record.rows})
+    header: dict[str, Any] = {
+        "pretty_name": f"{dump.simulator} frames made photo-realistic",
+        "task_categories": ["image-segmentation"],
+        "tags": ["synthetic", "sim2real", "sflow-pipeline", dump.simulator],
+        "size_categories": [_size_category(rows)],
+    }
+    if settings.format == "parquet":
+        files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in splits]
+        header["configs"] = [{"config_name": "default", "data_files": files}]
+    scored = [(record.edge_f1_mean, record.rows) for record in records if record.edge_f1_mean is not None]
+    edge_f1 = f"{sum(f1 * n for f1, n in scored) / sum(n for _f1, n in scored):.3f}" if scored else "none"
+    facts = [
+        ("simulator", f"{dump.simulator} {dump.version}".strip()),
+        ("labels follow", f"{settings.source_space.name} (version {settings.source_space.version}), see labels.json"),
+        ("label files", _describe_label_files(ready)),
+        ("size", "each frame's own" if settings.size_px is None else f"{settings.size_px[0]}x{settings.size_px[1]}"),
+        ("model", f"bundle {bundle.name} {bundle.metadata.version}, digest `{bundle.digest[:16]}`"),
+        ("model's training data", bundle.metadata.training_data or "not stated"),
+        ("licence of that data", bundle.metadata.training_data_licence or "not stated"),
+        ("variants, seed", f"{settings.variants}, {settings.seed}"),
+        ("frames", str(sum(record.frames for record in records))),
+        ("rows", str(rows)),
+        ("quarantined frames", str(sum(record.quarantined for record in records))),
+        ("files of no frame", str(left_out.get("files", 0))),
+        ("mean edge F1", f"{edge_f1} (Laplacian edges of the photo against the edges asked for, 1 px tolerance)"),
+    ]
+    total = max(1, sum(census.pixels.values()))
+    classes = [
+        (str(item.id), item.name, f"{census.pixels.get(item.id, 0) / total:.2%}")
+        for item in settings.source_space.classes
+    ]
+    parts = [
+        f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n",
+        f"# {header['pretty_name']}\n",
+        "Pictures are made by a network from class labels and the edges of the simulator's picture; labels are the "
+        "simulator's own. Each row also says where it came from and how well the picture follows what was asked for.\n",
+        _table(("fact", "value"), facts),
+        "## Splits\n",
+        _table(
+            ("split", "frames", "rows", "quarantined"),
+            [
+                (
+                    split,
+                    *(
+                        str(sum(getattr(r, name) for r in records if r.split == split))
+                        for name in ("frames", "rows", "quarantined")
+                    ),
+                )
+                for split in sorted({record.split for record in records})
+            ],
+        ),
+        "## Classes\n",
+        "Share of all label pixels.\n",
+        _table(("id", "class", "share"), classes),
+    ]
+    if dump.simulator and settings.label_rule:
+        parts.append(f"Rule `{settings.label_rule}` shaped what the model saw; label files are untouched by it.\n")
+    if ready.warnings:
+        parts.append("## Notes\n\n" + "\n".join(f"- {warning}" for warning in ready.warnings) + "\n")
+    return "\n".join(parts)
+
+
+def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, Any]:
+    settings, bundle, dump = ready.settings, ready.bundle, ready.dump
+    return {
+        "tool_version": find_tool_version(),
+        "job": ready.job.describe_content(),
+        "source": {
+            "root": settings.source_uri,
+            "simulator": dump.simulator,
+            "simulator_version": dump.version,
+            "label_encoding": settings.label_encoding,
+            "label_rule": settings.label_rule,
+            "why": dump.why,
+            "fps": dump.fps,
+        },
+        "bundle": {"name": bundle.name, "version": bundle.metadata.version, "digest": bundle.digest},
+        "label_space": {
+            "name": settings.source_space.name,
+            "version": settings.source_space.version,
+            "digest": settings.source_space.digest,
+        },
+        "label_resized": ready.label_is_resized,
+        "columns": settings.row_schema.names,
+        "settings_fingerprint": settings.fingerprint,
+        "device": settings.device.partition(":")[0],
+        "precision": settings.precision,
+        "left_out": left_out,
+        "warnings": list(ready.warnings),
+    }
+
+
+def find_tool_version() -> str:
+    """The installed version of this package, "0" where it runs from a folder."""
+    try:
+        return version("sflow-pipeline")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _describe_label_files(ready: Preparation) -> str:
+    if not ready.label_is_resized:
+        return "byte for byte the simulator's"
+    return (
+        "resized to the picture's size by nearest pixel (frames that have it already are byte for byte the simulator's)"
+    )
+
+
+def _describe_space(space: LabelSpace) -> dict[str, Any]:
+    return {
+        "name": space.name,
+        "version": space.version,
+        "digest": space.digest,
+        "void_id": space.void_id,
+        "classes": [
+            {"id": item.id, "name": item.name, "color": list(item.color), "concepts": list(item.concepts)}
+            for item in space.classes
+        ],
+    }
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + " --- |" * len(head), *lines[1:]]) + "\n"
+
+
+def _size_category(rows: int) -> str:
+    for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
+        if rows < limit:
+            return name
+    return "1M<n<10M"

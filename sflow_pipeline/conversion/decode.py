@@ -1,0 +1,177 @@
+"""From a frame's files to what the model needs and the row carries; every check of a single frame is here."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.conversion.index import SourceFrame
+from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.frames import Frame
+from sflow_pipeline.label_spaces import UNMAPPED, from_colors
+from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.simulators import SIMULATORS, LabelEncoding
+from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.filesystem import Folder
+
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(slots=True)
+class DecodedFrame:
+    """A frame ready for the model.
+
+    Attributes:
+        frame: pixels and bytes as they came; ``render`` and ``label_bytes`` already have the output's size.
+        class_index: (h, w) uint8 channels of the bundle's label space.
+        files: optional file columns -> bytes to write.
+        texts: optional text columns -> text to write.
+        source_sha256, label_sha256: of the render and label files.
+    """
+
+    frame: Frame
+    class_index: NDArray[np.uint8]
+    files: dict[str, bytes]
+    texts: dict[str, str]
+    source_sha256: str
+    label_sha256: str
+
+
+def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Folder) -> DecodedFrame:
+    """Read, check and decode one frame.
+
+    Raises:
+        FrameError: it cannot be converted; the reason is for the quarantine.
+    """
+    ref = source.ref
+    data = {name: _read(source, name, folder, settings) for name in source.identities}
+    render = image_codec.decode_rgb(data["render"], name=ref.render)
+    label_map = read_label_map(data["label"], ref.label, settings)
+    if label_map.shape != render.shape[:2]:
+        raise FrameError(
+            f"{ref.label}: {_size(label_map)} pixels, its picture {ref.render} has {_size(render)}",
+            hint="render picture and label at the same size",
+            reason="size_mismatch",
+        )
+    _check_carried(data, ref.sample_id, source, render)
+    model_label = SIMULATORS[settings.simulator].refine_label_map(label_map) if settings.label_rule else label_map
+    class_index = _to_channels(model_label, ref.label, settings)
+    label_bytes = data["label"]
+    carried = {name: content for name, content in data.items() if name not in ("render", "label")}
+    digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
+    files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
+    size_px = settings.size_px
+    if size_px is not None and size_px != (render.shape[1], render.shape[0]):
+        render = resize_picture(render, size_px)
+        label_bytes = resize_label(label_bytes, ref.label, settings.label_encoding, size_px)
+        class_index = resize_nearest(class_index, size_px)
+        for name, content in files.items():
+            path = str(getattr(ref, name))
+            files[name] = (
+                image_codec.encode_rgb(render) if name == "render" else resize_carried(content, name, path, size_px)
+            )
+    texts = {
+        name: _decode_text(data[name], str(getattr(ref, name)))
+        for name in TEXT_COLUMNS
+        if name in data and name in settings.columns
+    }
+    frame = Frame(ref, render, label_map, label_bytes, carried)
+    return DecodedFrame(frame, class_index, files, texts, *digests)
+
+
+def read_label_map(data: bytes, path: str, settings: ConversionSettings) -> NDArray[np.uint16] | NDArray[np.uint8]:
+    """(h, w) class ids of the dump's label space; colours that no class has become 65535.
+
+    Raises:
+        FrameError: as ``image_codec.decode_label``.
+    """
+    label_map = image_codec.decode_label(data, settings.label_encoding, name=path)
+    if settings.label_encoding == "palette":
+        return from_colors(label_map, settings.source_space).label_map
+    return label_map
+
+
+def resize_label(data: bytes, path: str, encoding: LabelEncoding, size_px: tuple[int, int]) -> bytes:
+    """The label file that a row holds when its size is not the source's: encoded as the source is, nearest pixels."""
+    if encoding == "red_channel":
+        plane = image_codec.decode_plane(data, name=path)
+        plane = plane[..., :3] if plane.ndim == 3 else plane
+    else:
+        plane = image_codec.decode_label(data, encoding, name=path)
+    return image_codec.encode_label(resize_nearest(plane, size_px))
+
+
+def _to_channels(
+    label_map: NDArray[np.uint16] | NDArray[np.uint8], path: str, settings: ConversionSettings
+) -> NDArray[np.uint8]:
+    channels: NDArray[np.uint8] = settings.channel_table[label_map]
+    if int(channels.max()) == UNMAPPED:
+        unknown = settings.mapping.find_unmapped(label_map)
+        share = sum(unknown.values()) / label_map.size
+        raise FrameError(
+            f"{path}: ids {', '.join(map(str, unknown))} on {share:.2%} of the pixels are not in label space "
+            f"{settings.source_space.name}",
+            hint="name the label space that the labels follow with --label-space, or convert with --unknown-ids ignore",
+            reason="unknown_id",
+        )
+    return channels
+
+
+def _read(source: SourceFrame, modality: str, folder: Folder, settings: ConversionSettings) -> bytes:
+    path = str(getattr(source.ref, modality))
+    try:
+        data = folder.read_bytes(path)
+    except FileNotFoundError:
+        raise FrameError(f"{path}: is gone", hint="restore the file and run again", reason="missing") from None
+    except OSError as error:
+        raise FrameError(f"{path}: cannot be read: {error.strerror or error}", reason="unreadable") from error
+    found = f"sha256:{hashlib.sha256(data).hexdigest()}" if settings.check_content else f"{len(data)}"
+    if found != source.identities[modality] and not source.identities[modality].startswith(f"{found}:"):
+        raise FrameError(
+            f"{path}: changed while the job ran", hint="run again when the simulator is done", reason="changed"
+        )
+    return data
+
+
+def _check_carried(data: Mapping[str, bytes], sample_id: str, source: SourceFrame, render: NDArray[np.uint8]) -> None:
+    """Pictures that travel along must have the frame's size; depth must be a number everywhere."""
+    for modality, content in data.items():
+        path = str(getattr(source.ref, modality))
+        if modality in ("render", "label", *TEXT_COLUMNS):
+            continue
+        if path.lower().endswith(_PICTURE_SUFFIXES):
+            size_px = image_codec.read_size_px(content, name=path)
+        elif path.lower().endswith(".npy"):
+            array = load_array(content, path)
+            size_px = (array.shape[1], array.shape[0])
+            if modality == "depth" and array.dtype.kind == "f" and bool(np.isnan(array).any()):
+                raise FrameError(
+                    f"{path}: depth is not a number on {np.isnan(array).mean():.2%} of the pixels",
+                    hint="write infinity where there is nothing, or leave depth out with --include",
+                    reason="nan_depth",
+                )
+        else:
+            continue
+        if size_px != (render.shape[1], render.shape[0]):
+            raise FrameError(
+                f"{path}: {size_px[0]}x{size_px[1]} pixels, its picture {source.ref.render} has {_size(render)}",
+                hint=f"render every file of {sample_id} at the same size",
+                reason="size_mismatch",
+            )
+
+
+def _decode_text(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FrameError(
+            f"{path}: not text in UTF-8", hint="write JSON, or leave the column out with --include", reason="unreadable"
+        ) from None
+
+
+def _size(plane: NDArray[np.generic]) -> str:
+    return f"{plane.shape[1]}x{plane.shape[0]}"

@@ -1,0 +1,28 @@
+"""Converts shards in this process, one after the other: no start-up time, right for one GPU or a small CPU."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_job import ShardTask, convert_shard
+from sflow_pipeline.conversion.threads import single_threaded
+from sflow_pipeline.conversion.translate import TranslatorFactory
+from sflow_pipeline.storage.manifest import ShardRecord
+
+
+def run_in_process(
+    tasks: Sequence[ShardTask],
+    settings: ConversionSettings,
+    build_translator: TranslatorFactory,
+    on_frames: Callable[[int], None],
+) -> Iterator[ShardRecord]:
+    """Convert shards in order, yielding each record once it is committed.
+
+    Raises:
+        OutputError: the disk is full, ….
+    """
+    if not tasks:
+        return
+    with single_threaded():
+        translator = build_translator()
+        for task in tasks:
+            yield convert_shard(task, settings, translator, lambda: on_frames(1))

@@ -1,0 +1,280 @@
+"""Converts shards on Ray actors, on this machine or a cluster; the only file of conversion that imports ray.
+
+The driver owns retries (actors never restart by themselves): a shard whose worker died gets a fresh worker; if that dies
+too, halves of the shard are tried until the one frame that kills is found; it is set aside and the shard runs again
+without it, under the same name. Paths and ids travel through Ray; pixels never; weights and label tables once, through
+the object store.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
+
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_job import ShardTask, convert_frames, convert_shard
+from sflow_pipeline.conversion.translate import TranslatorFactory
+from sflow_pipeline.errors import SflowError
+from sflow_pipeline.storage.manifest import ShardRecord
+
+_WORKER_DIED = (RayActorError, OutOfMemoryError, ObjectLostError)
+_POLL_S = 0.5
+_CONNECT_HINTS = (
+    ("401", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
+    ("auth", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
+    ("version", "use the same versions of ray and Python here and on the cluster"),
+)
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """What a Ray cluster offers."""
+
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class FailedShard:
+    """A shard that kills its workers for no single frame's sake."""
+
+    task: ShardTask
+    message: str
+
+
+class _ShardWorker:
+    """Lives in a process of its own; one thread converts, another answers how far it is."""
+
+    def __init__(self, settings: ConversionSettings, build_translator: TranslatorFactory) -> None:
+        from sflow_pipeline.conversion.threads import limit_threads
+
+        limit_threads()
+        self._settings = settings
+        self._translator = build_translator()
+        self._frames = 0
+
+    def _count(self) -> None:
+        self._frames += 1
+
+    def count_frames(self) -> int:
+        """Frames that went through this worker so far."""
+        return self._frames
+
+    def convert(self, task: ShardTask) -> ShardRecord:
+        """See ``convert_shard``."""
+        return convert_shard(task, self._settings, self._translator, self._count)
+
+    def try_frames(self, task: ShardTask) -> None:
+        """Put frames through everything except writing."""
+        for _result in convert_frames(task, self._settings, self._translator):
+            pass
+
+
+@contextmanager
+def connect(address: str | None, workers: int) -> Iterator[ClusterFacts]:
+    """Start Ray on this machine, or join the cluster at ``address``; undone at the end unless Ray already ran.
+
+    Raises:
+        SflowError: the cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        yield _read_facts()
+        return
+    options: dict[str, Any] = {} if address else {"num_cpus": workers}
+    try:
+        ray.init(
+            # Without "local", the address file of a dead cluster breaks the next start.
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            namespace="sflow",
+            **options,
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        text = " ".join(str(error).split())[:300]
+        hints = [hint for word, hint in _CONNECT_HINTS if word in text.lower()]
+        raise SflowError(
+            f"Ray {f'at {address} cannot be reached' if address else 'cannot start on this machine'}: {text}",
+            hint=hints[0] if hints else "check --address, or convert with --workers 1, which needs no Ray",
+        ) from error
+    try:
+        yield _read_facts()
+    finally:
+        ray.shutdown()
+
+
+def resolve_device(device: str, precision: str, facts: ClusterFacts) -> tuple[str, str]:
+    """The concrete device and precision as workers of a cluster see them, which may have what the driver lacks."""
+
+    def resolve() -> tuple[str, str]:
+        from sflow_pipeline.bundle.translator import Translator
+
+        return Translator.resolve(device, precision)
+
+    gpus = 1 if facts.gpus and device != "cpu" else 0
+    try:
+        found: tuple[str, str] = ray.get(ray.remote(resolve).options(num_cpus=0, num_gpus=gpus).remote())
+    except RayTaskError as error:
+        raise _find_cause(error) from error
+    return found
+
+
+def run_on_ray(
+    tasks: Sequence[ShardTask],
+    settings: ConversionSettings,
+    build_translator: TranslatorFactory,
+    on_frames: Callable[[int], None],
+    *,
+    workers: int,
+    on_failed: Callable[[FailedShard], None],
+    on_warning: Callable[[str], None],
+) -> Iterator[ShardRecord]:
+    """Convert shards, yielding each record once it is committed; Ray must be connected.
+
+    Raises:
+        SflowError: workers cannot start, or one met a fault that is not a frame's.
+    """
+    pool = _Pool(settings, build_translator)
+    queue = deque((task, 1) for task in tasks)
+    running: dict[Any, tuple[Any, ShardTask, int]] = {}
+    searching: dict[Future[ShardTask | FailedShard], ShardTask] = {}
+    idle: list[Any] = []
+    seen: dict[Any, int] = {}
+    with ThreadPoolExecutor(workers, "sflow-search") as searchers:
+        try:
+            while queue or running or searching:
+                while queue and len(running) + len(searching) < workers:
+                    task, attempt = queue.popleft()
+                    worker = idle.pop() if idle and attempt == 1 else pool.start()
+                    running[worker.convert.remote(task)] = (worker, task, attempt)
+                done, _ = ray.wait(list(running), timeout=_POLL_S) if running else ([], [])
+                _report_progress([worker for worker, _task, _attempt in running.values()], seen, on_frames)
+                for reference in done:
+                    worker, task, attempt = running.pop(reference)
+                    try:
+                        record: ShardRecord = ray.get(reference)
+                    except RayTaskError as error:
+                        raise _find_cause(error) from error
+                    except _WORKER_DIED as error:
+                        pool.stop(worker)
+                        pool.check_start(error)
+                        if attempt == 1:
+                            on_warning(f"shard {task.shard_id}: its worker died; it is tried again on another")
+                            queue.appendleft((task, 2))
+                        else:
+                            on_warning(
+                                f"shard {task.shard_id}: its worker died twice; looking for the frame that does it"
+                            )
+                            searching[searchers.submit(_isolate, pool, task)] = task
+                        continue
+                    pool.has_worked = True
+                    idle.append(worker)
+                    yield record
+                for future in [future for future in searching if future.done()]:
+                    del searching[future]
+                    found = future.result()
+                    if isinstance(found, FailedShard):
+                        on_failed(found)
+                    else:
+                        queue.appendleft((found, 1))
+                if not running and searching:
+                    next(iter(searching)).exception(timeout=None)
+        finally:
+            pool.close()
+
+
+class _Pool:
+    """Starts and stops workers, and remembers them so that none is left."""
+
+    def __init__(self, settings: ConversionSettings, build_translator: TranslatorFactory) -> None:
+        gpus = 1 if settings.device.startswith("cuda") else 0
+        options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2}
+        self._actor = ray.remote(_ShardWorker).options(**options)  # type: ignore[attr-defined]
+        self._settings = ray.put(settings)
+        self._build_translator = ray.put(build_translator)
+        self._workers: list[Any] = []
+        self._is_closed = False
+        self.has_worked = False
+
+    def start(self) -> Any:
+        worker = self._actor.remote(self._settings, self._build_translator)
+        self._workers.append(worker)
+        if self._is_closed:
+            self.stop(worker)
+        return worker
+
+    def stop(self, worker: Any) -> None:
+        with suppress(ValueError):
+            self._workers.remove(worker)
+        with suppress(Exception):  # it is dead already, which is the aim
+            ray.kill(worker)
+
+    def check_start(self, error: Exception) -> None:
+        """A worker whose constructor fails would fail on every shard: that is the job's fault, not a frame's."""
+        if not self.has_worked and "creation task" in str(error):
+            text = " ".join(str(error).split())
+            raise SflowError(
+                f"workers cannot start: {text[-400:]}", hint="check that workers have the same packages as this machine"
+            ) from error
+
+    def close(self) -> None:
+        self._is_closed = True
+        for worker in list(self._workers):
+            self.stop(worker)
+
+
+def _isolate(pool: _Pool, task: ShardTask) -> ShardTask | FailedShard:
+    """Halve a shard until one frame is left that kills its worker alone; the shard with that frame set aside."""
+    suspects = [frame for frame in task.frames if frame.ref.sample_id not in task.set_aside]
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        # If the first half is harmless the second must be it; a shard that harms nobody now is found out at the end.
+        suspects = half if _kills(pool, replace(task, frames=half)) else suspects[len(half) :]
+    if not suspects or not _kills(pool, replace(task, frames=suspects)):
+        return FailedShard(task, "its worker died twice, but no single frame does it: out of memory, perhaps")
+    culprit = suspects[0].ref
+    message = f"{culprit.render}: converting this frame ends its worker process"
+    return replace(task, set_aside={**task.set_aside, culprit.sample_id: message})
+
+
+def _kills(pool: _Pool, task: ShardTask) -> bool:
+    worker = pool.start()
+    try:
+        ray.get(worker.try_frames.remote(task))
+    except RayTaskError as error:
+        raise _find_cause(error) from error
+    except _WORKER_DIED:
+        return True
+    finally:
+        pool.stop(worker)
+    return False
+
+
+def _report_progress(workers: list[Any], seen: dict[Any, int], on_frames: Callable[[int], None]) -> None:
+    for worker in workers:
+        try:
+            total = ray.get(worker.count_frames.remote(), timeout=0.2)
+        except (*_WORKER_DIED, GetTimeoutError):
+            continue  # starting, busy or dead; the shard's own result tells which
+        on_frames(total - seen.get(worker, 0))
+        seen[worker] = total
+
+
+def _read_facts() -> ClusterFacts:
+    resources = ray.cluster_resources()
+    return ClusterFacts(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
+
+
+def _find_cause(error: RayTaskError) -> Exception:
+    """The error as it was raised in the worker."""
+    cause = error.cause
+    return (
+        cause if isinstance(cause, SflowError) else SflowError(f"a worker failed: {cause!r}", hint="please report this")
+    )

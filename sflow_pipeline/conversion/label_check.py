@@ -1,0 +1,113 @@
+"""Looks at every label before the first frame is converted: ids that the label space lacks are found in seconds."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from sflow_pipeline.conversion.decode import read_label_map
+from sflow_pipeline.conversion.index import SourceFrame
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.errors import FrameError, LabelSpaceError
+from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import STATE_PATH
+
+_CACHE_PATH = f"{STATE_PATH}/label_ids.json"
+_SHOWN_FILES = 3
+
+
+@dataclass(frozen=True)
+class LabelCensus:
+    """Pixels per class id over all labels that can be read, and the ids that the label space lacks."""
+
+    pixels: dict[int, int]
+    unknown: dict[int, int]
+    unknown_paths: tuple[str, ...]
+
+    @property
+    def unknown_share(self) -> float:
+        return sum(self.unknown.values()) / max(1, sum(self.pixels.values()))
+
+
+def take_census(
+    frames: Sequence[SourceFrame], settings: ConversionSettings, source: Folder, cache: Folder | None
+) -> LabelCensus:
+    """Count the ids of every label; what is known from an earlier run is not read again.
+
+    Labels that cannot be decoded are skipped: their frames are quarantined when their turn comes.
+
+    Args:
+        frames: all of the dump.
+        settings: label space and encoding.
+        source: the dump's folder.
+        cache: where counts are kept, None to keep none.
+    """
+    key = f"{settings.label_encoding} {settings.source_space.digest}"
+    known = _load(cache, key)
+
+    def count(frame: SourceFrame) -> dict[int, int] | None:
+        name = f"{frame.ref.label} {frame.identities['label']}"
+        if name in known:
+            return known[name]
+        try:
+            label_map = read_label_map(source.read_bytes(frame.ref.label), frame.ref.label, settings)
+        except (FrameError, OSError):
+            return None
+        counts = np.bincount(label_map.ravel())
+        return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
+
+    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+        counted = list(zip(frames, pool.map(count, frames), strict=True))
+    found = {f"{frame.ref.label} {frame.identities['label']}": ids for frame, ids in counted if ids is not None}
+    if cache is not None and found != known:
+        cache.write_bytes(_CACHE_PATH, json.dumps({"key": key, "labels": found}).encode("utf-8", "backslashreplace"))
+    # A class that a rule makes is in no file; its id there means the labels follow another space.
+    allowed = settings.source_space.ids() - {item.id for item in settings.source_space.classes if item.derived}
+    pixels: Counter[int] = Counter()
+    paths = []
+    for frame, ids in counted:
+        pixels.update(ids or {})
+        if ids and not allowed.issuperset(ids):
+            paths.append(frame.ref.label)
+    unknown = {class_id: pixels[class_id] for class_id in sorted(pixels) if class_id not in allowed}
+    return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(paths))
+
+
+def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:
+    """Refuse ids outside the label space, or say so where they are to be ignored.
+
+    Raises:
+        LabelSpaceError: names the ids, the first files that hold them and the share of the pixels.
+    """
+    if not census.unknown:
+        return None
+    listed = ", ".join("a colour of no class" if i == UNKNOWN_COLOR_ID else str(i) for i in list(census.unknown)[:12])
+    files = ", ".join(census.unknown_paths[:_SHOWN_FILES])
+    message = (
+        f"label ids {listed} are not in label space {settings.source_space.name}: in {len(census.unknown_paths)} files, "
+        f"first {files}; {census.unknown_share:.2%} of all pixels"
+    )
+    if settings.ignore_unknown_ids:
+        return f"{message}; the model sees them as void, label files keep them"
+    raise LabelSpaceError(
+        message,
+        hint="name the label space that the labels follow with --label-space, or take such ids as void with "
+        "--unknown-ids ignore",
+    )
+
+
+def _load(cache: Folder | None, key: str) -> dict[str, dict[int, int]]:
+    if cache is None:
+        return {}
+    try:
+        content = json.loads(cache.read_bytes(_CACHE_PATH))
+        if content["key"] != key:
+            return {}
+        return {name: {int(class_id): int(n) for class_id, n in ids.items()} for name, ids in content["labels"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

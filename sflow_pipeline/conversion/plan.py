@@ -1,0 +1,111 @@
+"""What a run will do: which shards it converts, keeps and removes, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from sflow_pipeline.conversion.shard_job import ShardTask
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import ShardRecord
+from sflow_pipeline.storage.shard_file import count_shard_rows, hash_stored_file, list_shard_files
+
+Action = Literal["convert", "redo", "keep"]
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """One shard and what happens to it."""
+
+    task: ShardTask
+    action: Action
+    reason: str
+    record: ShardRecord | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every shard of the dataset in index order, and those that are no longer part of it."""
+
+    shards: tuple[PlannedShard, ...]
+    removed: tuple[ShardRecord, ...]
+
+    @property
+    def tasks(self) -> list[ShardTask]:
+        """What must be converted."""
+        return [shard.task for shard in self.shards if shard.action != "keep"]
+
+    @property
+    def kept(self) -> list[ShardRecord]:
+        return [shard.record for shard in self.shards if shard.action == "keep" and shard.record is not None]
+
+    @property
+    def frames(self) -> int:
+        return sum(len(shard.task.frames) for shard in self.shards)
+
+    @property
+    def frames_to_convert(self) -> int:
+        return sum(len(task.frames) for task in self.tasks)
+
+    def count(self, action: Action) -> int:
+        """How many shards get this treatment."""
+        return sum(shard.action == action for shard in self.shards)
+
+
+def build_plan(
+    tasks: Sequence[ShardTask],
+    commits: Mapping[str, ShardRecord],
+    out: Folder,
+    *,
+    resume: bool,
+    check_digests: bool,
+) -> Plan:
+    """Subtract what is committed and sound from what should be there.
+
+    Args:
+        tasks: every shard of the dataset.
+        commits: what is committed, by shard id.
+        out: the dataset's folder.
+        resume: keep sound shards at all.
+        check_digests: a shard is sound when its files' digests are right; otherwise when they are there and whole.
+    """
+    shards = []
+    for task in tasks:
+        record = commits.get(task.shard_id)
+        if record is None:
+            shards.append(PlannedShard(task, "convert", "new"))
+            continue
+        if not resume:
+            reason = "asked for"
+        elif record.fingerprint != task.fingerprint:
+            reason = "source files or settings changed"
+        else:
+            reason = find_damage(out, record, check_digests=check_digests) or ""
+        shards.append(PlannedShard(task, "redo" if reason else "keep", reason or "unchanged", record))
+    wanted = {task.shard_id for task in tasks}
+    removed = tuple(record for shard_id, record in sorted(commits.items()) if shard_id not in wanted)
+    return Plan(tuple(shards), removed)
+
+
+def find_damage(out: Folder, record: ShardRecord, *, check_digests: bool) -> str | None:
+    """What is wrong with a committed shard's files, None if they are sound."""
+    expected = [(record.path, record.sha256, record.rows)] if record.path else []
+    if record.quarantine_path:
+        expected.append((record.quarantine_path, record.quarantine_sha256, record.quarantined))
+    for path, sha256, rows in expected:
+        assert path is not None
+        try:
+            if count_shard_rows(out, path) != rows:
+                return f"{path} has another number of rows than was committed"
+            if check_digests and hash_stored_file(out, path) != sha256:
+                return f"{path} is damaged"
+        except FileNotFoundError:
+            return f"{path} is gone"
+        except (OSError, pa.ArrowException) as error:
+            return f"{path} cannot be read: {str(error).splitlines()[0]}"
+        listed = list_shard_files(out, path)
+        gone = [name for name, facts in zip(listed, out.stat(listed), strict=True) if facts.size_bytes < 0]
+        if gone:
+            return f"{gone[0]} is gone"
+    return None

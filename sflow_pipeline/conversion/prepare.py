@@ -1,0 +1,208 @@
+"""Everything that is settled before a worker starts: bundle, dump, label spaces, columns, shards."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sflow_pipeline.bundle import Bundle, load_bundle
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.fingerprint import compute_fingerprint
+from sflow_pipeline.conversion.index import SourceFrame, build_index, read_frames
+from sflow_pipeline.conversion.resize import is_resizable
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_job import ShardTask
+from sflow_pipeline.conversion.sharding import cut_shards
+from sflow_pipeline.errors import FrameError, LabelSpaceError, UsageError
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.label_spaces import build_mapping, load_label_space
+from sflow_pipeline.schema import OPTIONAL_COLUMNS
+from sflow_pipeline.simulators import Dump, discover
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.image_codec import read_size_px
+
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+#: Bytes per pixel that a column takes at worst, about; measured on noisy pictures.
+_BYTES_PER_PIXEL = {"image": 1.6, "label": 0.1, "render": 1.6, "depth": 2.0, "flow": 4.0, "instance": 0.3}
+_OTHER_BYTES_PER_PIXEL = 0.3
+#: Where no picture of a sequence can be read.
+_UNKNOWN_SIZE_PX = (1024, 512)
+
+Resolve = Callable[[str, str], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A conversion that is ready to be planned.
+
+    Attributes:
+        job, bundle, dump, settings: what was asked for, and what it became.
+        tasks: every shard of the dataset, in index order.
+        label_is_resized: some frame's size is not the output's.
+        estimated_bytes: shard id -> bytes it will take, about.
+        warnings: what the person should know before.
+    """
+
+    job: ConvertJob
+    bundle: Bundle
+    dump: Dump
+    settings: ConversionSettings
+    tasks: list[ShardTask]
+    label_is_resized: bool
+    estimated_bytes: dict[str, int]
+    warnings: tuple[str, ...]
+
+    @property
+    def frames(self) -> list[SourceFrame]:
+        return [frame for task in self.tasks for frame in task.frames]
+
+
+def prepare(job: ConvertJob, resolve: Resolve | None = None) -> Preparation:
+    """Find and check everything that a job needs; nothing is written.
+
+    Args:
+        job: what to do.
+        resolve: (device, precision) -> concrete ones; this machine's where None.
+
+    Raises:
+        SflowError: the bundle, dump, label space, size or folders cannot be used as asked.
+    """
+    _check_places(job)
+    bundle = load_bundle(job.bundle)
+    dump = discover(job.sim_dir, simulator=job.simulator, label_space=job.label_space)
+    source = Folder(job.sim_dir)
+    frames = _sort(dump.frames)[: job.limit]
+    sizes = _read_sizes(frames, source)
+    is_resized = job.size is not None and any(size != job.size for size in sizes.values())
+    columns, warnings = _choose_columns(job, dump, frames, is_resized)
+    settings = _build_settings(job, bundle, dump, columns, frames, resolve)
+    modalities = ["render", "label", *(name for name in columns if name not in ("render", "edge"))]
+    index = build_index(frames, source, modalities, content_hash=job.content_hash, split=job.split)
+    frame_bytes = [
+        _estimate_bytes(job.size or sizes[sequence_id], columns, job.variants)
+        for sequence_id in index["sequence_id"].to_pylist()
+    ]
+    tasks = []
+    estimated_bytes = {}
+    for span in cut_shards(index, frame_bytes, max_frames=job.shard_frames, max_bytes=job.shard_bytes):
+        shard_frames = read_frames(index.slice(span.start, span.stop - span.start))
+        fingerprint = compute_fingerprint(settings, shard_frames)
+        tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames))
+        estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
+    notes = [problem.message for problem in dump.problems]
+    if settings.mapping.lost:
+        notes.append(
+            f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
+            f"{settings.target_space.name}: the model paints them as void, label files keep them"
+        )
+    return Preparation(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, (*notes, *warnings))
+
+
+def _check_places(job: ConvertJob) -> None:
+    if "://" in job.sim_dir or "://" in job.out_dir:
+        return
+    source, out = Path(job.sim_dir).resolve(), Path(job.out_dir).resolve()
+    if source == out or source in out.parents or out in source.parents:
+        raise UsageError(
+            f"out_dir {job.out_dir}: is {'the same as' if source == out else 'inside or around'} sim_dir {job.sim_dir}",
+            hint="write the dataset beside the dump",
+        )
+
+
+def _sort(frames: Sequence[FrameRef]) -> list[FrameRef]:
+    return sorted(frames, key=lambda frame: (frame.split, frame.sequence_id, frame.frame_index, frame.sample_id))
+
+
+def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[int, int]]:
+    """Sequence -> (width, height) of its first picture that can be read."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for frame in frames:
+        if frame.sequence_id in sizes:
+            continue
+        try:
+            sizes[frame.sequence_id] = read_size_px(source.read_bytes(frame.render))
+        except (FrameError, OSError):
+            continue
+    return {frame.sequence_id: sizes.get(frame.sequence_id, _UNKNOWN_SIZE_PX) for frame in frames}
+
+
+def _choose_columns(
+    job: ConvertJob, dump: Dump, frames: Sequence[FrameRef], is_resized: bool
+) -> tuple[tuple[str, ...], list[str]]:
+    offered = [name for name in OPTIONAL_COLUMNS if name == "edge" or name in dump.modalities]
+    missing = [name for name in job.include or () if name not in offered]
+    if missing:
+        raise UsageError(
+            f"include {', '.join(missing)}: the dump has no such files", hint=f"it has {', '.join(offered)}"
+        )
+    columns = [name for name in offered if job.include is None or name in job.include]
+    warnings = []
+    if is_resized:
+        fixed = [
+            name
+            for name in columns
+            if name in ("instance", "depth", "flow", "occlusion") and not _all_resizable(name, frames)
+        ]
+        columns = [name for name in columns if name not in fixed]
+        if fixed:
+            warnings.append(
+                f"column {', '.join(fixed)} left out: its file format cannot be resized; convert without --size to keep it"
+            )
+        if {"boxes", "camera"} & set(columns):
+            warnings.append("boxes and camera are carried as they came, in pixels of the source's size")
+    return tuple(columns), warnings
+
+
+def _all_resizable(modality: str, frames: Sequence[FrameRef]) -> bool:
+    return all(is_resizable(modality, path) for frame in frames if (path := getattr(frame, modality)))
+
+
+def _build_settings(
+    job: ConvertJob,
+    bundle: Bundle,
+    dump: Dump,
+    columns: tuple[str, ...],
+    frames: Sequence[FrameRef],
+    resolve: Resolve | None,
+) -> ConversionSettings:
+    if resolve is None:
+        from sflow_pipeline.bundle.translator import Translator
+
+        resolve = Translator.resolve
+    source_space = load_label_space(dump.label_space)
+    build_mapping(source_space, bundle.label_space)
+    if job.unknown_ids == "ignore" and bundle.label_space.void_channel is None:
+        raise LabelSpaceError(
+            f"unknown_ids ignore: label space {bundle.label_space.name} of bundle {bundle.name} has no void class",
+            hint="name the right label space with --label-space",
+        )
+    device, precision = resolve(job.device, job.precision)
+    paths = {name: [path for frame in frames if (path := getattr(frame, name, None))] for name in columns}
+    raw = [
+        name for name in columns if any(PurePosixPath(p).suffix.lower() not in _PICTURE_SUFFIXES for p in paths[name])
+    ]
+    return ConversionSettings(
+        source_uri=Folder(job.sim_dir).full_uri,
+        out_uri=Folder(job.out_dir).full_uri,
+        simulator=dump.simulator,
+        label_rule=dump.label_rule,
+        source_space=source_space,
+        target_space=bundle.label_space,
+        label_encoding=dump.label_encoding,
+        ignore_unknown_ids=job.unknown_ids == "ignore",
+        columns=columns,
+        raw_columns=tuple(raw),
+        size_px=job.size,
+        format=job.format,
+        variants=job.variants,
+        seed=job.seed,
+        bundle_digest=bundle.digest,
+        edge_threshold=bundle.recipe.edges.threshold,
+        device=device,
+        precision=precision,
+        check_content=job.content_hash,
+    )
+
+
+def _estimate_bytes(size_px: tuple[int, int], columns: Sequence[str], variants: int) -> int:
+    per_pixel = sum(_BYTES_PER_PIXEL.get(name, _OTHER_BYTES_PER_PIXEL) for name in ("image", "label", *columns))
+    return int(size_px[0] * size_px[1] * per_pixel * variants)

@@ -1,0 +1,65 @@
+"""What a conversion tells its caller while it runs."""
+
+from typing import Protocol
+
+from tqdm.auto import tqdm
+
+from sflow_pipeline.conversion.plan import Plan
+from sflow_pipeline.storage.manifest import ShardRecord
+
+
+class Progress(Protocol):
+    """Receives events, all in the caller's thread."""
+
+    def on_step(self, text: str) -> None:
+        """What is being done now, before and after frames are converted."""
+
+    def on_warning(self, text: str) -> None:
+        """Something that does not stop the job and should be known."""
+
+    def on_plan(self, plan: Plan) -> None:
+        """What will be done."""
+
+    def on_engine(self, workers: int, device: str, precision: str) -> None:
+        """Who will do it."""
+
+    def on_frames(self, frames: int) -> None:
+        """So many more frames went through; a shard that is tried again counts again."""
+
+    def on_shard(self, record: ShardRecord) -> None:
+        """A shard is committed."""
+
+
+class SilentProgress:
+    """Tells nobody."""
+
+    def on_step(self, text: str) -> None: ...
+
+    def on_warning(self, text: str) -> None: ...
+
+    def on_plan(self, plan: Plan) -> None: ...
+
+    def on_engine(self, workers: int, device: str, precision: str) -> None: ...
+
+    def on_frames(self, frames: int) -> None: ...
+
+    def on_shard(self, record: ShardRecord) -> None: ...
+
+
+class TqdmProgress(SilentProgress):
+    """A bar for scripts and notebooks."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def on_plan(self, plan: Plan) -> None:
+        self._bar = tqdm(total=plan.frames_to_convert, unit="frame")
+
+    def on_warning(self, text: str) -> None:
+        tqdm.write(f"warning: {text}")
+
+    def on_frames(self, frames: int) -> None:
+        if self._bar is not None:
+            self._bar.update(frames)
+            if self._bar.total is not None and self._bar.n >= self._bar.total:
+                self._bar.close()

@@ -1,0 +1,109 @@
+"""What a worker must know to convert any shard of a job; small, picklable, and everything that decides bytes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
+from sflow_pipeline.schema import FORMAT_VERSION, build_row_schema
+from sflow_pipeline.simulators import LabelEncoding
+from sflow_pipeline.storage.manifest import compute_digest
+from sflow_pipeline.storage.shard_file import ShardFormat
+
+#: Changes when this code makes other bytes of the same input.
+CODE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """Settings of one conversion, resolved: nothing in here is "auto".
+
+    Attributes:
+        source_uri, out_uri: where frames are read from and shards are written to.
+        simulator, label_rule: whose rule shapes the model's input, if any.
+        source_space, target_space: of the label files, of the bundle.
+        label_encoding: how label files hold ids.
+        ignore_unknown_ids: ids outside the source space count as void for the model.
+        columns: optional columns of the rows; ``raw_columns``: those of them that are no pictures.
+        size_px: (width, height) of the output, None for each frame's own.
+        format, variants, seed: as in the job.
+        bundle_digest: of the weights, the recipe and the label space.
+        edge_threshold: of the Laplacian edge extractor.
+        device, precision: what the networks run on and in; other hardware makes slightly other pixels.
+        check_content: source identities are content digests.
+    """
+
+    source_uri: str
+    out_uri: str
+    simulator: str
+    label_rule: str | None
+    source_space: LabelSpace
+    target_space: LabelSpace
+    label_encoding: LabelEncoding
+    ignore_unknown_ids: bool
+    columns: tuple[str, ...]
+    raw_columns: tuple[str, ...]
+    size_px: tuple[int, int] | None
+    format: ShardFormat
+    variants: int
+    seed: int
+    bundle_digest: str
+    edge_threshold: float
+    device: str
+    precision: str
+    check_content: bool
+
+    @property
+    def row_schema(self) -> pa.Schema:
+        return build_row_schema(self.columns, self.raw_columns)
+
+    @property
+    def mapping(self) -> LabelMapping:
+        """From label ids to the bundle's channels."""
+        return build_mapping(self.source_space, self.target_space)
+
+    @cached_property
+    def channel_table(self) -> NDArray[np.uint8]:
+        """(65536,) id -> channel of the bundle's label space, 255 for ids that must not occur."""
+        table = self.mapping.table
+        void = self.target_space.void_channel
+        if self.ignore_unknown_ids and void is not None:
+            table = np.where(table == UNMAPPED, np.uint8(void), table)
+        return table
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 hex of everything in here that decides bytes; where files are does not."""
+        return compute_digest(
+            {
+                "format_version": FORMAT_VERSION,
+                "code_version": CODE_VERSION,
+                "format": self.format,
+                "columns": sorted(self.columns),
+                "raw_columns": sorted(self.raw_columns),
+                "size_px": self.size_px,
+                "variants": self.variants,
+                "seed": self.seed,
+                "simulator": self.simulator if self.label_rule else "",
+                "label_rule": self.label_rule,
+                "label_encoding": self.label_encoding,
+                "source_space": self.source_space.digest,
+                "target_space": self.target_space.digest,
+                "ignore_unknown_ids": self.ignore_unknown_ids,
+                "bundle": self.bundle_digest,
+                "edge_threshold": self.edge_threshold,
+                "device": self.device.partition(":")[0],
+                "precision": self.precision,
+            }
+        )
+
+    def describe_mapping(self) -> list[dict[str, Any]]:
+        """The label mapping as rows of a table."""
+        return [
+            {"id": row.source_id, "name": row.source_name, "target_id": row.target_id, "target_name": row.target_name}
+            for row in self.mapping.rows
+        ]

@@ -1,0 +1,65 @@
+"""What a conversion did, for people and programs."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class QuarantinedFrame:
+    """A frame that was left out, and why."""
+
+    sample_id: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The end of a conversion.
+
+    Attributes:
+        out_dir: the dataset.
+        frames, rows: in the dataset as it is now; quarantined frames count as frames.
+        frames_converted: by this run.
+        shards_converted, shards_kept, shards_removed: what this run did.
+        quarantined: frames of the dataset that were left out; ``examples``: the first of them.
+        left_out: files of the dump that belong to no frame.
+        reasons: reason -> frames or files.
+        failed_shards: shards that could not be converted; the dataset is incomplete.
+        label_is_resized: label files have another size than the source's.
+        edge_f1_mean: how well photos follow their edges, 0 to 1.
+        workers, device, precision: who did it.
+        duration_s: wall-clock.
+        warnings: everything that did not stop the job and should be known.
+    """
+
+    out_dir: str
+    frames: int
+    rows: int
+    frames_converted: int
+    shards_converted: int
+    shards_kept: int
+    shards_removed: int
+    quarantined: int
+    left_out: int
+    reasons: dict[str, int]
+    examples: tuple[QuarantinedFrame, ...]
+    failed_shards: tuple[str, ...]
+    label_is_resized: bool
+    edge_f1_mean: float | None
+    workers: int
+    device: str
+    precision: str
+    duration_s: float
+    warnings: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean, 1 incomplete, 3 finished with frames left out."""
+        if self.failed_shards:
+            return 1
+        return 3 if self.quarantined or self.left_out else 0
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-like."""
+        return {**asdict(self), "exit_code": self.exit_code}

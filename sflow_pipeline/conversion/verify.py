@@ -1,0 +1,199 @@
+"""`verify`: proof that a dataset is what its manifest says, down to each label and picture."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from sflow_pipeline.conversion.decode import resize_label
+from sflow_pipeline.conversion.progress import Progress, SilentProgress
+from sflow_pipeline.errors import FrameError, OutputError, SflowError
+from sflow_pipeline.schema import GATE_VERDICTS
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
+from sflow_pipeline.storage.manifest import ShardRecord, list_shards, load_commits, load_manifest
+from sflow_pipeline.storage.shard_file import hash_stored_file, list_shard_files, read_shard
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        out_dir: the dataset.
+        shards, rows: looked at.
+        labels_compared: label files compared with their source byte for byte (or resized as the job said).
+        sources_missing: rows whose source cannot be reached any more; not a fault of the dataset.
+        sources_changed: rows whose source has other bytes than when it was converted; the dataset is out of date.
+        problems: what is wrong, one line each.
+    """
+
+    out_dir: str
+    shards: int
+    rows: int
+    labels_compared: int
+    sources_missing: int
+    sources_changed: int
+    problems: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.problems else 0
+
+
+def verify(out_dir: str, *, source: str | None = None, progress: Progress | None = None) -> Verification:
+    """Check digests, rows, pictures, labels and counts of a dataset.
+
+    Args:
+        out_dir: the dataset.
+        source: where the dump is now; where the manifest says it was, if None.
+        progress: told of each row.
+
+    Raises:
+        OutputError: there is no finished dataset.
+    """
+    out = Folder(out_dir)
+    manifest = load_manifest(out)
+    check = _Check(out, manifest, source or manifest["source"]["root"], progress or SilentProgress())
+    records = list_shards(manifest)
+    for record in records:
+        check.check_shard(record)
+    check.check_manifest(records)
+    return Verification(
+        out_dir,
+        len(records),
+        check.rows,
+        check.labels_compared,
+        check.sources_missing,
+        check.sources_changed,
+        tuple(check.problems),
+    )
+
+
+class _Check:
+    """Collects problems; one shard's fault hides no other's."""
+
+    def __init__(self, out: Folder, manifest: Mapping[str, Any], source: str, progress: Progress) -> None:
+        self._out = out
+        self._manifest = manifest
+        self._progress = progress
+        self._source = Folder(source)
+        self._encoding = manifest["source"]["label_encoding"]
+        self._seen: set[tuple[str, int]] = set()
+        self.rows = 0
+        self.labels_compared = 0
+        self.sources_missing = 0
+        self.sources_changed = 0
+        self.problems: list[str] = []
+
+    def check_shard(self, record: ShardRecord) -> None:
+        for path, sha256 in ((record.path, record.sha256), (record.quarantine_path, record.quarantine_sha256)):
+            if path is None:
+                continue
+            try:
+                if hash_stored_file(self._out, path) != sha256:
+                    self.problems.append(f"{path}: bytes are not those of its commit")
+            except OSError as error:
+                self.problems.append(f"{path}: cannot be read ({_first_line(error)})")
+        rows = 0
+        if record.path is not None:
+            try:
+                for row in read_shard(self._out, record.path):
+                    rows += 1
+                    self._check_row(row, record)
+                    self._progress.on_frames(1)
+            except (OSError, pa.ArrowException, ValueError, SflowError) as error:
+                self.problems.append(f"{record.path}: cannot be read ({_first_line(error)})")
+        if rows != record.rows:
+            self.problems.append(f"{record.path}: {rows} rows, its commit says {record.rows}")
+        if record.quarantine_path is not None:
+            self._check_quarantine(record)
+        variants = int(self._manifest["job"]["variants"])
+        if record.rows != (record.frames - record.quarantined) * variants:
+            self.problems.append(
+                f"shard {record.shard_id}: {record.rows} rows of {record.frames} frames, {record.quarantined} of them "
+                f"quarantined, in {variants} variants do not add up"
+            )
+        self.rows += rows
+
+    def check_manifest(self, records: list[ShardRecord]) -> None:
+        counts = self._manifest["counts"]
+        for name in ("frames", "rows", "quarantined"):
+            total = sum(getattr(record, name) for record in records)
+            if counts.get(name) != total:
+                self.problems.append(f"manifest.json: {name} {counts.get(name)}, its shards add up to {total}")
+        commits = load_commits(self._out)
+        if commits and commits != {record.shard_id: record for record in records}:
+            self.problems.append("manifest.json: commit records say otherwise; run the same convert command again")
+        left_out = self._manifest.get("left_out") or {}
+        named = {path for record in records for path in (record.path, record.quarantine_path) if path}
+        named.update(path for record in records if record.path for path in list_shard_files(self._out, record.path))
+        named.update({left_out["path"]} if left_out else ())
+        for path in (*self._out.list_files("data"), *self._out.list_files("quarantine")):
+            if path not in named:
+                self.problems.append(f"{path}: belongs to no shard of the manifest")
+
+    def _check_row(self, row: dict[str, Any], record: ShardRecord) -> None:
+        self.problems.extend(f"{record.path}: {row['sample_id']}: {text}" for text in self._find_faults(row, record))
+
+    def _find_faults(self, row: dict[str, Any], record: ShardRecord) -> Iterator[str]:
+        identity = (row["sample_id"], row["variant"])
+        if identity in self._seen:
+            yield f"variant {row['variant']} occurs twice"
+        self._seen.add(identity)
+        if row["split"] != record.split:
+            yield f"is of split {row['split']}, its shard of {record.split}"
+        if row["bundle_digest"] != self._manifest["bundle"]["digest"]:
+            yield "was made by another bundle than the manifest names"
+        if row["gate"] not in GATE_VERDICTS:
+            yield f"gate {row['gate']!r} is none of {', '.join(GATE_VERDICTS)}"
+        size_px = (row["width_px"], row["height_px"])
+        for column, value in row.items():
+            if isinstance(value, dict) and "sha256" in value:
+                if hashlib.sha256(value["bytes"]).hexdigest() != value["sha256"]:
+                    yield f"{value['path']}: bytes are not those that were written"
+        try:
+            picture = decode_rgb(row["image"]["bytes"], name="image")
+            if (picture.shape[1], picture.shape[0]) != size_px:
+                yield f"image has {picture.shape[1]}x{picture.shape[0]} pixels, the row says {size_px[0]}x{size_px[1]}"
+            label_size_px = read_size_px(row["label"]["bytes"], name="label")
+            if label_size_px != size_px:
+                yield f"label has {label_size_px[0]}x{label_size_px[1]} pixels, the row says {size_px[0]}x{size_px[1]}"
+            yield from self._compare_label(row, record, size_px)
+        except FrameError as error:
+            yield error.message
+
+    def _compare_label(self, row: dict[str, Any], record: ShardRecord, size_px: tuple[int, int]) -> Iterator[str]:
+        label = row["label"]["bytes"]
+        is_untouched = hashlib.sha256(label).hexdigest() == row["label_sha256"]
+        if not is_untouched and not self._manifest["label_resized"]:
+            yield "label is not the bytes that were read"
+            return
+        path = row["label"].get("source") or row["label"]["path"]
+        try:
+            found = self._source.read_bytes(path)
+        except OSError:
+            self.sources_missing += 1
+            return
+        if hashlib.sha256(found).hexdigest() != row["label_sha256"]:
+            self.sources_changed += 1
+            return
+        self.labels_compared += 1
+        if not is_untouched and label != resize_label(found, path, self._encoding, size_px):
+            yield f"label is not {path} at the row's size"
+
+    def _check_quarantine(self, record: ShardRecord) -> None:
+        assert record.quarantine_path is not None
+        try:
+            count = sum(1 for _row in read_shard(self._out, record.quarantine_path))
+        except (OSError, pa.ArrowException, OutputError) as error:
+            self.problems.append(f"{record.quarantine_path}: cannot be read ({_first_line(error)})")
+            return
+        if count != record.quarantined:
+            self.problems.append(f"{record.quarantine_path}: {count} rows, its commit says {record.quarantined}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,34 @@
+"""How many workers a job gets when it does not say."""
+
+import math
+import os
+from collections.abc import Sequence
+
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.shard_job import ShardTask
+
+#: Starting Ray costs about as much time as converting so many small frames.
+_FRAMES_PER_START = 100
+
+
+def choose_workers(job: ConvertJob, device: str, tasks: Sequence[ShardTask], cpus: int | None, gpus: int | None) -> int:
+    """The job's number, or one worker per GPU or core as far as there is work for them.
+
+    Args:
+        job: may name a number.
+        device: what frames are converted on.
+        tasks: what is to be done.
+        cpus, gpus: of the cluster; None for this machine's.
+    """
+    if job.workers is not None:
+        return job.workers
+    if device.startswith("cuda"):
+        if gpus is None:
+            import torch
+
+            gpus = torch.cuda.device_count() if device == "cuda" else 1
+        return max(1, min(gpus, len(tasks)))
+    if cpus is None:
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    frames = sum(len(task.frames) for task in tasks)
+    return max(1, min(cpus, len(tasks), math.ceil(frames / _FRAMES_PER_START)))
