@@ -1,6 +1,5 @@
 """Looks at a dump before anything is converted: what it is, what its labels hold, what would be lost."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from sflow_pipeline.label_spaces import (
     load_label_space,
 )
 from sflow_pipeline.simulators import SIMULATORS, Dump, Problem, discover
+from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_label, read_size_px
 
 #: Dumps up to this many frames are read whole.
@@ -155,6 +155,7 @@ class _Tally:
 
     def __init__(self, dump: Dump, mapping: LabelMapping) -> None:
         self._dump = dump
+        self._folder = Folder(dump.root)
         self._mapping = mapping
         self._counts = np.zeros(65536, np.int64)
         self._colors: Counter[tuple[int, int, int]] = Counter()
@@ -178,10 +179,9 @@ class _Tally:
 
     def _read(self, path: str) -> bytes:
         try:
-            with open(os.path.join(self._dump.root, path), "rb") as file:
-                return file.read()
+            return self._folder.read_bytes(path)
         except OSError as error:
-            raise FrameError(f"{path}: {error.strerror}", reason="unreadable") from error
+            raise FrameError(f"{path}: cannot be read: {error.strerror or error}", reason="unreadable") from error
 
     def _label_map(self, frame: FrameRef, data: bytes) -> NDArray[Any]:
         label_map = decode_label(data, self._dump.label_encoding, name=frame.label)

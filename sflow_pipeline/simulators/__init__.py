@@ -5,7 +5,6 @@
 """
 
 import difflib
-import os
 from collections.abc import Mapping
 
 from sflow_pipeline.errors import DumpError, UsageError
@@ -13,6 +12,9 @@ from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators import camvid, carla, cityscapes, folder
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
+from sflow_pipeline.simulators.dump_files import find_kind, local_path
+from sflow_pipeline.simulators.folder_walk import walk
+from sflow_pipeline.simulators.problems import ProblemLog
 
 __all__ = ["SIMULATORS", "Adapter", "Dump", "LabelEncoding", "Problem", "detect", "discover"]
 
@@ -36,9 +38,11 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
             f"simulator {simulator!r} is unknown: expected one of {', '.join(SIMULATORS)}",
             hint=f"did you mean {near[0]}?" if near else "`--simulator folder` reads the plain layout",
         )
-    if not os.path.isdir(root):
+    root = local_path(root)
+    kind = find_kind(root)
+    if kind != "folder":
         raise DumpError(
-            f"dump {root}: {'not a folder' if os.path.exists(root) else 'does not exist'}",
+            f"dump {root}: {'not a folder' if kind == 'file' else 'does not exist'}",
             hint="give the folder that the simulator wrote",
         )
     if simulator is not None:
@@ -52,7 +56,8 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
             f"dump {root}: could be more than one thing: {found}",
             hint="choose with --simulator " + " or --simulator ".join(reasons),
         )
-    if not any(os.scandir(root)):
+    top = next(iter(walk(root, ProblemLog(), max_depth=0)))
+    if not top.folders and not top.files:
         raise DumpError(f"dump {root}: the folder is empty", hint="give the folder that the simulator wrote")
     known = "; ".join(f"{name}: {adapter.LAYOUT}" for name, adapter in SIMULATORS.items())
     raise DumpError(
@@ -65,7 +70,7 @@ def discover(root: str, *, simulator: str | None = None, label_space: str | None
     """List the frames of a dump; no pixel is read beyond a handful of labels that tell CARLA versions apart.
 
     Args:
-        root: the dump's folder.
+        root: the dump's folder, local or in an object store (``s3://bucket/path``).
         simulator: an entry of ``SIMULATORS``; found out by itself where None.
         label_space: name or YAML file of the label space that the labels follow; the dump's own where None.
 
@@ -75,6 +80,7 @@ def discover(root: str, *, simulator: str | None = None, label_space: str | None
     """
     if label_space is not None:
         load_label_space(label_space)
+    root = local_path(root)
     dump = detect(root, simulator=simulator).discover(root, label_space)
     load_label_space(dump.label_space)
     if not dump.frames:

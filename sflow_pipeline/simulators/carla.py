@@ -35,8 +35,8 @@ def matches(root: str) -> str | None:
             if render in folder.folders and label in folder.folders:
                 return f"{where} holds {render} and {label}"
         stems = {file.rpartition(".")[0] for file in folder.files}
-        if any(stem.endswith("_img") and f"{stem.removesuffix('_img')}_labelIds" in stems for stem in stems):
-            return f"{where} holds pairs of _img and _labelIds"
+        if all(any(stem.endswith(ending) for stem in stems) for ending in ("_img", "_labelIds")):
+            return f"{where} holds files that end in _img and in _labelIds"
     return None
 
 

@@ -1,6 +1,5 @@
 """Tells CARLA versions apart by what a handful of their label pictures hold, and where."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 from sflow_pipeline.simulators.dump import LabelEncoding
+from sflow_pipeline.simulators.dump_files import read_bytes
 
 #: Label space -> the CARLA versions that write it.
 VERSIONS = {"carla-0.9.9": "0.9.9 or older", "carla-0.9.13": "0.9.10 to 0.9.13", "carla-0.9.14": "0.9.14 or newer"}
@@ -17,7 +17,6 @@ _SKY_IDS = {"carla-0.9.9": (0,), "carla-0.9.13": (13,), "carla-0.9.14": (11,)}
 _ROAD_IDS = {"carla-0.9.9": (6, 7), "carla-0.9.13": (6, 7), "carla-0.9.14": (1, 24)}
 _SAMPLE = 8
 _SIDE_PX = 256
-_MAX_FILE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,9 @@ def read_label_sample(root: str, paths: Sequence[str]) -> list[NDArray[Any]]:
 
     sample = []
     for position in np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).astype(int)) if paths else ():
-        path = os.path.join(root, paths[position])
         try:
-            if os.path.getsize(path) > _MAX_FILE_BYTES:
-                continue
-            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+            data = np.frombuffer(read_bytes(root, paths[position]), np.uint8)
+            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
         except (OSError, cv2.error):
             continue
         if pixels is None:

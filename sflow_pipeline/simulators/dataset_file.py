@@ -9,6 +9,7 @@ import yaml
 
 from sflow_pipeline.errors import ConfigError
 from sflow_pipeline.simulators.dump import LABEL_ENCODINGS, LabelEncoding
+from sflow_pipeline.simulators.dump_files import is_remote, read_bytes
 from sflow_pipeline.simulators.folder_walk import broken_name_rule
 
 FILE_NAME = "dataset.yaml"
@@ -40,10 +41,9 @@ def read_dataset_file(root: str) -> DatasetFile:
     Raises:
         ConfigError: not YAML, an unknown key, a value of the wrong type, or a path that leaves the dump.
     """
-    path = os.path.join(root, FILE_NAME)
+    path = f"{root.rstrip('/')}/{FILE_NAME}"
     try:
-        with open(path, encoding="utf-8") as file:
-            content = yaml.safe_load(file)
+        content = yaml.safe_load(read_bytes(root, FILE_NAME).decode("utf-8"))
     except FileNotFoundError:
         return DatasetFile()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -63,6 +63,7 @@ def _parse(content: Any, root: str, path: str) -> DatasetFile:
     label_space = content.get("label_space")
     expect(label_space is None or isinstance(label_space, str), f"label_space {label_space!r} must be a name")
     if label_space is not None and label_space.endswith((".yaml", ".yml")):
+        expect(not is_remote(root), f"label_space {label_space!r}: files in object stores are not read", "use a name")
         real_root = os.path.realpath(root)
         real = os.path.realpath(os.path.join(real_root, label_space))
         inside = not os.path.isabs(label_space) and os.path.commonpath([real, real_root]) == real_root

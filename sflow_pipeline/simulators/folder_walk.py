@@ -4,7 +4,9 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
+from sflow_pipeline.simulators.dump_files import is_remote, list_remote
 from sflow_pipeline.simulators.problems import ProblemLog
 
 _MAX_LINKS = 2  # links within links multiply: without a limit a few folders could spell a million paths
@@ -35,11 +37,15 @@ def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | 
         max_depth: folders deeper than this are not entered.
         max_entries: read no more than this many entries of a folder (for a quick look).
     """
-    real_root = os.path.realpath(root)
+    real_root = root if is_remote(root) else os.path.realpath(root)
     pending: list[tuple[str, int, tuple[str, ...]]] = [("", 0, (real_root,))]
     while pending:
         path, links, parents = pending.pop()
-        folder, real_paths = _read_folder(root, path, parents, log, max_entries)
+        real_paths: dict[str, str] = {}
+        if is_remote(root):
+            folder = _read_remote_folder(root, path, log, max_entries)
+        else:
+            folder, real_paths = _read_folder(root, path, parents, log, max_entries)
         yield folder
         if len(parents) > max_depth:
             continue
@@ -61,15 +67,9 @@ def _read_folder(
     prefix = f"{path}/" if path else ""
     try:
         with os.scandir(os.path.join(root, path)) as entries:
-            for count, entry in enumerate(entries):
-                if max_entries is not None and count >= max_entries:
-                    break
+            for entry in islice(entries, max_entries):
                 name = entry.name
-                if name.startswith("."):
-                    continue
-                rule = broken_name_rule(name)
-                if rule:
-                    log.add("unsafe_name", prefix + name, rule)
+                if not _is_wanted(name, prefix, log):
                     continue
                 if entry.is_symlink():
                     real = _resolve_link(entry, prefix + name, parents, log)
@@ -80,6 +80,25 @@ def _read_folder(
     except OSError as error:
         log.add("unreadable_folder", path or ".", error.strerror or str(error))
     return Folder(path, tuple(sorted(folders)), tuple(sorted(files))), real_paths
+
+
+def _read_remote_folder(root: str, path: str, log: ProblemLog, max_entries: int | None) -> Folder:
+    prefix = f"{path}/" if path else ""
+    names: dict[bool, list[str]] = {True: [], False: []}
+    try:
+        for name, is_folder in islice(list_remote(root, path), max_entries):
+            if _is_wanted(name, prefix, log):
+                names[is_folder].append(name)
+    except OSError as error:
+        log.add("unreadable_folder", path or ".", str(error))
+    return Folder(path, tuple(sorted(names[True])), tuple(sorted(names[False])))
+
+
+def _is_wanted(name: str, prefix: str, log: ProblemLog) -> bool:
+    rule = "" if name.startswith(".") else broken_name_rule(name)
+    if rule:
+        log.add("unsafe_name", prefix + name, rule)
+    return not rule and not name.startswith(".")
 
 
 def _resolve_link(entry: os.DirEntry[str], path: str, parents: tuple[str, ...], log: ProblemLog) -> str | None:

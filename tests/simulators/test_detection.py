@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow.fs as pafs
 import pytest
 
 from sflow_pipeline.errors import DumpError, LabelSpaceError, UsageError
@@ -73,3 +75,28 @@ def test_a_mistyped_simulator_brings_the_nearest(tmp_path: Path) -> None:
 def test_a_label_space_that_does_not_exist_is_an_error_before_any_file_is_read(tmp_path: Path) -> None:
     with pytest.raises(LabelSpaceError, match="carla-1"):
         discover(str(tmp_path / "nowhere"), label_space="carla-1")
+
+
+def test_object_stores_are_read_like_folders(
+    make_tree: Callable[[list[str]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a/rgb/0.png", "a/rgb/1.png", "a/semantic/0.png", "a/semantic/1.png", "a/rgb/2.png", "a/rgb/bad\nname.png"]
+    root = make_tree(names)
+    (root / "dataset.yaml").write_text("label_space: camvid11")
+
+    def from_uri(uri: str) -> tuple[pafs.FileSystem, str]:
+        assert uri.startswith("s3://bucket/")
+        return pafs.SubTreeFileSystem(str(root.parent), pafs.LocalFileSystem()), uri.removeprefix("s3://bucket/")
+
+    monkeypatch.setattr(pafs, "FileSystem", SimpleNamespace(from_uri=from_uri))
+    remote, local = discover("s3://bucket/dump"), discover(str(root))
+    assert remote.frames == local.frames
+    assert remote.problems == local.problems
+    assert len(remote.frames) == 2
+    with pytest.raises(DumpError, match="does not exist"):
+        discover("s3://bucket/nowhere")
+
+
+def test_an_address_of_no_object_store_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="ftp://host/dump"):
+        discover("ftp://host/dump")
