@@ -5,8 +5,9 @@ from sflow_pipeline.bundle.bundle import (
     Bundle,
     BundleMetadata,
     build_random_bundle,
+    find_model,
     load_bundle,
     save_bundle,
 )
 
-__all__ = ["DEFAULT_BUNDLE", "Bundle", "BundleMetadata", "build_random_bundle", "load_bundle", "save_bundle"]
+__all__ = ["DEFAULT_BUNDLE", "Bundle", "BundleMetadata", "build_random_bundle", "find_model", "load_bundle", "save_bundle"]

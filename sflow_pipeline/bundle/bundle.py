@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import BundleError
+from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.config.recipe import Recipe, load_recipe
+from sflow_pipeline.errors import BundleError, ConfigError
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 
 if TYPE_CHECKING:
@@ -95,13 +96,12 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
     Raises:
         BundleError: not found, malformed, or of a newer format; names the places that were looked at.
     """
-    path = _find(str(name_or_path or DEFAULT_BUNDLE))
+    path = find_model(str(name_or_path or DEFAULT_BUNDLE), "bundle.yaml")
     try:
-        metadata = BundleMetadata.model_validate(yaml.safe_load((path / "bundle.yaml").read_text()))
-        recipe = Recipe.model_validate(yaml.safe_load((path / "recipe.yaml").read_text()))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise BundleError(f"bundle {path}: {first}", hint="restore the folder, or export it again with train") from error
+        metadata = decode_config(BundleMetadata, read_yaml(path / "bundle.yaml"), where=str(path / "bundle.yaml"))
+        recipe = load_recipe(path)
+    except ConfigError as error:
+        raise BundleError(f"bundle {error}", hint="restore the folder, or export it again with train") from error
     if metadata.format_version > FORMAT_VERSION:
         raise BundleError(
             f"bundle {path}: format {metadata.format_version} is newer than {FORMAT_VERSION}, the newest this version reads",
@@ -169,15 +169,20 @@ def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None)
     return save_bundle(path, recipe, networks, {"version": "0", "training_data": "none: random weights"})
 
 
-def _find(name: str) -> Path:
+def find_model(name: str, file: str) -> Path:
+    """The folder under ``models/`` (or anywhere, where ``name`` is a path) that holds ``file``.
+
+    Raises:
+        BundleError: none does; names the places that were looked at and the names that are known.
+    """
     candidates = [Path(name)] if os.sep in name or Path(name).is_dir() else [place / name for place in _PLACES]
     for path in candidates:
-        if (path / "bundle.yaml").is_file():
+        if (path / file).is_file():
             return path
-    known = sorted({p.parent.name for place in _PLACES for p in place.glob("*/bundle.yaml")})
+    known = sorted({p.parent.name for place in _PLACES for p in place.glob(f"*/{file}")})
     looked = ", ".join(str(c) for c in candidates)
     raise BundleError(
-        f"bundle {name!r}: no bundle.yaml in {looked}", hint=f"known bundles: {', '.join(known) or 'none'}; or give a folder"
+        f"model {name!r}: no {file} in {looked}", hint=f"known: {', '.join(known) or 'none'}; or give a folder"
     )
 
 

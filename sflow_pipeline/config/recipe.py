@@ -1,8 +1,13 @@
 """A recipe: everything that decides what a training run makes, as typed fields."""
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.errors import ConfigError
 
 
 class Section(BaseModel):
@@ -96,3 +101,27 @@ class Recipe(Section):
     @property
     def total_images(self) -> int:
         return self.schedule.laplacian_images + self.schedule.joint_images
+
+
+def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe from its YAML file, or from the ``recipe.yaml`` of a folder.
+
+    Args:
+        overrides: dotted keys and values that win over the file, such as ``{"schedule.batch_size": "4"}``.
+
+    Raises:
+        ConfigError: the file cannot be read, or keys or values are wrong.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "recipe.yaml"
+    content = read_yaml(path)
+    for dotted, value in (overrides or {}).items():
+        *sections, key = dotted.split(".")
+        place = content
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"--set {dotted}: {section} is a value, not a section", hint="see the recipe's keys")
+        place[key] = value
+    return decode_config(Recipe, content, where=str(path))

@@ -58,7 +58,7 @@ class CompactGenerator(nn.Module):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         at_quarter, at_eighth, at_sixteenth = pyramid
 
-        half = self._activate(self.head(F.pixel_unshuffle(torch.cat((semantic, edge), dim=1), 2)))
+        half = self._activate(self.head(F.pixel_unshuffle(torch.cat((semantic, edge.to(semantic.dtype)), dim=1), 2)))
         quarter = self._activate(self.down1(half))
         eighth = self._activate(self.down2(quarter))
         x = self.down3(eighth)

@@ -17,17 +17,18 @@ def pad_to_multiple(x: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor,
 
 
 class PixelNorm(nn.Module):
-    """Divide each pixel's feature vector by its root mean square (Karras et al. 2018).
+    """Centre and scale each pixel's feature vector over its channels.
 
     Unlike instance norm it looks at one pixel at a time, so a flat CG area cannot blow up into blotches, a crop gives
-    the same pixels as the whole frame, and consecutive frames share their statistics by construction.
+    the same pixels as the whole frame, and consecutive frames share their statistics by construction. A layer norm in
+    channels-last order, which runs as one fused pass.
 
-    >>> PixelNorm()(torch.full((1, 4, 2, 2), 3.0))[0, :, 0, 0].round(decimals=4).tolist()
-    [1.0, 1.0, 1.0, 1.0]
+    >>> PixelNorm()(torch.tensor([1.0, 3.0]).view(1, 2, 1, 1)).flatten().round(decimals=3).tolist()
+    [-1.0, 1.0]
     """
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
+        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
 
 
 class SemanticNorm(nn.Module):
@@ -36,14 +37,14 @@ class SemanticNorm(nn.Module):
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
         self.norm = PixelNorm()
-        self.modulation = nn.Conv2d(classes, 2 * channels, 3, padding=1)
-        nn.init.normal_(self.modulation.weight, std=0.02)
-        nn.init.zeros_(self.modulation.bias)  # type: ignore[arg-type]
+        self.scale = nn.Conv2d(classes, channels, 3, padding=1)
+        self.shift = nn.Conv2d(classes, channels, 3, padding=1)
+        for conv, value in ((self.scale, 1.0), (self.shift, 0.0)):
+            nn.init.normal_(conv.weight, std=0.02)
+            nn.init.constant_(conv.bias, value)  # type: ignore[arg-type]
 
     def forward(self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]) -> Float[Tensor, "b c h w"]:
-        scale, shift = self.modulation(semantic).chunk(2, dim=1)
-        normed: Tensor = self.norm(x)
-        return normed * (1.0 + scale) + shift
+        return torch.addcmul(self.shift(semantic), self.norm(x), self.scale(semantic))
 
 
 class SemanticResBlock(nn.Module):

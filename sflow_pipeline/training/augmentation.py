@@ -7,30 +7,40 @@ from torch import Tensor
 from sflow_pipeline.tensors import Photo
 
 
-def augment(photo: Photo, conditions: Tensor, generator: torch.Generator) -> tuple[Photo, Tensor]:
-    """Brightness, saturation and contrast of each photo; one translation and one cut-out of photos and conditions alike.
+class Augmentation:
+    """One draw of brightness, saturation and contrast per photo, and one translation and cut-out for the whole batch.
 
-    Args:
-        conditions: (b, classes + 1, h, w) semantic and edge map, as the discriminator is shown them.
+    Drawn once a step, then applied alike to photos, fakes and conditions, so that they stay comparable.
+
+    >>> draw = Augmentation(torch.zeros(2, 3, 32, 48), torch.Generator().manual_seed(0))
+    >>> draw.of_photo(torch.zeros(2, 3, 32, 48)).shape
+    torch.Size([2, 3, 32, 48])
     """
-    batch, _, height, width = photo.shape
 
-    def draw() -> Tensor:
-        return torch.rand(batch, 1, 1, 1, generator=generator).to(photo.device)
+    def __init__(self, photo: Photo, generator: torch.Generator) -> None:
+        batch, _, height, width = photo.shape
 
-    photo = photo + (draw() - 0.5) * 0.6
-    mean = photo.mean(dim=1, keepdim=True)
-    photo = (photo - mean) * (0.5 + draw()) + mean
-    mean = photo.mean(dim=(1, 2, 3), keepdim=True)
-    photo = (photo - mean) * (0.6 + 0.8 * draw()) + mean
+        def draw(low: float, high: float) -> Tensor:
+            return (low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)).to(photo.device)
 
-    shift_y, shift_x = height // 8, width // 8
-    top = int(torch.randint(-shift_y, shift_y + 1, (1,), generator=generator))
-    left = int(torch.randint(-shift_x, shift_x + 1, (1,), generator=generator))
-    hole_y = int(torch.randint(0, height - height // 4, (1,), generator=generator))
-    hole_x = int(torch.randint(0, width - width // 4, (1,), generator=generator))
-    keep = torch.ones(1, 1, height, width, device=photo.device)
-    keep[..., hole_y : hole_y + height // 4, hole_x : hole_x + width // 4] = 0
-    # A negative pad crops: one copy moves the picture, and what comes in from outside is zero.
-    place = (left, -left, top, -top)
-    return F.pad(photo, place) * keep, F.pad(conditions, place) * keep
+        def draw_place(low: int, high: int) -> int:
+            return int(torch.randint(low, high + 1, (1,), generator=generator))
+
+        self._brightness, self._saturation, self._contrast = draw(-0.3, 0.3), draw(0.5, 1.5), draw(0.6, 1.4)
+        top, left = draw_place(-(height // 8), height // 8), draw_place(-(width // 8), width // 8)
+        # A negative pad crops: one copy moves the picture, and what comes in from outside is zero.
+        self._place = (left, -left, top, -top)
+        hole_y, hole_x = draw_place(0, height - height // 4), draw_place(0, width - width // 4)
+        self._keep = torch.ones(1, 1, height, width, device=photo.device)
+        self._keep[..., hole_y : hole_y + height // 4, hole_x : hole_x + width // 4] = 0
+
+    def of_photo(self, photo: Photo) -> Photo:
+        photo = photo + self._brightness
+        grey = photo.mean(dim=1, keepdim=True)
+        photo = torch.lerp(grey, photo, self._saturation)
+        photo = torch.lerp(photo.mean(dim=(1, 2, 3), keepdim=True), photo, self._contrast)
+        return self.of_conditions(photo)
+
+    def of_conditions(self, conditions: Tensor) -> Tensor:
+        """Translation and cut-out alone, for (b, classes + 1, h, w) semantic and edge maps."""
+        return F.pad(conditions, self._place) * self._keep.to(conditions.dtype)

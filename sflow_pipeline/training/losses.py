@@ -35,7 +35,7 @@ def generator_loss(kind: Literal["hinge", "lsgan"], fake: Verdicts) -> Tensor:
 def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
     """L1 between the judge's features of photo and fake, over layers and scales (pix2pixHD)."""
     terms = [
-        F.l1_loss(f.float(), r.detach().float())
+        _mean_distance(f, r.detach())
         for r_scale, f_scale in zip(real, fake, strict=True)
         for r, f in zip(r_scale[:-1], f_scale[:-1], strict=True)
     ]
@@ -43,13 +43,12 @@ def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
 
 
 def perceptual_loss(network: SqueezeNetFeatures, photo: Photo, fake: Photo) -> Tensor:
-    """Weighted L1 between the perceptual network's features, each slice scaled by the photo's mean activation."""
+    """Weighted L1 between the perceptual network's features, each slice scaled by the photo's mean activation (ReLU features, never negative)."""
     with torch.no_grad():
         real = network(photo)
     terms = []
     for weight, r, f in zip(network.weights, real, network(fake), strict=True):
-        r, f = r.float(), f.float()
-        terms.append(weight * F.l1_loss(f, r) / (r.abs().mean() + 1e-6))
+        terms.append(weight * _mean_distance(f, r) / (r.mean(dtype=torch.float32) + 1e-6))
     return torch.stack(terms).sum() / sum(network.weights)
 
 
@@ -65,3 +64,8 @@ def dned_loss(
     per_side = F.binary_cross_entropy_with_logits(sides, target.expand_as(sides), weight=balance, reduction="none")
     ensemble = F.binary_cross_entropy(fused.clamp(1e-4, 1 - 1e-4), target, weight=balance)
     return (per_side.mean(dim=(2, 3)) * alpha).sum(dim=1).mean() + ensemble
+
+
+def _mean_distance(a: Tensor, b: Tensor) -> Tensor:
+    """L1 whose sum is kept in float32 whatever the features are in; casting the features first costs two passes."""
+    return (a - b).abs().mean(dtype=torch.float32)

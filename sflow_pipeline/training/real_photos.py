@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.decoding import FrameDecoder
 from sflow_pipeline.errors import FrameError, TrainingError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.simulators import Dump, discover
+from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
+from sflow_pipeline.simulators import SIMULATORS, Dump, discover
+from sflow_pipeline.storage import image_codec
 from sflow_pipeline.training.photo_set import PhotoSet, pack_photo_set
 
 
@@ -78,10 +78,21 @@ def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path) -
 def _decode(
     dump: Dump, frames: Sequence[FrameRef], recipe: Recipe
 ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    decoder = FrameDecoder(dump, load_label_space(recipe.label_space))
+    adapter, space = SIMULATORS[dump.simulator], load_label_space(dump.label_space)
+    mapping = build_mapping(space, load_label_space(recipe.label_space))
     for frame in frames:
         try:
-            decoded = decoder.decode(frame)
+            photo = image_codec.decode_rgb((Path(dump.root) / frame.render).read_bytes(), name=frame.render)
+            label = image_codec.decode_label(
+                (Path(dump.root) / frame.label).read_bytes(), dump.label_encoding, name=frame.label
+            )
+            label_map = from_colors(label, space).label_map if dump.label_encoding == "palette" else label
+            if label_map.shape != photo.shape[:2]:
+                sizes = " and ".join(f"{h}x{w}" for h, w in (photo.shape[:2], label_map.shape))
+                raise FrameError(f"{frame.render} and {frame.label}: {sizes} (height x width) differ")
+            channels = mapping.apply(adapter.refine_label_map(label_map) if dump.label_rule else label_map)
         except FrameError as error:
-            raise TrainingError(f"photo {frame.sample_id}: {error}", hint=error.hint) from error
-        yield frame.sample_id, decoded.render, decoded.class_index
+            raise TrainingError(
+                f"{frame.label}: {error}", hint=error.hint or "mend or remove the pair, then train again"
+            ) from error
+        yield frame.sample_id, photo, channels

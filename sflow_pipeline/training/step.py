@@ -13,7 +13,7 @@ from sflow_pipeline.networks.dned import SIDES, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.tensors import build_semantic_map, to_unit_range
-from sflow_pipeline.training.augmentation import augment
+from sflow_pipeline.training.augmentation import Augmentation
 from sflow_pipeline.training.crops import CropBatch
 from sflow_pipeline.training.edge_corruption import corrupt_edges
 from sflow_pipeline.training.losses import (
@@ -51,7 +51,8 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     # Edges: real skeleton, what CG would leave of it, and DNED's answer under a random alpha.
     photo_bytes = batch.photo.to(context.device, non_blocking=True)
     class_index = batch.class_index.to(context.device, non_blocking=True)
-    semantic = build_semantic_map(class_index, context.classes)
+    dtype = torch.bfloat16 if context.precision == "bf16" else torch.float32
+    semantic = build_semantic_map(class_index, context.classes, dtype).contiguous(memory_format=torch.channels_last)
     photo = to_unit_range(photo_bytes).contiguous(memory_format=torch.channels_last)
     target = extract_edges(photo_bytes, _draw_threshold(recipe, len(photo), rng).to(context.device))
     damaged = corrupt_edges(target, class_index, recipe.dned, rng)
@@ -65,15 +66,14 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     with autocast:
         fake = state.generator(semantic, edge)
     fake = fake.float()
-    fixed_edge = edge.detach()
-    augment_seed = int(torch.randint(2**31, (1,), generator=rng))
+    conditions = torch.cat((semantic, edge.detach().to(semantic.dtype)), dim=1)
+    draw = Augmentation(photo, rng) if loss.augment else None
+    if draw:
+        conditions = draw.of_conditions(conditions)
 
     def judge(picture: Tensor) -> list[list[Tensor]]:
-        conditions = torch.cat((semantic, fixed_edge), dim=1)
-        if loss.augment:
-            picture, conditions = augment(picture, conditions, torch.Generator().manual_seed(augment_seed))
         with autocast:
-            verdicts: list[list[Tensor]] = state.discriminator(picture, conditions)
+            verdicts: list[list[Tensor]] = state.discriminator(draw.of_photo(picture) if draw else picture, conditions)
         return verdicts
 
     # Discriminator; its features of the photo serve feature matching too, so it moves only after G has seen them.
