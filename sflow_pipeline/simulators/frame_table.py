@@ -19,6 +19,7 @@ _SPLIT_OF = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 _NUMBER = re.compile(r"[0-9]+")
+_MOTION = ("flow", "occlusion")  # between frames: the first or the last of a sequence has none
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
@@ -45,16 +46,19 @@ class FrameTable:
             numbers: frame name -> frame number, where the names do not simply end in it.
         """
         renders, labels = files["render"], files["label"]
-        for name in renders.keys() - labels.keys():
+        for name in sorted(renders.keys() - labels.keys()):
             self.log.add("missing_label", renders[name])
-        for name in labels.keys() - renders.keys():
+        for name in sorted(labels.keys() - renders.keys()):
             self.log.add("missing_render", labels[name])
         names = sorted(renders.keys() & labels.keys())
-        numbers = numbers or number_frames(names)
+        if numbers is None or not numbers.keys() >= set(names):
+            numbers = number_frames(names)
+        ends = {min(names, key=numbers.__getitem__), max(names, key=numbers.__getitem__)} if names else set()
         extras = [(modality, paths) for modality, paths in files.items() if modality not in ("render", "label")]
         for name in names:
             for modality, paths in extras:
-                if paths and name not in paths:
+                is_end_of_motion = modality in _MOTION and name in ends
+                if paths and name not in paths and not is_end_of_motion:
                     self.log.add("missing_modality", renders[name], modality)
             self._frames.append(
                 FrameRef(

@@ -22,9 +22,12 @@ def look(root: Path) -> tuple[Dump, dict[str, tuple[str, ...]]]:
 
 
 def test_missing_partners(make_tree: MakeTree) -> None:
-    dump, problems = look(make_tree([*pairs("0", "1"), "rgb/2.png", "semantic/3.png"]))
+    dump, problems = look(make_tree([*pairs("0", "1"), "rgb/2.png", "rgb/4.png", "rgb/5.png", "semantic/3.png"]))
     assert [f.frame_index for f in dump.frames] == [0, 1]
-    assert problems == {"missing_label": ("rgb/2.png",), "missing_render": ("semantic/3.png",)}
+    assert problems == {
+        "missing_label": ("rgb/2.png", "rgb/4.png", "rgb/5.png"),
+        "missing_render": ("semantic/3.png",),
+    }
     assert all(problem.severity == "error" and ";" in problem.message for problem in dump.problems)
 
 
@@ -33,6 +36,11 @@ def test_a_frame_without_depth_stays_and_is_named(make_tree: MakeTree) -> None:
     assert [f.depth for f in dump.frames] == ["depth/0.png", None]
     assert problems == {"missing_modality": ("rgb/1.png",)}
     assert dump.problems[0].severity == "warning"
+
+
+def test_the_end_of_a_sequence_needs_no_flow(make_tree: MakeTree) -> None:
+    assert look(make_tree([*pairs("0", "1", "2"), "flow/0.npy", "flow/1.npy"]))[1] == {}
+    assert look(make_tree(pairs("3", "4")))[1] == {"missing_modality": ("rgb/2.png", "rgb/3.png")}
 
 
 def test_two_pictures_for_one_frame(make_tree: MakeTree) -> None:

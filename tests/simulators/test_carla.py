@@ -91,6 +91,21 @@ def test_sky_rule_keeps_type_and_bears_extremes() -> None:
     assert (refine_label_map(full) == full).all()
 
 
+def test_loose_pairs_are_numbered_by_frame_and_not_by_tick(tmp_path: Path) -> None:
+    sky_and_road = np.repeat(np.array([[11], [3], [1]], np.uint8), 8, axis=1)
+    for name in ("Town01_000002_900", "Town01_000001_950", "main_000007_1", "shot"):
+        for ending in ("img", "labelIds"):
+            assert cv2.imwrite(str(tmp_path / f"{name}_{ending}.png"), sky_and_road)
+    dump = discover(str(tmp_path))
+    assert [(f.sample_id, f.frame_index) for f in dump.frames] == [
+        ("Town01/Town01_000001_950", 1),
+        ("Town01/Town01_000002_900", 2),
+        ("main/main_000007_1", 0),
+        ("main/shot", 1),
+    ]
+    assert dump.label_space == "carla-0.9.14"
+
+
 def test_genuine_lyft_recording(shared_data: Path) -> None:
     root = shared_data / "carla-lyft-nikolasent"
     dump = discover(str(root))
