@@ -171,7 +171,9 @@ def _claim(root: Path, settings: SampleSettings) -> bool:
         ) from None
     wanted = asdict(settings)
     if found != wanted:
-        other = [f"{key} {found.get(key)!r} (now {value!r})" for key, value in wanted.items() if found.get(key) != value]
+        other = [
+            f"{key} {found.get(key)!r} (now {value!r})" for key, value in wanted.items() if found.get(key) != value
+        ]
         raise OutputError(
             f"output {root}: holds a sample dump of other settings: {', '.join(other)}",
             hint="name another folder, or repeat the settings",

@@ -118,4 +118,4 @@ def test_impossible_wishes_write_nothing(tmp_path: Path, wish: dict[str, int]) -
 
 
 def test_nothing_half_written_is_left_behind(dump: Path) -> None:
-    assert not [path for path in dump.rglob("*.tmp")]
+    assert not list(dump.rglob("*.tmp"))

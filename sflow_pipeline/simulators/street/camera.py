@@ -13,7 +13,7 @@ from sflow_pipeline.simulators.street.rasteriser import Polygons
 
 NEAR_M = 0.25
 #: Faces that would cover less than this, seen flat on, are not drawn.
-SMALLEST_RADIUS_PX = 0.4
+SMALLEST_RADIUS_PX = 0.7
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,9 @@ def compute_flow(scene: Scene, now: Buffers, later: Buffers) -> tuple[NDArray[np
         moved = (turn[which] @ pixel[:, :, None])[:, :, 0] + shift[which] * depth
         target.reshape(3, -1)[:, own] = moved.T
     ahead = target[2] > 1e-3
-    scale = 1.0 / np.where(ahead, target[2], 1.0)
-    target_x, target_y, expected = target[0] * scale, target[1] * scale, near * scale
+    scale = np.reciprocal(np.where(ahead, target[2], np.float32(1.0)))
+    target_x, target_y = target[0] * scale, target[1] * scale
+    expected = near * scale
     flow = np.stack([np.where(ahead, target_x - x[None], 0), np.where(ahead, target_y - y[:, None], 0)], axis=2)
     return flow.astype(np.float32), ~_is_visible(scene, now, later, target_x, target_y, expected, ahead)
 
@@ -77,7 +78,12 @@ def _is_visible(
     row = np.rint(np.where(inside, target_y, 0)).astype(np.int32)
     pixel = row * width + column
     found = later.face.reshape(-1)[pixel]
-    depth = later.inverse_depth.reshape(-1)[pixel]
+    visible: NDArray[np.bool_] = inside & (found == now.face)
+    other = np.flatnonzero(inside & ~visible)
+    there, here, ahead_there = found.reshape(-1)[other], now.face.reshape(-1)[other], expected.reshape(-1)[other]
     instance = scene.faces.instance_id
-    goes_on = (instance[found] == instance[now.face]) & (np.abs(depth - expected) <= _SAME_DEPTH * expected)
-    return inside & ((found == now.face) | goes_on)
+    is_near = (
+        np.abs(later.inverse_depth.reshape(-1)[pixel.reshape(-1)[other]] - ahead_there) <= _SAME_DEPTH * ahead_there
+    )
+    visible.reshape(-1)[other] = (instance[there] == instance[here]) & is_near
+    return visible

@@ -37,9 +37,12 @@ class Shadows:
         self._stretch: tuple[int, Plane, NDArray[np.float64]] | None = None
 
     def compute(
-        self, x: Plane, y: Plane, z: Plane, body_poses: NDArray[np.float64], camera_z: float
+        self, x: Plane, y: Plane, z: Plane, lambert: Plane, body_poses: NDArray[np.float64], camera_z: float
     ) -> NDArray[np.bool_]:
-        """(h, w) bool, whether each world point is in shadow; points outside the stretch are not."""
+        """(h, w) bool, whether each world point is in shadow; points outside the stretch are not.
+
+        Where light grazes (``lambert``, the cosine to the sun, is small) the tolerance is wider: no face shades itself.
+        """
         standing, origin = self._standing(camera_z)
         nearest = standing.copy()
         self._draw(nearest, origin, body_poses, moving=True, camera_z=camera_z)
@@ -51,7 +54,9 @@ class Shadows:
         height, width = nearest.shape
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
         found = nearest.reshape(-1)[np.where(inside, rows * width + columns, 0)]
-        return inside & (found > towards + np.float32(_BIAS_M))
+        towards += np.float32(_BIAS_M) + np.float32(_CELL_M * 0.7) / np.maximum(lambert, 0.07)
+        shadow: NDArray[np.bool_] = inside & (found > towards)
+        return shadow
 
     def _standing(self, camera_z: float) -> tuple[Plane, NDArray[np.float64]]:
         """The map of everything that stands still around the camera, redrawn every 12 metres."""
@@ -77,7 +82,7 @@ class Shadows:
         camera_z: float,
     ) -> None:
         faces = self._scene.faces
-        ground = (faces.material == Material.ASPHALT) | (faces.material == Material.PAVING) | (faces.material == Material.GRASS)
+        ground = np.isin(faces.material, (Material.ASPHALT, Material.PAVING, Material.GRASS))
         centre_z = faces.centre[:, 2] + (body_poses[faces.body, 2, 3] if moving else 0.0)
         near = np.abs(centre_z - camera_z - 45) < (70 if moving else 110)
         chosen = np.flatnonzero(((faces.body > 0) == moving) & ~ground & near & (faces.radius > 0.1))

@@ -8,9 +8,10 @@ from sflow_pipeline.simulators.street.buffers import Buffers
 from sflow_pipeline.simulators.street.lighting import Plane, Shadows, compute_lambert
 from sflow_pipeline.simulators.street.mesh import Material
 from sflow_pipeline.simulators.street.noise import TILE_PX, build_tile, lay_tile
-from sflow_pipeline.simulators.street.scene import Scene
+from sflow_pipeline.simulators.street.scene import LANE_M, Scene
 from sflow_pipeline.simulators.street.surfaces import (
     Surfaces,
+    Windows,
     draw_markings,
     draw_paving,
     draw_windows,
@@ -22,7 +23,7 @@ _MATERIALS = len(Material)
 _FINE = np.zeros(_MATERIALS, np.float32)
 _COARSE = np.zeros(_MATERIALS, np.float32)
 for _material, _fine, _coarse in (
-    (Material.ASPHALT, 0.17, 0.05),
+    (Material.ASPHALT, 0.11, 0.05),
     (Material.PAVING, 0.10, 0.10),
     (Material.GRASS, 0.30, 0.16),
     (Material.FACADE, 0.06, 0.08),
@@ -30,9 +31,12 @@ for _material, _fine, _coarse in (
     (Material.LEAVES, 0.40, 0.15),
 ):
     _FINE[_material], _COARSE[_material] = _fine, _coarse
-_PAINT = np.array([0.62, 0.61, 0.57], np.float32)  # linear light from here on
-_FRAME = np.array([0.55, 0.54, 0.50], np.float32)
-_GLASS = np.array([0.020, 0.026, 0.032], np.float32)
+_PAINT = np.array([0.62, 0.61, 0.57], np.float32)[:, None]  # linear light from here on
+_FRAME = np.array([0.55, 0.54, 0.50], np.float32)[:, None]
+_CLOUD_SHADE = np.array([1.0, 0.95, 0.88], np.float32)[:, None]
+#: Entries of the tone curve for each unit of the square root of light.
+_TONE_STEPS = 2047.5
+_GLASS = np.array([0.020, 0.026, 0.032], np.float32)[:, None]
 
 
 class CameraLook:
@@ -46,11 +50,12 @@ class CameraLook:
         self._clouds = build_tile((*seed, 3), slope=1.75)
         self._grain = np.random.default_rng((*seed, 4)).standard_normal((TILE_PX * 2, TILE_PX * 2)).astype(np.float32)
         warmth = scene.light.warmth
-        self._sun = np.array([1.0 + 0.10 * warmth, 0.95, 0.84 - 0.12 * warmth], np.float32) * np.float32(2.5)
-        self._ambient = np.array([0.50, 0.58, 0.70], np.float32) * np.float32(0.95)
-        self._haze = np.array([0.56, 0.64, 0.76], np.float32)
-        self._zenith = np.array([0.16, 0.31, 0.62], np.float32)
-        self._linear = np.clip(scene.faces.colour, 0, 1) ** np.float32(2.2)
+        self._sun = np.array([1.0 + 0.10 * warmth, 0.95, 0.84 - 0.12 * warmth], np.float32)[:, None] * np.float32(2.8)
+        self._ambient = np.array([0.50, 0.58, 0.70], np.float32)[:, None] * np.float32(1.15)
+        self._haze = np.array([0.56, 0.64, 0.76], np.float32)[:, None]
+        self._zenith = np.array([0.16, 0.31, 0.62], np.float32)[:, None]
+        linear = np.clip(scene.faces.colour, 0, 1).T ** np.float32(2.2)  # (3, f)
+        self._linear = linear + np.float32(0.22) * (linear.mean(axis=0) - linear)  # dust takes some colour
         self._tone = _build_tone_curve()
         self._vignette = _build_vignette(scene.lens.width_px, scene.lens.height_px)
         normal = np.abs(scene.faces.normal)
@@ -61,22 +66,26 @@ class CameraLook:
         """(h, w, 3) uint8 RGB; ``identity`` (seed, sequence, frame) seeds the sensor noise."""
         surfaces = locate_surfaces(self._scene, buffers)
         light = self._compute_light(buffers, surfaces)
-        rgb = np.take(self._linear, buffers.face, axis=0)
-        self._draw_details(rgb, buffers, surfaces)
-        rgb *= self._compute_texture(buffers, surfaces)[:, :, None]
+        rgb = np.stack([np.take(plane, buffers.face) for plane in self._linear])
+        flat = rgb.reshape(3, -1)
+        windows = draw_windows(self._scene, buffers, surfaces)
+        self._draw_details(flat, buffers, surfaces, windows)
+        rgb *= self._compute_texture(buffers, surfaces)
         rgb *= light
-        self._add_reflections(rgb, buffers, surfaces)
-        haze = (1.0 - np.exp(surfaces.depth * np.float32(-1 / 900.0)))[:, :, None]
-        rgb += haze * (self._haze - rgb)
-        self._paint_sky(rgb, buffers, surfaces)
+        self._add_reflections(flat, buffers, surfaces, windows)
+        clear = np.exp(surfaces.depth * np.float32(-1 / 900.0))
+        flat -= self._haze
+        rgb *= clear
+        flat += self._haze
+        self._paint_sky(flat, buffers, surfaces)
         return self._expose(rgb, identity)
 
     def _compute_light(self, buffers: Buffers, surfaces: Surfaces) -> NDArray[np.float32]:
-        """(h, w, 3) light that falls on each pixel: sun where no shadow is, sky light less what corners hide."""
+        """(3, h, w) light that falls on each pixel: sun where no shadow is, sky light less what corners hide."""
         scene = self._scene
         lambert = np.take(compute_lambert(scene.faces, buffers.body_poses, scene.light.to_sun), buffers.face)
         shadow = self._shadows.compute(
-            surfaces.x, surfaces.y, surfaces.z, buffers.body_poses, float(buffers.camera_pose[2, 3])
+            surfaces.x, surfaces.y, surfaces.z, lambert, buffers.body_poses, float(buffers.camera_pose[2, 3])
         )
         lit = cv2.blur(np.where(shadow, np.float32(0.06), np.float32(1.0)), (3, 3)) * lambert
         height = -surfaces.y
@@ -86,8 +95,9 @@ class CameraLook:
         around = cv2.blur(buffers.inverse_depth, _odd_pair(surfaces.x.shape[0] / 28))
         closer = (around - buffers.inverse_depth) / np.maximum(buffers.inverse_depth, 1e-3)
         hidden = hidden + np.clip(closer * np.float32(1.6), 0, 0.42) * (closer < 0.8)
-        sky = (0.62 + 0.38 * np.take(self._faces_up, buffers.face)) * (1.0 - np.clip(hidden, 0, 0.75))
-        return lit[:, :, None] * self._sun + sky[:, :, None].astype(np.float32) * self._ambient
+        sky = (0.62 + np.float32(0.38) * np.take(self._faces_up, buffers.face)) * (1.0 - np.clip(hidden, 0, 0.75))
+        sky = sky.astype(np.float32, copy=False)
+        return np.stack([lit * self._sun[c, 0] + sky * self._ambient[c, 0] for c in range(3)])
 
     def _compute_texture(self, buffers: Buffers, surfaces: Surfaces) -> Plane:
         """(h, w) factor around 1; fine grain fades where a pixel spans more than it."""
@@ -102,74 +112,69 @@ class CameraLook:
         if len(leaf):  # clumps of leaves hold their contrast further away
             clump = lay_tile(self._stone, u.reshape(-1)[leaf], v.reshape(-1)[leaf], 9.0)
             texture.reshape(-1)[leaf] *= np.clip(0.85 + 0.4 * clump, 0.25, 1.8)
-        return np.maximum(texture, 0.15).astype(np.float32, copy=False)
+        return np.asarray(np.maximum(texture, 0.15), np.float32)
 
-    def _draw_details(self, rgb: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
-        """Worn road paint, paving and windows, as albedo."""
-        flat = rgb.reshape(-1, 3)
+    def _draw_details(self, flat: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces, windows: Windows) -> None:
+        """Worn road paint, paving, masonry and windows, as albedo; ``flat`` is (3, h * w)."""
         pixel, paint = draw_markings(self._scene, surfaces, -float(buffers.camera_pose[1, 3]))
-        flat[pixel] *= np.float32(0.95)
         # Tyres polish the asphalt and oil darkens the middle of each lane.
-        x = np.abs(surfaces.x.reshape(-1)[pixel])
-        flat[pixel] *= (1.0 - 0.13 * np.exp(-(((x - 1.7) / 0.45) ** 2)))[:, None]
-        flat[pixel] += (paint * np.float32(0.85))[:, None] * (_PAINT - flat[pixel])
+        off_centre = (np.abs(surfaces.x.reshape(-1)[pixel]) - np.float32(LANE_M / 2)) / np.float32(0.45)
+        road = flat[:, pixel] * (1.0 - np.float32(0.13) * np.exp(-(off_centre**2)))
+        flat[:, pixel] = road + (paint * np.float32(0.85)) * (_PAINT - road)
         pixel, tone = draw_paving(self._scene, surfaces)
-        flat[pixel] *= tone[:, None]
-        windows = draw_windows(self._scene, buffers, surfaces)
-        wall = flat[windows.pixel]
-        bricks = _draw_bricks(surfaces, windows.pixel)
-        wall *= bricks[:, None]
-        wall += windows.frame[:, None] * (_FRAME - wall)
-        curtain = _GLASS + (windows.tone[:, None] > 0.7) * np.float32(0.10)
-        wall += windows.glass[:, None] * (curtain - wall)
-        flat[windows.pixel] = wall
-        self._glassy = windows
+        flat[:, pixel] *= tone
+        wall = flat[:, windows.pixel] * _draw_bricks(surfaces, windows.pixel)
+        wall += windows.frame * (_FRAME - wall)
+        curtain = _GLASS + (windows.tone > 0.7) * np.float32(0.10)
+        flat[:, windows.pixel] = wall + windows.glass * (curtain - wall)
 
-    def _add_reflections(self, rgb: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
-        """Sky in windows, windscreens and, fainter, in car paint."""
-        flat = rgb.reshape(-1, 3)
-        windows = self._glassy
-        up = np.clip(-surfaces.upward.reshape(-1)[windows.pixel] * 2.0, 0, 1)
-        strength = windows.glass * (0.03 + 0.16 * up) * (0.5 + windows.tone)
-        flat[windows.pixel] += strength[:, None] * self._haze
-        up_face = np.take(self._faces_up, buffers.face).reshape(-1)
+    def _add_reflections(
+        self, flat: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces, windows: Windows
+    ) -> None:
+        """Sky in windows, windscreens and, fainter, in car paint; lamps shine a little."""
+        up = np.clip(surfaces.upward.reshape(-1)[windows.pixel] * np.float32(-2.0), 0, 1)
+        flat[:, windows.pixel] += windows.glass * (0.03 + np.float32(0.16) * up) * (0.5 + windows.tone) * self._haze
+        face = buffers.face.reshape(-1)
         glass = np.flatnonzero(surfaces.material == Material.GLASS)
         ripple = lay_tile(self._patches, surfaces.x.reshape(-1)[glass], surfaces.y.reshape(-1)[glass], 60.0)
-        flat[glass] += ((0.035 + 0.22 * up_face[glass]) * (1 + 0.35 * ripple))[:, None] * self._haze
+        shine = (0.035 + np.float32(0.22) * self._faces_up[face[glass]]) * (1 + np.float32(0.35) * ripple)
+        flat[:, glass] += shine * self._haze
         paint = np.flatnonzero(surfaces.material == Material.PAINT)
-        gloss = 0.012 + 0.09 * up_face[paint]
-        flat[paint] += gloss[:, None] * self._haze
+        flat[:, paint] += (0.012 + np.float32(0.09) * self._faces_up[face[paint]]) * self._haze
         lamp = np.flatnonzero(surfaces.material == Material.LAMP)
-        flat[lamp] += np.take(self._linear, buffers.face.reshape(-1)[lamp], axis=0) * np.float32(0.5)
+        flat[:, lamp] += self._linear[:, face[lamp]] * np.float32(0.5)
 
-    def _paint_sky(self, rgb: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
-        """A gradient with drifting clouds on a flat ceiling."""
-        flat = rgb.reshape(-1, 3)
+    def _paint_sky(self, flat: NDArray[np.float32], buffers: Buffers, surfaces: Surfaces) -> None:
+        """A gradient with clouds on a flat ceiling."""
         sky = np.flatnonzero(surfaces.material == Material.SKY)
         if len(sky) == 0:
             return
-        rise = np.maximum(-surfaces.upward.reshape(-1)[sky], 0.02)
-        position = buffers.camera_pose[:3, 3]
-        u = (surfaces.x.reshape(-1)[sky] - np.float32(position[0])) / (rise + 0.08)
-        v = (surfaces.z.reshape(-1)[sky] - np.float32(position[2])) / (rise + 0.08)
-        scale = 1.0 / surfaces.depth.reshape(-1)[sky]
-        density = lay_tile(self._clouds, u * scale, v * scale, 46.0)
-        cover = np.clip((density + self._scene.light.clouds * 3.0 - 1.6) * 0.7, 0, 1) * np.clip(rise * 8, 0.3, 1)
-        blue = self._haze + np.clip(rise * 1.9, 0, 1)[:, None] * (self._zenith - self._haze)
-        white = np.float32(1.05) - 0.22 * np.clip(density, 0, 2)[:, None] * np.array([1.0, 0.95, 0.88], np.float32)
-        flat[sky] = (blue + cover[:, None] * (white - blue)) * np.float32(1.25)
+        rise = np.maximum(-surfaces.upward.reshape(-1)[sky], np.float32(0.02))
+        position = buffers.camera_pose[:3, 3].astype(np.float32)
+        scale = 1.0 / (surfaces.depth.reshape(-1)[sky] * (rise + np.float32(0.08)))
+        u, v = (
+            (plane.reshape(-1)[sky] - at) * scale
+            for plane, at in ((surfaces.x, position[0]), (surfaces.z, position[2]))
+        )
+        density = lay_tile(self._clouds, u, v, 46.0)
+        cover = np.clip((density + self._scene.light.clouds * 2.4 - 1.5) * np.float32(0.7), 0, 1)
+        cover *= np.clip(rise * 8, 0.3, 1)
+        blue = self._haze + np.clip(rise * np.float32(1.9), 0, 1) * (self._zenith - self._haze)
+        white = np.float32(1.05) - np.float32(0.22) * np.clip(density, 0, 2) * _CLOUD_SHADE
+        flat[:, sky] = (blue + cover * (white - blue)) * np.float32(1.25)
 
     def _expose(self, rgb: NDArray[np.float32], identity: tuple[int, ...]) -> NDArray[np.uint8]:
         """Lens softness, vignetting, sensor noise and the camera's tone curve."""
-        height, width = rgb.shape[:2]
-        rgb *= self._vignette[:, :, None]
-        rgb = cv2.GaussianBlur(rgb, (3, 3), 0.55)
-        level = np.sqrt(np.clip(rgb, 0, 4))  # noise of counted light is even on this scale
+        height, width = rgb.shape[1:]
+        rgb *= self._vignette
         generator = np.random.default_rng((*identity, 5))
-        for channel in range(3):
-            level[:, :, channel] += np.float32(0.011) * _cut_grain(self._grain, height, width, generator)
-        index = np.clip(level * np.float32(2047.5), 0, 4095).astype(np.uint16)
-        return np.stack([self._tone[channel][index[:, :, channel]] for channel in range(3)], axis=2)
+        planes = []
+        for light, curve in zip(rgb, self._tone, strict=True):
+            # Noise of counted light is even on the scale of its square root.
+            level = np.sqrt(np.clip(cv2.GaussianBlur(light, (3, 3), 0.55), 0, 4)) * np.float32(_TONE_STEPS)
+            level += np.float32(0.011 * _TONE_STEPS) * _cut_grain(self._grain, height, width, generator)
+            planes.append(curve[np.clip(level, 0, len(curve) - 1).astype(np.uint16)])
+        return np.ascontiguousarray(cv2.merge(planes), dtype=np.uint8)
 
 
 def _odd_pair(value: float) -> tuple[int, int]:
@@ -182,7 +187,7 @@ def _draw_bricks(surfaces: Surfaces, pixel: NDArray[np.int64]) -> Plane:
     height = -surfaces.y.reshape(-1)[pixel]
     fade = np.clip(np.float32(0.05) / surfaces.footprint.reshape(-1)[pixel], 0, 1)
     course = np.abs((height * np.float32(4.0)) % np.float32(1.0) - np.float32(0.5))
-    return (1.0 - 0.16 * fade * (course > 0.42)).astype(np.float32)
+    return np.asarray(1.0 - 0.16 * fade * (course > 0.42), np.float32)
 
 
 def _cut_grain(grain: Plane, height: int, width: int, generator: np.random.Generator) -> Plane:
@@ -190,7 +195,7 @@ def _cut_grain(grain: Plane, height: int, width: int, generator: np.random.Gener
     side = grain.shape[0]
     rows = (np.arange(height) + generator.integers(side)) % side
     columns = (np.arange(width) * (1 if generator.random() < 0.5 else -1) + generator.integers(side)) % side
-    return grain[rows[:, None], columns[None]]
+    return np.asarray(np.take(np.take(grain, rows, axis=0), columns, axis=1))
 
 
 def _build_vignette(width: int, height: int) -> Plane:
@@ -201,7 +206,7 @@ def _build_vignette(width: int, height: int) -> Plane:
 
 def _build_tone_curve() -> NDArray[np.uint8]:
     """(3, 4096) bytes by square root of linear light in [0, 2]: a filmic curve, cool shadows, warm highlights."""
-    light = (np.arange(4096) / 2047.5) ** 2
+    light = (np.arange(4096) / _TONE_STEPS) ** 2
     curve = light * (2.2 * light + 0.06) / (light * (2.1 * light + 1.0) + 0.30)
     curve = np.clip(curve, 0, 1) ** (1 / 2.2)
     grades = ((0.985, 1.02), (1.0, 1.0), (1.02, 0.955))

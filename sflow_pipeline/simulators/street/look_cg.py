@@ -1,5 +1,7 @@
 """The ``cg`` look: flat-shaded and clean, as a simple simulator draws it."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +12,11 @@ from sflow_pipeline.simulators.street.mesh import Material
 from sflow_pipeline.simulators.street.scene import Scene
 from sflow_pipeline.simulators.street.surfaces import draw_markings, draw_paving, draw_windows, locate_surfaces
 
-_PAINT = np.array([0.86, 0.86, 0.84], np.float32)
-_GLASS = np.array([0.27, 0.35, 0.42], np.float32)
-_FRAME = np.array([0.88, 0.87, 0.84], np.float32)
-_HAZE = np.array([0.74, 0.81, 0.89], np.float32)
-_ZENITH = np.array([0.35, 0.56, 0.84], np.float32)
+_PAINT = np.array([[0.86], [0.86], [0.84]], np.float32)
+_GLASS = np.array([[0.27], [0.35], [0.42]], np.float32)
+_FRAME = np.array([[0.81], [0.80], [0.77]], np.float32)
+_HAZE = np.array([[0.74], [0.81], [0.89]], np.float32)
+_ZENITH = np.array([[0.35], [0.56], [0.84]], np.float32)
 
 
 class CgLook:
@@ -23,36 +25,40 @@ class CgLook:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 
-    def paint(self, buffers: Buffers, identity: tuple[int, ...]) -> NDArray[np.uint8]:
-        """(h, w, 3) uint8 RGB. ``identity`` is unused: this look has no randomness of its own."""
+    def paint(self, buffers: Buffers, _identity: tuple[int, ...]) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8 RGB. The identity is unused: this look has no randomness of its own."""
         scene, faces = self._scene, self._scene.faces
         surfaces = locate_surfaces(scene, buffers)
         lambert = compute_lambert(faces, buffers.body_poses, scene.light.to_sun)
         shade = 0.62 + 0.42 * lambert
         shade[faces.material == Material.LAMP] = 1.0
-        rgb = np.take((faces.colour * shade[:, None]).astype(np.float32), buffers.face, axis=0)
-        flat = rgb.reshape(-1, 3)
+        # Planes, not pixels, come first: whole-plane arithmetic is several times quicker.
+        rgb = np.stack([np.take(plane, buffers.face) for plane in (faces.colour * shade[:, None]).T])
+        flat = rgb.reshape(3, -1)
         pixel, paint = draw_markings(scene, surfaces, -buffers.camera_pose[1, 3])
-        flat[pixel] += paint[:, None] * (_PAINT - flat[pixel])
+        flat[:, pixel] += paint * (_PAINT - flat[:, pixel])
         pixel, tone = draw_paving(scene, surfaces)
-        flat[pixel] *= tone[:, None]
+        flat[:, pixel] *= tone
         windows = draw_windows(scene, buffers, surfaces)
-        wall = flat[windows.pixel]
-        glass = _GLASS * (0.75 + 0.5 * windows.tone[:, None])
-        wall += windows.frame[:, None] * (_FRAME * 0.92 - wall)
-        wall += windows.glass[:, None] * (glass - wall)
-        flat[windows.pixel] = wall
-        haze = (1.0 - np.exp(surfaces.depth * np.float32(-1 / 420.0)))[:, :, None]
-        rgb += haze * (_HAZE - rgb)
+        wall = flat[:, windows.pixel]
+        wall += windows.frame * (_FRAME - wall)
+        wall += windows.glass * (_GLASS * (0.75 + 0.5 * windows.tone) - wall)
+        flat[:, windows.pixel] = wall
+        clear = np.exp(surfaces.depth * np.float32(-1 / 420.0))
+        flat -= _HAZE
+        rgb *= clear
+        flat += _HAZE
         sky = np.flatnonzero(surfaces.material == Material.SKY)
-        rise = np.clip(-surfaces.upward.reshape(-1)[sky] * 2.2, 0, 1)[:, None]
-        flat[sky] = _HAZE + rise * (_ZENITH - _HAZE)
-        picture = (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
-        return soften_edges(picture, buffers.face)
+        rise = np.clip(surfaces.upward.reshape(-1)[sky] * np.float32(-2.2), 0, 1)
+        flat[:, sky] = _HAZE + rise * (_ZENITH - _HAZE)
+        rgb *= 255
+        rgb += 0.5
+        picture = np.clip(rgb, 0, 255, out=rgb).astype(np.uint8)
+        return soften_edges(cv2.merge(list(picture)), buffers.face)
 
 
-def soften_edges(picture: NDArray[np.uint8], face: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Smooth the stairs along edges between faces; everything else stays as it is."""
+def soften_edges(picture: NDArray[Any], face: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Smooth the stairs along edges between faces, in place; everything else stays as it is."""
     edge = np.zeros(face.shape, np.uint8)
     step = face[:, 1:] != face[:, :-1]
     edge[:, 1:] |= step
@@ -61,4 +67,5 @@ def soften_edges(picture: NDArray[np.uint8], face: NDArray[np.int32]) -> NDArray
     edge[1:] |= step
     edge[:-1] |= step
     smooth = cv2.GaussianBlur(picture, (3, 3), 0.6)
-    return np.where(edge[:, :, None].astype(np.bool_), smooth, picture)
+    cv2.copyTo(smooth, edge, picture)
+    return picture

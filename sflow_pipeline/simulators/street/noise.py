@@ -22,7 +22,7 @@ def build_tile(seed: tuple[int, ...], *, slope: float, coarsest: float = 0.0) ->
     frequency[0, 0] = np.inf
     spectrum = np.fft.rfft2(white) * frequency**-slope * (frequency >= coarsest)
     tile = np.fft.irfft2(spectrum, s=white.shape)
-    return ((tile - tile.mean()) / tile.std()).astype(np.float32)
+    return np.asarray((tile - tile.mean()) / tile.std(), np.float32)
 
 
 def lay_tile(tile: Plane, u: Plane, v: Plane, per_metre: float) -> Plane:
@@ -34,9 +34,9 @@ def lay_tile(tile: Plane, u: Plane, v: Plane, per_metre: float) -> Plane:
     grid = np.zeros((2, rows * _FOLD_PX), np.float32)
     grid[0, : len(u)], grid[1, : len(u)] = u * np.float32(per_metre), v * np.float32(per_metre)
     if rows == 0:
-        return grid[0]
+        return np.zeros(0, np.float32)
     return _sample(tile, *grid.reshape(2, rows, _FOLD_PX)).reshape(-1)[: len(u)]
 
 
 def _sample(tile: Plane, x: Plane, y: Plane) -> Plane:
-    return cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(cv2.remap(tile, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)

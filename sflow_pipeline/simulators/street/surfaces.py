@@ -55,12 +55,13 @@ def locate_surfaces(scene: Scene, buffers: Buffers) -> Surfaces:
     ray_x = ((np.arange(width) - cx) / lens.focal_px).astype(np.float32)[None]
     ray_y = ((np.arange(height) - cy) / lens.focal_px).astype(np.float32)[:, None]
     rotation, position = buffers.camera_pose[:3, :3].astype(np.float32), buffers.camera_pose[:3, 3].astype(np.float32)
-    depth = 1.0 / np.maximum(buffers.inverse_depth, 1.0 / _FAR_M)
+    depth = np.reciprocal(np.maximum(buffers.inverse_depth, 1 / _FAR_M))
     rays = [rotation[i, 0] * ray_x + (rotation[i, 1] * ray_y + rotation[i, 2]) for i in range(3)]
     x, y, z = (ray * depth + position[i] for i, ray in enumerate(rays))
     upward = rays[1] / np.sqrt(1.0 + ray_x**2 + ray_y**2)
     material = scene.faces.material[buffers.face]
-    return Surfaces(x, y, z, depth, depth * np.float32(1.0 / lens.focal_px), upward, material)
+    footprint = depth * np.float32(1.0 / lens.focal_px)
+    return Surfaces(x, y, z, depth, footprint, upward, material)
 
 
 def draw_markings(scene: Scene, surfaces: Surfaces, camera_height_m: float) -> tuple[NDArray[np.int64], Plane]:
@@ -119,8 +120,10 @@ def draw_windows(scene: Scene, buffers: Buffers, surfaces: Surfaces) -> Windows:
         return inside * _inside(v, sill - grow, lintel + grow, footprint)
 
     glass, outer = rectangle(0.0), rectangle(0.11)
-    cross = np.maximum(_inside(u, middle - 0.04, middle + 0.04, slanted), _inside(v, sill + 0.9, sill + 0.97, footprint))
-    glass = glass * (1.0 - cross)
+    cross = np.maximum(
+        _inside(u, middle - 0.04, middle + 0.04, slanted), _inside(v, sill + 0.9, sill + 0.97, footprint)
+    )
+    glass *= 1.0 - cross
     mixed = np.sin(bay * 12.9898 + floor * 78.233 + seed * 37.719) * 43758.547
     return Windows(pixel, glass, np.clip(outer - glass, 0, 1), (mixed - np.floor(mixed)).astype(np.float32))
 

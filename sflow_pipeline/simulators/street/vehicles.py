@@ -100,7 +100,7 @@ def _add_cabin_glass(
     rake: float,
 ) -> None:
     """Windows a finger's breadth outside the four cabin walls, following their slope."""
-    (x0, h0, z0), (x1, h1, z1) = low, high
+    (_x0, h0, z0), (x1, h1, z1) = low, high
     rise = h1 - h0
 
     def x_at(share: float) -> float:
