@@ -133,6 +133,7 @@ def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, A
         "label_resized": ready.label_is_resized,
         "columns": settings.row_schema.names,
         "settings_fingerprint": settings.fingerprint,
+        "edge_threshold": settings.edge_threshold,
         "device": settings.device.partition(":")[0],
         "precision": settings.precision,
         "left_out": left_out,

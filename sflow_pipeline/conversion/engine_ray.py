@@ -118,7 +118,7 @@ def resolve_device(device: str, precision: str, facts: ClusterFacts) -> tuple[st
 
         return Translator.resolve(device, precision)
 
-    gpus = 1 if facts.gpus and device != "cpu" else 0
+    gpus = 1 if device.startswith("cuda") or (device == "auto" and facts.gpus) else 0
     try:
         found: tuple[str, str] = ray.get(ray.remote(resolve).options(num_cpus=0, num_gpus=gpus).remote())
     except RayTaskError as error:

@@ -155,7 +155,7 @@ def load_manifest(folder: Folder) -> dict[str, Any]:
     """
     manifest = _read_manifest(folder)
     if manifest is None:
-        unfinished = bool(folder.list_files(_COMMITS_PATH))
+        unfinished = bool(folder.list_files(STATE_PATH))
         raise OutputError(
             f"{folder.uri}: {'conversion did not finish' if unfinished else 'not a dataset'}: no manifest.json",
             hint="run the same convert command again; finished shards are kept" if unfinished else "check the path",

@@ -1,0 +1,102 @@
+"""Runs a job for ``convert`` and ``run``: display, summary, exit code."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from sflow_pipeline.config.job import ConvertJob
+
+if TYPE_CHECKING:
+    from sflow_pipeline.conversion.plan import Plan
+    from sflow_pipeline.conversion.summary import Summary
+
+
+def run_job(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
+    """Convert, or say what would be done; ends with the command's exit code."""
+    from sflow_pipeline.cli.progress_display import ConversionDisplay
+    from sflow_pipeline.conversion.convert import convert, plan_conversion
+
+    try:
+        if dry_run:
+            with ConversionDisplay(quiet=as_json) as display:
+                plan = plan_conversion(job, display)
+            typer.echo(json.dumps(_plan_to_dict(plan), indent=2) if as_json else _list_plan(plan))
+            return
+        with ConversionDisplay(quiet=as_json) as display:
+            summary = convert(job, progress=display)
+            sheet = _write_sheet(job, summary)
+    except KeyboardInterrupt as stop:
+        print("stopped: finished shards are kept; run the same command again to go on", file=sys.stderr)
+        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
+    if as_json:
+        typer.echo(json.dumps({**summary.describe(), "contact_sheet": sheet}, indent=2, default=str))
+    else:
+        _print_summary(summary, sheet)
+    raise typer.Exit(summary.exit_code)
+
+
+def _write_sheet(job: ConvertJob, summary: "Summary") -> str | None:
+    from sflow_pipeline.report.contact_sheet import write_contact_sheet
+
+    return None if summary.failed_shards else write_contact_sheet(job.out_dir)
+
+
+def _print_summary(summary: "Summary", sheet: str | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from sflow_pipeline.cli.progress_display import format_duration
+
+    console = Console(highlight=False, soft_wrap=True)
+    done = f"{summary.frames_converted} frames converted in {format_duration(summary.duration_s)}"
+    rate = f" ({summary.frames_converted / summary.duration_s:.1f} frames/s)" if summary.frames_converted else ""
+    console.print(f"[bold]{escape(summary.out_dir)}[/]: {summary.rows} rows of {summary.frames} frames; {done}{rate}")
+    shards = f"{summary.shards_converted} converted, {summary.shards_kept} unchanged, {summary.shards_removed} removed"
+    console.print(f"shards: {shards}")
+    if summary.edge_f1_mean is not None:
+        console.print(f"edges: F1 {summary.edge_f1_mean:.3f} between what was asked for and what was painted")
+    labels = "resized by nearest pixel" if summary.label_is_resized else "byte for byte the simulator's"
+    console.print(f"labels: {labels}")
+    for shard in summary.failed_shards:
+        console.print(f"failed: shard {escape(shard)}; run the same command again to retry it", style="red")
+    if summary.quarantined or summary.left_out:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary.reasons.items())
+        what = f"{summary.quarantined} frames" + (f" and {summary.left_out} files" if summary.left_out else "")
+        console.print(f"quarantined: {what} ({escape(reasons)})", style="yellow")
+        for example in summary.examples[:3]:
+            console.print(f"  {example.message}", markup=False)
+        console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine", markup=False)
+    if sheet:
+        console.print(f"look at: {sheet}", markup=False)
+    console.print(f"check it: sflow-pipeline verify {summary.out_dir}", markup=False)
+
+
+def _list_plan(plan: "Plan") -> str:
+    lines = [
+        f"{shard.action:8}{shard.task.shard_id}  {shard.task.split}  {len(shard.task.frames)} frames  {shard.reason}"
+        for shard in plan.shards
+    ]
+    lines += [f"{'remove':8}{record.shard_id}  {record.split}  {record.frames} frames" for record in plan.removed]
+    return "\n".join(lines)
+
+
+def _plan_to_dict(plan: "Plan") -> dict[str, object]:
+    shards = [
+        {
+            "shard_id": shard.task.shard_id,
+            "split": shard.task.split,
+            "frames": len(shard.task.frames),
+            "fingerprint": shard.task.fingerprint,
+            "action": shard.action,
+            "reason": shard.reason,
+        }
+        for shard in plan.shards
+    ]
+    return {
+        "frames": plan.frames,
+        "frames_to_convert": plan.frames_to_convert,
+        "shards": shards,
+        "removed": [record.shard_id for record in plan.removed],
+    }

@@ -1,0 +1,32 @@
+"""``sflow-pipeline run``: does what a job's YAML file says."""
+
+from typing import Annotated
+
+import typer
+
+from sflow_pipeline.errors import UsageError
+
+
+def run_command(
+    job: Annotated[str, typer.Argument(help="A job's YAML file; its keys are the flags of convert.", metavar="JOB.yaml")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key: --set variants=3.", metavar="KEY=VALUE")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON summary.")] = False,
+) -> None:
+    """Run a job: the same as convert, from a file, for cron, CI and clusters.
+
+    Example: sflow-pipeline run pipelines/smoke.yaml --set workers=2
+    """
+    from sflow_pipeline.cli.conversion_run import run_job
+    from sflow_pipeline.config.decode import parse_yaml
+    from sflow_pipeline.config.job import load_job
+
+    overrides = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {setting}: expected KEY=VALUE", hint="for example --set variants=3")
+        overrides[key] = parse_yaml(f"value: {value}", where=f"--set {setting}")["value"]
+    run_job(load_job(job, overrides), dry_run=dry_run, as_json=as_json)

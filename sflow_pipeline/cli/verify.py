@@ -1,0 +1,39 @@
+"""``sflow-pipeline verify``: is this dataset what it says it is?"""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+_SHOWN = 20
+
+
+def verify_command(
+    out_dir: Annotated[str, typer.Argument(help="The dataset's folder.", metavar="OUT_DIR")],
+    source: Annotated[
+        str | None, typer.Option("--source", help="Where the dump is now, if it moved.", metavar="SIM_DIR")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check every shard's digest, every picture, every label against its source, and that counts add up.
+
+    Exit code 1 with what is wrong, 0 if nothing is.
+    """
+    from sflow_pipeline.conversion.verify import verify
+
+    found = verify(out_dir, source=source)
+    if as_json:
+        typer.echo(json.dumps({**asdict(found), "exit_code": found.exit_code}, indent=2))
+        raise typer.Exit(found.exit_code)
+    typer.echo(f"{out_dir}: {found.rows} rows in {found.shards} shards, {found.labels_compared} labels compared with their source")
+    if found.sources_missing:
+        typer.echo(f"{found.sources_missing} rows: the source is not where it was; name its folder with --source")
+    if found.sources_changed:
+        typer.echo(f"{found.sources_changed} rows: the source changed since; run convert again to follow it")
+    for problem in found.problems[:_SHOWN]:
+        typer.secho(f"wrong: {problem}", fg="red", err=True)
+    if len(found.problems) > _SHOWN:
+        typer.secho(f"… and {len(found.problems) - _SHOWN} more", fg="red", err=True)
+    typer.echo("sound" if not found.problems else f"{len(found.problems)} problems; run the same convert command again")
+    raise typer.Exit(found.exit_code)
