@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -164,8 +165,8 @@ def _claim(root: Path, settings: SampleSettings) -> bool:
         _write_whole(marker, json.dumps(asdict(settings), indent=2).encode())
         return True
     try:
-        found = json.loads(marker.read_bytes())
-    except (FileNotFoundError, ValueError):
+        found = dict(json.loads(marker.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
         raise OutputError(
             f"output {root}: holds files that are not a sample dump", hint="name a new or empty folder"
         ) from None
@@ -178,6 +179,8 @@ def _claim(root: Path, settings: SampleSettings) -> bool:
             f"output {root}: holds a sample dump of other settings: {', '.join(other)}",
             hint="name another folder, or repeat the settings",
         )
+    for half in root.glob("*/*/.*.tmp"):  # left by a run that was killed
+        half.unlink(missing_ok=True)
     return not (root / DATASET_FILE).exists()
 
 
@@ -190,7 +193,7 @@ def _write_chunks(root: str, settings: SampleSettings, workers: int | None) -> I
     ]
     pixels = settings.sequences * settings.frames * settings.width_px * settings.height_px
     if workers is None:
-        workers = len(os.sched_getaffinity(0)) if pixels >= _WORTH_A_POOL_PX else 1
+        workers = _count_cores() if pixels >= _WORTH_A_POOL_PX else 1
     workers = min(workers, len(chunks))
     if workers == 1:
         for chunk in chunks:
@@ -204,8 +207,18 @@ def _write_chunks(root: str, settings: SampleSettings, workers: int | None) -> I
         try:
             for done in as_completed(waiting):
                 yield done.result()
+        except BrokenProcessPool as error:
+            raise OutputError(
+                f"output {root}: a process that drew frames was killed, which mostly means too little memory",
+                hint="run it again with fewer --workers; what is there is kept",
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _count_cores() -> int:
+    """Cores that this process may use; containers and schedulers often grant fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write_chunk_quietly(root: str, settings: SampleSettings, sequence: int, start: int, stop: int) -> int:

@@ -86,6 +86,7 @@ def test_a_complete_dump_is_left_alone_and_a_broken_one_completed(dump: Path, tm
     whole = digest(half)
     (half / "dataset.yaml").unlink()
     (half / "street_0000" / "rgb" / "000001.png").unlink()
+    (half / "street_0000" / "rgb" / ".000001.png.1.tmp").write_bytes(b"half a pict")
     assert write_sample_dump(half, sequences=1, frames=2, size=SIZE).frames_written == 2
     assert digest(half) == whole
 

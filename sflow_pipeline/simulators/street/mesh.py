@@ -51,7 +51,7 @@ class Faces:
         colour: (f, 3) float32 albedo as display RGB in [0, 1].
         material: (f,) uint8 Material.
         two_sided: (f,) whether the back can be seen.
-        pattern: (f, 6) float32 windows of a facade: axis (0 = x, 1 = z), origin_m, pitch_m, storey_m, glass share, seed.
+        pattern: (f, 6) float32 windows of a facade: axis (0 x, 1 z), origin_m, pitch_m, storey_m, glass share, seed.
     """
 
     corners: NDArray[np.float64]
