@@ -136,8 +136,9 @@ def save_bundle(
         for key, value in state.items()
     }
     label_space = load_label_space(recipe.label_space)
-    header = {"format": "sflow-pipeline bundle", "recipe": recipe.model_dump_json(), "label_space": recipe.label_space}
-    data = save(tensors, metadata=header)
+    header = {"format": f"sflow-pipeline bundle {FORMAT_VERSION}", "recipe": recipe.model_dump(mode="json")}
+    # One metadata entry only: safetensors writes several in any order, and the same bundle must have the same bytes.
+    data = save(tensors, metadata={"sflow_pipeline": json.dumps(header)})
     fields = {"name": recipe.name, "description": recipe.description} | dict(details)
     metadata = BundleMetadata(
         label_space=recipe.label_space,

@@ -91,9 +91,13 @@ class TrainingState:
             network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         for name, optimizer in self.optimizers.items():
             slots: dict[int, dict[str, Tensor]] = {}
+            parameters = optimizer.param_groups[0]["params"]
             for key, value in tensors.items():
                 if key.startswith(f"optimizer/{name}/"):
                     _, _, i, slot = key.split("/")
+                    # Fused Adam walks memory as it lies: a moment must have its parameter's strides, not the file's.
+                    like = parameters[int(i)]
+                    value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
                     slots.setdefault(int(i), {})[slot] = value
             optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
         self.images_seen = images_seen

@@ -11,7 +11,7 @@ import torch
 from sflow_pipeline.bundle import Bundle, save_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import OutputError, TrainingError
+from sflow_pipeline.errors import OutputError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.perceptual import load_perceptual
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint
@@ -64,8 +64,8 @@ def train(
     if network is not None:
         network = network.to(device, memory_format=torch.channels_last)
     context = StepContext(recipe, classes, torch.device(device), precision, network)
-    samplers = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
-    run_training(state, *samplers, context, out, on_progress)
+    learning, watching = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
+    run_training(state, learning, watching, context, out, on_progress)
     named = f"SqueezeNet 1.0 ({perceptual.name})" if perceptual else "none"
     fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
     return TrainingSummary(

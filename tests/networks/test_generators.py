@@ -1,0 +1,55 @@
+"""Generators serve any size, and the compact one looks at a limited neighbourhood."""
+
+import pytest
+import torch
+
+from sflow_pipeline.config.recipe import GeneratorRecipe
+from sflow_pipeline.networks.dned import Dned, fuse_sides, uniform_alpha
+from sflow_pipeline.networks.generator import build_generator
+
+
+@pytest.mark.parametrize("kind", ["compact", "resnet"])
+@pytest.mark.parametrize("size", [(64, 96), (37, 53), (8, 8), (1, 1)])
+def test_any_size_comes_back_at_its_own_size(kind: str, size: tuple[int, int]) -> None:
+    generator = build_generator(GeneratorRecipe(kind=kind, width=9, blocks=1), classes=3)
+    with torch.no_grad():
+        photo = generator(torch.zeros(1, 3, *size), torch.zeros(1, 1, *size))
+    assert photo.shape == (1, 3, *size)
+    assert photo.abs().max() <= 1
+
+
+def test_resnet_has_the_papers_size() -> None:
+    # pix2pixHD's global generator: 64 channels, 4 downsamplings, 9 blocks, 182 million parameters.
+    with torch.device("meta"):
+        generator = build_generator(GeneratorRecipe(kind="resnet", width=64, blocks=9), classes=35)
+    assert sum(p.numel() for p in generator.parameters()) / 1e6 == pytest.approx(182, abs=2)
+
+
+def test_compact_paints_a_crop_as_it_paints_the_whole() -> None:
+    """No statistics of the whole picture: away from the cut, a crop has the same pixels, so tiles do not show."""
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorRecipe(kind="compact", width=9, blocks=1), classes=3)
+    semantic, edge = torch.rand(1, 3, 320, 512), torch.rand(1, 1, 320, 512)
+    with torch.no_grad():
+        whole = generator(semantic, edge)
+        left = generator(semantic[..., :384], edge[..., :384])
+    assert torch.allclose(whole[..., :192], left[..., :192], atol=1e-5)
+    assert not torch.allclose(whole[..., 352:384], left[..., 352:384], atol=1e-5)
+
+
+def test_a_frame_does_not_depend_on_its_neighbours_in_the_batch() -> None:
+    torch.manual_seed(0)
+    generator = build_generator(GeneratorRecipe(kind="compact", width=9, blocks=1), classes=3)
+    semantic, edge = torch.rand(3, 3, 32, 48), torch.rand(3, 1, 32, 48)
+    with torch.no_grad():
+        alone, together = generator(semantic[:1], edge[:1]), generator(semantic, edge)[:1]
+    assert torch.allclose(alone, together, atol=1e-5)
+
+
+def test_alpha_changes_the_skeleton() -> None:
+    torch.manual_seed(0)
+    sides = Dned()(torch.rand(1, 1, 33, 47))
+    fine = fuse_sides(sides, torch.tensor([[1.0, 0, 0, 0, 0]]))
+    assert fine.shape == (1, 1, 33, 47)
+    assert not torch.allclose(fine, fuse_sides(sides, uniform_alpha(1)))
+    assert torch.allclose(fine, torch.sigmoid(sides[:, :1]))

@@ -1,0 +1,79 @@
+"""Everything that can be wrong with training data is said before the first step."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sflow_pipeline.config.recipe import Recipe, load_recipe
+from sflow_pipeline.errors import ConfigError, OutputError, SflowError, TrainingError
+from sflow_pipeline.training.train import train
+
+
+def refuse(recipe: Recipe, data: Path, tmp_path: Path) -> SflowError:
+    with pytest.raises(SflowError) as caught:
+        train(recipe, str(data), tmp_path / "out", on_progress=lambda _: pytest.fail("a step was taken"))
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_photo_without_label(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    (camvid / "trainannot" / "0001TP_000003.png").unlink()
+    assert "0001TP_000003.png" in str(refuse(tiny_recipe, camvid, tmp_path))
+
+
+def test_sizes_that_differ(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    cv2.imwrite(str(camvid / "trainannot" / "0001TP_000002.png"), np.zeros((24, 64), np.uint8))
+    message = str(refuse(tiny_recipe, camvid, tmp_path))
+    assert "0001TP_000002" in message
+    assert "48x64 and 24x64" in message
+
+
+def test_ids_outside_the_label_space(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    cv2.imwrite(str(camvid / "trainannot" / "0001TP_000001.png"), np.full((48, 64), 77, np.uint8))
+    message = str(refuse(tiny_recipe, camvid, tmp_path))
+    assert "0001TP_000001.png" in message
+    assert "77" in message
+
+
+def test_an_empty_split(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(tiny_recipe.model_dump() | {"data": {"split": "trian"}})
+    assert "split 'trian' is empty; there are train" in str(refuse(recipe, camvid, tmp_path))
+
+
+def test_too_few_photos_for_a_batch(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    schedule = tiny_recipe.schedule.model_dump() | {"batch_size": 9}
+    recipe = Recipe.model_validate(tiny_recipe.model_dump() | {"schedule": schedule})
+    assert "7 photos to learn from and 1 held out, batches need 9" in str(refuse(recipe, camvid, tmp_path))
+
+
+def test_a_truncated_photo(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    path = camvid / "train" / "0001TP_000004.png"
+    path.write_bytes(path.read_bytes()[:200])
+    assert "0001TP_000004.png" in str(refuse(tiny_recipe, camvid, tmp_path))
+
+
+def test_a_folder_that_is_not_ours(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    error = refuse(tiny_recipe, camvid, tmp_path)
+    assert isinstance(error, OutputError)
+    assert "thesis.tex" in str(error)
+
+
+def test_unreadable_perceptual_weights(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="nowhere.safetensors"):
+        train(tiny_recipe, str(camvid), tmp_path / "out", perceptual=tmp_path / "nowhere.safetensors")
+
+
+def test_a_recipe_key_that_does_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("name: x\nschedule: {bach_size: 4}\n")
+    with pytest.raises(ConfigError, match=r"schedule\.bach_size") as caught:
+        load_recipe(tmp_path / "recipe.yaml")
+    assert "batch_size" in f"{caught.value} {caught.value.hint}"
+
+
+def test_numbers_are_read_as_numbers(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("name: x\nschedule: {lr_generator: 2e-4}\n")
+    assert load_recipe(tmp_path / "recipe.yaml", {"schedule.batch_size": "4"}).schedule.lr_generator == 0.0002

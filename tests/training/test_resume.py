@@ -1,0 +1,124 @@
+"""Killed at any moment, a run goes on as if nothing had happened."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.training.loop import TrainingProgress
+from sflow_pipeline.training.train import train
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(images: int):
+    def on_progress(progress: TrainingProgress) -> None:
+        if progress.images_seen >= images:
+            raise Stopped
+
+    return on_progress
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def newest(folder: Path) -> Path:
+    return max(folder.glob("checkpoint-*.safetensors"))
+
+
+def collect_terms(recipe: Recipe, data: Path, out: Path, stop: int | None = None) -> dict[int, dict[str, float]]:
+    terms: dict[int, dict[str, float]] = {}
+
+    def on_progress(progress: TrainingProgress) -> None:
+        terms[progress.images_seen] = progress.terms
+        if stop is not None and progress.images_seen >= stop:
+            raise Stopped
+
+    try:
+        train(recipe, str(data), out, on_progress=on_progress)
+    except Stopped:
+        pass
+    return terms
+
+
+def test_interrupted_and_resumed_gives_the_same_losses_and_weights(
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    straight = collect_terms(tiny_recipe, camvid, tmp_path / "straight")
+    first = collect_terms(tiny_recipe, camvid, tmp_path / "resumed", stop=10)
+    second = collect_terms(tiny_recipe, camvid, tmp_path / "resumed")
+    assert max(first) == 10
+    assert min(second) == 10  # the checkpoint at 8 images, then the step to 10 once more
+    assert {**first, **second} == straight
+    a, b = load_file(newest(tmp_path / "straight")), load_file(newest(tmp_path / "resumed"))
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    rows = [list(csv.reader((tmp_path / run / "losses.csv").open())) for run in ("straight", "resumed")]
+    assert rows[0] == rows[1]
+
+
+def test_kill_9_leaves_a_run_that_goes_on(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(tiny_recipe.model_dump_json())
+    script = textwrap.dedent(
+        f"""
+        import os, signal, torch
+        from pathlib import Path
+        from sflow_pipeline.config.recipe import load_recipe
+        from sflow_pipeline.training.train import train
+        torch.set_num_threads(1)
+        def die(progress):
+            if progress.images_seen == 14:
+                os.kill(os.getpid(), signal.SIGKILL)
+        train(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(camvid)!r}, Path({str(tmp_path / "killed")!r}), on_progress=die)
+        """
+    )
+    killed = subprocess.run([sys.executable, "-c", script], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    collect_terms(tiny_recipe, camvid, tmp_path / "straight")
+    summary = train(tiny_recipe, str(camvid), tmp_path / "killed")
+    assert summary.resumed_from == "checkpoint-000000012.safetensors"
+    a, b = load_file(newest(tmp_path / "straight")), load_file(newest(tmp_path / "killed"))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    collect_terms(tiny_recipe, camvid, tmp_path / "run", stop=14)
+    path = newest(tmp_path / "run")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    summary = train(tiny_recipe, str(camvid), tmp_path / "run")
+    assert summary.damaged_checkpoints == (path.name,)
+    assert summary.resumed_from == "checkpoint-000000008.safetensors"
+    assert summary.images_seen == 20
+
+
+def test_checkpoints_rotate(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    train(tiny_recipe, str(camvid), tmp_path / "run")
+    names = sorted(p.name for p in (tmp_path / "run").glob("checkpoint-*"))
+    assert [n for n in names if n.endswith("safetensors")] == [f"checkpoint-{n:09d}.safetensors" for n in (12, 16, 20)]
+    assert len(names) == 6
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    collect_terms(tiny_recipe, camvid, tmp_path / "run", stop=6)
+    other = Recipe.model_validate(tiny_recipe.model_dump() | {"generator": {"width": 12, "blocks": 1}})
+    with pytest.raises(TrainingError, match="made by another recipe: generator is") as caught:
+        train(other, str(camvid), tmp_path / "run")
+    assert "--out" in caught.value.hint
