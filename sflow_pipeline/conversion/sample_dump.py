@@ -149,10 +149,12 @@ def encode_flow(flow: NDArray[np.float32]) -> bytes:
     >>> decode_plane(encode_flow(np.array([[[1.0, -0.5], [900.0, 0.0]]], np.float32))).tolist()
     [[[32832, 32736, 1], [0, 0, 0]]]
     """
-    steps = np.rint(flow * np.float32(_FLOW_STEPS_PER_PX)) + np.float32(_FLOW_ZERO)
-    valid = ((steps >= 0) & (steps <= 65535)).all(axis=2)
+    steps = np.rint(flow * np.float32(_FLOW_STEPS_PER_PX) + np.float32(_FLOW_ZERO))
+    inside = (steps >= 0) & (steps <= 65535)
+    valid = inside[:, :, 0] & inside[:, :, 1]
     plane = np.zeros((*flow.shape[:2], 3), np.uint16)
-    plane[:, :, :2] = np.where(valid[:, :, None], steps, 0)
+    for axis in range(2):
+        plane[:, :, axis] = np.where(valid, steps[:, :, axis], np.float32(0))
     plane[:, :, 2] = valid
     return encode_plane(plane)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Up to this bounding-box area a polygon goes into the common fragment list.
-SMALL_AREA_PX = 1500
+SMALL_AREA_PX = 800
 
 
 @dataclass(frozen=True, slots=True)
