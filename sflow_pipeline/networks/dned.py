@@ -50,9 +50,14 @@ class Dned(nn.Module):
         return torch.cat(sides, dim=1)[..., :height, :width]
 
 
+def mix_sides(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"]) -> Float[Tensor, "b 1 h w"]:
+    """Logits of the ensemble: the alpha-weighted sum of the side logits; alpha sums to 1."""
+    return (sides * alpha[:, :, None, None]).sum(dim=1, keepdim=True)
+
+
 def fuse_sides(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"]) -> EdgeMap:
-    """Edge strength in [0, 1]: sigmoid of the alpha-weighted sum of the side logits; alpha sums to 1."""
-    return torch.sigmoid((sides * alpha[:, :, None, None]).sum(dim=1, keepdim=True))
+    """Edge strength in [0, 1] of the ensemble."""
+    return torch.sigmoid(mix_sides(sides, alpha))
 
 
 def uniform_alpha(batch: int, device: torch.device | str = "cpu") -> Float[Tensor, "b 5"]:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sflow_pipeline.networks.dned import mix_sides
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.tensors import EdgeMap, Photo
 
@@ -52,9 +53,7 @@ def perceptual_loss(network: SqueezeNetFeatures, photo: Photo, fake: Photo) -> T
     return torch.stack(terms).sum() / sum(network.weights)
 
 
-def dned_loss(
-    sides: Float[Tensor, "b 5 h w"], fused: EdgeMap, target: EdgeMap, alpha: Float[Tensor, "b 5"]
-) -> Tensor:
+def dned_loss(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"], target: EdgeMap) -> Tensor:
     """Class-balanced cross-entropy of every side, weighted by alpha, plus that of the ensemble (HED).
 
     Balance is by the square root of the class ratio: full balance calls every second pixel an edge.
@@ -62,7 +61,7 @@ def dned_loss(
     positives = target.mean(dim=(1, 2, 3), keepdim=True).clamp(0.01, 0.99)
     balance = torch.where(target > 0.5, ((1 - positives) / positives).sqrt(), torch.ones_like(target))
     per_side = F.binary_cross_entropy_with_logits(sides, target.expand_as(sides), weight=balance, reduction="none")
-    ensemble = F.binary_cross_entropy(fused.clamp(1e-4, 1 - 1e-4), target, weight=balance)
+    ensemble = F.binary_cross_entropy_with_logits(mix_sides(sides, alpha), target, weight=balance)
     return (per_side.mean(dim=(2, 3)) * alpha).sum(dim=1).mean() + ensemble
 
 

@@ -84,12 +84,13 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     # Generator and DNED; the judge is fixed while they learn.
     state.discriminator.requires_grad_(False)
     fake_verdicts = judge(fake)
+    state.discriminator.requires_grad_(True)  # or backward would drop the gradients of its own loss
     terms["gan"] = generator_loss(loss.gan, fake_verdicts)
     terms["feature_matching"] = feature_matching_loss(real_verdicts, fake_verdicts)
     if context.perceptual is not None and loss.perceptual:
         with autocast:
             terms["perceptual"] = perceptual_loss(context.perceptual, photo, fake)
-    terms["dned"] = dned_loss(sides, repaired, target, alpha)
+    terms["dned"] = dned_loss(sides, alpha, target)
     total = (
         terms["gan"]
         + loss.feature_matching * terms["feature_matching"]

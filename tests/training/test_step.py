@@ -1,0 +1,76 @@
+"""One step moves what it should, and stops at what is not a number."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.step import StepContext, train_step
+
+
+@pytest.fixture
+def run(camvid: Path, tiny_recipe: Recipe, tmp_path: Path):
+    photos, _ = load_real_photos(str(camvid), tiny_recipe, tmp_path / "cache")
+    state = TrainingState(tiny_recipe, classes=12)
+    sampler = CropSampler(photos, tiny_recipe.schedule, tiny_recipe.seed)
+    context = StepContext(tiny_recipe, 12, torch.device("cpu"), "fp32", None)
+    return state, sampler, context
+
+
+def copy_parameters(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in network.named_parameters()}
+
+
+@pytest.mark.parametrize("images_seen", [0, 8], ids=["laplacian", "joint"])
+def test_every_network_learns_in_every_stage(run, images_seen: int) -> None:
+    state, sampler, context = run
+    state.images_seen = images_seen
+    before = {name: copy_parameters(network) for name, network in state.networks.items()}
+    for _ in range(2):
+        train_step(state, sampler.batch(state.images_seen, 2), context)
+    for name, network in state.networks.items():
+        # The bias of a hinge verdict feels photo and fake cancel, so weights are what is asked about.
+        moved = [not torch.equal(before[name][key], p) for key, p in network.named_parameters() if p.ndim > 1]
+        assert all(moved), f"{name}: {len(moved) - sum(moved)} of {len(moved)} parameters did not move"
+
+
+def test_the_judge_learns_to_tell_photos_from_an_untrained_generators_fakes(run) -> None:
+    state, sampler, context = run
+    state.optimizers["generator"].param_groups[0]["lr"] = 0.0
+    state.set_learning_rates = lambda: None  # keep the generator where it is
+    losses = [train_step(state, sampler.batch(2 * i, 2), context)["discriminator"] for i in range(30)]
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+
+
+def test_a_term_that_is_not_finite_stops_training_by_name(run) -> None:
+    state, sampler, context = run
+    with torch.no_grad():
+        state.dned.sides[0].bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="dned.* not finite after 0 images") as caught:
+        train_step(state, sampler.batch(0, 2), context)
+    assert "checkpoint" in caught.value.hint
+
+
+def test_crops_are_the_same_whoever_asks_and_cover_every_photo(run) -> None:
+    _, sampler, _ = run
+    batch, again = sampler.batch(4, 3), sampler.batch(5, 1)
+    assert torch.equal(batch.photo[1], again.photo[0])
+    assert torch.equal(batch.class_index[1], again.class_index[0])
+    assert batch.photo.shape == (3, 3, 32, 32)
+    assert set(batch.class_index.unique().tolist()) <= {0, 3}
+
+
+def test_labels_stay_with_their_photo_through_augmentation(run) -> None:
+    """Sky is bright and road is dark in these photos, so a crop whose label slipped would mix them."""
+    _, sampler, _ = run
+    for i in range(8):
+        batch = sampler.batch(i, 1)
+        luma = batch.photo.float().mean(dim=1)
+        sky, road = luma[batch.class_index == 0], luma[batch.class_index == 3]
+        if len(sky) and len(road):
+            assert sky.mean() > road.mean() + 50
