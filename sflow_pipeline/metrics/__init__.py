@@ -1,0 +1,26 @@
+"""Metrics on arrays: a metric's name is its protocol, and nothing here reads a file or runs a network."""
+
+from sflow_pipeline.metrics.confusion import count_confusion
+from sflow_pipeline.metrics.feature_diversity import compute_diversity
+from sflow_pipeline.metrics.frechet import compute_frechet
+from sflow_pipeline.metrics.interval import compute_interval
+from sflow_pipeline.metrics.kernel import KernelDistance, compute_kernel_distance, compute_mmd2
+from sflow_pipeline.metrics.miou import compute_iou, compute_miou
+from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
+from sflow_pipeline.metrics.registry import INCEPTION, METRICS, Metric
+
+__all__ = [
+    "INCEPTION",
+    "METRICS",
+    "KernelDistance",
+    "Metric",
+    "compute_diversity",
+    "compute_frechet",
+    "compute_interval",
+    "compute_iou",
+    "compute_kernel_distance",
+    "compute_miou",
+    "compute_mmd2",
+    "compute_pixel_accuracy",
+    "count_confusion",
+]
