@@ -1,11 +1,11 @@
 """What lies beside the shards: the card for people and for Hugging Face, the label spaces, the manifest."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import yaml
 
+from sflow_pipeline import __version__
 from sflow_pipeline.conversion.label_check import LabelCensus
 from sflow_pipeline.conversion.prepare import Preparation
 from sflow_pipeline.label_spaces import LabelSpace
@@ -14,6 +14,10 @@ from sflow_pipeline.storage.manifest import ShardRecord, encode_json, write_mani
 
 CARD_PATH = "README.md"
 LABELS_PATH = "labels.json"
+_INTRODUCTION = (
+    "Pictures are made by a network from class labels and the edges of the simulator's picture; labels are the "
+    "simulator's own. Each row also says where it came from and how well the picture follows what was asked for.\n"
+)
 
 
 def write_documents(
@@ -82,8 +86,7 @@ def build_card(
     parts = [
         f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n",
         f"# {header['pretty_name']}\n",
-        "Pictures are made by a network from class labels and the edges of the simulator's picture; labels are the "
-        "simulator's own. Each row also says where it came from and how well the picture follows what was asked for.\n",
+        _INTRODUCTION,
         _table(("fact", "value"), facts),
         "## Splits\n",
         _table(
@@ -113,7 +116,7 @@ def build_card(
 def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, Any]:
     settings, bundle, dump = ready.settings, ready.bundle, ready.dump
     return {
-        "tool_version": find_tool_version(),
+        "tool_version": __version__,
         "job": ready.job.describe_content(),
         "source": {
             "root": settings.source_uri,
@@ -139,14 +142,6 @@ def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, A
         "left_out": left_out,
         "warnings": list(ready.warnings),
     }
-
-
-def find_tool_version() -> str:
-    """The installed version of this package, "0" where it runs from a folder."""
-    try:
-        return version("sflow-pipeline")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _describe_label_files(ready: Preparation) -> str:

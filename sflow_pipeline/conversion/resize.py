@@ -41,8 +41,9 @@ def resize_nearest(plane: NDArray[Any], size_px: tuple[int, int]) -> NDArray[Any
     >>> resize_nearest(np.array([[1, 2], [3, 4]]), (4, 2)).tolist()
     [[1, 1, 2, 2], [3, 3, 4, 4]]
     """
-    rows = ((np.arange(size_px[1]) + 0.5) * (plane.shape[0] / size_px[1])).astype(np.intp)
-    columns = ((np.arange(size_px[0]) + 0.5) * (plane.shape[1] / size_px[0])).astype(np.intp)
+    # The source pixel under each target pixel's centre, in whole numbers: the same on every machine.
+    rows = (2 * np.arange(size_px[1]) + 1) * plane.shape[0] // (2 * size_px[1])
+    columns = (2 * np.arange(size_px[0]) + 1) * plane.shape[1] // (2 * size_px[0])
     return np.ascontiguousarray(plane[rows[:, None], columns[None, :]])
 
 

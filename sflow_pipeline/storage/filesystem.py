@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from sflow_pipeline.archives import open_archive, split_archive
 from sflow_pipeline.errors import OutputError, UsageError
 
 _TEMP_PREFIX = ".sflow-tmp-"
@@ -99,7 +100,11 @@ class Folder:
             FileNotFoundError, OSError: as the filesystem says.
         """
         if self._remote is None:
-            with open(self.locate(path), "rb") as stream:
+            full_path = self.locate(path)
+            inside = split_archive(full_path)
+            if inside is not None:
+                return open_archive(inside[0]).read(inside[1])
+            with open(full_path, "rb") as stream:
                 return stream.read()
         with self._remote.open_input_stream(self.locate(path)) as stream:
             return bytes(stream.read())
@@ -266,8 +271,12 @@ def translate_write_errors(name: str) -> Iterator[None]:
 
 def _stat_local(path: str) -> FileFacts:
     try:
+        inside = split_archive(path)
+        if inside is not None:
+            archive = open_archive(inside[0])
+            return FileFacts(archive.find_size(inside[1]), archive.marks[inside[1]])
         facts = os.stat(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return FileFacts(-1, 0)
     return FileFacts(facts.st_size, facts.st_mtime_ns) if os.path.isfile(path) else FileFacts(-1, 0)
 

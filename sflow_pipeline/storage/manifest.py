@@ -75,7 +75,7 @@ def load_commits(folder: Folder) -> dict[str, ShardRecord]:
     for path in folder.list_files(_COMMITS_PATH):
         try:
             record = _parse_record(json.loads(folder.read_bytes(path)))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, KeyError):
             continue
         if record.commit_path == path:
             records[record.shard_id] = record

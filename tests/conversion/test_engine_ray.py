@@ -1,0 +1,130 @@
+"""Ray workers: the same bytes as in-process, a deadly frame costs one frame, a dead worker costs nothing."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ray = pytest.importorskip("ray")
+
+from sflow_pipeline.bundle import load_bundle  # noqa: E402
+from sflow_pipeline.conversion.convert import convert  # noqa: E402
+from sflow_pipeline.conversion.verify import verify  # noqa: E402
+from sflow_pipeline.errors import OutputError  # noqa: E402
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+DEADLY_COLOR = (1, 2, 3)
+
+
+class DeadlyOnSight:
+    """A model that ends its process when it sees one colour in the corner."""
+
+    def __init__(self, bundle_path: str) -> None:
+        from sflow_pipeline.bundle.translator import Translator
+
+        self._inner = Translator(load_bundle(bundle_path), "cpu", "fp32")
+
+    def translate(self, class_index, render, alpha):
+        if tuple(render[0, 0, 0].tolist()) == DEADLY_COLOR:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._inner.translate(class_index, render, alpha)
+
+
+class DiesOnce(DeadlyOnSight):
+    """A model whose first worker is killed from outside, whatever it works on."""
+
+    def __init__(self, bundle_path: str, marker: str) -> None:
+        super().__init__(bundle_path)
+        self._marker = Path(marker)
+
+    def translate(self, class_index, render, alpha):
+        if not self._marker.exists():
+            self._marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().translate(class_index, render, alpha)
+
+
+class FullDisk:
+    def translate(self, class_index, render, alpha):
+        raise OutputError("the disk is full", hint="free some space")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def _paint_deadly(path: Path) -> None:
+    picture = cv2.imread(str(path))
+    picture[0, 0] = DEADLY_COLOR[::-1]
+    cv2.imwrite(str(path), picture)
+
+
+def test_two_workers_write_what_one_process_writes(make_job, snapshot, tmp_path):
+    alone, together = make_job(out_dir=str(tmp_path / "a")), make_job(out_dir=str(tmp_path / "b"), workers=2)
+    convert(alone)
+    convert(together)
+    assert snapshot(alone.out_dir) == snapshot(together.out_dir)
+
+
+def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, bundle_path):
+    _paint_deadly(dump.root / "town01/rgb/0002.png")
+    job = make_job(workers=2, max_bad_fraction=0.2)
+    warnings = []
+    summary = convert(job, build_translator=lambda: DeadlyOnSight(str(bundle_path)))
+    assert summary.exit_code == 3
+    assert [(row["sample_id"], row["reason"]) for row in read_quarantine(job.out_dir)] == [
+        ("town01/0002", "killed_worker")
+    ]
+    assert len(read_dataset(job.out_dir)) == 11
+    assert any("died twice" in warning for warning in summary.warnings), warnings
+    assert verify(job.out_dir).problems == ()
+
+
+def test_two_deadly_frames_in_one_shard(dump, make_job, read_quarantine, bundle_path):
+    for frame in (0, 1):
+        _paint_deadly(dump.root / f"town02/rgb/000{frame}.png")
+    job = make_job(workers=2, max_bad_fraction=0.2)
+    convert(job, build_translator=lambda: DeadlyOnSight(str(bundle_path)))
+    assert {row["sample_id"] for row in read_quarantine(job.out_dir)} == {"town02/0000", "town02/0001"}
+
+
+def test_a_dead_worker_costs_nothing(make_job, snapshot, bundle_path, tmp_path):
+    clean, hurt = make_job(out_dir=str(tmp_path / "a")), make_job(out_dir=str(tmp_path / "b"), workers=2)
+    convert(clean)
+    marker = str(tmp_path / "marker")
+    summary = convert(hurt, build_translator=lambda: DiesOnce(str(bundle_path), marker))
+    assert summary.exit_code == 0
+    assert any("tried again" in warning for warning in summary.warnings)
+    assert snapshot(clean.out_dir) == snapshot(hurt.out_dir)
+
+
+def test_errors_come_back_as_they_were_raised(make_job):
+    with pytest.raises(OutputError) as caught:
+        convert(make_job(workers=2), build_translator=FullDisk)
+    assert caught.value.hint == "free some space"
+
+
+def test_damaged_frames_on_ray(dump, make_job, read_quarantine):
+    dump.write("town01/rgb/0001.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
+    job = make_job(workers=2, max_bad_fraction=0.2)
+    assert convert(job).exit_code == 3
+    assert [row["sample_id"] for row in read_quarantine(job.out_dir)] == ["town01/0001"]
+
+
+def test_labels_are_untouched(dump, make_job, read_dataset):
+    job = make_job(workers=2)
+    convert(job)
+    rows = read_dataset(job.out_dir)
+    assert len(rows) == 12
+    for row in rows:
+        assert row["label"]["bytes"] == (dump.root / row["label"]["path"]).read_bytes()
+        assert np.frombuffer(row["image"]["bytes"], np.uint8).size > 0

@@ -1,0 +1,100 @@
+"""Files appear whole or not at all, and only inside their folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.storage.filesystem import Folder, host_name
+
+
+def _names(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def test_write_and_replace(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write_bytes("a/b/c.json", b"one")
+    folder.write_bytes("a/b/c.json", b"two")
+    assert folder.read_bytes("a/b/c.json") == b"two"
+    assert folder.list_files() == _names(tmp_path) == ["a/b/c.json"]
+
+
+def test_a_failing_writer_leaves_what_was_there(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write_bytes("a.bin", b"old")
+    with pytest.raises(RuntimeError), folder.scratch("a.bin") as scratch:
+        scratch.path.write_bytes(b"half of the n")
+        raise RuntimeError("the writer died")
+    assert folder.read_bytes("a.bin") == b"old"
+    assert _names(tmp_path) == ["a.bin"]
+
+
+def test_half_written_files_are_not_listed(tmp_path):
+    folder = Folder(str(tmp_path))
+    with folder.scratch("data/a.bin") as scratch:
+        scratch.path.write_bytes(b"half")
+        assert folder.list_files() == []
+        assert scratch.path.parent == tmp_path / "data"  # a rename must stay within one filesystem
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a\\b", "a\0b"])
+def test_paths_do_not_leave_the_folder(tmp_path, path):
+    with pytest.raises(OutputError):
+        Folder(str(tmp_path / "out")).write_bytes(path, b"")
+
+
+def test_scratch_of_dead_writers_is_removed_and_of_living_ones_kept(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / f".sflow-tmp-{host_name()}-{pid}-aa-x").write_bytes(b"")
+    Folder(str(tmp_path)).remove_stale_scratch()
+    assert _names(tmp_path) == [f".sflow-tmp-{host_name()}-{os.getpid()}-aa-x"]
+
+
+def test_removing_takes_empty_folders_along(tmp_path):
+    folder = Folder(str(tmp_path / "out"))
+    folder.write_bytes("a/b/one", b"")
+    folder.write_bytes("a/two", b"")
+    folder.remove("a/b/one")
+    folder.remove("a/b/one")
+    assert [path.name for path in (tmp_path / "out/a").iterdir()] == ["two"]
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "out").write_bytes(b"")
+    with pytest.raises(OutputError):
+        Folder(str(tmp_path / "out")).write_bytes("a", b"")
+
+
+def test_full_disk_says_so_and_leaves_nothing(tmp_path):
+    script = """
+import resource, signal, sys
+from sflow_pipeline.errors import OutputError
+from sflow_pipeline.storage.filesystem import Folder
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    Folder(sys.argv[1]).write_bytes("data/a.bin", b"x" * 5000)
+except OutputError as error:
+    print(error.message)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "data/a.bin: cannot be written" in done.stdout
+    assert _names(tmp_path) == []
+
+
+def test_stat(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    found, missing = Folder(str(tmp_path)).stat(["a", "b"])
+    assert (found.size_bytes, missing.size_bytes) == (5, -1)
+    assert found.mtime_ns == (tmp_path / "a").stat().st_mtime_ns
+
+
+def test_unknown_scheme():
+    with pytest.raises(UsageError):
+        Folder("ftps://host/path")

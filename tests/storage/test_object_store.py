@@ -1,0 +1,50 @@
+"""The same behaviour on an object store: an S3 server in this process, no network."""
+
+import pytest
+
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.run_lock import RunLock
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    server = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys).create_bucket(Bucket="data")
+    yield f"s3://test:test@data/{{}}?scheme=http&endpoint_override={host}%3A{port}&region=us-east-1"
+    running.stop()
+
+
+def test_files(bucket):
+    folder = Folder(bucket.format("files"))
+    folder.write_bytes("a/b.json", b"one")
+    folder.write_bytes("a/b.json", b"two")
+    assert folder.read_bytes("a/b.json") == b"two"
+    assert folder.list_files() == ["a/b.json"]
+    found, missing = folder.stat(["a/b.json", "a/c.json"])
+    assert (found.size_bytes, missing.size_bytes) == (3, -1)
+    folder.remove("a/b.json")
+    folder.remove("a/b.json")
+    assert folder.list_files() == []
+
+
+def test_a_failing_writer_publishes_nothing(bucket):
+    folder = Folder(bucket.format("failing"))
+    with pytest.raises(FrameError), folder.scratch("a.bin") as scratch:
+        scratch.path.write_bytes(b"half")
+        raise FrameError("bad")
+    assert folder.list_files() == []
+
+
+def test_lock(bucket):
+    folder = Folder(bucket.format("lock"))
+    with RunLock(folder):
+        assert folder.list_files() == [".sflow/lock.json"]
+    assert folder.list_files() == []
