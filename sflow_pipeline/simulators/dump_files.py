@@ -1,10 +1,11 @@
-"""Reaches a dump's files, in a local folder or in an object store (``s3://bucket/path``, ``gs://…``)."""
+"""Reaches a dump's files: in a local folder, in archives (zip, tar, HDF5), or in an object store (``s3://…``)."""
 
 import os
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from sflow_pipeline.archives import is_archive_name, open_archive, split_archive
 from sflow_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def find_kind(root: str) -> Literal["folder", "file", "missing"]:
         UsageError: the address of an object store is wrong or cannot be reached.
     """
     if not is_remote(root):
-        return "folder" if os.path.isdir(root) else "file" if os.path.exists(root) else "missing"
+        if os.path.isdir(root) or (is_archive_name(root) and os.path.isfile(root)):
+            return "folder"
+        return "file" if os.path.exists(root) else "missing"
     import pyarrow.fs as pafs
 
     filesystem, base = open_remote(root)
@@ -55,7 +58,11 @@ def read_bytes(root: str, path: str) -> bytes:
         filesystem, base = open_remote(root)
         with filesystem.open_input_stream(f"{base}/{path}") as stream:
             return bytes(stream.read())
-    with open(os.path.join(root, path), "rb") as file:
+    full_path = os.path.join(root, path)
+    inside = split_archive(full_path)
+    if inside is not None:
+        return open_archive(inside[0]).read(inside[1])
+    with open(full_path, "rb") as file:
         return file.read()
 
 

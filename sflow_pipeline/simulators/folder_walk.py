@@ -1,4 +1,4 @@
-"""Walks a dump's folders in a fixed order, without following a link out of it or in a circle."""
+"""Walks a dump's folders and archives in a fixed order, without following a link out of it or in a circle."""
 
 import errno
 import os
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from sflow_pipeline.archives import is_archive_name, open_archive, split_archive
 from sflow_pipeline.simulators.dump_files import is_remote, list_remote
 from sflow_pipeline.simulators.problems import ProblemLog
 
@@ -28,6 +29,8 @@ class Folder:
 def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | None = None) -> Iterator[Folder]:
     """Yield every folder under ``root``, parents first, siblings in name order; hidden ones are passed over.
 
+    A zip, tar or HDF5 file counts as a folder of its name.
+
     Names that no output file could carry, links that leave the root and links that lead back to a parent are
     left out and logged.
 
@@ -42,8 +45,11 @@ def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | 
     while pending:
         path, links, parents = pending.pop()
         real_paths: dict[str, str] = {}
+        inside = None if is_remote(root) else split_archive(os.path.join(root, path))
         if is_remote(root):
             folder = _read_remote_folder(root, path, log, max_entries)
+        elif inside is not None:
+            folder = _read_archive_folder(inside, path, log, max_entries)
         else:
             folder, real_paths = _read_folder(root, path, parents, log, max_entries)
         yield folder
@@ -76,10 +82,21 @@ def _read_folder(
                     if real is None:
                         continue
                     real_paths[name] = real
-                (folders if entry.is_dir() else files).append(name)
+                (folders if entry.is_dir() or is_archive_name(name) else files).append(name)
     except OSError as error:
         log.add("unreadable_folder", path or ".", error.strerror or str(error))
     return Folder(path, tuple(sorted(folders)), tuple(sorted(files))), real_paths
+
+
+def _read_archive_folder(inside: tuple[str, str], path: str, log: ProblemLog, max_entries: int | None) -> Folder:
+    prefix = f"{path}/" if path else ""
+    try:
+        folders, files = open_archive(inside[0]).listing.get(inside[1], ((), ()))
+    except OSError as error:
+        log.add("unreadable_archive", path or ".", error.strerror or str(error))
+        return Folder(path, (), ())
+    wanted = [tuple(n for n in islice(names, max_entries) if _is_wanted(n, prefix, log)) for names in (folders, files)]
+    return Folder(path, wanted[0], wanted[1])
 
 
 def _read_remote_folder(root: str, path: str, log: ProblemLog, max_entries: int | None) -> Folder:

@@ -24,6 +24,7 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     "link_loop": ("error", "{n} links lead back to a folder they are in and were not followed: {first}; remove them"),
     "broken_link": ("error", "{n} links lead nowhere: {first}; restore their targets or remove them"),
     "unreadable_folder": ("error", "{n} folders cannot be read: {first}; check their permissions"),
+    "unreadable_archive": ("error", "{n} archives cannot be read: {first}"),
     "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
     "label_space_guessed": ("warning", "{first}; name it with --label-space to be sure"),
 }
