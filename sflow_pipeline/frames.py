@@ -17,7 +17,8 @@ class FrameRef:
     Paths are POSIX, relative to the dump's root, and never leave it. ``sample_id`` is
     ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
 
-    >>> FrameRef("town01/0007", "town01", 7, "train", render="town01/rgb/0007.png", label="town01/semantic/0007.png").depth
+    >>> FrameRef("town01/0007", "town01", 7, "train", "town01/rgb/0007.png", "town01/semantic/0007.png").depth is None
+    True
     """
 
     sample_id: str

@@ -10,4 +10,12 @@ from sflow_pipeline.bundle.bundle import (
     save_bundle,
 )
 
-__all__ = ["DEFAULT_BUNDLE", "Bundle", "BundleMetadata", "build_random_bundle", "find_model", "load_bundle", "save_bundle"]
+__all__ = [
+    "DEFAULT_BUNDLE",
+    "Bundle",
+    "BundleMetadata",
+    "build_random_bundle",
+    "find_model",
+    "load_bundle",
+    "save_bundle",
+]

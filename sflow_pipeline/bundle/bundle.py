@@ -80,7 +80,8 @@ class Bundle:
         found = hashlib.sha256(data).hexdigest()
         if found != self.metadata.weights_sha256:
             raise BundleError(
-                f"bundle {self.path}: weights.safetensors has sha256 {found[:12]}…, bundle.yaml says {self.metadata.weights_sha256[:12]}…",
+                f"bundle {self.path}: weights.safetensors has sha256 {found[:12]}…, "
+                f"bundle.yaml says {self.metadata.weights_sha256[:12]}…",
                 hint="the file is damaged or from another version: restore the whole folder",
             )
         networks: dict[str, dict[str, Tensor]] = {}
@@ -104,7 +105,8 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
         raise BundleError(f"bundle {error}", hint="restore the folder, or export it again with train") from error
     if metadata.format_version > FORMAT_VERSION:
         raise BundleError(
-            f"bundle {path}: format {metadata.format_version} is newer than {FORMAT_VERSION}, the newest this version reads",
+            f"bundle {path}: format {metadata.format_version} is newer than {FORMAT_VERSION}, "
+            "the newest this version reads",
             hint="upgrade sflow-pipeline",
         )
     label_space = load_label_space(metadata.label_space)
@@ -113,7 +115,11 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
             f"bundle {path}: trained on label space {metadata.label_space} with another table than the one installed",
             hint="use the sflow-pipeline version the bundle was made with, or retrain",
         )
-    pixels = {"weights": metadata.weights_sha256, "recipe": recipe.model_dump(mode="json"), "labels": label_space.digest}
+    pixels = {
+        "weights": metadata.weights_sha256,
+        "recipe": recipe.model_dump(mode="json"),
+        "labels": label_space.digest,
+    }
     digest = hashlib.sha256(json.dumps(pixels, sort_keys=True).encode()).hexdigest()
     return Bundle(path, metadata, recipe, label_space, digest)
 

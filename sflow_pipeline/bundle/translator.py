@@ -12,6 +12,7 @@ from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.tensors import build_semantic_map, to_bytes
 
 __all__ = ["Translation", "Translator", "draw_alpha"]
@@ -58,8 +59,7 @@ class Translator:
                 hint="restore the whole folder: weights and recipe belong together",
             ) from error
         for network in (self._generator, self._dned):
-            network.eval().requires_grad_(False)
-            network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            place_network(network.eval().requires_grad_(False), self.device, self.dtype)
 
     @staticmethod
     def resolve(device: str = "auto", precision: str = "auto") -> tuple[str, str]:
@@ -71,7 +71,9 @@ class Translator:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UsageError(f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto")
+            raise UsageError(
+                f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto"
+            )
         if precision == "auto":
             native = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
             precision = "bf16" if native else "fp32"

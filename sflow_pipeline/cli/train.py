@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 def train_command(
     recipe: Annotated[str, typer.Argument(help="Name under models/, a recipe file, or a folder with recipe.yaml.")],
     data: Annotated[str, typer.Option("--data", help="Real photos with labels, in any layout that inspect knows.")],
-    out: Annotated[Path, typer.Option("--out", help="Where checkpoints, samples and the bundle go; a run there goes on.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Where checkpoints, samples and the bundle go; a run there goes on.")
+    ],
     perceptual: Annotated[
         Path | None, typer.Option("--perceptual", help="SqueezeNet 1.0 weights (.safetensors) for the perceptual loss.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; all cores by default.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a recipe key: --set schedule.batch_size=4.", metavar="KEY=VALUE")
+        list[str] | None,
+        typer.Option("--set", help="Change a recipe key: --set schedule.batch_size=4.", metavar="KEY=VALUE"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -32,12 +35,14 @@ def train_command(
     import torch
 
     from sflow_pipeline.cli.training_display import TrainingDisplay
+    from sflow_pipeline.report.training_curves import write_training_curves
     from sflow_pipeline.training.train import train
 
     if threads:
         torch.set_num_threads(threads)
     with TrainingDisplay(quiet=as_json) as display:
         summary = train(loaded, data, out, perceptual=perceptual, device=device, on_progress=display.update)
+    curves = write_training_curves(out / "losses.csv", out / "curves.svg")
     facts = {
         "bundle": str(summary.bundle.path),
         "digest": summary.bundle.digest,
@@ -51,7 +56,7 @@ def train_command(
         typer.echo(json.dumps(facts, indent=2))
         return
     typer.echo(f"bundle: {summary.bundle.path} ({summary.images_seen} images seen, {summary.photos} photos)")
-    typer.echo(f"look at: {out / 'samples'}")
+    typer.echo(f"look at: {out / 'samples'} and {curves}")
     typer.echo(f"use it: sflow-pipeline convert SIM_DIR OUT_DIR --bundle {summary.bundle.path}")
 
 

@@ -34,7 +34,9 @@ class TrainingDisplay:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar:
             self._bar.stop()
 
@@ -44,11 +46,17 @@ class TrainingDisplay:
         detail = f"{progress.images_per_s:.2f} images/s, {_format_duration(left_s)} left | {terms}"
         if self._bar:
             self._bar.update(
-                self._task, description=progress.stage, total=progress.total_images, completed=progress.images_seen, detail=detail
+                self._task,
+                description=progress.stage,
+                total=progress.total_images,
+                completed=progress.images_seen,
+                detail=detail,
             )
         elif not self._quiet and time.monotonic() - self._last_line_s > _LINE_EVERY_S:
             self._last_line_s = time.monotonic()
-            print(f"{progress.images_seen}/{progress.total_images} {progress.stage} {detail}", file=sys.stderr, flush=True)
+            print(
+                f"{progress.images_seen}/{progress.total_images} {progress.stage} {detail}", file=sys.stderr, flush=True
+            )
 
 
 def _format_duration(seconds: float) -> str:

@@ -26,8 +26,12 @@ class DataRecipe(Section):
 class EdgeRecipe(Section):
     """Laplacian edge extractor (METHOD: luma, 3x3 Gaussian, 3x3 Laplacian, threshold)."""
 
-    threshold: float = Field(0.04, gt=0, lt=1, description="|Laplacian| of luma in [0, 1] above which a pixel is an edge")
-    jitter: float = Field(1.0, ge=0, le=4, description="training draws the threshold log-uniformly within a factor 1+jitter")
+    threshold: float = Field(
+        0.04, gt=0, lt=1, description="|Laplacian| of luma in [0, 1] above which a pixel is an edge"
+    )
+    jitter: float = Field(
+        1.0, ge=0, le=4, description="training draws the threshold log-uniformly within a factor 1+jitter"
+    )
 
 
 class DnedRecipe(Section):
@@ -36,7 +40,9 @@ class DnedRecipe(Section):
     widths: tuple[int, int, int, int, int] = (12, 24, 32, 48, 48)
     alpha_concentration: float = Field(4.0, gt=0, description="Dirichlet concentration per side in joint training")
     stroke_dropout: float = Field(0.6, ge=0, le=1, description="share of samples whose strokes are dropped in blobs")
-    interior_dropout: float = Field(0.5, ge=0, le=1, description="share of samples that lose edges inside objects, as CG frames do")
+    interior_dropout: float = Field(
+        0.5, ge=0, le=1, description="share of samples that lose edges inside objects, as CG frames do"
+    )
 
 
 class GeneratorRecipe(Section):
@@ -71,7 +77,9 @@ class ScheduleRecipe(Section):
     batch_size: int = Field(2, ge=1)
     crop_px: tuple[int, int] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.55, 1.0), description="photo scale range before cropping")
-    laplacian_images: int = Field(10_000, ge=0, description="stage A: generator on Laplacian edges, DNED learns beside it")
+    laplacian_images: int = Field(
+        10_000, ge=0, description="stage A: generator on Laplacian edges, DNED learns beside it"
+    )
     joint_images: int = Field(16_000, ge=0, description="stage B: generator, discriminator and DNED jointly")
     decay_images: int = Field(6_000, ge=0, description="the last images, over which the learning rates fall to zero")
     lr_generator: float = Field(2e-4, gt=0)

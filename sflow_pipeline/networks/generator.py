@@ -136,5 +136,6 @@ def build_generator(recipe: GeneratorRecipe, classes: int) -> CompactGenerator |
     >>> type(build_generator(GeneratorRecipe(kind="compact", width=9, blocks=1), classes=3)).__name__
     'CompactGenerator'
     """
-    kinds = {"compact": CompactGenerator, "resnet": ResnetGenerator}
-    return kinds[recipe.kind](classes, recipe.width, recipe.blocks)
+    if recipe.kind == "resnet":
+        return ResnetGenerator(classes, recipe.width, recipe.blocks)
+    return CompactGenerator(classes, recipe.width, recipe.blocks)

@@ -1,9 +1,20 @@
 """Building blocks that the networks share."""
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def place_network(network: Network, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Network:
+    """Move a network to a device and number format, its weights in the channels-last order that convolutions like."""
+    network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def pad_to_multiple(x: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:
@@ -43,8 +54,11 @@ class SemanticNorm(nn.Module):
             nn.init.normal_(conv.weight, std=0.02)
             nn.init.constant_(conv.bias, value)  # type: ignore[arg-type]
 
-    def forward(self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]) -> Float[Tensor, "b c h w"]:
-        return torch.addcmul(self.shift(semantic), self.norm(x), self.scale(semantic))
+    def forward(
+        self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]
+    ) -> Float[Tensor, "b c h w"]:
+        shift: Tensor = self.shift(semantic)
+        return torch.addcmul(shift, self.norm(x), self.scale(semantic))
 
 
 class SemanticResBlock(nn.Module):
@@ -57,7 +71,9 @@ class SemanticResBlock(nn.Module):
         self.norm2 = SemanticNorm(channels, classes)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]) -> Float[Tensor, "b c h w"]:
+    def forward(
+        self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]
+    ) -> Float[Tensor, "b c h w"]:
         y = self.conv1(F.leaky_relu(self.norm1(x, semantic), 0.2))
         y = self.conv2(F.leaky_relu(self.norm2(y, semantic), 0.2))
         return x + y

@@ -69,13 +69,16 @@ def load_perceptual(path: str | Path) -> SqueezeNetFeatures:
     try:
         state = load_file(path)
     except Exception as error:
-        raise TrainingError(f"perceptual weights {path}: cannot be read ({error})", hint="name a complete safetensors file") from error
+        raise TrainingError(
+            f"perceptual weights {path}: cannot be read ({error})", hint="name a complete safetensors file"
+        ) from error
     network = SqueezeNetFeatures()
     wanted = network.state_dict()
     missing = [k for k in wanted if k not in state or state[k].shape != wanted[k].shape]
     if missing:
         raise TrainingError(
-            f"perceptual weights {path}: {len(missing)} of {len(wanted)} SqueezeNet 1.0 tensors are absent or of another shape, first {missing[0]}",
+            f"perceptual weights {path}: {len(missing)} of {len(wanted)} SqueezeNet 1.0 tensors are absent or "
+            f"of another shape, first {missing[0]}",
             hint="use SqueezeNet 1.0 ImageNet weights in torchvision's state-dict layout",
         )
     network.load_state_dict({k: state[k].float() for k in wanted})

@@ -21,7 +21,7 @@ class CropBatch:
 
 
 class CropSampler:
-    """Random crops without state: image number ``n`` is the same crop whoever asks, so resuming needs no sampler position.
+    """Random crops without state: image number ``n`` is the same crop whoever asks, so there is no position to resume.
 
     Every epoch visits each photo once, in an order drawn from (seed, epoch).
     """
@@ -35,7 +35,9 @@ class CropSampler:
         """Crops number ``first_image`` to ``first_image + batch_size - 1``."""
         crops = [self._crop(first_image + i) for i in range(batch_size)]
         photo = np.stack([p for p, _ in crops]).transpose(0, 3, 1, 2)
-        return CropBatch(torch.from_numpy(np.ascontiguousarray(photo)), torch.from_numpy(np.stack([c for _, c in crops])))
+        return CropBatch(
+            torch.from_numpy(np.ascontiguousarray(photo)), torch.from_numpy(np.stack([c for _, c in crops]))
+        )
 
     def _crop(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         epoch, position = divmod(number, len(self.photos))
@@ -49,8 +51,7 @@ class CropSampler:
         cut_h, cut_w = min(photo.shape[0], round(height / scale)), min(photo.shape[1], round(width / scale))
         top, left = rng.integers(photo.shape[0] - cut_h + 1), rng.integers(photo.shape[1] - cut_w + 1)
         place = np.s_[top : top + cut_h, left : left + cut_w]
-        photo = cv2.resize(photo[place], (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-        classes = cv2.resize(classes[place], (width, height), interpolation=cv2.INTER_NEAREST)
-        if rng.random() < 0.5:
-            photo, classes = photo[:, ::-1], classes[:, ::-1]
-        return photo, classes
+        smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        crop = np.asarray(cv2.resize(photo[place], (width, height), interpolation=smooth), np.uint8)
+        labels = np.asarray(cv2.resize(classes[place], (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+        return (crop[:, ::-1], labels[:, ::-1]) if rng.random() < 0.5 else (crop, labels)

@@ -12,7 +12,7 @@ from sflow_pipeline.tensors import EdgeMap
 def corrupt_edges(
     edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe: DnedRecipe, generator: torch.Generator
 ) -> EdgeMap:
-    """Drop strokes in blobs, drop edges inside objects, thicken or thin, lose resolution; each sample draws its own mix.
+    """Drop strokes in blobs and edges inside objects, thicken, lose resolution; each sample draws its own mix.
 
     >>> g = torch.Generator().manual_seed(0)
     >>> corrupt_edges(torch.ones(2, 1, 32, 48), torch.zeros(2, 32, 48, dtype=torch.uint8), DnedRecipe(), g).shape

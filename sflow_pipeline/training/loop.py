@@ -32,7 +32,7 @@ def run_training(
     out: Path,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> None:
-    """Train from ``state.images_seen`` to the end of the schedule; leaves checkpoints, ``losses.csv`` and sample strips in ``out``."""
+    """Train from ``state.images_seen`` to the end of the schedule; ``out`` gets checkpoints, losses and sample strips."""
     recipe, schedule = context.recipe, context.recipe.schedule
     out.mkdir(parents=True, exist_ok=True)
     log = LossLog(out / "losses.csv", state.images_seen)
@@ -54,7 +54,7 @@ def run_training(
 
 
 class LossLog:
-    """``losses.csv``: mean of each term over windows of 100 images, one row per window; rows past a resume are dropped."""
+    """``losses.csv``: the mean of each term over every 100 images; rows past the point of a resume are dropped."""
 
     def __init__(self, path: Path, images_seen: int, window_images: int = 100) -> None:
         self.path = path

@@ -44,7 +44,10 @@ def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
 
 
 def perceptual_loss(network: SqueezeNetFeatures, photo: Photo, fake: Photo) -> Tensor:
-    """Weighted L1 between the perceptual network's features, each slice scaled by the photo's mean activation (ReLU features, never negative)."""
+    """Weighted L1 between the perceptual network's features, each slice relative to the photo's mean activation.
+
+    The features follow a ReLU, so their mean is a scale.
+    """
     with torch.no_grad():
         real = network(photo)
     terms = []

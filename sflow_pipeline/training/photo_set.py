@@ -37,7 +37,7 @@ class PhotoSet:
 
 
 def pack_photo_set(pairs: Iterable[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]], folder: Path) -> PhotoSet:
-    """Write (name, photo, class indices) triples to ``folder``; the index comes last, so a half-written pack is never read."""
+    """Write (name, photo, class indices) triples to ``folder``; the index comes last, so half a pack is never read."""
     folder.mkdir(parents=True, exist_ok=True)
     names: list[str] = []
     places: list[tuple[int, int, int]] = []

@@ -1,4 +1,4 @@
-"""From a folder of real photos with labels to the two photo sets of a run: what it learns from, what it is watched on."""
+"""From a folder of labelled real photos to a run's two photo sets: what it learns from and what it is watched on."""
 
 import hashlib
 from collections import defaultdict
@@ -30,13 +30,15 @@ def load_real_photos(data: str, recipe: Recipe, cache: Path) -> tuple[PhotoSet, 
     dump = discover(data)
     unpaired = [problem for problem in dump.problems if problem.severity == "error"]
     if unpaired:
-        raise TrainingError(f"data {data}: {unpaired[0].message}", hint="complete or remove these files, then train again")
+        raise TrainingError(
+            f"data {data}: {unpaired[0].message}", hint="complete or remove these files, then train again"
+        )
     train, held_out = split_frames(dump, recipe)
     return _pack(dump, train, recipe, cache), _pack(dump, held_out, recipe, cache)
 
 
 def split_frames(dump: Dump, recipe: Recipe) -> tuple[list[FrameRef], list[FrameRef]]:
-    """The frames of the recipe's split: the first part of every recording, and the last ``holdout_fraction`` of each."""
+    """The frames of the recipe's split: the beginning of every recording, and its last ``holdout_fraction``."""
     recordings: dict[str, list[FrameRef]] = defaultdict(list)
     for frame in dump.frames:
         if frame.split == recipe.data.split:

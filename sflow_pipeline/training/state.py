@@ -9,6 +9,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator
 from sflow_pipeline.networks.dned import Dned
 from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.layers import place_network
 
 
 class TrainingState:
@@ -28,13 +29,15 @@ class TrainingState:
         )
         self.dned = Dned(recipe.dned.widths)
         for network in (self.generator, self.discriminator, self.dned):
-            network.to(device, memory_format=torch.channels_last)
+            place_network(network, device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.dned_ema = copy.deepcopy(self.dned).requires_grad_(False)
         betas = (0.5, 0.99)
         self.optimizers = {
             "generator": torch.optim.Adam(self.generator.parameters(), schedule.lr_generator, betas, fused=True),
-            "discriminator": torch.optim.Adam(self.discriminator.parameters(), schedule.lr_discriminator, betas, fused=True),
+            "discriminator": torch.optim.Adam(
+                self.discriminator.parameters(), schedule.lr_discriminator, betas, fused=True
+            ),
             "dned": torch.optim.Adam(self.dned.parameters(), schedule.lr_dned, betas, fused=True),
         }
 
@@ -53,7 +56,11 @@ class TrainingState:
         schedule = self.recipe.schedule
         remaining = self.recipe.total_images - self.images_seen
         factor = min(1.0, max(0.0, remaining / schedule.decay_images)) if schedule.decay_images else 1.0
-        base = {"generator": schedule.lr_generator, "discriminator": schedule.lr_discriminator, "dned": schedule.lr_dned}
+        base = {
+            "generator": schedule.lr_generator,
+            "discriminator": schedule.lr_discriminator,
+            "dned": schedule.lr_dned,
+        }
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = base[name] * factor
@@ -63,7 +70,7 @@ class TrainingState:
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         for loss in losses:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         for optimizer in self.optimizers.values():
             optimizer.step()
 

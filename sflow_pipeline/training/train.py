@@ -13,6 +13,7 @@ from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.perceptual import load_perceptual
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint
 from sflow_pipeline.training.crops import CropSampler
@@ -48,7 +49,7 @@ def train(
 
     Args:
         data: folder of real photos with labels, in any layout that ``inspect`` knows.
-        perceptual: SqueezeNet weights (.safetensors); without them the perceptual term is left out and the bundle says so.
+        perceptual: SqueezeNet weights (.safetensors); without them the term is left out and the bundle says so.
         details: further fields of ``bundle.yaml`` (version, training_data, licence…).
 
     Raises:
@@ -62,7 +63,7 @@ def train(
     state = TrainingState(recipe, classes, device)
     checkpoint, damaged = load_newest_checkpoint(state, out)
     if network is not None:
-        network = network.to(device, memory_format=torch.channels_last)
+        network = place_network(network, device)
     context = StepContext(recipe, classes, torch.device(device), precision, network)
     learning, watching = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
     run_training(state, learning, watching, context, out, on_progress)
@@ -96,7 +97,9 @@ def _claim(out: Path) -> None:
             hint="choose an empty folder, or the one of the run to resume",
         )
     if shutil.disk_usage(out).free < 2 << 30:
-        raise OutputError(f"--out {out}: less than 2 GiB free", hint="checkpoints need room: free some or choose another disk")
+        raise OutputError(
+            f"--out {out}: less than 2 GiB free", hint="checkpoints need room: free some or choose another disk"
+        )
 
 
-_OURS = {"cache", "samples", "losses.csv", "bundle", "log.txt"}
+_OURS = {"cache", "samples", "losses.csv", "curves.svg", "bundle", "log.txt"}

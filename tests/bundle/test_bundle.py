@@ -50,7 +50,7 @@ def test_damage_is_named(bundle, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(BundleError, match=r"weights\.safetensors cannot be read"):
         load_bundle(broken.path).read_weights()
-    with pytest.raises(BundleError, match="no bundle.yaml in") as caught:
+    with pytest.raises(BundleError, match=r"no bundle\.yaml in") as caught:
         load_bundle(tmp_path / "nowhere")
     assert "known:" in caught.value.hint
 

@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_ours(camvid: Path, tiny_recipe: Recipe, tmp_path: 
 
 
 def test_unreadable_perceptual_weights(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="nowhere.safetensors"):
+    with pytest.raises(TrainingError, match=r"nowhere\.safetensors"):
         train(tiny_recipe, str(camvid), tmp_path / "out", perceptual=tmp_path / "nowhere.safetensors")
 
 

@@ -1,5 +1,6 @@
 """Killed at any moment, a run goes on as if nothing had happened."""
 
+import contextlib
 import csv
 import os
 import signal
@@ -18,16 +19,8 @@ from sflow_pipeline.training.loop import TrainingProgress
 from sflow_pipeline.training.train import train
 
 
-class Stopped(Exception):
+class StopError(Exception):
     pass
-
-
-def stop_after(images: int):
-    def on_progress(progress: TrainingProgress) -> None:
-        if progress.images_seen >= images:
-            raise Stopped
-
-    return on_progress
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +41,10 @@ def collect_terms(recipe: Recipe, data: Path, out: Path, stop: int | None = None
     def on_progress(progress: TrainingProgress) -> None:
         terms[progress.images_seen] = progress.terms
         if stop is not None and progress.images_seen >= stop:
-            raise Stopped
+            raise StopError
 
-    try:
+    with contextlib.suppress(StopError):
         train(recipe, str(data), out, on_progress=on_progress)
-    except Stopped:
-        pass
     return terms
 
 
@@ -85,7 +76,8 @@ def test_kill_9_leaves_a_run_that_goes_on(camvid: Path, tiny_recipe: Recipe, tmp
         def die(progress):
             if progress.images_seen == 14:
                 os.kill(os.getpid(), signal.SIGKILL)
-        train(load_recipe({str(tmp_path / "recipe.yaml")!r}), {str(camvid)!r}, Path({str(tmp_path / "killed")!r}), on_progress=die)
+        folder = Path({str(tmp_path)!r})
+        train(load_recipe(folder / "recipe.yaml"), {str(camvid)!r}, folder / "killed", on_progress=die)
         """
     )
     killed = subprocess.run([sys.executable, "-c", script], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)

@@ -51,7 +51,7 @@ def test_a_term_that_is_not_finite_stops_training_by_name(run) -> None:
     state, sampler, context = run
     with torch.no_grad():
         state.dned.sides[0].bias.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="dned.* not finite after 0 images") as caught:
+    with pytest.raises(TrainingError, match=r"dned.* not finite after 0 images") as caught:
         train_step(state, sampler.batch(0, 2), context)
     assert "checkpoint" in caught.value.hint
 

@@ -1,0 +1,61 @@
+"""The losses of a training run as one SVG picture, a small panel per term."""
+
+import csv
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from sflow_pipeline.errors import TrainingError
+
+_PANEL_W, _PANEL_H, _MARGIN, _COLUMNS = 300, 150, 38, 3
+_SMOOTHING = 0.9
+
+
+def write_training_curves(losses: Path, path: Path) -> Path:
+    """Draw ``losses.csv`` (images_seen, then one column per term): raw in grey, an exponential mean over it.
+
+    Raises:
+        TrainingError: the file has no rows yet, or is not a loss log.
+    """
+    rows = list(csv.DictReader(losses.read_text().splitlines()))
+    if not rows or "images_seen" not in rows[0]:
+        raise TrainingError(f"{losses}: no losses in it", hint="train for at least 100 images first")
+    images = [float(row["images_seen"]) for row in rows]
+    terms = [name for name in rows[0] if name != "images_seen"]
+    panels = [_draw_panel(i, name, images, [float(row[name]) for row in rows]) for i, name in enumerate(terms)]
+    width = _COLUMNS * _PANEL_W
+    height = -(-len(terms) // _COLUMNS) * _PANEL_H
+    view = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {view}>'
+    background = f'<rect width="{width}" height="{height}" fill="white"/>'
+    path.write_text("\n".join((head, background, *panels, "</svg>\n")))
+    return path
+
+
+def _draw_panel(number: int, name: str, images: list[float], values: list[float]) -> str:
+    left = number % _COLUMNS * _PANEL_W + _MARGIN
+    top = number // _COLUMNS * _PANEL_H + 22
+    width, height = _PANEL_W - _MARGIN - 14, _PANEL_H - 46
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    last = images[-1] or 1.0
+
+    def place(points: list[float]) -> str:
+        return " ".join(
+            f"{left + width * x / last:.1f},{top + height * (1 - (y - low) / span):.1f}"
+            for x, y in zip(images, points, strict=True)
+        )
+
+    smooth = values[:1]
+    for value in values[1:]:
+        smooth.append(_SMOOTHING * smooth[-1] + (1 - _SMOOTHING) * value)
+    return "\n".join(
+        (
+            f'<text x="{left}" y="{top - 7}" font-weight="bold">{escape(name.replace("_", " "))}</text>',
+            f'<path d="M{left} {top}V{top + height}H{left + width}" fill="none" stroke="#999"/>',
+            f'<text x="{left - 4}" y="{top + 8}" text-anchor="end" fill="#666">{high:.2f}</text>',
+            f'<text x="{left - 4}" y="{top + height}" text-anchor="end" fill="#666">{low:.2f}</text>',
+            f'<text x="{left + width}" y="{top + height + 14}" text-anchor="end" fill="#666">{last:,.0f} images</text>',
+            f'<polyline points="{place(values)}" fill="none" stroke="#ccc"/>',
+            f'<polyline points="{place(smooth)}" fill="none" stroke="#1f6feb" stroke-width="1.6"/>',
+        )
+    )
