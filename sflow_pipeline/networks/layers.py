@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -74,6 +73,6 @@ class SemanticResBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c h w"], semantic: Float[Tensor, "b classes h w"]
     ) -> Float[Tensor, "b c h w"]:
-        y = self.conv1(F.leaky_relu(self.norm1(x, semantic), 0.2))
+        y: Tensor = self.conv1(F.leaky_relu(self.norm1(x, semantic), 0.2))
         y = self.conv2(F.leaky_relu(self.norm2(y, semantic), 0.2))
         return x + y

@@ -1,4 +1,4 @@
-"""Differentiable augmentation of what the discriminator sees (Zhao et al. 2020): a few hundred photos are soon learned."""
+"""Differentiable augmentation of what the discriminator sees (Zhao et al. 2020), so that photos are not learned."""
 
 import torch
 import torch.nn.functional as F

@@ -32,7 +32,7 @@ def run_training(
     out: Path,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> None:
-    """Train from ``state.images_seen`` to the end of the schedule; ``out`` gets checkpoints, losses and sample strips."""
+    """Train from ``state.images_seen`` to the end of the schedule; ``out`` gets checkpoints, losses and samples."""
     recipe, schedule = context.recipe, context.recipe.schedule
     out.mkdir(parents=True, exist_ok=True)
     log = LossLog(out / "losses.csv", state.images_seen)
