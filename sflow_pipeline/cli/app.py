@@ -1,12 +1,14 @@
 """Wires the commands together and turns errors into messages and exit codes."""
 
-import os
+import difflib
+import inspect
 import sys
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from sflow_pipeline import __version__
 from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.inspect import inspect_command
 from sflow_pipeline.cli.run import run_command
@@ -15,24 +17,63 @@ from sflow_pipeline.cli.train import train_command
 from sflow_pipeline.cli.verify import verify_command
 from sflow_pipeline.errors import SflowError
 
+#: What typer raises for a command line that cannot be read; newer versions of typer carry their own copy of click.
+_CommandLineError: type[Any] = typer.BadParameter.__mro__[1]
+
+
+class _Commands(TyperGroup):
+    """Ends every command the same way when it is asked to stop: one line, and the exit code of the signal."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            print("stopped: what was finished is kept; run the same command again to go on", file=sys.stderr)
+            raise typer.Exit(getattr(stop, "exit_code", 130)) from None
+
+
 app = typer.Typer(
     name="sflow-pipeline",
+    cls=_Commands,
     help="Turns simulator output into photo-realistic datasets whose labels are still true.",
     epilog="Exit codes: 0 clean, 1 failed, 2 usage, 3 finished with quarantined frames.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("inspect")(inspect_command)
-app.command("convert")(convert_command)
-app.command("run")(run_command)
-app.command("verify")(verify_command)
-app.command("train")(train_command)
-app.command("simulate")(simulate_command)
+
+
+def _add(name: str, command: Callable[..., None]) -> None:
+    app.command(name, help=join_lines(command.__doc__ or ""))(command)
+
+
+def join_lines(docstring: str) -> str:
+    """Paragraphs on one line each, for terminals of any width; indented ones, which are examples, as they are.
+
+    >>> print(join_lines("Do it.\\n\\n    A long\\n    story.\\n\\n      example 1\\n      example 2\\n    "))
+    Do it.
+    <BLANKLINE>
+    A long story.
+    <BLANKLINE>
+      example 1
+      example 2
+    """
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(text if text.startswith(" ") else text.replace("\n", " ") for text in paragraphs)
+
+
+_add("inspect", inspect_command)
+_add("convert", convert_command)
+_add("run", run_command)
+_add("verify", verify_command)
+_add("train", train_command)
+_add("simulate", simulate_command)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from sflow_pipeline import __version__
+
         typer.echo(f"sflow-pipeline {__version__}")
         raise typer.Exit
 
@@ -49,25 +90,30 @@ def _root(
 def main() -> None:
     """Run the command line; every deliberate error becomes two lines on stderr and its exit code."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except SflowError as error:
-        _print_error(error)
+        _print_error(error.message, error.hint)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted: what was finished is kept; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader left (`| head`); point stdout at nothing so that the interpreter's own flush stays quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except _CommandLineError as error:
+        possible = getattr(error, "possibilities", None) or ()
+        message = error.message if possible else error.format_message()
+        if message:  # otherwise the help page is the message, and it is printed already
+            _print_error(message[:1].lower() + message[1:].rstrip("."), _suggest(error, possible))
+        sys.exit(error.exit_code)
 
 
-def _print_error(error: SflowError) -> None:
+def _suggest(error: Any, possible: Sequence[str]) -> str:
+    see = f"see {error.ctx.command_path if error.ctx else app.info.name} --help"
+    near = difflib.get_close_matches(getattr(error, "option_name", ""), possible, n=1)
+    return f"did you mean {near[0]}? {see}" if near else see
+
+
+def _print_error(message: str, hint: str) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("error:", style="bold red", end=" ")
-    console.print(error.message, markup=False)
-    if error.hint:
+    console.print(message, markup=False)
+    if hint:
         console.print("hint:", style="bold", end=" ")
-        console.print(error.hint, markup=False)
+        console.print(hint, markup=False)

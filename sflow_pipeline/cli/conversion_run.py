@@ -1,7 +1,6 @@
 """Runs a job for ``convert`` and ``run``: display, summary, exit code."""
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,34 +12,24 @@ if TYPE_CHECKING:
     from sflow_pipeline.conversion.summary import Summary
 
 
-def run_job(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
+def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
     """Convert, or say what would be done; ends with the command's exit code."""
     from sflow_pipeline.cli.progress_display import ConversionDisplay
-    from sflow_pipeline.conversion.convert import convert, plan_conversion
+    from sflow_pipeline.conversion.convert import plan_conversion
 
-    try:
-        if dry_run:
-            with ConversionDisplay(quiet=as_json) as display:
-                plan = plan_conversion(job, display)
-            typer.echo(json.dumps(_plan_to_dict(plan), indent=2) if as_json else _list_plan(plan))
-            return
+    if dry_run:
         with ConversionDisplay(quiet=as_json) as display:
-            summary = convert(job, progress=display)
-            sheet = _write_sheet(job, summary)
-    except KeyboardInterrupt as stop:
-        print("stopped: finished shards are kept; run the same command again to go on", file=sys.stderr)
-        raise typer.Exit(getattr(stop, "exit_code", 130)) from None
+            plan = plan_conversion(job, display)
+        typer.echo(json.dumps(_plan_to_dict(plan), indent=2) if as_json else _list_plan(plan))
+        return
+    with ConversionDisplay(quiet=as_json) as display:
+        result = run_job(job, display)
     if as_json:
-        typer.echo(json.dumps({**summary.describe(), "contact_sheet": sheet}, indent=2, default=str))
+        facts = {**result.summary.describe(), "contact_sheet": result.contact_sheet}
+        typer.echo(json.dumps(facts, indent=2, default=str))
     else:
-        _print_summary(summary, sheet)
-    raise typer.Exit(summary.exit_code)
-
-
-def _write_sheet(job: ConvertJob, summary: "Summary") -> str | None:
-    from sflow_pipeline.report.contact_sheet import write_contact_sheet
-
-    return None if summary.failed_shards else write_contact_sheet(job.out_dir)
+        _print_summary(result.summary, result.contact_sheet)
+    raise typer.Exit(result.summary.exit_code)
 
 
 def _print_summary(summary: "Summary", sheet: str | None) -> None:

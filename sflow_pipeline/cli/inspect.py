@@ -27,7 +27,13 @@ def inspect_command(
     ] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a simulator dump holds, how its classes map to the model's, and what is wrong with it."""
+    """Say what a simulator dump holds, how its classes map to the model's, and what is wrong with it.
+
+    Examples:
+
+      sflow-pipeline inspect SIM_DIR
+      sflow-pipeline inspect SIM_DIR --label-space carla-0.9.14 --json
+    """
     from sflow_pipeline.conversion.inspection import inspect_dump
 
     found = inspect_dump(

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from sflow_pipeline.conversion.plan import Plan
+    from sflow_pipeline.conversion.plan import Action, Plan
     from sflow_pipeline.storage.manifest import ShardRecord
 
 _LINE_EVERY_S = 15.0
@@ -107,11 +107,12 @@ def describe_plan(plan: "Plan") -> str:
     >>> describe_plan(Plan((), ()))
     '0 shards of 0 frames: nothing to do'
     """
-    parts = [
-        f"{plan.count(action)} {text}"
-        for action, text in (("convert", "to convert"), ("redo", "to convert again"), ("keep", "unchanged"))
-        if plan.count(action)
-    ]
+    actions: tuple[tuple[Action, str], ...] = (
+        ("convert", "to convert"),
+        ("redo", "to convert again"),
+        ("keep", "unchanged"),
+    )
+    parts = [f"{plan.count(action)} {text}" for action, text in actions if plan.count(action)]
     if plan.removed:
         parts.append(f"{len(plan.removed)} to remove")
     return f"{len(plan.shards)} shards of {plan.frames} frames: {', '.join(parts) or 'nothing to do'}"

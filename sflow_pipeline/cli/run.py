@@ -8,7 +8,9 @@ from sflow_pipeline.errors import UsageError
 
 
 def run_command(
-    job: Annotated[str, typer.Argument(help="A job's YAML file; its keys are the flags of convert.", metavar="JOB.yaml")],
+    job: Annotated[
+        str, typer.Argument(help="A job's YAML file; its keys are the flags of convert.", metavar="JOB.yaml")
+    ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key: --set variants=3.", metavar="KEY=VALUE")
     ] = None,
@@ -17,9 +19,12 @@ def run_command(
 ) -> None:
     """Run a job: the same as convert, from a file, for cron, CI and clusters.
 
-    Example: sflow-pipeline run pipelines/smoke.yaml --set workers=2
+    Examples:
+
+      sflow-pipeline run pipelines/smoke.yaml
+      sflow-pipeline run pipelines/smoke.yaml --set workers=2 --set variants=3
     """
-    from sflow_pipeline.cli.conversion_run import run_job
+    from sflow_pipeline.cli.conversion_run import run_in_terminal
     from sflow_pipeline.config.decode import parse_yaml
     from sflow_pipeline.config.job import load_job
 
@@ -29,4 +34,4 @@ def run_command(
         if not equals or not key:
             raise UsageError(f"--set {setting}: expected KEY=VALUE", hint="for example --set variants=3")
         overrides[key] = parse_yaml(f"value: {value}", where=f"--set {setting}")["value"]
-    run_job(load_job(job, overrides), dry_run=dry_run, as_json=as_json)
+    run_in_terminal(load_job(job, overrides), dry_run=dry_run, as_json=as_json)

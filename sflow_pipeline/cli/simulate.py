@@ -41,9 +41,7 @@ def simulate_command(
     Examples:
 
       sflow-pipeline simulate streets --sequences 2 --frames 50
-
       sflow-pipeline simulate photos --sequences 2 --frames 50 --look camera
-
       sflow-pipeline simulate tiny --frames 3 --size 128x64 --seed 7 --json
     """
     size_px = _parse_size(size)

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    recipe: Annotated[str, typer.Argument(help="Name under models/, a recipe file, or a folder with recipe.yaml.")],
-    data: Annotated[str, typer.Option("--data", help="Real photos with labels, in any layout that inspect knows.")],
+    recipe: Annotated[str, typer.Argument(help="Name under models/, a recipe file, or a folder with recipe.yaml.", metavar="RECIPE")],
+    data: Annotated[str, typer.Option("--data", help="Real photos with labels, in any layout that inspect knows.", metavar="DIR")],
     out: Annotated[
-        Path, typer.Option("--out", help="Where checkpoints, samples and the bundle go; a run there goes on.")
+        Path, typer.Option("--out", help="Where checkpoints, samples and the bundle go; a run there goes on.", metavar="DIR")
     ],
     perceptual: Annotated[
-        Path | None, typer.Option("--perceptual", help="SqueezeNet 1.0 weights (.safetensors) for the perceptual loss.")
+        Path | None, typer.Option("--perceptual", help="SqueezeNet 1.0 weights (.safetensors) for the perceptual loss.", metavar="FILE")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; all cores by default.")] = None,
@@ -29,7 +29,10 @@ def train_command(
 ) -> None:
     """Train a recipe on real photos; run it again to resume after an interruption.
 
-    Example: sflow-pipeline train sflow --data CamVid --out runs/sflow --perceptual squeezenet1_0.safetensors
+    Examples:
+
+      sflow-pipeline train sflow --data CamVid --out runs/sflow
+      sflow-pipeline train sflow --data CamVid --out runs/wide --set generator.width=64
     """
     loaded = _load(recipe, settings or [])
     import torch

@@ -19,6 +19,11 @@ def verify_command(
     """Check every shard's digest, every picture, every label against its source, and that counts add up.
 
     Exit code 1 with what is wrong, 0 if nothing is.
+
+    Examples:
+
+      sflow-pipeline verify OUT_DIR
+      sflow-pipeline verify OUT_DIR --source MOVED_SIM_DIR --json
     """
     from sflow_pipeline.conversion.verify import verify
 
@@ -26,7 +31,9 @@ def verify_command(
     if as_json:
         typer.echo(json.dumps({**asdict(found), "exit_code": found.exit_code}, indent=2))
         raise typer.Exit(found.exit_code)
-    typer.echo(f"{out_dir}: {found.rows} rows in {found.shards} shards, {found.labels_compared} labels compared with their source")
+    typer.echo(
+        f"{out_dir}: {found.rows} rows in {found.shards} shards, {found.labels_compared} labels compared with their source"
+    )
     if found.sources_missing:
         typer.echo(f"{found.sources_missing} rows: the source is not where it was; name its folder with --source")
     if found.sources_changed:

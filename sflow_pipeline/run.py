@@ -1,0 +1,45 @@
+"""From a job to a dataset and its picture: what the command line and ``sflow_pipeline.convert`` both call."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sflow_pipeline.config.job import ConvertJob, build_job
+from sflow_pipeline.conversion.convert import convert as convert_dump
+from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
+from sflow_pipeline.conversion.summary import Summary
+from sflow_pipeline.report.contact_sheet import write_contact_sheet
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What was done, and the picture to look at (None where shards failed)."""
+
+    summary: Summary
+    contact_sheet: str | None
+
+
+def run_job(job: ConvertJob, progress: Progress) -> RunResult:
+    """Convert, then draw the contact sheet.
+
+    Raises:
+        SflowError: the job cannot start or go on; what is committed is kept.
+    """
+    summary = convert_dump(job, progress=progress)
+    return RunResult(summary, None if summary.failed_shards else write_contact_sheet(job.out_dir))
+
+
+def convert(sim_dir: str, out_dir: str, *, show_progress: bool = True, **fields: Any) -> Summary:
+    """Convert a simulator dump from Python.
+
+    Args:
+        sim_dir: folder or object-store URI that the simulator wrote.
+        out_dir: where the dataset goes; an interrupted or older dataset there is brought up to date.
+        show_progress: draw a tqdm bar.
+        fields: any field of ``sflow_pipeline.config.job.ConvertJob``, such as ``variants=3``.
+
+    Raises:
+        ConfigError: a field does not exist or its value cannot mean anything.
+        SflowError: the job cannot start or go on; what is committed is kept.
+    """
+    job = build_job({"sim_dir": sim_dir, "out_dir": out_dir, **fields})
+    return run_job(job, TqdmProgress() if show_progress else SilentProgress()).summary
