@@ -16,6 +16,7 @@ def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
     """Convert, or say what would be done; ends with the command's exit code."""
     from sflow_pipeline.cli.progress_display import ConversionDisplay
     from sflow_pipeline.conversion.convert import plan_conversion
+    from sflow_pipeline.run import run_job
 
     if dry_run:
         with ConversionDisplay(quiet=as_json) as display:

@@ -1,10 +1,14 @@
 """``sflow-pipeline convert``: a simulator dump in, a photo-realistic dataset out. Every flag is a field of the job."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-_FOLDERS, _MODEL, _OUTPUT, _RUN = "Input", "Model", "Output", "Run"
+# Options of one kind stand together on the help page.
+_input, _model, _output, _run = (
+    partial(typer.Option, rich_help_panel=kind) for kind in ("Input", "Model", "Output", "Run")
+)
 
 
 def convert_command(
@@ -12,88 +16,59 @@ def convert_command(
     out_dir: Annotated[
         str, typer.Argument(help="The dataset's folder; new, or to be brought up to date.", metavar="OUT_DIR")
     ],
-    simulator: Annotated[
-        str | None, typer.Option(help="Read it as this layout instead of finding out.", rich_help_panel=_FOLDERS)
-    ] = None,
+    simulator: Annotated[str | None, _input(help="Read it as this layout instead of finding out.")] = None,
     label_space: Annotated[
         str | None,
-        typer.Option(help="Label space that the labels follow: a name or a YAML file.", rich_help_panel=_FOLDERS),
+        _input(help="Label space that the labels follow: a name or a YAML file."),
     ] = None,
     unknown_ids: Annotated[
         str | None,
-        typer.Option(
-            help="Label ids outside the label space: error, or ignore (the model sees void).", rich_help_panel=_FOLDERS
-        ),
+        _input(help="Label ids outside the label space: error, or ignore (the model sees void)."),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Put every frame in this split.", rich_help_panel=_FOLDERS)] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Convert the first N frames only.", metavar="N", rich_help_panel=_FOLDERS)
-    ] = None,
+    split: Annotated[str | None, _input(help="Put every frame in this split.")] = None,
+    limit: Annotated[int | None, _input(help="Convert the first N frames only.", metavar="N")] = None,
     content_hash: Annotated[
         bool | None,
-        typer.Option(
+        _input(
             "--content-hash/--no-content-hash",
             help="Know source files by content, not by size and time: for CI.",
             show_default=False,
-            rich_help_panel=_FOLDERS,
         ),
     ] = None,
-    bundle: Annotated[
-        str | None, typer.Option(help="Trained bundle: a name under models/ or a folder.", rich_help_panel=_MODEL)
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_MODEL)] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16.", rich_help_panel=_MODEL)] = None,
-    variants: Annotated[
-        int | None, typer.Option(help="Different photos of each frame.", metavar="N", rich_help_panel=_MODEL)
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides how variants differ.", rich_help_panel=_MODEL)] = None,
+    bundle: Annotated[str | None, _model(help="Trained bundle: a name under models/ or a folder.")] = None,
+    device: Annotated[str | None, _model(help="auto, cpu, cuda or cuda:N.")] = None,
+    precision: Annotated[str | None, _model(help="auto, fp32 or bf16.")] = None,
+    variants: Annotated[int | None, _model(help="Different photos of each frame.", metavar="N")] = None,
+    seed: Annotated[int | None, _model(help="Decides how variants differ.")] = None,
     size: Annotated[
         str | None,
-        typer.Option(
-            help="Output size; labels are then resized by nearest pixel.", metavar="WxH", rich_help_panel=_OUTPUT
-        ),
+        _output(help="Output size; labels are then resized by nearest pixel.", metavar="WxH"),
     ] = None,
-    format: Annotated[
-        str | None, typer.Option("--format", help="parquet, or png for a tree of files.", rich_help_panel=_OUTPUT)
-    ] = None,
+    format: Annotated[str | None, _output("--format", help="parquet, or png for a tree of files.")] = None,
     include: Annotated[
         str | None,
-        typer.Option(
+        _output(
             help="Optional columns, by comma: instance, depth, flow, occlusion, boxes, camera, render, edge.",
             metavar="COLUMNS",
-            rich_help_panel=_OUTPUT,
         ),
     ] = None,
-    shard_frames: Annotated[
-        int | None, typer.Option(help="Most frames in a shard.", metavar="N", rich_help_panel=_OUTPUT)
-    ] = None,
-    shard_bytes: Annotated[
-        int | None, typer.Option(help="Most bytes in a shard, estimated.", metavar="N", rich_help_panel=_OUTPUT)
-    ] = None,
+    shard_frames: Annotated[int | None, _output(help="Most frames in a shard.", metavar="N")] = None,
+    shard_bytes: Annotated[int | None, _output(help="Most bytes in a shard, estimated.", metavar="N")] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            help="Worker processes; found out from the machine and the work.", metavar="N", rich_help_panel=_RUN
-        ),
+        _run(help="Worker processes; found out from the machine and the work.", metavar="N"),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="Ray cluster to work on.", rich_help_panel=_RUN)] = None,
+    address: Annotated[str | None, _run(help="Ray cluster to work on.")] = None,
     max_bad_fraction: Annotated[
         float | None,
-        typer.Option(help="Stop when more frames than this cannot be converted.", metavar="X", rich_help_panel=_RUN),
+        _run(help="Stop when more frames than this cannot be converted.", metavar="X"),
     ] = None,
     resume: Annotated[
         bool | None,
-        typer.Option(
-            "--resume/--no-resume",
-            help="Keep what is committed and unchanged.",
-            show_default=False,
-            rich_help_panel=_RUN,
-        ),
+        _run("--resume/--no-resume", help="Keep what is committed and unchanged.", show_default=False),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=_RUN)
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON summary.", rich_help_panel=_RUN)] = False,
+    dry_run: Annotated[bool, _run("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: Annotated[bool, _run("--json", help="Print one JSON summary.")] = False,
 ) -> None:
     """Turn a simulator dump into a photo-realistic dataset whose labels are the simulator's, byte for byte.
 

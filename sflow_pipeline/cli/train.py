@@ -11,13 +11,21 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    recipe: Annotated[str, typer.Argument(help="Name under models/, a recipe file, or a folder with recipe.yaml.", metavar="RECIPE")],
-    data: Annotated[str, typer.Option("--data", help="Real photos with labels, in any layout that inspect knows.", metavar="DIR")],
+    recipe: Annotated[
+        str, typer.Argument(help="Name under models/, a recipe file, or a folder with recipe.yaml.", metavar="RECIPE")
+    ],
+    data: Annotated[
+        str, typer.Option("--data", help="Real photos with labels, in any layout that inspect knows.", metavar="DIR")
+    ],
     out: Annotated[
-        Path, typer.Option("--out", help="Where checkpoints, samples and the bundle go; a run there goes on.", metavar="DIR")
+        Path,
+        typer.Option("--out", help="Where checkpoints, samples and the bundle go; a run there goes on.", metavar="DIR"),
     ],
     perceptual: Annotated[
-        Path | None, typer.Option("--perceptual", help="SqueezeNet 1.0 weights (.safetensors) for the perceptual loss.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--perceptual", help="SqueezeNet 1.0 weights (.safetensors) for the perceptual loss.", metavar="FILE"
+        ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; all cores by default.")] = None,

@@ -32,7 +32,8 @@ def verify_command(
         typer.echo(json.dumps({**asdict(found), "exit_code": found.exit_code}, indent=2))
         raise typer.Exit(found.exit_code)
     typer.echo(
-        f"{out_dir}: {found.rows} rows in {found.shards} shards, {found.labels_compared} labels compared with their source"
+        f"{out_dir}: {found.rows} rows in {found.shards} shards, "
+        f"{found.labels_compared} labels compared with their source"
     )
     if found.sources_missing:
         typer.echo(f"{found.sources_missing} rows: the source is not where it was; name its folder with --source")
