@@ -66,7 +66,7 @@ class LossRecipe(Section):
 
     gan: Literal["hinge", "lsgan"] = "hinge"
     feature_matching: float = Field(10.0, ge=0)
-    perceptual: float = Field(10.0, ge=0)
+    perceptual: float = Field(5.0, ge=0)
     dned: float = Field(1.0, ge=0)
     augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
 

@@ -48,6 +48,7 @@ class CompactGenerator(nn.Module):
         self.refine = nn.Conv2d(8 + 1, 16, 3, padding=1)
         self.to_rgb = nn.Conv2d(16, 3, 3, padding=1)
         self.norm = PixelNorm()
+        _start_as_nearest(self.to_full)
 
     def forward(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo:
         height, width = semantic_map.shape[-2:]
@@ -124,6 +125,14 @@ class _InstanceResBlock(nn.Module):
 
 def _norm_relu(channels: int) -> tuple[nn.Module, nn.Module]:
     return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)
+
+
+@torch.no_grad()
+def _start_as_nearest(conv: nn.Conv2d, factor: int = 2) -> None:
+    """Give the sub-pixels of a pixel shuffle the same weights to begin with (ICNR, Aitken et al. 2017): no checkerboard."""
+    conv.weight.copy_(conv.weight[:: factor**2].repeat_interleave(factor**2, dim=0))
+    if conv.bias is not None:
+        conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))
 
 
 def _upsample(x: Tensor) -> Tensor:

@@ -88,8 +88,10 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     terms["gan"] = generator_loss(loss.gan, fake_verdicts)
     terms["feature_matching"] = feature_matching_loss(real_verdicts, fake_verdicts)
     if context.perceptual is not None and loss.perceptual:
+        # The network's stride would print its grid on the fakes if it always fell on the same pixels.
+        top, left = (int(v) for v in torch.randint(16, (2,), generator=rng))
         with autocast:
-            terms["perceptual"] = perceptual_loss(context.perceptual, photo, fake)
+            terms["perceptual"] = perceptual_loss(context.perceptual, photo[..., top:, left:], fake[..., top:, left:])
     terms["dned"] = dned_loss(sides, alpha, target)
     total = (
         terms["gan"]
