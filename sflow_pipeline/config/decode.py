@@ -93,7 +93,8 @@ def _restore_choices(annotation: Any, value: Any) -> Any:
             return value
         fields = annotation.model_fields
         return {
-            key: _restore_choices(fields[key].annotation, item) if key in fields else item for key, item in value.items()
+            key: _restore_choices(fields[key].annotation, item) if key in fields else item
+            for key, item in value.items()
         }
     arguments = get_args(annotation)
     if get_origin(annotation) is Literal and isinstance(value, str):

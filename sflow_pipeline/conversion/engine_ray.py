@@ -1,9 +1,9 @@
 """Converts shards on Ray actors, on this machine or a cluster; the only file of conversion that imports ray.
 
-The driver owns retries (actors never restart by themselves): a shard whose worker died gets a fresh worker; if that dies
-too, halves of the shard are tried until the one frame that kills is found; it is set aside and the shard runs again
-without it, under the same name. Paths and ids travel through Ray; pixels never; weights and label tables once, through
-the object store.
+The driver owns retries (actors never restart by themselves): a shard whose worker died gets a fresh worker; if that
+dies too, halves of the shard are tried until the one frame that kills is found; it is set aside and the shard runs
+again without it, under the same name. Paths and ids travel through Ray; pixels never; weights and label tables once,
+through the object store.
 """
 
 import logging
@@ -196,7 +196,7 @@ class _Pool:
     def __init__(self, settings: ConversionSettings, build_translator: TranslatorFactory) -> None:
         gpus = 1 if settings.device.startswith("cuda") else 0
         options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2}
-        self._actor = ray.remote(_ShardWorker).options(**options)  # type: ignore[attr-defined]
+        self._actor = ray.remote(_ShardWorker).options(**options)
         self._settings = ray.put(settings)
         self._build_translator = ray.put(build_translator)
         self._workers: list[Any] = []

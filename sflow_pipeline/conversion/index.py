@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,7 +31,6 @@ def build_index(
     *,
     content_hash: bool = False,
     split: str | None = None,
-    limit: int | None = None,
 ) -> pa.Table:
     """Look up every file that will be read, and sort frames by split, sequence, frame index and sample id.
 
@@ -40,7 +40,6 @@ def build_index(
         modalities: which files will be read; others are left out, so that they invalidate nothing.
         content_hash: identify files by content, not by size and time.
         split: put every frame there.
-        limit: keep the first so many frames.
 
     Returns:
         a table with the identities of a frame, and ``<modality>`` and ``<modality>_identity`` columns (null where a
@@ -51,7 +50,7 @@ def build_index(
     """
     if split is not None:
         frames = [replace(frame, split=split) for frame in frames]
-    ordered = sorted(frames, key=lambda frame: tuple(getattr(frame, name) for name in _ORDER))[:limit]
+    ordered = sorted(frames, key=lambda frame: tuple(getattr(frame, name) for name in _ORDER))
     _check_unique(ordered)
     columns: dict[str, list[object]] = {name: [getattr(frame, name) for frame in ordered] for name in _ORDER}
     for modality in modalities:
@@ -65,11 +64,11 @@ def build_index(
 def read_frames(index: pa.Table) -> list[SourceFrame]:
     """The frames of (a slice of) an index."""
     frames = []
-    for row in index.to_pylist():
-        paths = {name: row.get(name) for name in MODALITIES}
+    rows: list[dict[str, Any]] = index.to_pylist()
+    for row in rows:
+        fields: dict[str, Any] = {name: row.get(name) for name in MODALITIES} | {name: row[name] for name in _ORDER}
         identities = {name: row[f"{name}_identity"] for name in MODALITIES if row.get(name) is not None}
-        ref = FrameRef(**{name: row[name] for name in _ORDER}, **paths)
-        frames.append(SourceFrame(ref, identities))
+        frames.append(SourceFrame(FrameRef(**fields), identities))
     return frames
 
 

@@ -89,8 +89,8 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
     listed = ", ".join("a colour of no class" if i == UNKNOWN_COLOR_ID else str(i) for i in list(census.unknown)[:12])
     files = ", ".join(census.unknown_paths[:_SHOWN_FILES])
     message = (
-        f"label ids {listed} are not in label space {settings.source_space.name}: in {len(census.unknown_paths)} files, "
-        f"first {files}; {census.unknown_share:.2%} of all pixels"
+        f"label ids {listed} are not in label space {settings.source_space.name}: in {len(census.unknown_paths)} "
+        f"files, first {files}; {census.unknown_share:.2%} of all pixels"
     )
     if settings.ignore_unknown_ids:
         return f"{message}; the model sees them as void, label files keep them"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.config.job import ConvertJob
@@ -24,6 +25,7 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 #: Bytes per pixel that a column takes at worst, about; measured on noisy pictures.
 _BYTES_PER_PIXEL = {"image": 1.6, "label": 0.1, "render": 1.6, "depth": 2.0, "flow": 4.0, "instance": 0.3}
 _OTHER_BYTES_PER_PIXEL = 0.3
+_PLANES = ("instance", "depth", "flow", "occlusion")
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
 
@@ -77,10 +79,8 @@ def prepare(job: ConvertJob, resolve: Resolve | None = None) -> Preparation:
     settings = _build_settings(job, bundle, dump, columns, frames, resolve)
     modalities = ["render", "label", *(name for name in columns if name not in ("render", "edge"))]
     index = build_index(frames, source, modalities, content_hash=job.content_hash, split=job.split)
-    frame_bytes = [
-        _estimate_bytes(job.size or sizes[sequence_id], columns, job.variants)
-        for sequence_id in index["sequence_id"].to_pylist()
-    ]
+    sequence_ids: list[Any] = index["sequence_id"].to_pylist()
+    frame_bytes = [_estimate_bytes(job.size or sizes[name], columns, job.variants) for name in sequence_ids]
     tasks = []
     estimated_bytes = {}
     for span in cut_shards(index, frame_bytes, max_frames=job.shard_frames, max_bytes=job.shard_bytes):
@@ -137,15 +137,11 @@ def _choose_columns(
     columns = [name for name in offered if job.include is None or name in job.include]
     warnings = []
     if is_resized:
-        fixed = [
-            name
-            for name in columns
-            if name in ("instance", "depth", "flow", "occlusion") and not _all_resizable(name, frames)
-        ]
+        fixed = [name for name in columns if name in _PLANES and not _all_resizable(name, frames)]
         columns = [name for name in columns if name not in fixed]
         if fixed:
             warnings.append(
-                f"column {', '.join(fixed)} left out: its file format cannot be resized; convert without --size to keep it"
+                f"column {', '.join(fixed)} left out: such files cannot be resized; convert without --size to keep it"
             )
         if {"boxes", "camera"} & set(columns):
             warnings.append("boxes and camera are carried as they came, in pixels of the source's size")

@@ -1,6 +1,6 @@
 """What a conversion tells its caller while it runs."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
@@ -50,7 +50,7 @@ class TqdmProgress(SilentProgress):
     """A bar for scripts and notebooks."""
 
     def __init__(self) -> None:
-        self._bar: tqdm | None = None
+        self._bar: tqdm[Any] | None = None
 
     def on_plan(self, plan: Plan) -> None:
         self._bar = tqdm(total=plan.frames_to_convert, unit="frame")

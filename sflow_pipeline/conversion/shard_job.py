@@ -137,7 +137,7 @@ def convert_frames(task: ShardTask, settings: ConversionSettings, translator: Fr
                         photo = translator.translate(decoded.class_index[None], decoded.frame.render[None], alpha[None])
                         rows.append(encoder.submit(_build_row, decoded, photo, alpha, variant, settings))
                     encoding.append((frame, rows))
-                except Exception as error:  # the frame's fault, or ours: either way the others go on
+                except Exception as error:  # noqa: BLE001  the frame's fault, or ours: either way the others go on
                     _reraise_fatal(error)
                     encoding.append((frame, error))
                     prefetch()
@@ -211,7 +211,7 @@ def _finish(frame: SourceFrame, outcome: list[Future[dict[str, Any]]] | BaseExce
     if not isinstance(outcome, BaseException):
         try:
             return FrameResult(rows=tuple(future.result() for future in outcome))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             _reraise_fatal(error)
             outcome = error
     return FrameResult(quarantine=describe_quarantine(frame, outcome))

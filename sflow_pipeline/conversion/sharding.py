@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -37,7 +38,8 @@ def cut_shards(index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, 
     >>> [(span.start, span.stop) for span in cut_shards(index, [1] * 9, max_frames=6, max_bytes=99)]
     [(0, 5), (5, 9)]
     """
-    splits, sequences, samples = (index[name].to_pylist() for name in ("split", "sequence_id", "sample_id"))
+    columns: list[list[Any]] = [index[name].to_pylist() for name in ("split", "sequence_id", "sample_id")]
+    splits, sequences, samples = columns
     spans = []
     start = 0
     while start < len(samples):

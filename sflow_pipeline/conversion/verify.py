@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sflow_pipeline.conversion.decode import resize_label
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.errors import FrameError, OutputError, SflowError
+from sflow_pipeline.errors import FrameError, SflowError
 from sflow_pipeline.schema import GATE_VERDICTS
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
@@ -109,7 +109,7 @@ class _Check:
         if rows != record.rows:
             self.problems.append(f"{record.path}: {rows} rows, its commit says {record.rows}")
         if record.quarantine_path is not None:
-            self._check_quarantine(record)
+            self._check_quarantine(record, record.quarantine_path)
         variants = int(self._manifest["job"]["variants"])
         if record.rows != (record.frames - record.quarantined) * variants:
             self.problems.append(
@@ -150,10 +150,10 @@ class _Check:
         if row["gate"] not in GATE_VERDICTS:
             yield f"gate {row['gate']!r} is none of {', '.join(GATE_VERDICTS)}"
         size_px = (row["width_px"], row["height_px"])
-        for column, value in row.items():
-            if isinstance(value, dict) and "sha256" in value:
-                if hashlib.sha256(value["bytes"]).hexdigest() != value["sha256"]:
-                    yield f"{value['path']}: bytes are not those that were written"
+        for value in row.values():
+            is_file = isinstance(value, dict) and "sha256" in value
+            if is_file and hashlib.sha256(value["bytes"]).hexdigest() != value["sha256"]:
+                yield f"{value['path']}: bytes are not those that were written"
         try:
             picture = decode_rgb(row["image"]["bytes"], name="image")
             if (picture.shape[1], picture.shape[0]) != size_px:
@@ -161,11 +161,11 @@ class _Check:
             label_size_px = read_size_px(row["label"]["bytes"], name="label")
             if label_size_px != size_px:
                 yield f"label has {label_size_px[0]}x{label_size_px[1]} pixels, the row says {size_px[0]}x{size_px[1]}"
-            yield from self._compare_label(row, record, size_px)
+            yield from self._compare_label(row, size_px)
         except FrameError as error:
             yield error.message
 
-    def _compare_label(self, row: dict[str, Any], record: ShardRecord, size_px: tuple[int, int]) -> Iterator[str]:
+    def _compare_label(self, row: dict[str, Any], size_px: tuple[int, int]) -> Iterator[str]:
         label = row["label"]["bytes"]
         is_untouched = hashlib.sha256(label).hexdigest() == row["label_sha256"]
         if not is_untouched and not self._manifest["label_resized"]:
@@ -184,15 +184,14 @@ class _Check:
         if not is_untouched and label != resize_label(found, path, self._encoding, size_px):
             yield f"label is not {path} at the row's size"
 
-    def _check_quarantine(self, record: ShardRecord) -> None:
-        assert record.quarantine_path is not None
+    def _check_quarantine(self, record: ShardRecord, path: str) -> None:
         try:
-            count = sum(1 for _row in read_shard(self._out, record.quarantine_path))
-        except (OSError, pa.ArrowException, OutputError) as error:
-            self.problems.append(f"{record.quarantine_path}: cannot be read ({_first_line(error)})")
+            count = sum(1 for _row in read_shard(self._out, path))
+        except (OSError, pa.ArrowException) as error:
+            self.problems.append(f"{path}: cannot be read ({_first_line(error)})")
             return
         if count != record.quarantined:
-            self.problems.append(f"{record.quarantine_path}: {count} rows, its commit says {record.quarantined}")
+            self.problems.append(f"{path}: {count} rows, its commit says {record.quarantined}")
 
 
 def _first_line(error: Exception) -> str:

@@ -29,7 +29,7 @@ __all__ = [
     "read_size_px",
 ]
 
-#: Level 1 with run-length matching: 88 MB/s for pictures, 356 MB/s for labels. Naming the level alone drops the fast defaults.
+#: Level 1 with run-length matching: 88 MB/s for pictures, 356 MB/s for labels. The level alone drops fast defaults.
 _PNG_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 _PNG_PICTURE = (*_PNG_FAST, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
 _PNG_LABEL = (*_PNG_FAST, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
@@ -50,7 +50,7 @@ def decode_rgb(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS
     header = read_header(data, name=name, max_pixels=max_pixels)
     check_whole(data, header, name=name)
     bgr = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def decode_label(
@@ -167,18 +167,19 @@ def _decode_samples(data: bytes, header: ImageHeader, name: str) -> NDArray[Any]
     """Sample values of a grey or indexed PNG; 1, 2 and 4-bit values come scaled to 255 from the decoder."""
     if header.channels == 2:
         return np.ascontiguousarray(_decode(data, cv2.IMREAD_UNCHANGED, name)[:, :, 0])
-    samples = _decode(build_gray_png(data, header, name=name), cv2.IMREAD_UNCHANGED, name)
+    samples = _decode(build_gray_png(data, name=name), cv2.IMREAD_UNCHANGED, name)
     return samples // (255 // (2**header.bits - 1)) if header.bits < 8 else samples
 
 
 def _decode_palette(data: bytes, header: ImageHeader, name: str) -> NDArray[np.uint8]:
     if header.bits == 16 or (header.channels <= 2 and not header.is_indexed):
         raise FrameError(
-            f"{name}: {header.bits}-bit {'grey' if header.channels <= 2 else 'colour'} where class colours were expected",
+            f"{name}: {header.bits}-bit {'grey' if header.channels <= 2 else 'colour'}, class colours were expected",
             hint="set label_encoding: ids in dataset.yaml if the values are class ids",
             reason="wrong_label_depth",
         )
-    return cv2.cvtColor(_decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name), cv2.COLOR_BGR2RGB)
+    bgr = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, name)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _swap_red_and_blue(pixels: NDArray[Any]) -> NDArray[Any]:

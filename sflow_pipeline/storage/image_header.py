@@ -89,7 +89,7 @@ def check_whole(data: bytes, header: ImageHeader, *, name: str = "image") -> Non
         pass
 
 
-def build_gray_png(data: bytes, header: ImageHeader, *, name: str = "image") -> bytes:
+def build_gray_png(data: bytes, *, name: str = "image") -> bytes:
     """The same samples declared as plain grey: palette indices survive decoding, transparency is dropped.
 
     Decoders expand an indexed PNG to colours, and two palette entries may share a colour, so the indices could not

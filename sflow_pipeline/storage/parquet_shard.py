@@ -37,8 +37,8 @@ class ParquetShardWriter:
         self._writer = pq.ParquetWriter(
             path,
             schema,
-            compression={leaf: "NONE" if leaf in plain else "ZSTD" for leaf in leaves},
-            use_dictionary=[name for name in _DICTIONARY_COLUMNS if name in schema.names],
+            compression={leaf: "none" if leaf in plain else "zstd" for leaf in leaves},
+            use_dictionary=[name for name in _DICTIONARY_COLUMNS if name in schema.names],  # type: ignore[arg-type]
             # Least and greatest image bytes help nobody and would be copied into the footer.
             write_statistics=[leaf for leaf in leaves if leaf not in plain],
             write_page_index=True,
@@ -96,7 +96,7 @@ def count_rows(folder: Folder, path: str) -> int:
         return int(pq.read_metadata(source).num_rows)
 
 
-def _list_leaves(field: pa.Field) -> list[str]:
+def _list_leaves(field: "pa.Field[Any]") -> list[str]:
     if pa.types.is_struct(field.type):
         return [f"{field.name}.{child.name}" for child in field.type]
     if pa.types.is_fixed_size_list(field.type):

@@ -5,6 +5,7 @@ A lock of this machine is checked by its process; one of another machine by whet
 which needs no agreement on the time of day.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -59,10 +60,8 @@ class RunLock:
         self._thread.join()
         other = self._read()
         if other is not None and other.get("token") == self._owner["token"]:
-            try:
+            with contextlib.suppress(SflowError):  # the run's own error matters more; dead locks are taken over
                 self._folder.remove(LOCK_PATH)
-            except SflowError:  # the run's own error matters more; a lock of a dead process is taken over
-                pass
 
     def _is_alive(self, other: dict[str, Any]) -> bool:
         if other.get("host") == self._owner["host"] and isinstance(other.get("pid"), int):

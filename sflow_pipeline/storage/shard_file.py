@@ -34,16 +34,16 @@ class ShardFileWriter:
         folder: the dataset.
         stem: path of the file without digest and suffix.
         schema: of the rows.
-        format: ``parquet``, or ``png`` for a tree of pictures and a list of them.
+        file_format: ``parquet``, or ``png`` for a tree of pictures and a list of them.
 
     Every method raises OutputError where the disk is full, the folder read-only, ….
     """
 
-    def __init__(self, folder: Folder, stem: str, schema: pa.Schema, format: ShardFormat) -> None:
+    def __init__(self, folder: Folder, stem: str, schema: pa.Schema, file_format: ShardFormat) -> None:
         self._folder = folder
         self._stem = stem
         self._schema = schema
-        self._format = format
+        self._format = file_format
         self._name = f"{folder.uri}: {stem}"
         self._stack = contextlib.ExitStack()
         self._scratch: Scratch

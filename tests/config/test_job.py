@@ -11,7 +11,9 @@ from sflow_pipeline.errors import ConfigError
 
 def test_yaml_traps(tmp_path):
     path = tmp_path / "job.yaml"
-    path.write_text("sim_dir: no\nout_dir: 0123\nmax_bad_fraction: 2e-4\ncontent_hash: yes\nworkers: null\nsize: 512x256\n")
+    path.write_text(
+        "sim_dir: no\nout_dir: 0123\nmax_bad_fraction: 2e-4\ncontent_hash: yes\nworkers: null\nsize: 512x256\n"
+    )
     job = load_job(path, {"variants": "3"})
     assert (job.sim_dir, job.out_dir, job.max_bad_fraction) == ("no", "0123", 2e-4)
     assert (job.content_hash, job.workers, job.size, job.variants) == (True, None, (512, 256), 3)

@@ -11,7 +11,7 @@ import pytest
 from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.conversion.convert import convert, plan_conversion
 from sflow_pipeline.conversion.verify import verify
-from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, OutputError, UsageError
+from sflow_pipeline.errors import DumpError, LabelSpaceError, OutputError, UsageError
 
 
 def test_every_label_is_the_sources_byte_for_byte(dump, make_job, read_dataset):
@@ -325,7 +325,7 @@ def test_errors_of_the_model_cost_one_frame(make_job, bundle_path, read_quaranti
 
 def test_errors_of_the_job_are_not_taken_for_bad_frames(make_job):
     class Full:
-        def translate(self, class_index, render, alpha):
+        def translate(self, *_batch):
             raise OutputError("the disk is full")
 
     with pytest.raises(OutputError):
@@ -340,10 +340,3 @@ def test_footer_has_page_index_and_small_row_groups(make_job, tmp_path):
     assert columns["image.bytes"].compression == "UNCOMPRESSED"
     assert columns["sample_id"].compression == "ZSTD"
     assert columns["sample_id"].has_offset_index
-
-
-def test_frame_errors_survive_pickling():
-    import pickle
-
-    error = pickle.loads(pickle.dumps(FrameError("a", hint="b", reason="truncated")))
-    assert (error.message, error.hint, error.reason) == ("a", "b", "truncated")

@@ -50,7 +50,7 @@ class DiesOnce(DeadlyOnSight):
 
 
 class FullDisk:
-    def translate(self, class_index, render, alpha):
+    def translate(self, *_batch):
         raise OutputError("the disk is full", hint="free some space")
 
 

@@ -75,4 +75,6 @@ def test_an_added_sequence_recuts_only_the_neighbourhood():
 
 def test_names_do_not_depend_on_other_shards():
     long, short = _cut(_frames(count=400)), _cut(_frames(count=200))
-    assert [span.shard_id for span, _members in short[:-2]] == [span.shard_id for span, _members in long[: len(short) - 2]]
+    assert [span.shard_id for span, _members in short[:-2]] == [
+        span.shard_id for span, _members in long[: len(short) - 2]
+    ]

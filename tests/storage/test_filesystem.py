@@ -26,7 +26,7 @@ def test_write_and_replace(tmp_path):
 def test_a_failing_writer_leaves_what_was_there(tmp_path):
     folder = Folder(str(tmp_path))
     folder.write_bytes("a.bin", b"old")
-    with pytest.raises(RuntimeError), folder.scratch("a.bin") as scratch:
+    with pytest.raises(RuntimeError), folder.scratch("a.bin") as scratch:  # noqa: PT012
         scratch.path.write_bytes(b"half of the n")
         raise RuntimeError("the writer died")
     assert folder.read_bytes("a.bin") == b"old"

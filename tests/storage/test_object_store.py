@@ -37,7 +37,7 @@ def test_files(bucket):
 
 def test_a_failing_writer_publishes_nothing(bucket):
     folder = Folder(bucket.format("failing"))
-    with pytest.raises(FrameError), folder.scratch("a.bin") as scratch:
+    with pytest.raises(FrameError), folder.scratch("a.bin") as scratch:  # noqa: PT012
         scratch.path.write_bytes(b"half")
         raise FrameError("bad")
     assert folder.list_files() == []

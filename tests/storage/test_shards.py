@@ -76,7 +76,10 @@ def test_datasets_decodes_every_picture_column(tmp_path):
 
 def test_nothing_is_left_of_a_shard_that_failed(tmp_path):
     folder = Folder(str(tmp_path))
-    with pytest.raises(RuntimeError), ShardFileWriter(folder, "data/train/x", build_row_schema([]), "parquet") as writer:
+    with (  # noqa: PT012
+        pytest.raises(RuntimeError),
+        ShardFileWriter(folder, "data/train/x", build_row_schema([]), "parquet") as writer,
+    ):
         writer.add(_row(0))
         raise RuntimeError
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
