@@ -8,24 +8,30 @@ from sflow_pipeline.conversion.convert import convert as convert_dump
 from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
+from sflow_pipeline.report.page import write_report_page
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What was done, and the picture to look at (None where shards failed)."""
+    """What was done, the picture and the page to look at (None where there is nothing to show)."""
 
     summary: Summary
-    contact_sheet: str | None
+    contact_sheet: str | None = None
+    report: str | None = None
 
 
 def run_job(job: ConvertJob, progress: Progress) -> RunResult:
-    """Convert, then draw the contact sheet.
+    """Convert, then draw the contact sheet and write the report.
 
     Raises:
         SflowError: the job cannot start or go on; what is committed is kept.
     """
     summary = convert_dump(job, progress=progress)
-    return RunResult(summary, None if summary.failed_shards else write_contact_sheet(job.out_dir))
+    if summary.failed_shards:
+        return RunResult(summary)
+    progress.on_step("drawing the report")
+    sheet = write_contact_sheet(job.out_dir)
+    return RunResult(summary, sheet, write_report_page(job.out_dir) if sheet else None)
 
 
 def convert(sim_dir: str, out_dir: str, *, show_progress: bool = True, **fields: Any) -> Summary:

@@ -9,7 +9,7 @@ from sflow_pipeline.config.job import ConvertJob
 
 if TYPE_CHECKING:
     from sflow_pipeline.conversion.plan import Plan
-    from sflow_pipeline.conversion.summary import Summary
+    from sflow_pipeline.run import RunResult
 
 
 def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
@@ -26,19 +26,20 @@ def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
     with ConversionDisplay(quiet=as_json) as display:
         result = run_job(job, display)
     if as_json:
-        facts = {**result.summary.describe(), "contact_sheet": result.contact_sheet}
+        facts = {**result.summary.describe(), "contact_sheet": result.contact_sheet, "report": result.report}
         typer.echo(json.dumps(facts, indent=2, default=str))
     else:
-        _print_summary(result.summary, result.contact_sheet)
+        _print_summary(result)
     raise typer.Exit(result.summary.exit_code)
 
 
-def _print_summary(summary: "Summary", sheet: str | None) -> None:
+def _print_summary(result: "RunResult") -> None:
     from rich.console import Console
     from rich.markup import escape
 
     from sflow_pipeline.cli.progress_display import format_duration
 
+    summary = result.summary
     console = Console(highlight=False, soft_wrap=True)
     done = f"{summary.frames_converted} frames converted in {format_duration(summary.duration_s)}"
     rate = f" ({summary.frames_converted / summary.duration_s:.1f} frames/s)" if summary.frames_converted else ""
@@ -58,8 +59,8 @@ def _print_summary(summary: "Summary", sheet: str | None) -> None:
         for example in summary.examples[:3]:
             console.print(f"  {example.message}", markup=False)
         console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine", markup=False)
-    if sheet:
-        console.print(f"look at: {sheet}", markup=False)
+    if result.contact_sheet:
+        console.print(f"look at: {result.contact_sheet} or {result.report}", markup=False)
     console.print(f"check it: sflow-pipeline verify {summary.out_dir}", markup=False)
 
 

@@ -1,7 +1,7 @@
 """The contact sheet: a few frames of a dataset, from the simulator's picture to the photo, on one PNG."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,11 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
     """
     folder = Folder(out_dir)
     manifest = load_manifest(folder)
-    colors = _read_colors(folder)
-    strips = [_draw_row(row, manifest, colors) for row in _pick_rows(folder, manifest, rows)]
-    if not strips:
+    total = sum(shard.rows for shard in list_shards(manifest))
+    wanted = {int((i + 0.5) * total / rows) for i in range(rows)} if total > rows else set(range(total))
+    sheet = draw_contact_sheet(folder, manifest, wanted)
+    if sheet is None:
         return None
-    sheet = np.concatenate([_draw_header(), *strips])
     if path is None:
         folder.write_bytes(CONTACT_SHEET_PATH, encode_rgb(sheet))
         return f"{out_dir.rstrip('/')}/{CONTACT_SHEET_PATH}"
@@ -55,12 +55,16 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
     return str(target)
 
 
-def _pick_rows(folder: Folder, manifest: Mapping[str, Any], count: int) -> Iterator[dict[str, Any]]:
-    shards = [shard for shard in list_shards(manifest) if shard.path is not None and shard.rows]
-    total = sum(shard.rows for shard in shards)
-    wanted = {int((i + 0.5) * total / count) for i in range(count)} if total > count else set(range(total))
+def draw_contact_sheet(folder: Folder, manifest: Mapping[str, Any], wanted: Set[int]) -> NDArray[np.uint8] | None:
+    """The sheet of the rows with these numbers, counted over all shards: (h, w, 3) RGB, None where there is no row."""
+    colors = _read_colors(folder)
+    strips = [_draw_row(row, manifest, colors) for row in _pick_rows(folder, manifest, wanted)]
+    return np.concatenate([_draw_header(), *strips]) if strips else None
+
+
+def _pick_rows(folder: Folder, manifest: Mapping[str, Any], wanted: Set[int]) -> Iterator[dict[str, Any]]:
     first = 0
-    for shard in shards:
+    for shard in list_shards(manifest):
         local = {index - first for index in wanted if first <= index < first + shard.rows}
         first += shard.rows
         if not local or shard.path is None:

@@ -22,6 +22,7 @@ __all__ = [
     "decode_plane",
     "decode_rgb",
     "encode_gray",
+    "encode_jpeg",
     "encode_label",
     "encode_plane",
     "encode_rgb",
@@ -55,7 +56,7 @@ def decode_rgb(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS
 
 def decode_label(
     data: bytes,
-    encoding: Literal["ids", "red_channel", "palette"],
+    encoding: Literal["ids", "red_channel", "palette", "table"],
     *,
     name: str = "label",
     max_pixels: int = MAX_PIXELS,
@@ -65,12 +66,13 @@ def decode_label(
     Args:
         data: the file.
         encoding: ``ids``: grey or indexed, sample values are class ids (palette indices of an indexed file);
-            ``red_channel``: colour, ids in red (grey files are taken as ids); ``palette``: colours stand for classes.
+            ``red_channel``: colour, ids in red (grey files are taken as ids); ``palette``: colours stand for classes;
+            ``table``: samples mean what a table says that comes with the file.
         name: what to call the file in errors.
         max_pixels: larger pictures are refused.
 
     Returns:
-        (h, w) uint8 or uint16 ids, or for ``palette`` (h, w, 3) uint8 RGB.
+        (h, w) uint8 or uint16 ids, for ``palette`` (h, w, 3) uint8 RGB, for ``table`` the samples as they are.
 
     Raises:
         FrameError: ``jpeg_label``, ``wrong_label_depth``, ``truncated``, ``unreadable`` or ``too_large``.
@@ -88,6 +90,8 @@ def decode_label(
     check_whole(data, header, name=name)
     if encoding == "palette":
         return _decode_palette(data, header, name)
+    if encoding == "table":
+        return decode_plane(data, name=name, max_pixels=max_pixels)
     if header.channels <= 2:
         return _decode_samples(data, header, name)
     if encoding == "ids":
@@ -119,6 +123,12 @@ def encode_rgb(image: NDArray[np.uint8]) -> bytes:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"encode_rgb: {image.dtype} {image.shape}, expected uint8 (h, w, 3)")
     return _encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _PNG_PICTURE)
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int = 88) -> bytes:
+    """(h, w, 3) uint8 RGB to JPEG, for pages that people look at; datasets hold PNG."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
+    return data.tobytes()
 
 
 def encode_gray(plane: NDArray[np.uint8]) -> bytes:

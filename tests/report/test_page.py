@@ -1,0 +1,64 @@
+"""The report page is one file that needs nothing else and says what the manifest says."""
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import sflow_pipeline
+from sflow_pipeline.bundle import build_random_bundle
+from sflow_pipeline.conversion.sample_dump import write_sample_dump
+from sflow_pipeline.report.page import write_report_page
+
+
+class Outline(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    write_sample_dump(tmp_path / "sim", sequences=1, frames=3, size=(64, 32), seed=1, look="cg", workers=1)
+    (
+        tmp_path / "sim" / next(p.name for p in (tmp_path / "sim").iterdir() if p.is_dir()) / "rgb" / "000001.png"
+    ).write_bytes(b"")
+    bundle = build_random_bundle(tmp_path / "bundle")
+    job = {"bundle": str(bundle.path), "max_bad_fraction": 1.0, "precision": "fp32"}
+    assert (
+        sflow_pipeline.convert(str(tmp_path / "sim"), str(tmp_path / "out"), show_progress=False, **job).exit_code == 3
+    )
+    return tmp_path / "out"
+
+
+def test_page_is_self_contained_and_true(dataset: Path) -> None:
+    page = (dataset / "report" / "index.html").read_text()
+    outline = Outline()
+    outline.feed(page)
+    assert len(outline.sources) == 2
+    for source in outline.sources:
+        kind, _, data = source.partition(",")
+        assert kind == "data:image/jpeg;base64"
+        picture = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+        assert picture.shape[1] > 1000
+    assert not re.search(r"https?://|<script", page)
+    text = " ".join(outline.text)
+    assert "2 rows of 3 frames, 1 quarantined" in text
+    assert "truncated" in text or "unreadable" in text
+    assert "cityscapes19, byte for byte the simulator's" in text
+
+
+def test_names_from_data_are_escaped(dataset: Path) -> None:
+    hostile = dataset.rename(dataset.with_name("<b>out"))
+    assert "<b>out" not in Path(write_report_page(str(hostile))).read_text()
