@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: What a frame may carry, in the order tables show it. Each is a column of the index and a field of FrameRef.
-MODALITIES = ("render", "label", "instance", "depth", "flow", "occlusion", "boxes", "camera")
+MODALITIES = (
+    "render", "label", "label_table", "instance", "depth", "flow", "occlusion", "boxes", "boxes_file", "camera",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class FrameRef:
 
     Paths are POSIX, relative to the dump's root, and never leave it. ``sample_id`` is
     ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
+    ``label_table`` says what this frame's label pixels mean where that differs from frame to frame; ``boxes_file``
+    holds boxes that are not text.
 
     >>> FrameRef("town01/0007", "town01", 7, "train", "town01/rgb/0007.png", "town01/semantic/0007.png").depth is None
     True
@@ -33,6 +37,8 @@ class FrameRef:
     occlusion: str | None = None
     boxes: str | None = None
     camera: str | None = None
+    label_table: str | None = None
+    boxes_file: str | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pyarrow as pa
 
@@ -9,11 +10,15 @@ import pyarrow as pa
 FORMAT_VERSION = 1
 
 #: Columns that a job may include or leave out; the rest is in every row.
-OPTIONAL_COLUMNS = ("instance", "depth", "flow", "occlusion", "boxes", "camera", "render", "edge")
+OPTIONAL_COLUMNS = (
+    "instance", "depth", "flow", "occlusion", "label_table", "boxes", "boxes_file", "camera", "render", "edge",
+)  # fmt: skip
 #: Optional columns that hold a file, in the order of the row.
-FILE_COLUMNS = ("instance", "depth", "flow", "occlusion", "render", "edge")
+FILE_COLUMNS = ("instance", "depth", "flow", "occlusion", "boxes_file", "render", "edge")
 #: Optional columns that hold text as it came, JSON in general.
-TEXT_COLUMNS = ("boxes", "camera")
+TEXT_COLUMNS = ("label_table", "boxes", "camera")
+#: Carried columns that have no pixels of their own: they stay as they came when pictures are resized.
+UNSIZED_COLUMNS = (*TEXT_COLUMNS, "boxes_file")
 
 ALPHA_SIDES = 5
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -21,14 +26,14 @@ IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 #: What ``gate`` may say.
 GATE_VERDICTS = ("accepted", "retried", "rejected")
 
-_IDENTITY = (
+_IDENTITY: tuple[tuple[str, pa.DataType], ...] = (
     ("sample_id", pa.string()),
     ("sequence_id", pa.string()),
     ("frame_index", pa.int64()),
     ("variant", pa.int32()),
     ("split", pa.string()),
 )
-_PROVENANCE = (
+_PROVENANCE: tuple[tuple[str, pa.DataType], ...] = (
     ("source_uri", pa.string()),
     ("source_sha256", pa.string()),
     ("label_sha256", pa.string()),
@@ -43,20 +48,19 @@ _PROVENANCE = (
     ("gate", pa.string()),
 )
 
-#: One row per frame that was not converted or did not pass the gate.
-QUARANTINE_SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("sequence_id", pa.string()),
-        ("frame_index", pa.int64()),
-        ("split", pa.string()),
-        ("source_uri", pa.string()),
-        ("label_uri", pa.string()),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-        ("hint", pa.string()),
-    ]
+_QUARANTINE: tuple[tuple[str, pa.DataType], ...] = (
+    ("sample_id", pa.string()),
+    ("sequence_id", pa.string()),
+    ("frame_index", pa.int64()),
+    ("split", pa.string()),
+    ("source_uri", pa.string()),
+    ("label_uri", pa.string()),
+    ("reason", pa.string()),
+    ("message", pa.string()),
+    ("hint", pa.string()),
 )
+#: One row per frame that was not converted or did not pass the gate.
+QUARANTINE_SCHEMA = pa.schema(list(_QUARANTINE))
 
 
 def build_row_schema(columns: Iterable[str], raw_columns: Iterable[str] = ()) -> pa.Schema:
@@ -75,7 +79,7 @@ def build_row_schema(columns: Iterable[str], raw_columns: Iterable[str] = ()) ->
     present = frozenset(columns)
     raw = frozenset(raw_columns)
     pictures = ["image", "label", *(name for name in FILE_COLUMNS if name in present)]
-    fields = [
+    fields: list[tuple[str, pa.DataType]] = [
         *_IDENTITY,
         *((name, IMAGE_TYPE) for name in pictures),
         *((name, pa.string()) for name in TEXT_COLUMNS if name in present),
@@ -96,7 +100,7 @@ def list_picture_columns(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if field.type == IMAGE_TYPE]
 
 
-def _describe_feature(field: pa.Field, *, is_raw: bool) -> dict[str, object]:
+def _describe_feature(field: "pa.Field[Any]", *, is_raw: bool) -> dict[str, object]:
     if field.type == IMAGE_TYPE:
         if is_raw:
             return {"bytes": _value("binary"), "path": _value("string")}

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sflow_pipeline.config.decode import decode_config, read_yaml
 
-OptionalColumn = Literal["instance", "depth", "flow", "occlusion", "boxes", "camera", "render", "edge"]
+OptionalColumn = Literal[
+    "instance", "depth", "flow", "occlusion", "label_table", "boxes", "boxes_file", "camera", "render", "edge"
+]  # fmt: skip
 
 #: Fields that decide how fast or where, never what: two jobs that differ in these alone write the same bytes.
 _OPERATIONAL_FIELDS = frozenset(

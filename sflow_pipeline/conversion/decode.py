@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.index import SourceFrame
+from sflow_pipeline.conversion.label_reading import read_label
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import Frame
-from sflow_pipeline.label_spaces import UNMAPPED, from_colors
-from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.label_spaces import UNMAPPED
+from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS, UNSIZED_COLUMNS
 from sflow_pipeline.simulators import SIMULATORS, LabelEncoding
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
@@ -50,7 +51,7 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     ref = source.ref
     data = {name: _read(source, name, folder, settings) for name in source.identities}
     render = image_codec.decode_rgb(data["render"], name=ref.render)
-    label_map = read_label_map(data["label"], ref.label, settings)
+    label_map = read_label_map(data["label"], data.get("label_table"), ref.label, settings)
     if label_map.shape != render.shape[:2]:
         raise FrameError(
             f"{ref.label}: {_size(label_map)} pixels, its picture {ref.render} has {_size(render)}",
@@ -69,7 +70,9 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
         render = resize_picture(render, size_px)
         label_bytes = resize_label(label_bytes, ref.label, settings.label_encoding, size_px)
         class_index = resize_nearest(class_index, size_px)
-        for name, content in files.items():
+        for name, content in list(files.items()):
+            if name in UNSIZED_COLUMNS:
+                continue
             path = str(getattr(ref, name))
             files[name] = (
                 image_codec.encode_rgb(render) if name == "render" else resize_carried(content, name, path, size_px)
@@ -83,25 +86,29 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     return DecodedFrame(frame, class_index, files, texts, *digests)
 
 
-def read_label_map(data: bytes, path: str, settings: ConversionSettings) -> NDArray[np.uint16] | NDArray[np.uint8]:
+def read_label_map(
+    data: bytes, table: bytes | None, path: str, settings: ConversionSettings
+) -> NDArray[np.uint16] | NDArray[np.uint8]:
     """(h, w) class ids of the dump's label space; colours that no class has become 65535.
 
     Raises:
-        FrameError: as ``image_codec.decode_label``.
+        FrameError: as ``read_label``.
     """
-    label_map = image_codec.decode_label(data, settings.label_encoding, name=path)
-    if settings.label_encoding == "palette":
-        return from_colors(label_map, settings.source_space).label_map
-    return label_map
+    return read_label(
+        data,
+        table,
+        encoding=settings.label_encoding,
+        space=settings.source_space,
+        simulator=settings.simulator,
+        path=path,
+    ).label_map
 
 
 def resize_label(data: bytes, path: str, encoding: LabelEncoding, size_px: tuple[int, int]) -> bytes:
     """The label file that a row holds when its size is not the source's: encoded as the source is, nearest pixels."""
-    if encoding == "red_channel":
-        plane = image_codec.decode_plane(data, name=path)
-        plane = plane[..., :3] if plane.ndim == 3 else plane
-    else:
-        plane = image_codec.decode_label(data, encoding, name=path)
+    if encoding in ("red_channel", "table"):  # other channels hold instances, or part of a colour's meaning
+        return image_codec.encode_plane(resize_nearest(image_codec.decode_plane(data, name=path), size_px))
+    plane = image_codec.decode_label(data, encoding, name=path)
     return image_codec.encode_label(resize_nearest(plane, size_px))
 
 
@@ -141,7 +148,7 @@ def _check_carried(data: Mapping[str, bytes], sample_id: str, source: SourceFram
     """Pictures that travel along must have the frame's size; depth must be a number everywhere."""
     for modality, content in data.items():
         path = str(getattr(source.ref, modality))
-        if modality in ("render", "label", *TEXT_COLUMNS):
+        if modality in ("render", "label", *UNSIZED_COLUMNS):
             continue
         if path.lower().endswith(_PICTURE_SUFFIXES):
             size_px = image_codec.read_size_px(content, name=path)

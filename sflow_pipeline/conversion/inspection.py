@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.conversion.label_reading import read_label
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import (
     UNKNOWN_COLOR_ID,
     LabelMapping,
+    LabelSpace,
     MappingRow,
     build_mapping,
-    from_colors,
     load_label_space,
 )
 from sflow_pipeline.simulators import SIMULATORS, Dump, Problem, discover
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import decode_label, read_size_px
+from sflow_pipeline.storage.image_codec import read_size_px
 
 #: Dumps up to this many frames are read whole.
 READ_ALL_FRAMES = 200
@@ -115,7 +116,7 @@ def inspect_dump(
         LabelSpaceError: a label space does not exist or cannot be mapped.
     """
     dump = discover(root, simulator=simulator, label_space=label_space)
-    mapping = build_mapping(load_label_space(dump.label_space), load_label_space(model_label_space))
+    mapping = build_mapping(dump.load_label_space(), load_label_space(model_label_space))
     chosen = _choose(dump.frames, sample)
     tally = _Tally(dump, mapping)
     for frame in chosen:
@@ -132,7 +133,7 @@ def inspect_dump(
         modalities=dump.modalities,
         sizes=dict(tally.sizes.most_common()),
         fps=dump.fps,
-        label_space=dump.label_space,
+        label_space=mapping.source.name if isinstance(dump.label_space, LabelSpace) else dump.label_space,
         label_encoding=dump.label_encoding,
         label_rule=dump.label_rule,
         model_label_space=model_label_space,
@@ -184,13 +185,18 @@ class _Tally:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}", reason="unreadable") from error
 
     def _label_map(self, frame: FrameRef, data: bytes) -> NDArray[Any]:
-        label_map = decode_label(data, self._dump.label_encoding, name=frame.label)
-        if label_map.ndim == 3:
-            reading = from_colors(label_map, self._mapping.source)
-            label_map = reading.label_map
-            for color, pixels in reading.unknown_colors.items():
-                self._colors[color] += pixels
-                self._note(color, frame.label)
+        reading = read_label(
+            data,
+            self._read(frame.label_table) if frame.label_table else None,
+            encoding=self._dump.label_encoding,
+            space=self._mapping.source,
+            simulator=self._dump.simulator,
+            path=frame.label,
+        )
+        label_map: NDArray[Any] = reading.label_map
+        for color, pixels in reading.unknown_colors.items():
+            self._colors[color] += pixels
+            self._note(color, frame.label)
         if self._dump.label_rule:
             label_map = SIMULATORS[self._dump.simulator].refine_label_map(label_map)
         counts = np.bincount(label_map.ravel(), minlength=65536)

@@ -51,11 +51,12 @@ def take_census(
     known = _load(cache, key)
 
     def count(frame: SourceFrame) -> dict[int, int] | None:
-        name = f"{frame.ref.label} {frame.identities['label']}"
+        name = _name(frame)
         if name in known:
             return known[name]
         try:
-            label_map = read_label_map(source.read_bytes(frame.ref.label), frame.ref.label, settings)
+            table = source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
+            label_map = read_label_map(source.read_bytes(frame.ref.label), table, frame.ref.label, settings)
         except (FrameError, OSError):
             return None
         counts = np.bincount(label_map.ravel())
@@ -63,7 +64,7 @@ def take_census(
 
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         counted = list(zip(frames, pool.map(count, frames), strict=True))
-    found = {f"{frame.ref.label} {frame.identities['label']}": ids for frame, ids in counted if ids is not None}
+    found = {_name(frame): ids for frame, ids in counted if ids is not None}
     if cache is not None and found != known:
         cache.write_bytes(_CACHE_PATH, json.dumps({"key": key, "labels": found}).encode("utf-8", "backslashreplace"))
     # A class that a rule makes is in no file; its id there means the labels follow another space.
@@ -99,6 +100,11 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
         hint="name the label space that the labels follow with --label-space, or take such ids as void with "
         "--unknown-ids ignore",
     )
+
+
+def _name(frame: SourceFrame) -> str:
+    """What counts are kept under: the label and its table, in this state."""
+    return " ".join([frame.ref.label, frame.identities["label"], frame.identities.get("label_table", "")]).rstrip()
 
 
 def _load(cache: Folder | None, key: str) -> dict[str, dict[int, int]]:

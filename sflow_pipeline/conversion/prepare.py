@@ -15,7 +15,7 @@ from sflow_pipeline.conversion.shard_job import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
 from sflow_pipeline.errors import FrameError, LabelSpaceError, UsageError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_spaces import build_mapping, load_label_space
+from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.schema import OPTIONAL_COLUMNS
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage.filesystem import Folder
@@ -134,7 +134,8 @@ def _choose_columns(
         raise UsageError(
             f"include {', '.join(missing)}: the dump has no such files", hint=f"it has {', '.join(offered)}"
         )
-    columns = [name for name in offered if job.include is None or name in job.include]
+    # Without its table nobody could read a label again: it is never left out.
+    columns = [name for name in offered if job.include is None or name in (*job.include, "label_table")]
     warnings = []
     if is_resized:
         fixed = [name for name in columns if name in _PLANES and not _all_resizable(name, frames)]
@@ -164,7 +165,7 @@ def _build_settings(
         from sflow_pipeline.bundle.translator import Translator
 
         resolve = Translator.resolve
-    source_space = load_label_space(dump.label_space)
+    source_space = dump.load_label_space()
     build_mapping(source_space, bundle.label_space)
     if job.unknown_ids == "ignore" and bundle.label_space.void_channel is None:
         raise LabelSpaceError(

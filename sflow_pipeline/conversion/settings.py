@@ -88,7 +88,7 @@ class ConversionSettings:
                 "size_px": self.size_px,
                 "variants": self.variants,
                 "seed": self.seed,
-                "simulator": self.simulator if self.label_rule else "",
+                "simulator": self.simulator if self.label_rule or self.label_encoding == "table" else "",
                 "label_rule": self.label_rule,
                 "label_encoding": self.label_encoding,
                 "source_space": self.source_space.digest,

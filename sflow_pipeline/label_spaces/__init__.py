@@ -1,7 +1,9 @@
 """Named, versioned class tables and the mappings between them."""
 
 from sflow_pipeline.label_spaces.catalog import list_label_spaces, load_label_space
+from sflow_pipeline.label_spaces.derived_space import derive_label_space
 from sflow_pipeline.label_spaces.label_space import LabelClass, LabelSpace
+from sflow_pipeline.label_spaces.label_table import LabelTable, from_table
 from sflow_pipeline.label_spaces.mapping import UNMAPPED, LabelMapping, MappingRow, build_mapping
 from sflow_pipeline.label_spaces.palette import UNKNOWN_COLOR_ID, PaletteReading, from_colors
 
@@ -11,10 +13,13 @@ __all__ = [
     "LabelClass",
     "LabelMapping",
     "LabelSpace",
+    "LabelTable",
     "MappingRow",
     "PaletteReading",
     "build_mapping",
+    "derive_label_space",
     "from_colors",
+    "from_table",
     "list_label_spaces",
     "load_label_space",
 ]

@@ -17,11 +17,11 @@ class PaletteReading:
     """Class ids read from colours.
 
     Attributes:
-        label_map: (h, w) uint16 ids; ``UNKNOWN_COLOR_ID`` where no class has the colour.
+        label_map: (h, w) uint8 or uint16 ids; ``UNKNOWN_COLOR_ID`` where no class has the colour.
         unknown_colors: such colours, RGB -> pixels, most frequent first.
     """
 
-    label_map: NDArray[np.uint16]
+    label_map: NDArray[np.uint8] | NDArray[np.uint16]
     unknown_colors: dict[Color, int]
 
 

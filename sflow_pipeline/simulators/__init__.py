@@ -5,10 +5,10 @@
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sflow_pipeline.errors import DumpError, UsageError
-from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.label_spaces import LabelTable, load_label_space
 from sflow_pipeline.simulators import camvid, carla, cityscapes, folder
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
@@ -16,9 +16,22 @@ from sflow_pipeline.simulators.dump_files import find_kind, local_path
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.problems import ProblemLog
 
-__all__ = ["SIMULATORS", "Adapter", "Dump", "LabelEncoding", "Problem", "detect", "discover"]
+__all__ = [
+    "SIMULATORS",
+    "Adapter",
+    "Dump",
+    "LabelEncoding",
+    "Problem",
+    "detect",
+    "discover",
+    "read_label_table",
+]
 
 SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in (folder, carla, camvid, cityscapes)}
+
+
+#: Adapters whose dumps say frame by frame what label pixels mean.
+_TABLE_READERS: Mapping[str, Callable[[bytes, str], LabelTable]] = {}
 
 
 def detect(root: str, *, simulator: str | None = None) -> Adapter:
@@ -82,7 +95,7 @@ def discover(root: str, *, simulator: str | None = None, label_space: str | None
         load_label_space(label_space)
     root = local_path(root)
     dump = detect(root, simulator=simulator).discover(root, label_space)
-    load_label_space(dump.label_space)
+    dump.load_label_space()
     if not dump.frames:
         what = " ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"
         raise DumpError(
@@ -90,3 +103,12 @@ def discover(root: str, *, simulator: str | None = None, label_space: str | None
             hint="give the folder that holds the frames, or name another layout with --simulator",
         )
     return dump
+
+
+def read_label_table(simulator: str, data: bytes, path: str) -> LabelTable:
+    """What one frame's label pixels mean, from the file that its ``label_table`` names.
+
+    Raises:
+        FrameError: ``unreadable``: it is no such table.
+    """
+    return _TABLE_READERS[simulator](data, path)

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sflow_pipeline.frames import MODALITIES, FrameRef
+from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 
-#: How a label file's pixels become ids of the dump's label space.
-LabelEncoding = Literal["ids", "red_channel", "palette"]
+#: How a label file's pixels become ids of the dump's label space: they are ids; ids are in the red channel; colours
+#: stand for classes; or each frame's ``label_table`` says what its pixels mean.
+LabelEncoding = Literal["ids", "red_channel", "palette", "table"]
+#: Those that a ``dataset.yaml`` may name.
 LABEL_ENCODINGS: tuple[LabelEncoding, ...] = ("ids", "red_channel", "palette")
 
 Severity = Literal["warning", "error"]
@@ -39,7 +42,8 @@ class Dump:
         root: the folder, as given.
         simulator: the adapter's name.
         version: the simulator's version as far as the files tell, "" where they do not.
-        label_space: name or file of the label space that ``label`` files follow.
+        label_space: name or file of the label space that ``label`` files follow, or the space itself where the dump
+            defines one.
         label_encoding: how their pixels hold ids.
         frames: sorted by split, sequence, frame index, sample id; ids are unique.
         fps: frames per second of the sequences, None where unknown or not the same for all.
@@ -53,7 +57,7 @@ class Dump:
     root: str
     simulator: str
     version: str
-    label_space: str
+    label_space: str | LabelSpace
     label_encoding: LabelEncoding
     frames: Sequence[FrameRef]
     fps: float | None = None
@@ -61,6 +65,14 @@ class Dump:
     why: str = ""
     label_rule: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def load_label_space(self) -> LabelSpace:
+        """The label space that the labels follow.
+
+        Raises:
+            LabelSpaceError: it does not exist.
+        """
+        return self.label_space if isinstance(self.label_space, LabelSpace) else load_label_space(self.label_space)
 
     @property
     def modalities(self) -> tuple[str, ...]:

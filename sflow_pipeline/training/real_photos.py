@@ -28,6 +28,11 @@ def load_real_photos(data: str, recipe: Recipe, cache: Path) -> tuple[PhotoSet, 
         DumpError, LabelSpaceError: the folder as a whole cannot be read.
     """
     dump = discover(data)
+    if dump.label_encoding == "table":
+        raise TrainingError(
+            f"data {data}: label colours mean something else in every frame of {dump.simulator}",
+            hint="train on real photos whose labels follow one label space",
+        )
     unpaired = [problem for problem in dump.problems if problem.severity == "error"]
     if unpaired:
         raise TrainingError(
@@ -66,7 +71,7 @@ def split_frames(dump: Dump, recipe: Recipe) -> tuple[list[FrameRef], list[Frame
 
 
 def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path) -> PhotoSet:
-    identity = hashlib.sha256(f"{dump.root}\n{dump.label_space}\n{recipe.label_space}".encode())
+    identity = hashlib.sha256(f"{dump.root}\n{dump.load_label_space().digest}\n{recipe.label_space}".encode())
     for frame in frames:
         for path in (frame.render, frame.label):
             stat = (Path(dump.root) / path).stat()
@@ -80,7 +85,7 @@ def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path) -
 def _decode(
     dump: Dump, frames: Sequence[FrameRef], recipe: Recipe
 ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    adapter, space = SIMULATORS[dump.simulator], load_label_space(dump.label_space)
+    adapter, space = SIMULATORS[dump.simulator], dump.load_label_space()
     mapping = build_mapping(space, load_label_space(recipe.label_space))
     for frame in frames:
         try:

@@ -1,9 +1,15 @@
 """The shipped class tables against the numbers and colours that their makers publish."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from sflow_pipeline.errors import LabelSpaceError
-from sflow_pipeline.label_spaces import list_label_spaces, load_label_space
+from sflow_pipeline.label_spaces import build_mapping, list_label_spaces, load_label_space
+
+#: One table per label space, as its makers or well-known projects publish it.
+PUBLISHED = Path(__file__).parent / "published"
 
 # https://github.com/mcordts/cityscapesScripts, cityscapesscripts/helpers/labels.py: id, trainId, colour
 CITYSCAPES = {
@@ -78,13 +84,73 @@ CAMVID = {
 
 def test_these_label_spaces_are_shipped() -> None:
     assert list_label_spaces() == (
+        "ade20k",
         "camvid11",
+        "camvid32",
         "carla-0.9.13",
         "carla-0.9.14",
         "carla-0.9.9",
         "cityscapes19",
         "cityscapes34",
+        "gta",
+        "mapillary",
+        "synthia-seqs",
+        "synthia22",
+        "viper",
+        "vkitti2",
     )
+
+
+@pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.txt")), ids=lambda path: path.stem)
+def test_ids_names_and_colours_are_the_published_ones(path: Path) -> None:
+    rows = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+    published = [(int(row[0]), row[1], tuple(map(int, row[2:]))) for row in rows]
+    found = [(c.id, c.name, c.color) for c in load_label_space(path.stem).classes]
+    if path.stem == "ade20k":
+        assert found.pop(0) == (0, "other", (0, 0, 0))
+    assert found == published
+
+
+def test_gta_is_cityscapes_and_licence_plates() -> None:
+    gta, cityscapes = load_label_space("gta").classes, load_label_space("cityscapes34").classes
+    assert [(c.id, c.name, c.color) for c in gta[:34]] == [(c.id, c.name, c.color) for c in cityscapes]
+    assert [(c.id, c.name) for c in gta[34:]] == [(34, "license_plate")]
+
+
+def test_mapillary_agrees_with_an_original_configuration(shared_data: Path) -> None:
+    folder = shared_data / "datumaro-assets" / "tests" / "assets" / "mapillary_vistas_dataset"
+    colors = {c.name: c.color for c in load_label_space("mapillary").classes}
+    labels = [
+        label
+        for label in json.loads((folder / "config_v1.2.json").read_text())["labels"]
+        if label["readable"] != "Separator"  # not in 1.2's public table
+    ]
+    assert labels
+    assert {item["readable"].lower(): tuple(item["color"]) for item in labels}.items() <= colors.items()
+
+
+@pytest.mark.parametrize("name", list_label_spaces())
+def test_every_street_class_reaches_the_model(name: str) -> None:
+    mapping = build_mapping(load_label_space(name), load_label_space("camvid11"))
+    street = ("flat", "construction", "human", "vehicle", "sky", "object.pole", "object.traffic_sign")
+    firsts = {c.name: c.concepts[0] for c in mapping.source.classes}
+    assert not [lost for lost in mapping.lost if firsts[lost].startswith(street)]
+
+
+def test_what_maps_where() -> None:
+    expected = {
+        "gta": {"license_plate": "car", "sidewalk": "pavement", "terrain": "tree"},
+        "viper": {"tree": "tree", "van": "car", "infrastructure": "building", "mobilebarrier": "fence"},
+        "synthia22": {"lane_marking": "road", "parking_slot": "pavement", "rider": "bicyclist"},
+        "vkitti2": {"guard_rail": "fence", "terrain": "tree", "van": "car", "misc": "void"},
+        "mapillary": {"crosswalk_plain": "road", "curb": "pavement", "utility_pole": "pole", "snow": "tree"},
+        "camvid32": {"LaneMkgsDriv": "road", "Child": "pedestrian", "Truck_Bus": "car", "VegetationMisc": "tree"},
+        "ade20k": {"skyscraper": "building", "minibike": "bicyclist", "bed": "void", "streetlight": "pole"},
+    }
+    for name, pairs in expected.items():
+        rows = build_mapping(load_label_space(name), load_label_space("camvid11")).rows
+        found = {row.source_name: row.target_name for row in rows}
+        assert {source: found[source] for source in pairs} == pairs
 
 
 def test_cityscapes_label_ids_are_the_published_ones() -> None:

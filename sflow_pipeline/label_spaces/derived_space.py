@@ -1,0 +1,85 @@
+"""Makes a label space from the class names that a dump uses, guessing what each name means."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from sflow_pipeline.label_spaces.catalog import load_label_space
+from sflow_pipeline.label_spaces.label_space import Color, LabelClass, LabelSpace
+
+#: What a class is whose name nothing explains: no model's label space has it, so it is reported as lost.
+UNKNOWN_CONCEPT = "unknown"
+_VOCABULARY = Path(__file__).parent / "vocabulary.yaml"
+#: Label spaces whose class names are words that others use too; the first that knows a name decides.
+_TEACHERS = ("cityscapes34", "mapillary", "carla-0.9.14", "camvid32", "ade20k")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+
+
+def derive_label_space(name: str, class_names: Iterable[str], colors: Mapping[str, Color] | None = None) -> LabelSpace:
+    """A label space with one class per name; ids follow the names' order, so the same names give the same space.
+
+    Args:
+        name: of the space.
+        class_names: as the dump writes them; ``a,b`` is one class with two words for it.
+        colors: class name -> RGB; invented from the name where missing.
+
+    >>> space = derive_label_space("replicator", ["BACKGROUND", "cone,obstacle", "person"])
+    >>> [(c.id, c.name, c.concepts[0]) for c in space.classes]
+    [(0, 'BACKGROUND', 'void'), (1, 'cone,obstacle', 'object.traffic_cone'), (2, 'person', 'human.person')]
+    """
+    given = colors or {}
+    classes = []
+    void_id = None
+    for class_id, class_name in enumerate(sorted(set(class_names))):
+        concept = guess_concept(class_name)
+        if concept == "void" and void_id is None:
+            void_id = class_id
+        color = given.get(class_name) or _invent_color(class_name)
+        classes.append(LabelClass(class_id, class_name, (concept,), color))
+    return LabelSpace(name, 1, tuple(classes), void_id, source="class names of the dump")
+
+
+def guess_concept(class_name: str) -> str:
+    """The concept that a class name most likely means; of a list of names, the first that is known decides.
+
+    >>> guess_concept("TrafficLight"), guess_concept("box,cargo"), guess_concept("WING_LEFT")
+    ('object.traffic_light', 'object.box', 'unknown.wing_left')
+    """
+    known = _known_words()
+    words = [normalise(word) for word in class_name.split(",")]
+    for word in words:
+        for form in (word, word.removesuffix("s"), word.rpartition("_")[2]):
+            if form in known:
+                return known[form]
+    return f"{UNKNOWN_CONCEPT}.{words[0]}"
+
+
+def normalise(word: str) -> str:
+    """A class name in small letters with single underscores.
+
+    >>> normalise("Traffic Light--General"), normalise("TrafficLight")
+    ('traffic_light_general', 'traffic_light')
+    """
+    return _SEPARATORS.sub("_", _CAMEL.sub("_", word.strip()).lower()).strip("_")
+
+
+@cache
+def _known_words() -> dict[str, str]:
+    known = {}
+    content = yaml.safe_load(_VOCABULARY.read_text(encoding="utf-8"))
+    for concept, words in content.items():
+        known.update({normalise(word): concept for word in words})
+    for teacher in _TEACHERS:
+        for label_class in load_label_space(teacher).classes:
+            known.setdefault(normalise(label_class.name), label_class.concepts[0])
+    return known
+
+
+def _invent_color(class_name: str) -> Color:
+    digest = hashlib.sha256(class_name.encode("utf-8", "backslashreplace")).digest()
+    return digest[0], digest[1], digest[2]
