@@ -24,7 +24,7 @@ class DataRecipe(Section):
 
 
 class EdgeRecipe(Section):
-    """Laplacian edge extractor (METHOD: luma, 3x3 Gaussian, 3x3 Laplacian, threshold)."""
+    """Laplacian edge extractor (luma, 3x3 Gaussian, 3x3 Laplacian, threshold)."""
 
     threshold: float = Field(
         0.04, gt=0, lt=1, description="|Laplacian| of luma in [0, 1] above which a pixel is an edge"

@@ -1,4 +1,4 @@
-"""The discriminator: PatchGAN conditioned on semantic and edge map, at one or several scales (METHOD section 3)."""
+"""The discriminator: PatchGAN conditioned on semantic and edge map, at one or several scales."""
 
 import torch
 import torch.nn.functional as F

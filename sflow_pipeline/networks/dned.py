@@ -1,4 +1,4 @@
-"""DNED, the deep neural edge detector: a skeleton in, the closest real-looking skeleton out (METHOD section 2)."""
+"""DNED, the deep neural edge detector: a skeleton in, the closest real-looking skeleton out."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""The Laplacian edge extractor, one implementation for training and conversion (METHOD section 1)."""
+"""The Laplacian edge extractor, one implementation for training and conversion."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""The generators: semantic map and edge map in, photo out (METHOD section 3)."""
+"""The generators: semantic map and edge map in, photo out."""
 
 from typing import Protocol
 
@@ -129,7 +129,7 @@ def _norm_relu(channels: int) -> tuple[nn.Module, nn.Module]:
 
 @torch.no_grad()
 def _start_as_nearest(conv: nn.Conv2d, factor: int = 2) -> None:
-    """Give the sub-pixels of a pixel shuffle the same weights to begin with (ICNR, Aitken et al. 2017): no checkerboard."""
+    """Give the sub-pixels of a pixel shuffle the same weights to begin with (ICNR, Aitken et al. 2017)."""
     conv.weight.copy_(conv.weight[:: factor**2].repeat_interleave(factor**2, dim=0))
     if conv.bias is not None:
         conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))

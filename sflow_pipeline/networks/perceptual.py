@@ -1,4 +1,4 @@
-"""The frozen perceptual network: SqueezeNet 1.0 slices, loaded from a file that the user names (METHOD section 4)."""
+"""The frozen perceptual network: SqueezeNet 1.0 slices, loaded from a file that the user names."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What CG does to edges, done to real ones, so that DNED learns to repair it (METHOD section 2)."""
+"""What CG does to edges, done to real ones, so that DNED learns to repair it."""
 
 import torch
 import torch.nn.functional as F

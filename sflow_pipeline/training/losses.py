@@ -1,4 +1,4 @@
-"""The image stage's loss terms (METHOD section 4), each a mean that does not depend on image size."""
+"""The image stage's loss terms, each a mean that does not depend on image size."""
 
 from typing import Literal
 
