@@ -40,3 +40,16 @@ def test_output(bucket, make_job, dump, format):
     summary = convert(remote)
     assert summary.shards_kept > 0
     assert _read_all(remote.out_dir) == _read_all(local.out_dir)
+
+
+def test_input(bucket, make_job, dump):
+    sim_dir = bucket.format("sim")
+    source = Folder(sim_dir)
+    for path in Folder(str(dump.root)).list_files():
+        source.write_bytes(path, (dump.root / path).read_bytes())
+    job = make_job(sim_dir=sim_dir)
+    summary = convert(job)
+    assert (summary.rows, summary.exit_code) == (12, 0)
+    found = verify(job.out_dir)
+    assert (found.problems, found.labels_compared) == ((), 12)
+    assert convert(job).shards_converted == 0
