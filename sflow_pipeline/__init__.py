@@ -5,16 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle import load_bundle
+    from sflow_pipeline.dataset.sample import Sample
+    from sflow_pipeline.dataset.sample_dataset import open_dataset
     from sflow_pipeline.run import convert
 
-__all__ = ["__version__", "convert", "load_bundle"]
+__all__ = ["Sample", "__version__", "convert", "load_bundle", "open_dataset"]
 
 __version__: str
 
 #: What the package offers by name, and where it lives; loaded when somebody asks, because torch takes seconds.
 _HOMES = {
+    "Sample": "sflow_pipeline.dataset.sample",
     "convert": "sflow_pipeline.run",
     "load_bundle": "sflow_pipeline.bundle",
+    "open_dataset": "sflow_pipeline.dataset.sample_dataset",
 }
 
 

@@ -1,0 +1,121 @@
+"""Reading through `open_dataset` against reading the same PNG files one by one: how many times as fast.
+
+    python benchmarks/dataset_access.py [DATASET] [--rows 256] [--rounds 5]
+
+Without a dataset, one is drawn at 512x256. Both sides decode picture and label to the same arrays, in one process and
+one thread, files in the page cache. Rounds alternate and the median counts, so that a busy machine hits both alike.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from sflow_pipeline.bundle import build_random_bundle
+from sflow_pipeline.bundle.translator import Translation
+from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.sample_dump import write_sample_dump
+from sflow_pipeline.dataset.sample_dataset import SampleDataset, open_dataset
+
+COLUMNS = ("image", "label")
+
+
+def measure(dataset_dir: str, *, rows: int = 256, rounds: int = 5) -> dict[str, Any]:
+    """Ratios of a dataset's speed over that of PNG files; above 1 the dataset is faster."""
+    dataset = open_dataset(dataset_dir, columns=COLUMNS)
+    count = min(rows, len(dataset))
+    shuffled = np.random.default_rng(0).permutation(len(dataset))[:count].tolist()
+    stream = dataset.stream(shuffle=False, rank=0, world_size=1)
+    with tempfile.TemporaryDirectory() as scratch:
+        files = _write_files(dataset, range(len(dataset)), Path(scratch))
+        contenders: dict[str, Callable[[], object]] = {
+            "files_random": lambda: [_read_files(files[i]) for i in shuffled],
+            "dataset_random": lambda: [_check(dataset[i]) for i in shuffled],
+            "files_sequential": lambda: [_read_files(files[i]) for i in range(count)],
+            "dataset_sequential": lambda: [_check(dataset[i]) for i in range(count)],
+            "dataset_stream": lambda: [_check(sample) for sample, _ in zip(stream, range(count), strict=False)],
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(rounds + 1):
+            for name, run in contenders.items():
+                started = time.perf_counter()
+                run()
+                seconds[name].append(time.perf_counter() - started)
+    median = {name: statistics.median(values[1:]) for name, values in seconds.items()}  # the first round warms up
+    return {
+        "rows": count,
+        "size_px": list(reversed(dataset[0].image.shape[:2])),
+        "random_access_ratio": round(median["files_random"] / median["dataset_random"], 3),
+        "sequential_ratio": round(median["files_sequential"] / median["dataset_sequential"], 3),
+        "stream_ratio": round(median["files_sequential"] / median["dataset_stream"], 3),
+        "files_random_ms": round(1000 * median["files_random"] / count, 3),
+    }
+
+
+def draw_dataset(folder: Path, *, frames: int = 96) -> str:
+    """A dataset of drawn streets at 512x256; the pictures are the simulator's, since only their size matters here."""
+    write_sample_dump(folder / "sim", sequences=2, frames=frames // 2, size=(512, 256), workers=1)
+    build_random_bundle(folder / "bundle", seed=0)
+    job = {
+        "sim_dir": str(folder / "sim"),
+        "out_dir": str(folder / "out"),
+        "bundle": str(folder / "bundle"),
+        "workers": 1,
+    }
+    convert(build_job(job), build_translator=Unchanged)
+    return str(folder / "out")
+
+
+class Unchanged:
+    """A model that gives the render back."""
+
+    def translate(self, class_index: Any, render: Any, alpha: Any) -> Translation:  # noqa: ARG002
+        edge = np.zeros(render.shape[:3], np.uint8)
+        return Translation(photo=render, edge=edge, laplacian=edge)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="?")
+    parser.add_argument("--rows", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        dataset = options.dataset or draw_dataset(Path(scratch))
+        return measure(dataset, rows=options.rows, rounds=options.rounds)
+
+
+def _write_files(dataset: SampleDataset[Any], indices: Sequence[int], folder: Path) -> list[list[Path]]:
+    files = []
+    for index in indices:
+        values = dataset.read_values(index)
+        paths = [folder / f"{index:06}_{column}.png" for column in COLUMNS]
+        for path, column in zip(paths, COLUMNS, strict=True):
+            path.write_bytes(values[column]["bytes"])
+        files.append(paths)
+    return files
+
+
+def _read_files(paths: list[Path]) -> tuple[Any, Any]:
+    image = cv2.cvtColor(cv2.imread(str(paths[0]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    label = cv2.imread(str(paths[1]), cv2.IMREAD_UNCHANGED)
+    return image, label
+
+
+def _check(sample: Any) -> None:
+    assert sample.image is not None and sample.label is not None
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(), indent=2))

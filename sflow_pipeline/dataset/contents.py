@@ -1,0 +1,130 @@
+"""What is in a finished dataset: shards, splits, columns, label space; no rows are read to know it."""
+
+import difflib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sflow_pipeline.dataset.row import CONTENT_COLUMNS, LabelFormat, Row
+from sflow_pipeline.errors import LabelSpaceError, OutputError, UsageError
+from sflow_pipeline.label_spaces import LabelClass, LabelSpace, list_label_spaces, load_label_space
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import ShardRecord, list_shards, load_manifest
+from sflow_pipeline.storage.shard_file import read_shard
+
+_LABELS_PATH = "labels.json"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A finished dataset, as its manifest describes it.
+
+    Attributes:
+        folder: where it is.
+        shards: the shards that have rows, in the order of the index: split, sequence, frame.
+        columns: content columns that rows may have, in the order of the row.
+        label_format: how its label files hold class ids.
+        fps: frames per second of the source, None where nobody said.
+        variants: how many photos of each frame.
+    """
+
+    folder: Folder
+    shards: tuple[ShardRecord, ...]
+    columns: tuple[str, ...]
+    label_format: LabelFormat
+    fps: float | None
+    variants: int
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Split -> rows."""
+        counts: dict[str, int] = {}
+        for shard in self.shards:
+            counts[shard.split] = counts.get(shard.split, 0) + shard.rows
+        return counts
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """What the class ids of its labels mean."""
+        return self.label_format.space
+
+    def select_shards(self, splits: Sequence[str] | None = None) -> tuple[ShardRecord, ...]:
+        """The shards of some splits; of all where None.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        for split in splits or ():
+            _check_name("split", split, list(self.splits), self.folder.uri)
+        return tuple(shard for shard in self.shards if splits is None or shard.split in splits)
+
+    def check_columns(self, columns: Sequence[str] | None) -> tuple[str, ...]:
+        """``columns`` if the dataset has them all, every column where None.
+
+        Raises:
+            UsageError: it has no such column.
+        """
+        for column in columns or ():
+            _check_name("column", column, list(self.columns), self.folder.uri)
+        return self.columns if columns is None else tuple(dict.fromkeys(columns))
+
+    def read_rows(self, splits: Sequence[str] | None = None, variants: Collection[int] | None = None) -> Iterator[Row]:
+        """Stream rows in order, one row group in memory at a time.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        for shard in self.select_shards(splits):
+            for values in read_shard(self.folder, str(shard.path)):
+                if variants is None or values["variant"] in variants:
+                    yield Row(values, self.label_format)
+
+
+def load_contents(out_dir: str) -> Contents:
+    """Read a dataset's manifest and label space.
+
+    Raises:
+        OutputError: there is no finished dataset, or its manifest is damaged.
+    """
+    folder = Folder(out_dir)
+    manifest = load_manifest(folder)
+    try:
+        stored = tuple(name for name in manifest["columns"] if name in CONTENT_COLUMNS)
+        label_format = LabelFormat(_load_space(folder, manifest), manifest["source"]["label_encoding"])
+        fps, variants = manifest["source"]["fps"], int(manifest["job"]["variants"])
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise OutputError(
+            f"{out_dir}: manifest.json or labels.json is damaged: {error!r}", hint="convert again"
+        ) from error
+    shards = tuple(shard for shard in list_shards(manifest) if shard.path is not None and shard.rows)
+    return Contents(folder, shards, stored, label_format, fps, variants)
+
+
+def _load_space(folder: Folder, manifest: dict[str, Any]) -> LabelSpace:
+    """The label space by name where it is the packaged one, else as the dataset describes it."""
+    stated = manifest["label_space"]
+    if stated["name"] in list_label_spaces():
+        packaged = load_label_space(stated["name"])
+        if packaged.digest == stated["digest"]:
+            return packaged
+    described = json.loads(folder.read_bytes(_LABELS_PATH))["source"]
+    classes = tuple(
+        LabelClass(
+            item["id"], item["name"], tuple(item["concepts"]), (item["color"][0], item["color"][1], item["color"][2])
+        )
+        for item in described["classes"]
+    )
+    also_void = tuple(described.get("also_void_ids", ()))
+    if len({item.id for item in classes}) != len(classes):
+        raise LabelSpaceError(f"{folder.uri}/{_LABELS_PATH}: a class id occurs twice", hint="convert again")
+    return LabelSpace(described["name"], described["version"], classes, described["void_id"], also_void)
+
+
+def _check_name(kind: str, name: str, known: list[str], uri: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(
+            f"{kind} {name!r}: {uri} has no such {kind}",
+            hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}",
+        )

@@ -1,0 +1,117 @@
+"""One row of a dataset: its facts, its files as they are stored, and their pixels on demand."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.label_spaces import LabelSpace, from_colors
+from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.storage import image_codec
+
+#: Every column that holds a file.
+PICTURE_COLUMNS = ("image", "label", *FILE_COLUMNS)
+#: Every column that can be asked for.
+CONTENT_COLUMNS = (*PICTURE_COLUMNS, *TEXT_COLUMNS)
+_COLOR_COLUMNS = ("image", "render")
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """How label files hold class ids: the label space, and ``ids``, ``red_channel`` or ``palette``."""
+
+    space: LabelSpace
+    encoding: Any  # LabelEncoding; simulators are a floor of their own
+
+
+class Row:
+    """A row as it is stored; pixels are decoded when asked for.
+
+    Args:
+        values: column -> value, files as ``{bytes, path}``.
+        label_format: of the dataset's labels.
+    """
+
+    def __init__(self, values: Mapping[str, Any], label_format: LabelFormat) -> None:
+        self.values = values
+        self._label_format = label_format
+        self.sample_id: str = values["sample_id"]
+        self.sequence_id: str = values["sequence_id"]
+        self.frame_index: int = values["frame_index"]
+        self.variant: int = values["variant"]
+        self.split: str = values["split"]
+
+    @property
+    def frame_name(self) -> str:
+        """The sample id without its sequence."""
+        return self.sample_id.removeprefix(f"{self.sequence_id}/")
+
+    def read_file(self, column: str) -> bytes | None:
+        """The stored file of a column, untouched; None where this row has none."""
+        value = self.values.get(column)
+        return None if value is None else bytes(value["bytes"])
+
+    def suffix(self, column: str) -> str:
+        """The ending of a column's file, such as ``.png``."""
+        return PurePosixPath(self.values[column]["path"] or "").suffix.lower() or ".bin"
+
+    def decode(self, column: str) -> NDArray[Any] | bytes | str | None:
+        """A column's content.
+
+        Returns:
+            image, render: (h, w, 3) uint8 RGB. label: (h, w) uint8 or uint16 class ids, exactly as the file holds
+            them. Other pictures and ``.npy`` arrays: (h, w) or (h, w, channels) as stored. Other files: their bytes.
+            boxes, camera: text. None where this row has nothing there.
+
+        Raises:
+            FrameError: the file is damaged.
+        """
+        if column in TEXT_COLUMNS:
+            text: str | None = self.values.get(column)
+            return text
+        data = self.read_file(column)
+        if data is None:
+            return None
+        name = f"{self.sample_id}: {column}"
+        if column in _COLOR_COLUMNS:
+            return image_codec.decode_rgb(data, name=name)
+        if column == "label":
+            return self._decode_label(data, name)
+        suffix = self.suffix(column)
+        if suffix in _PICTURE_SUFFIXES:
+            return image_codec.decode_plane(data, name=name)
+        return _load_array(data, name) if suffix == ".npy" else data
+
+    def decode_label_map(self) -> NDArray[Any]:
+        """(h, w) uint8 or uint16 class ids of the dataset's label space.
+
+        Raises:
+            FrameError: the file is damaged, or there is none.
+        """
+        data = self.read_file("label")
+        if data is None:
+            raise FrameError(f"{self.sample_id}: has no label", reason="missing_label")
+        return self._decode_label(data, f"{self.sample_id}: label")
+
+    def decode_plane(self, column: str) -> NDArray[Any] | None:
+        """A column that is an array; None where this row has none, or a file that cannot be read as one."""
+        plane = self.decode(column)
+        return plane if isinstance(plane, np.ndarray) else None
+
+    def _decode_label(self, data: bytes, name: str) -> NDArray[Any]:
+        stored: NDArray[Any] = image_codec.decode_label(data, self._label_format.encoding, name=name)
+        return from_colors(stored, self._label_format.space).label_map if stored.ndim == 3 else stored
+
+
+def _load_array(data: bytes, name: str) -> NDArray[Any]:
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise FrameError(f"{name}: not a NumPy array file ({error})", reason="unreadable") from error
+    return np.asarray(array)

@@ -1,0 +1,170 @@
+"""`open_dataset`: a finished dataset as a PyTorch dataset with fast random access."""
+
+import os
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, Generic, TypeVar, cast, overload
+
+from torch.utils.data import Dataset
+
+from sflow_pipeline.dataset.contents import Contents, load_contents
+from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.dataset.sample import Sample, build_sample
+from sflow_pipeline.dataset.sample_stream import SampleStream
+from sflow_pipeline.dataset.shard_reader import ShardReader, open_shard
+from sflow_pipeline.label_spaces import LabelSpace
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+_MAX_OPEN_SHARDS = 64
+
+
+@overload
+def open_dataset(
+    out_dir: str,
+    *,
+    split: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    variants: Sequence[int] | None = None,
+) -> "SampleDataset[Sample]": ...
+
+
+@overload
+def open_dataset(
+    out_dir: str,
+    *,
+    split: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    variants: Sequence[int] | None = None,
+    transform: Callable[[Sample], T],
+) -> "SampleDataset[T]": ...
+
+
+def open_dataset(
+    out_dir: str,
+    *,
+    split: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    variants: Sequence[int] | None = None,
+    transform: Callable[[Sample], Any] | None = None,
+) -> "SampleDataset[Any]":
+    """Open a dataset that `convert` wrote, in either format, in a local folder or an object store.
+
+    Args:
+        out_dir: the dataset.
+        split: one split or several; all where None.
+        columns: which contents to read and decode, such as ``("image", "label")``; all that it has where None. What
+            is not named costs nothing.
+        variants: which variants of each frame; all where None.
+        transform: applied to each sample; ``Sample.to_tensors`` makes what the default collation takes.
+
+    Raises:
+        OutputError: there is no finished dataset.
+        UsageError: it has no such split or column.
+    """
+    contents = load_contents(out_dir)
+    splits = [split] if isinstance(split, str) else split
+    return SampleDataset(contents, splits, contents.check_columns(columns), variants, transform)
+
+
+class SampleDataset(Dataset[T_co], Generic[T_co]):
+    """Samples by position: in the order of split, sequence, frame, variant.
+
+    It can be handed to DataLoader workers by fork or spawn: each process opens the files it reads by itself.
+    """
+
+    def __init__(
+        self,
+        contents: Contents,
+        splits: Sequence[str] | None,
+        columns: tuple[str, ...],
+        variants: Sequence[int] | None,
+        transform: Callable[[Sample], Any] | None,
+    ) -> None:
+        self.contents = contents
+        self.columns = columns
+        self.transform = transform
+        self._shards = contents.select_shards(splits)
+        self._readers: OrderedDict[str, ShardReader] = OrderedDict()
+        self._process = os.getpid()
+        #: Positions in each shard; a range where every row counts.
+        self._rows: list[Sequence[int]] = [range(shard.rows) for shard in self._shards]
+        if variants is not None:
+            wanted = frozenset(variants)
+            self._rows = [
+                [i for i, variant in enumerate(self._open(str(shard.path)).read_variants()) if variant in wanted]
+                for shard in self._shards
+            ]
+        self._ends = list(accumulate(len(rows) for rows in self._rows))
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """What the class ids of the labels mean."""
+        return self.contents.label_space
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Every split of the dataset -> its rows, whichever were chosen."""
+        return self.contents.splits
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: int) -> T_co:
+        """One sample.
+
+        Raises:
+            IndexError: ``index`` is not below the length.
+            FrameError: a file of the row is damaged.
+        """
+        return self.decode_values(self.read_values(index))
+
+    def stream(
+        self,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        buffer_rows: int = 256,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> "SampleStream[T_co]":
+        """The same samples as a shuffled stream that divides itself among workers and ranks; see ``SampleStream``."""
+        return SampleStream(
+            self, self._rows, seed=seed, shuffle=shuffle, buffer_rows=buffer_rows, rank=rank, world_size=world_size
+        )
+
+    def read_values(self, index: int) -> dict[str, Any]:
+        """A row's values, not decoded: files as ``{bytes, path}``.
+
+        Raises:
+            IndexError: ``index`` is not below the length.
+        """
+        length = len(self)
+        if not -length <= index < length:
+            raise IndexError(f"row {index} of {length}")
+        index %= length
+        shard = bisect_right(self._ends, index)
+        position = self._rows[shard][index - (self._ends[shard - 1] if shard else 0)]
+        return self._open(str(self._shards[shard].path)).read(position)
+
+    def decode_values(self, values: dict[str, Any]) -> T_co:
+        """Decode and transform what ``read_values`` gave."""
+        sample = build_sample(Row(values, self.contents.label_format), self.columns)
+        # Without a transform the type of samples is Sample, as the overloads of open_dataset say.
+        return cast(T_co, sample if self.transform is None else self.transform(sample))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_readers": OrderedDict()}
+
+    def _open(self, path: str) -> ShardReader:
+        if self._process != os.getpid():  # forked: a handle shared with the parent would share its position, too
+            self._readers, self._process = OrderedDict(), os.getpid()
+        reader = self._readers.pop(path, None)
+        if reader is None:
+            if len(self._readers) >= _MAX_OPEN_SHARDS:
+                self._readers.popitem(last=False)[1].close()
+            reader = open_shard(self.contents.folder, path, self.columns)
+        self._readers[path] = reader
+        return reader

@@ -1,0 +1,1 @@
+"""Hands a dataset on in the layouts that other tools read."""
