@@ -1,0 +1,168 @@
+"""How a command ends: its exit code, what it prints where, and what it leaves behind when it is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ESCAPE = "\x1b"
+
+
+def assert_two_line_error(done, *words: str) -> None:
+    """`error:` and `hint:` close stderr, progress may stand above them, stdout is empty."""
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error.startswith("error: ") and hint.startswith("hint: ")
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.fixture
+def convert(run_here, dump: Path, bundle: Path, tmp_path: Path):
+    """Run `convert` on the dump with one worker and some more arguments."""
+
+    def start(*arguments: str):
+        return run_here("convert", dump, tmp_path / "out", "--bundle", bundle, "--workers=1", *arguments)
+
+    return start
+
+
+def test_clean(convert, run, run_here, dump: Path, bundle: Path, tmp_path: Path) -> None:
+    done = run("convert", dump, tmp_path / "out", "--bundle", bundle, "--workers=1", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    summary = json.loads(done.stdout)
+    assert (summary["exit_code"], summary["rows"], summary["quarantined"]) == (0, 3, 0)
+    assert Path(summary["contact_sheet"]).is_file()
+    verified = run_here("verify", tmp_path / "out", "--json")
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert json.loads(verified.stdout)["rows"] == 3
+
+    again = convert()  # nothing to do; progress to stderr, the summary to stdout, no colours in either
+    assert again.returncode == 0
+    assert "1 unchanged" in again.stdout
+    assert "looking at the dump" in again.stderr and "looking at the dump" not in again.stdout
+    assert ESCAPE not in again.stdout + again.stderr
+
+    shard = next((tmp_path / "out/data").rglob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:-200])
+    broken = run_here("verify", tmp_path / "out")
+    assert broken.returncode == 1
+    assert shard.name in broken.stderr
+
+
+def test_quarantined_frames_end_with_3(convert, dump: Path) -> None:
+    picture = dump / "town/rgb/0001.png"
+    picture.write_bytes(picture.read_bytes()[:40])
+    done = convert("--json", "--max-bad-fraction=0.5")
+    assert done.returncode == 3
+    summary = json.loads(done.stdout)
+    assert (summary["exit_code"], summary["rows"], summary["quarantined"]) == (3, 2, 1)
+
+
+def test_too_many_bad_frames_end_with_1(convert, dump: Path) -> None:
+    for picture in (dump / "town/rgb").iterdir():
+        picture.write_bytes(b"no picture")
+    done = convert()
+    assert done.returncode == 1
+    assert_two_line_error(done, "max_bad_fraction")
+
+
+def test_what_cannot_start_ends_with_1(run_here, bundle: Path, dump: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.tex").write_text("x")
+    cases = [
+        (["convert", tmp_path / "gone", tmp_path / "out", "--bundle", bundle], ["gone", "does not exist"]),
+        (["convert", dump, tmp_path / "mine", "--bundle", bundle], ["mine", "thesis.tex"]),
+        (["convert", dump, tmp_path / "out", "--bundle", tmp_path / "empty"], ["bundle.yaml"]),
+        (["inspect", tmp_path / "empty"], ["empty"]),
+        (["verify", tmp_path / "empty"], ["empty"]),
+    ]
+    for arguments, words in cases:
+        done = run_here(*arguments)
+        assert done.returncode == 1, arguments
+        assert_two_line_error(done, *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_usage_errors_end_with_2(run_here, dump: Path, tmp_path: Path) -> None:
+    for arguments, words in (
+        (["convert", dump, dump / "out"], ["inside"]),
+        (["simulate", tmp_path / "streets", "--size", "big"], ["--size big", "512x256"]),
+        (["inspect", dump, "--simulator", "carle"], ["carle", "did you mean carla?"]),
+        (["run", tmp_path / "gone.yaml"], ["gone.yaml"]),
+    ):
+        done = run_here(*arguments)
+        assert done.returncode == 2, arguments
+        assert_two_line_error(done, *words)
+
+
+def test_no_command_shows_the_help_page(run) -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "Usage: sflow-pipeline" in done.stdout + done.stderr
+    assert "error:" not in done.stderr
+
+
+def test_version(run) -> None:
+    done = run("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("sflow-pipeline ") and done.stdout.split()[1][0].isdigit()
+
+
+@pytest.mark.parametrize("arguments", [["inspect", "{dump}"], ["convert", "{dump}", "{dump}-out", "--dry-run"]])
+def test_json_is_one_document(arguments: list[str], run_here, dump: Path, bundle: Path) -> None:
+    more = ["--bundle", bundle] if arguments[0] == "convert" else []
+    done = run_here(*(word.format(dump=dump) for word in arguments), *more, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["frames"] == 3
+
+
+def test_colours_only_where_somebody_looks(run, dump: Path) -> None:
+    for variables in ({}, {"NO_COLOR": "", "TERM": "xterm-256color"}):
+        assert ESCAPE not in run("inspect", dump, **variables).stdout
+    assert ESCAPE in run("inspect", dump, NO_COLOR="", TERM="xterm-256color", FORCE_COLOR="1").stdout
+
+
+def test_a_reader_that_leaves_is_no_error(command: list[str], environment, dump: Path) -> None:
+    readable, writable = os.pipe()
+    os.close(readable)
+    try:
+        for arguments in (["inspect", str(dump), "--json"], ["inspect", str(dump)], ["--help"], ["--version"]):
+            done = subprocess.run(
+                [*command, *arguments],
+                stdout=writable,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(),
+                timeout=60,
+            )
+            assert (done.returncode, done.stderr) == (1, ""), arguments
+    finally:
+        os.close(writable)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped(number: signal.Signals, code: int, command: list[str], environment, dump: Path, bundle: Path) -> None:
+    out = Path(f"{dump}-out")
+    arguments = ["convert", str(dump), str(out), "--bundle", str(bundle), "--workers=1", "--variants=500"]
+    process = subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (out / ".sflow/label_ids.json").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(number)
+        printed, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, printed) == (code, "")
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    assert not list(out.rglob("*lock*"))
