@@ -29,6 +29,8 @@ def inspect_command(
 ) -> None:
     """Say what a simulator dump holds, how its classes map to the model's, and what is wrong with it.
 
+    Opens every frame of a small dump and a sample of a large one. Writes nothing.
+
     Examples:
 
       sflow-pipeline inspect SIM_DIR

@@ -19,6 +19,9 @@ def run_command(
 ) -> None:
     """Run a job: the same as convert, from a file, for cron, CI and clusters.
 
+    The file's keys are the flags of convert, with underscores. A key that does not exist is refused, with the
+    nearest one that does.
+
     Examples:
 
       sflow-pipeline run pipelines/smoke.yaml

@@ -37,10 +37,12 @@ def train_command(
 ) -> None:
     """Train a recipe on real photos; run it again to resume after an interruption.
 
+    The folder of the run gets checkpoints, losses, pictures to look at and, at the end, a bundle for convert.
+
     Examples:
 
       sflow-pipeline train sflow --data CamVid --out runs/sflow
-      sflow-pipeline train sflow --data CamVid --out runs/wide --set generator.width=64
+      sflow-pipeline train sflow --data CamVid --out runs/other --set seed=2
     """
     loaded = _load(recipe, settings or [])
     import torch
