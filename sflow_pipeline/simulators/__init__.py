@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 
 from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.label_spaces import LabelTable, load_label_space
-from sflow_pipeline.simulators import camvid, carla, cityscapes, folder
+from sflow_pipeline.simulators import camvid, carla, cityscapes, folder, shift
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
-from sflow_pipeline.simulators.folder_walk import walk
-from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
 
 __all__ = [
     "SIMULATORS",
@@ -27,7 +26,7 @@ __all__ = [
     "read_label_table",
 ]
 
-SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in (folder, carla, camvid, cityscapes)}
+SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in (folder, carla, shift, camvid, cityscapes)}
 
 
 #: Adapters whose dumps say frame by frame what label pixels mean.
@@ -60,6 +59,7 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
         )
     if simulator is not None:
         return SIMULATORS[simulator]
+    forget_look()
     reasons = {name: why for name, adapter in SIMULATORS.items() if (why := adapter.matches(root)) is not None}
     if len(reasons) == 1:
         return SIMULATORS[next(iter(reasons))]
@@ -69,7 +69,7 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
             f"dump {root}: could be more than one thing: {found}",
             hint="choose with --simulator " + " or --simulator ".join(reasons),
         )
-    top = next(iter(walk(root, ProblemLog(), max_depth=0)))
+    top = quick_look(root)[0]
     if not top.folders and not top.files:
         raise DumpError(f"dump {root}: the folder is empty", hint="give the folder that the simulator wrote")
     known = "; ".join(f"{name}: {adapter.LAYOUT}" for name, adapter in SIMULATORS.items())

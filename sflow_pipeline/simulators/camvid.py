@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, find_usual_step, index_files, number_frames
+from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
 NAME = "camvid"
@@ -20,7 +21,7 @@ _RECORDING = re.compile(r"(?P<recording>[^_]+)_")
 
 def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
-    for folder in walk(root, ProblemLog(), max_depth=3, max_entries=1000):
+    for folder in quick_look(root):
         for split in _SPLITS:
             if split in folder.folders and f"{split}annot" in folder.folders:
                 return f"{folder.path or 'the folder'} holds {split} and {split}annot"

@@ -11,6 +11,7 @@ from sflow_pipeline.simulators.carla_tags import VERSIONS, judge_tags, read_labe
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import Folder, walk
 from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
 NAME = "carla"
@@ -29,7 +30,7 @@ _ROAD_ID, _SIDEWALK_ID = 7, 8
 
 def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
-    for folder in walk(root, ProblemLog(), max_depth=4, max_entries=1000):
+    for folder in quick_look(root):
         where = folder.path or "the folder"
         for render, label in _FOLDER_PAIRS.items():
             if render in folder.folders and label in folder.folders:

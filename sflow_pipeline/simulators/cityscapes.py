@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
+from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
 NAME = "cityscapes"
@@ -22,7 +23,7 @@ _FPS = 17.0
 
 def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
-    for folder in walk(root, ProblemLog(), max_depth=3, max_entries=1000):
+    for folder in quick_look(root):
         for render, label in (("leftImg8bit", "gtFine"), ("train_img", "train_label"), ("test_img", "test_label")):
             if render in folder.folders and label in folder.folders:
                 return f"{folder.path or 'the folder'} holds {render} and {label}"

@@ -9,6 +9,7 @@ from sflow_pipeline.simulators.dataset_file import FILE_NAME, DatasetFile, read_
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
 NAME = "folder"
@@ -30,7 +31,7 @@ _FOLDERS = {
 
 def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
-    for found in walk(root, ProblemLog(), max_depth=4, max_entries=1000):
+    for found in quick_look(root):
         if {"rgb", "semantic"} <= set(found.folders):
             return f"{found.path or 'the folder'} holds rgb and semantic"
     return None

@@ -10,6 +10,8 @@ from sflow_pipeline.archives import is_archive_name, open_archive, split_archive
 from sflow_pipeline.simulators.dump_files import is_remote, list_remote
 from sflow_pipeline.simulators.problems import ProblemLog
 
+#: Which of several copies is read.
+_COPY_ORDER = ("", ".tar", ".zip", ".hdf5", ".h5")
 _MAX_LINKS = 2  # links within links multiply: without a limit a few folders could spell a million paths
 
 
@@ -26,10 +28,18 @@ class Folder:
         return f"{self.path}/{name}" if self.path else name
 
 
-def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | None = None) -> Iterator[Folder]:
+def walk(
+    root: str,
+    log: ProblemLog,
+    *,
+    max_depth: int = 32,
+    max_entries: int | None = None,
+    max_siblings: int | None = None,
+) -> Iterator[Folder]:
     """Yield every folder under ``root``, parents first, siblings in name order; hidden ones are passed over.
 
-    A zip, tar or HDF5 file counts as a folder of its name.
+    A zip, tar or HDF5 file counts as a folder of its name. Where ``img``, ``img.tar``, ``img.zip`` and ``img.hdf5``
+    stand side by side, they are taken for copies of each other and the first of them is read.
 
     Names that no output file could carry, links that leave the root and links that lead back to a parent are
     left out and logged.
@@ -39,6 +49,7 @@ def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | 
         log: where oddities go.
         max_depth: folders deeper than this are not entered.
         max_entries: read no more than this many entries of a folder (for a quick look).
+        max_siblings: enter no more than this many folders of a folder (for a quick look).
     """
     real_root = root if is_remote(root) else os.path.realpath(root)
     pending: list[tuple[str, int, tuple[str, ...]]] = [("", 0, (real_root,))]
@@ -55,13 +66,25 @@ def walk(root: str, log: ProblemLog, *, max_depth: int = 32, max_entries: int | 
         yield folder
         if len(parents) > max_depth:
             continue
-        for name in reversed(folder.folders):
+        for name in reversed(_without_copies(folder, log)[:max_siblings]):
             if name not in real_paths:
                 pending.append((folder.join(name), links, (*parents, os.path.join(parents[-1], name))))
             elif links < _MAX_LINKS:
                 pending.append((folder.join(name), links + 1, (*parents, real_paths[name])))
             else:
                 log.add("link_loop", folder.join(name), f"more than {_MAX_LINKS} links deep")
+
+
+def _without_copies(folder: Folder, log: ProblemLog) -> list[str]:
+    """The folders to enter: of a folder and archives of the same name, one."""
+    best: dict[str, tuple[int, str]] = {}
+    for name in folder.folders:
+        stem = name.rpartition(".")[0] if is_archive_name(name) else name
+        rank = _COPY_ORDER.index(name.removeprefix(stem).lower())
+        if stem in best:
+            log.add("archive_copy", folder.join(max((rank, name), best[stem])[1]))
+        best[stem] = min((rank, name), best.get(stem, (rank, name)))
+    return sorted(name for _, name in best.values())
 
 
 def _read_folder(

@@ -18,6 +18,8 @@ _SPLIT_OF = {
     "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
+#: Folder names that say which split their frames are in.
+SPLIT_NAMES = frozenset(_SPLIT_OF)
 _NUMBER = re.compile(r"[0-9]+")
 _MOTION = ("flow", "occlusion")  # between frames: the first or the last of a sequence has none
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")

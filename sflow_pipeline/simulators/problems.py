@@ -25,6 +25,11 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     "broken_link": ("error", "{n} links lead nowhere: {first}; restore their targets or remove them"),
     "unreadable_folder": ("error", "{n} folders cannot be read: {first}; check their permissions"),
     "unreadable_archive": ("error", "{n} archives cannot be read: {first}"),
+    "archive_copy": (
+        "warning",
+        "{n} archives stand beside their unpacked or otherwise packed copy and were not read: {first}",
+    ),
+    "not_carried": ("warning", "{n} files say something of many frames at once and are not carried: {first}"),
     "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
     "label_space_guessed": ("warning", "{first}; name it with --label-space to be sure"),
 }

@@ -1,7 +1,9 @@
 """Makes small dumps in the layouts that simulators write."""
 
+import importlib.util
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -48,3 +50,24 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """(h, w) grey or (h, w, 3) RGB."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+
+
+@pytest.fixture
+def make_layout(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes the dump that ``layouts/<name>.py`` imitates and returns its folder."""
+
+    def make(name: str) -> Path:
+        root = tmp_path / name
+        load_layout(name).write(root)
+        return root
+
+    return make
+
+
+def load_layout(name: str) -> ModuleType:
+    """The generator of a layout."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "layouts" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -13,6 +13,10 @@ from sflow_pipeline.simulators import SIMULATORS, detect, discover
 LAYOUTS = {
     "folder": ["town01/rgb/0.png", "town01/semantic/0.png"],
     "carla": ["train/CameraRGB/0.png", "train/CameraSeg/0.png"],
+    "shift": [
+        "discrete/images/val/front/img/007b-4e72/00000100_img_front.jpg",
+        "discrete/images/val/front/semseg/007b-4e72/00000100_semseg_front.png",
+    ],
     "camvid": ["CamVid/val/0016E5_07959.png", "CamVid/valannot/0016E5_07959.png"],
     "cityscapes": [
         "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png",

@@ -1,0 +1,121 @@
+"""Finds frames by what paths look like; for layouts whose folder and file names say everything."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.simulators.folder_walk import Folder, walk
+from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
+from sflow_pipeline.simulators.problems import ProblemLog
+
+#: modality -> what its paths look like, with a group ``frame`` and whatever names the sequence.
+Patterns = Mapping[str, re.Pattern[str]]
+#: The path of a picture may start anywhere below the dump.
+HEAD = r"(?:(?P<head>.+)/)?"
+_LOOK_FOLDERS, _LOOK_ENTRIES, _LOOK_DEPTH, _LOOK_SIBLINGS = 1000, 1000, 9, 12
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file belongs: its sequence, its frame's name there, its split, its number."""
+
+    sequence_id: str
+    frame: str
+    split: str
+    number: int | None = None
+
+
+Locate = Callable[[re.Match[str]], Place]
+
+
+def locate_by_groups(match: re.Match[str]) -> Place:
+    """Sequence from the groups ``head`` and ``sequence`` where there are any, frame from ``frame``.
+
+    >>> locate_by_groups(re.fullmatch(HEAD + r"img/(?P<frame>[0-9]+).png", "val/town/img/7.png"))
+    Place(sequence_id='val/town', frame='7', split='val', number=7)
+    """
+    groups = match.groupdict()
+    parts = [part for part in (groups.get("head"), groups.get("sequence")) if part]
+    frame = match["frame"]
+    digits = re.findall(r"[0-9]{1,18}", groups.get("number") or frame)
+    return Place("/".join(parts) or ROOT_SEQUENCE, frame, split_of(match.string), int(digits[-1]) if digits else None)
+
+
+@dataclass
+class PatternFinder:
+    """Collects the files of a dump that look as ``patterns`` say, and pairs them into frames."""
+
+    root: str
+    patterns: Patterns
+    locate: Locate = locate_by_groups
+    log: ProblemLog = field(default_factory=ProblemLog)
+
+    def frames(self) -> tuple[FrameRef, ...]:
+        """Every frame with a picture and a label, sorted; what is left out is in ``log``."""
+        table = FrameTable(self.log)
+        sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+        numbers: dict[tuple[str, str], dict[str, int]] = {}
+        twice: set[tuple[tuple[str, str], str]] = set()
+        for folder in walk(self.root, self.log):
+            for file in folder.files:
+                path = folder.join(file)
+                for modality, pattern in self.patterns.items():
+                    match = pattern.fullmatch(path)
+                    if match is None:
+                        continue
+                    place = self.locate(match)
+                    key = place.split, place.sequence_id
+                    files = sequences.setdefault(key, {"render": {}, "label": {}}).setdefault(modality, {})
+                    first = files.setdefault(place.frame, path)
+                    if first != path:
+                        self.log.add("duplicate_id", first)
+                        self.log.add("duplicate_id", path)
+                        twice.add((key, place.frame))
+                    if place.number is not None:
+                        numbers.setdefault(key, {})[place.frame] = place.number
+        for key, frame in twice:
+            for files in sequences[key].values():
+                files.pop(frame, None)
+        for key, by_modality in sorted(sequences.items()):
+            split, sequence_id = key
+            known = numbers.get(key, {})
+            is_clear = len(set(known.values())) == len(known)
+            table.add_sequence(sequence_id, split, by_modality, known if is_clear else None)
+        return table.frames()
+
+
+def find_layout(root: str, patterns: Patterns) -> str | None:
+    """In half a sentence, a picture and a label that look as ``patterns`` say; None unless there are both."""
+    found: dict[str, str] = {}
+    for folder in quick_look(root):
+        for modality in ("render", "label"):
+            if modality not in found:
+                paths = map(folder.join, folder.files)
+                first = next((path for path in paths if patterns[modality].fullmatch(path)), None)
+                if first is not None:
+                    found[modality] = first
+        if len(found) == 2:
+            return f"{found['render']} and {found['label']}"
+    return None
+
+
+def quick_look(root: str) -> Sequence[Folder]:
+    """Some folders of a dump, from the top: enough to recognise a layout, few enough to be quick anywhere.
+
+    One look serves every adapter; ``detect`` forgets it before it looks anew.
+    """
+    return _look(root)
+
+
+def forget_look() -> None:
+    """Look anew next time."""
+    _look.cache_clear()
+
+
+@lru_cache(maxsize=4)
+def _look(root: str) -> tuple[Folder, ...]:
+    folders = walk(root, ProblemLog(), max_depth=_LOOK_DEPTH, max_entries=_LOOK_ENTRIES, max_siblings=_LOOK_SIBLINGS)
+    return tuple(islice(folders, _LOOK_FOLDERS))

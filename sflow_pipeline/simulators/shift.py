@@ -1,0 +1,76 @@
+"""SHIFT: ``images/<split>/<view>/{img,semseg,depth,flow}`` as folders, zip, tar or HDF5 archives of videos."""
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.folder_walk import walk
+from sflow_pipeline.simulators.frame_table import SPLIT_NAMES, split_of
+from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, Place, find_layout
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "shift"
+LAYOUT = "images/<split>/<view>/{img,semseg,depth,flow}[.zip|.tar|.hdf5]/<video>/<frame>_img_<view>.jpg"
+
+#: SHIFT was made with CARLA 0.9.12 and uses its tags.
+_LABEL_SPACE = "carla-0.9.13"
+_UNITS = {
+    "depth": "m = 1000 * (R + 256 * G + 65536 * B) / (2**24 - 1)",
+    "flow": "px to the next frame, float16 array `flow` of the .npz file",
+    "label": "tag in the red channel",
+}
+_FPS = {"discrete": 1.0, "continuous": 10.0}
+
+
+def _pattern(kind: str, suffix: str) -> re.Pattern[str]:
+    folder = rf"{HEAD}(?P<view>[^/]+)/{kind}(?:\.zip|\.tar|\.hdf5)?/(?P<video>[^/]+)/"
+    return re.compile(rf"{folder}(?P<frame>\d+)_{kind}_(?P=view){suffix}")
+
+
+_PATTERNS = {
+    "render": _pattern("img", r"\.(?:jpg|png)"),
+    "label": _pattern("semseg", r"\.png"),
+    "depth": _pattern("depth", r"\.png"),
+    "flow": _pattern("flow", r"\.npz"),
+}
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    return find_layout(root, _PATTERNS)
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. A sequence is one video seen from one view."""
+    finder = PatternFinder(root, _PATTERNS, _locate)
+    frames = finder.frames()
+    for folder in walk(root, ProblemLog()):
+        for file in folder.files:
+            if re.fullmatch(r"det_\w+\.json", file):
+                finder.log.add("not_carried", folder.join(file))
+    sets = {part for frame in frames for part in _FPS if part in frame.render.split("/")}
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="",
+        label_space=label_space or _LABEL_SPACE,
+        label_encoding="red_channel",
+        frames=frames,
+        fps=_FPS[sets.pop()] if len(sets) == 1 else None,
+        problems=finder.log.problems(),
+        why="files named <frame>_img_<view> and <frame>_semseg_<view>",
+        metadata={"units": _UNITS},
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map
+
+
+def _locate(match: re.Match[str]) -> Place:
+    head = [part for part in (match["head"] or "").split("/") if part and part not in ("images", *SPLIT_NAMES)]
+    sequence_id = "/".join([*head, match["video"], match["view"]])
+    return Place(sequence_id, match["frame"], split_of(match["head"] or ""), int(match["frame"]))
