@@ -95,8 +95,8 @@ class ConversionDisplay:
             self._bar.update(self._task, completed=frames, total=self._total_frames, detail=detail)
         elif not self._quiet and time.monotonic() - self._last_line_s > _LINE_EVERY_S:
             self._last_line_s = time.monotonic()
-            left_s = (self._total_frames - frames) / max(rate, 1e-9)
-            line = f"{frames}/{self._total_frames} frames{detail}, about {format_duration(left_s)} left"
+            left = f", about {format_duration((self._total_frames - frames) / rate)} left" if self._frames else ""
+            line = f"{frames}/{self._total_frames} frames{detail}{left}"
             self._console.print(line, markup=False)
 
 

@@ -62,6 +62,7 @@ def convert(
         check_ours(run.out)
         stack.enter_context(RunLock(run.out))
         run.out.remove_stale_scratch()
+        stack.callback(run.out.remove_stale_scratch)  # of workers that were stopped with this run
         census = run.check_labels(keep_counts=True)
         plan = run.plan()
         run.check_space(plan)

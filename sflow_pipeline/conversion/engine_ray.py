@@ -7,6 +7,8 @@ through the object store.
 """
 
 import logging
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +21,7 @@ from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, R
 
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_job import ShardTask, convert_frames, convert_shard
+from sflow_pipeline.conversion.threads import limit_threads
 from sflow_pipeline.conversion.translate import TranslatorFactory
 from sflow_pipeline.errors import SflowError
 from sflow_pipeline.storage.manifest import ShardRecord
@@ -52,8 +55,6 @@ class _ShardWorker:
     """Lives in a process of its own; one thread converts, another answers how far it is."""
 
     def __init__(self, settings: ConversionSettings, build_translator: TranslatorFactory) -> None:
-        from sflow_pipeline.conversion.threads import limit_threads
-
         limit_threads()
         self._settings = settings
         self._translator = build_translator()
@@ -68,10 +69,12 @@ class _ShardWorker:
 
     def convert(self, task: ShardTask) -> ShardRecord:
         """See ``convert_shard``."""
+        limit_threads()  # OpenMP counts per calling thread, and Ray calls from one of its own
         return convert_shard(task, self._settings, self._translator, self._count)
 
     def try_frames(self, task: ShardTask) -> None:
         """Put frames through everything except writing."""
+        limit_threads()
         for _result in convert_frames(task, self._settings, self._translator):
             pass
 
@@ -87,6 +90,7 @@ def connect(address: str | None, workers: int) -> Iterator[ClusterFacts]:
         yield _read_facts()
         return
     options: dict[str, Any] = {} if address else {"num_cpus": workers}
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             # Without "local", the address file of a dead cluster breaks the next start.
@@ -105,6 +109,8 @@ def connect(address: str | None, workers: int) -> Iterator[ClusterFacts]:
             hint=hints[0] if hints else "check --address, or convert with --workers 1, which needs no Ray",
         ) from error
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # ray.init puts its own in place, which ends without a word
         yield _read_facts()
     finally:
         ray.shutdown()

@@ -21,11 +21,19 @@ def raise_on_sigterm() -> Iterator[None]:
         yield
         return
 
+    arrived = False
+
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        nonlocal arrived
+        arrived = True
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except KeyboardInterrupt as error:
+        if arrived and not isinstance(error, Terminated):  # waits inside Ray report every signal as Ctrl-C
+            raise Terminated from error
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)

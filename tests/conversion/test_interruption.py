@@ -112,3 +112,16 @@ def test_two_drivers_at_once(make_job, snapshot, clean):
     assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
     assert snapshot(job.out_dir) == clean
     assert verify(job.out_dir).problems == ()
+
+
+@pytest.mark.ray
+def test_stopping_ray_workers_leaves_nothing_half(make_job, snapshot, clean):
+    pytest.importorskip("ray")
+    job = make_job(shard_frames=2, workers=2)
+    process = _start(job, delay_s=0.3)
+    _wait_for_commit(job.out_dir, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    assert not [path for path in snapshot(job.out_dir) if "tmp" in path or "lock" in path]
+    assert convert(make_job(shard_frames=2)).shards_kept > 0
+    assert snapshot(job.out_dir) == clean
