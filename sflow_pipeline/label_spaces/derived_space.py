@@ -20,12 +20,15 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
-def derive_label_space(name: str, class_names: Iterable[str], colors: Mapping[str, Color] | None = None) -> LabelSpace:
+def derive_label_space(
+    name: str, classes: Iterable[str] | Mapping[int, str], colors: Mapping[str, Color] | None = None
+) -> LabelSpace:
     """A label space with one class per name; ids follow the names' order, so the same names give the same space.
 
     Args:
         name: of the space.
-        class_names: as the dump writes them; ``a,b`` is one class with two words for it.
+        classes: names as the dump writes them, or id -> name where label files hold ids; ``a,b`` is one class with
+            two words for it.
         colors: class name -> RGB; invented from the name where missing.
 
     >>> space = derive_label_space("replicator", ["BACKGROUND", "cone,obstacle", "person"])
@@ -33,15 +36,16 @@ def derive_label_space(name: str, class_names: Iterable[str], colors: Mapping[st
     [(0, 'BACKGROUND', 'void'), (1, 'cone,obstacle', 'object.traffic_cone'), (2, 'person', 'human.person')]
     """
     given = colors or {}
-    classes = []
+    numbered = classes if isinstance(classes, Mapping) else dict(enumerate(sorted(set(classes))))
+    found = []
     void_id = None
-    for class_id, class_name in enumerate(sorted(set(class_names))):
+    for class_id, class_name in sorted(numbered.items()):
         concept = guess_concept(class_name)
         if concept == "void" and void_id is None:
             void_id = class_id
         color = given.get(class_name) or _invent_color(class_name)
-        classes.append(LabelClass(class_id, class_name, (concept,), color))
-    return LabelSpace(name, 1, tuple(classes), void_id, source="class names of the dump")
+        found.append(LabelClass(class_id, class_name, (concept,), color))
+    return LabelSpace(name, 1, tuple(found), void_id, source="class names of the dump")
 
 
 def guess_concept(class_name: str) -> str:

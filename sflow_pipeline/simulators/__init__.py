@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 
 from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.label_spaces import LabelTable, load_label_space
-from sflow_pipeline.simulators import camvid, carla, cityscapes, folder, shift
+from sflow_pipeline.simulators import (
+    blenderproc,
+    camvid,
+    carla,
+    cityscapes,
+    folder,
+    replicator,
+    shift,
+    unity_solo,
+)
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
@@ -26,11 +35,15 @@ __all__ = [
     "read_label_table",
 ]
 
-SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in (folder, carla, shift, camvid, cityscapes)}
+SIMULATORS: Mapping[str, Adapter] = {
+    adapter.NAME: adapter for adapter in (folder, carla, shift, replicator, unity_solo, blenderproc, camvid, cityscapes)
+}
 
 
 #: Adapters whose dumps say frame by frame what label pixels mean.
-_TABLE_READERS: Mapping[str, Callable[[bytes, str], LabelTable]] = {}
+_TABLE_READERS: Mapping[str, Callable[[bytes, str], LabelTable]] = {
+    adapter.NAME: adapter.read_label_table for adapter in (replicator, unity_solo)
+}
 
 
 def detect(root: str, *, simulator: str | None = None) -> Adapter:

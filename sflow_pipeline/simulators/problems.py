@@ -31,6 +31,14 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     ),
     "not_carried": ("warning", "{n} files say something of many frames at once and are not carried: {first}"),
     "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
+    "missing_table": (
+        "error",
+        "{n} labels without a file that says what their colours mean were left out: {first}; write those frames again",
+    ),
+    "strange_class": (
+        "warning",
+        "classes of unknown meaning, painted as void: {first}; say what they mean in a file for --label-space",
+    ),
     "label_space_guessed": ("warning", "{first}; name it with --label-space to be sure"),
 }
 _SHOWN = 3

@@ -58,14 +58,19 @@ def make_layout(tmp_path: Path) -> Callable[[str], Path]:
 
     def make(name: str) -> Path:
         root = tmp_path / name
-        load_layout(name).write(root)
+        _load(name).write(root)
         return root
 
     return make
 
 
-def load_layout(name: str) -> ModuleType:
-    """The generator of a layout."""
+@pytest.fixture
+def load_layout() -> Callable[[str], ModuleType]:
+    """The generator of a layout by its name."""
+    return _load
+
+
+def _load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "layouts" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

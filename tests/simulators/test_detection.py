@@ -13,10 +13,6 @@ from sflow_pipeline.simulators import SIMULATORS, detect, discover
 LAYOUTS = {
     "folder": ["town01/rgb/0.png", "town01/semantic/0.png"],
     "carla": ["train/CameraRGB/0.png", "train/CameraSeg/0.png"],
-    "shift": [
-        "discrete/images/val/front/img/007b-4e72/00000100_img_front.jpg",
-        "discrete/images/val/front/semseg/007b-4e72/00000100_semseg_front.png",
-    ],
     "camvid": ["CamVid/val/0016E5_07959.png", "CamVid/valannot/0016E5_07959.png"],
     "cityscapes": [
         "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png",
@@ -25,8 +21,17 @@ LAYOUTS = {
 }
 
 
+#: Layouts that a generator writes: its name, the simulator's.
+GENERATED = {path.stem: path.stem.replace("_", "-") for path in (Path(__file__).parent / "layouts").glob("*.py")}
+
+
 def test_every_simulator_has_a_layout_here() -> None:
-    assert set(LAYOUTS) == set(SIMULATORS)
+    assert {*LAYOUTS, *GENERATED.values()} == set(SIMULATORS)
+
+
+@pytest.mark.parametrize("name", sorted(GENERATED))
+def test_a_generated_layout_is_recognised(name: str, make_layout: Callable[[str], Path]) -> None:
+    assert detect(str(make_layout(name))) is SIMULATORS[GENERATED[name]]
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))

@@ -1,0 +1,75 @@
+"""The label space of a dump that names its classes itself, frame by frame."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sflow_pipeline.errors import DumpError, FrameError
+from sflow_pipeline.label_spaces import LabelSpace, LabelTable, derive_label_space, load_label_space
+from sflow_pipeline.label_spaces.derived_space import UNKNOWN_CONCEPT
+from sflow_pipeline.simulators.problems import ProblemLog
+
+_SHOWN = 8
+
+
+def choose_label_space(
+    root: str, simulator: str, tables: Iterable[LabelTable], label_space: str | None, log: ProblemLog
+) -> str | LabelSpace:
+    """The label space that ``label_space`` names if its classes have the dump's names, else one made from them.
+
+    Args:
+        root: the dump, for errors.
+        simulator: name of the label space that is made.
+        tables: of every frame.
+        label_space: what the person asked for.
+        log: told about names that mean nothing to us.
+
+    Raises:
+        DumpError: the dump names classes that ``label_space`` does not have.
+    """
+    names: set[str] = set()
+    colors: dict[str, tuple[int, int, int]] = {}
+    for table in tables:
+        names |= table.names
+        for rgba, name in table.colors.items():
+            colors.setdefault(name, rgba[:3])
+    if label_space is not None:
+        missing = sorted(names - set(load_label_space(label_space).names))
+        if missing:
+            raise DumpError(
+                f"dump {root}: names classes that label space {label_space} does not have: {_list(missing)}",
+                hint="give a label space whose classes are named as in the dump, or leave --label-space out",
+            )
+        return label_space
+    return name_strange_classes(derive_label_space(simulator, names, colors), log)
+
+
+def name_strange_classes(space: LabelSpace, log: ProblemLog) -> LabelSpace:
+    """The space as it is; ``log`` is told about classes whose names mean nothing to us."""
+    strange = [c.name for c in space.classes if c.concepts[0].startswith(UNKNOWN_CONCEPT)]
+    if strange:
+        log.add("strange_class", _list(strange))
+    return space
+
+
+def parse_json_table(data: bytes, path: str) -> Any:
+    """The content of a JSON file that says what a label's pixels mean.
+
+    Raises:
+        FrameError: ``unreadable``.
+    """
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise bad_table(path, str(error)) from error
+
+
+def bad_table(path: str, what: str) -> FrameError:
+    """The error for a file that is no label table."""
+    return FrameError(
+        f"{path}: does not say what the label's pixels mean: {what}", hint="write the frame again", reason="unreadable"
+    )
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,0 +1,48 @@
+"""Every generated layout converts: labels byte for byte, and what else a frame carries."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from sflow_pipeline.bundle import build_random_bundle
+from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.simulators import discover
+from sflow_pipeline.storage.filesystem import Folder
+
+LAYOUTS = sorted(path.stem for path in (Path(__file__).parent / "layouts").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "random"
+    build_random_bundle(path, seed=1)
+    return path
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_converts_with_its_files_untouched(
+    name: str, make_layout: Callable[[str], Path], bundle_path: Path, tmp_path: Path
+) -> None:
+    root, out = make_layout(name), tmp_path / "out"
+    fields = {"sim_dir": str(root), "out_dir": str(out), "bundle": str(bundle_path), "workers": 1, "precision": "fp32"}
+    convert(build_job(fields))
+    rows = [row for path in sorted((out / "data").rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+    dump, source = discover(str(root)), Folder(str(root))
+    frames = {frame.sample_id: frame for frame in dump.frames}
+    assert {row["sample_id"] for row in rows} == set(frames)
+    assert not list((out / "quarantine").rglob("*/*/*.parquet"))
+    for row in rows:
+        frame = frames[row["sample_id"]]
+        assert row["label"]["bytes"] == source.read_bytes(frame.label)
+        for modality in dump.modalities:
+            path = getattr(frame, modality)
+            if modality in ("render", "label") or path is None:
+                continue
+            carried = row[modality]["bytes"] if isinstance(row[modality], dict) else row[modality].encode()
+            assert carried == source.read_bytes(path), modality
+    labels = json.loads((out / "labels.json").read_text())
+    assert labels["source"]["classes"]
