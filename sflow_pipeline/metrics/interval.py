@@ -30,8 +30,9 @@ def compute_interval(
     if images < 2:
         return None
     draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1.0 / images), size=replicates)
-    sums = np.tensordot(draws.astype(np.int64), per_image, axes=1)  # (replicates, classes, classes)
-    scores = np.array([score(counts) for counts in sums])
+    # Counts stay below 2^53, so the fast floating-point product is exact.
+    sums = np.tensordot(draws.astype(np.float64), per_image.astype(np.float64), axes=1)
+    scores = np.array([score(counts) for counts in sums.astype(np.int64)])  # (replicates, classes, classes)
     scores = scores[~np.isnan(scores)]
     if not scores.size:
         return None

@@ -1,0 +1,145 @@
+"""``sflow-pipeline evaluate``: how good is this dataset, measured by networks that were trained elsewhere?"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# Options of one kind stand together on the help page.
+_judge, _features, _run = (partial(typer.Option, rich_help_panel=kind) for kind in ("Judge", "Features", "Run"))
+
+
+def evaluate_command(
+    reference: Annotated[
+        str, typer.Option(help="Real photos with labels, in any layout that inspect knows.", metavar="REAL")
+    ],
+    datasets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Converted datasets, or folders of pictures with labels; none for the oracle alone.",
+            metavar="OUT...",
+            show_default=False,
+        ),
+    ] = None,
+    reference_split: Annotated[str | None, typer.Option(help="Only this split of the real photos.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split of the datasets.")] = None,
+    judge: Annotated[
+        str | None, _judge(help="A segmenter: TorchScript, ONNX, or a YAML that describes one.", metavar="FILE")
+    ] = None,
+    judge_label_space: Annotated[str | None, _judge(help="What its output channels are.")] = None,
+    judge_size: Annotated[str | None, _judge(help="Its input size.", metavar="WxH")] = None,
+    judge_range: Annotated[str | None, _judge(help="Its input values: 0..255, 0..1, -1..1 or imagenet.")] = None,
+    score_space: Annotated[str | None, _judge(help="Label space to score in; the real photos' own.")] = None,
+    extractor: Annotated[
+        str | None, _features(help="A network that gives one feature vector a picture.", metavar="FILE")
+    ] = None,
+    extractor_size: Annotated[str | None, _features(help="Its input size.", metavar="WxH")] = None,
+    extractor_range: Annotated[str | None, _features(help="Its input values, as for --judge-range.")] = None,
+    edges: Annotated[
+        bool, _features("--edges", help="Compare edges of the simulator, of DNED and of real photos.")
+    ] = False,
+    renders: Annotated[
+        bool, _run("--renders", help="Measure the simulator's own pictures in the datasets, too.")
+    ] = False,
+    limit: Annotated[
+        int | None, _run(min=1, help="The first N pictures of each only, for a quick look.", metavar="N")
+    ] = None,
+    device: Annotated[str, _run(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    compare: Annotated[bool, _run("--compare", help="Write the table as Markdown, JSON and SVG.")] = False,
+    out: Annotated[str | None, _run(help="Where the table goes; report/ of the first dataset.", metavar="DIR")] = None,
+    as_json: Annotated[bool, _run("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a dataset and real photos to the same judge and compare what it sees with the labels.
+
+    The last row is the oracle: the judge on the real photos themselves, the best that can be hoped for. Results also
+    go to report/metrics.json of every dataset. TorchScript files contain code: give only files that you trust.
+
+    Examples:
+
+      sflow-pipeline evaluate OUT_DIR --reference CamVid --judge judge.yaml
+      sflow-pipeline evaluate --compare A B --reference CamVid --judge j.yaml
+    """
+    from sflow_pipeline.errors import UsageError
+    from sflow_pipeline.evaluation.network_spec import load_network_spec
+
+    judge_flags = {"label_space": judge_label_space, "size_px": judge_size, "input_range": judge_range}
+    extractor_flags = {"size_px": extractor_size, "input_range": extractor_range}
+    judge_spec = load_network_spec(judge, _given(judge_flags), what="judge") if judge else None
+    extractor_spec = load_network_spec(extractor, _given(extractor_flags), what="extractor") if extractor else None
+    paths = tuple(datasets or ())
+    if len(paths) > 1 and not compare:
+        raise UsageError(f"{len(paths)} datasets to evaluate", hint="add --compare to put them in one table")
+    from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
+    from sflow_pipeline.evaluation.table import draw_markdown
+    from sflow_pipeline.evaluation.write_results import write_comparison, write_metrics
+
+    settings = EvaluationSettings(
+        paths=paths,
+        reference=reference,
+        split=split,
+        reference_split=reference_split,
+        judge=judge_spec,
+        extractor=extractor_spec,
+        score_space=score_space,
+        renders=renders,
+        edges=edges,
+        limit=limit,
+        device=device,
+    )
+    with _Display(quiet=as_json) as on_photo:
+        found = evaluate(settings, on_photo)
+    written = write_metrics(found)
+    if compare:
+        written += write_comparison(found, out or _default_folder(found.rows[0].uri, found.rows[0].role))
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    typer.echo(draw_markdown(found))
+    for path in written:
+        typer.echo(f"written: {path}")
+
+
+def _given(flags: dict[str, str | None]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _default_folder(uri: str, role: str) -> str:
+    if role == "dataset":
+        return f"{uri.rstrip('/')}/report"
+    return str(Path.cwd())
+
+
+class _Display:
+    """A bar on a terminal, a line per set of pictures elsewhere; both on stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._quiet = quiet
+        self._tasks: dict[str, Any] = {}
+        self._bar = None
+        if self._console.is_terminal and not quiet:
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+            self._bar = Progress(*columns, TimeRemainingColumn(compact=True), console=self._console)
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        if self._bar is not None:
+            self._bar.start()
+        return self._show
+
+    def __exit__(self, *_error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _show(self, name: str, done: int, total: int) -> None:
+        if self._bar is not None:
+            if name not in self._tasks:
+                self._tasks[name] = self._bar.add_task(name, total=total)
+            self._bar.update(self._tasks[name], completed=done)
+        elif not self._quiet and done == total:
+            self._console.print(f"{name}: {done} pictures measured", markup=False)

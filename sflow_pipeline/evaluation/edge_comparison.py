@@ -1,0 +1,92 @@
+"""The edge statistics of every row beside those of the real photos, with their distances."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.evaluation.dataset_photos import DatasetPhotos
+from sflow_pipeline.evaluation.edge_statistics import (
+    DENSITY_BOUNDS,
+    ORIENTATION_BINS,
+    TILE_PX,
+    EdgeStatistics,
+    compute_edge_statistics,
+    compute_total_variation,
+    detect_edges,
+)
+from sflow_pipeline.evaluation.photo_source import PhotoSource
+from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
+
+#: DNED answers with strengths; from here up it says "edge", as in the gate.
+_EDGE_STRENGTH = 128
+
+
+def compare_edges(sources: Sequence[tuple[str, PhotoSource]], limit: int | None = None) -> dict[str, Any]:
+    """Edge statistics of datasets (simulator's pictures, DNED's answer, converted photos) and of real photos.
+
+    Args:
+        sources: name and pictures; the real photos are the last.
+        limit: pictures of each at most.
+
+    Returns:
+        JSON-like: ``sets``: name -> statistics with ``density_tv`` and ``orientation_tv``, the total variation to
+        the real photos; ``protocol``; ``notes`` on what could not be measured.
+
+    Raises:
+        UsageError: no converted dataset is among the sources, so that no threshold is given; or two datasets were
+            made with different thresholds.
+    """
+    datasets = [source for _name, source in sources if isinstance(source, DatasetPhotos)]
+    thresholds = sorted({source.edge_threshold for source in datasets})
+    if len(thresholds) != 1:
+        raise UsageError(
+            f"--edges: {'no converted dataset' if not thresholds else f'edge thresholds {thresholds} differ'}",
+            hint="evaluate datasets of one bundle: edges are compared at the threshold that it was trained with",
+        )
+    threshold = thresholds[0]
+    found: dict[str, EdgeStatistics] = {}
+    notes = []
+    for name, source in sources:
+        if isinstance(source, DatasetPhotos) and source.column == "image":
+            for label, column in (("simulator's edges", "render"), ("DNED's edges", "edge")):
+                if column in source.columns:
+                    found[f"{name}: {label}"] = compute_edge_statistics(_read_column(source, column, threshold, limit))
+                else:
+                    notes.append(f"{name}: no column {column}; convert with it to compare {label}")
+        if not isinstance(source, DatasetPhotos) or source.column == "image":
+            photos = (detect_edges(photo.photo, threshold) for photo in islice(source.read(), limit))
+            found[name] = compute_edge_statistics(photos)
+    real = found[sources[-1][0]]
+    sets = {
+        name: {
+            **asdict(statistics),
+            "density_tv": compute_total_variation(statistics.density_histogram, real.density_histogram),
+            "orientation_tv": compute_total_variation(statistics.orientation_histogram, real.orientation_histogram),
+        }
+        for name, statistics in found.items()
+    }
+    protocol = {
+        "edges": f"|Laplacian| of the smoothed luma over {threshold:g}; DNED's answer from {_EDGE_STRENGTH} of 255",
+        "density_histogram": f"{TILE_PX}x{TILE_PX} px squares, bounds {list(DENSITY_BOUNDS)}",
+        "orientation_histogram": f"{ORIENTATION_BINS} bins of line direction over 180 degrees, structure tensor",
+        "distance": "total variation to the real photos' histogram, 0 to 1",
+        "size": "every picture at its own size, as the extractor meets it in training and conversion",
+    }
+    return {"protocol": protocol, "sets": sets, "notes": notes}
+
+
+def _read_column(
+    source: DatasetPhotos, column: str, threshold: float, limit: int | None
+) -> Iterator[NDArray[np.bool_]]:
+    for row in islice(source.read_rows([column]), limit):
+        name = f"{source.uri}: {row['sample_id']} {column}"
+        data = row[column]["bytes"]
+        if column == "edge":
+            yield decode_plane(data, name=name) >= _EDGE_STRENGTH
+        else:
+            yield detect_edges(decode_rgb(data, name=name), threshold)

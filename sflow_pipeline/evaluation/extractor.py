@@ -1,0 +1,48 @@
+"""A feature extractor: a network trained elsewhere that turns a photo into one vector."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.evaluation.network_file import load_network
+from sflow_pipeline.evaluation.network_input import build_input
+from sflow_pipeline.evaluation.network_spec import NetworkSpec
+from sflow_pipeline.metrics import INCEPTION
+
+
+class Extractor:
+    """A network whose output is one feature vector a photo; feature maps are averaged over the picture.
+
+    Args:
+        spec: its file and input.
+        device: where it runs.
+    """
+
+    def __init__(self, spec: NetworkSpec, device: str) -> None:
+        if spec.name == INCEPTION:
+            raise UsageError(
+                f"--extractor {spec.file}: the name {INCEPTION} is kept for Inception-v3 weights",
+                hint="choose another `name:` in its YAML, so that nobody takes its numbers for FID",
+            )
+        self.spec = spec
+        self.name = spec.name
+        self._network, self.digest = load_network(spec, device)
+        self._device = device
+
+    @torch.inference_mode()
+    def extract(self, photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(d,) features of a (h, w, 3) uint8 RGB photo.
+
+        Raises:
+            UsageError: the network's output is not (1, d) or (1, d, h, w).
+        """
+        features = self._network(build_input(photo, self.spec, self._device))
+        if features.ndim == 4:
+            features = features.mean(dim=(2, 3))
+        if features.ndim != 2 or features.shape[0] != 1:
+            raise UsageError(
+                f"--extractor {self.spec.file}: output {tuple(features.shape)}, expected (1, d) or (1, d, h, w)",
+                hint="export the part of the network that ends in one feature vector",
+            )
+        return features[0].float().cpu().numpy()

@@ -1,0 +1,90 @@
+"""Runs networks that users bring: TorchScript and ONNX files.
+
+A TorchScript file holds code as well as weights. It is loaded only from a path that the user named, by
+``torch.jit.load``, which reads TorchScript and nothing else (no Python pickle); still, like any program, it should
+come from someone you trust. ``sha256`` in its YAML pins the file you looked at.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sflow_pipeline.errors import MissingExtraError, UsageError
+from sflow_pipeline.evaluation.network_spec import NetworkSpec
+from sflow_pipeline.storage.shard_file import hash_file
+
+Network = Callable[[Tensor], Tensor]
+
+
+def load_network(spec: NetworkSpec, device: str) -> tuple[Network, str]:
+    """The network as a function of a (b, 3, h, w) float batch on ``device``, and the sha256 of its file.
+
+    Raises:
+        UsageError: the file is missing, has another digest than expected, or is no such network.
+        MissingExtraError: ONNX, and OpenVINO is not installed.
+    """
+    path = Path(spec.file)
+    try:
+        digest = hash_file(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}", hint="check the path") from error
+    if spec.sha256 is not None and spec.sha256.lower() != digest:
+        raise UsageError(
+            f"{path}: sha256 {digest[:12]}…, expected {spec.sha256[:12]}…",
+            hint="restore the file that the YAML describes, or correct its sha256",
+        )
+    return (_load_onnx(path) if path.suffix == ".onnx" else _load_torchscript(path, device)), digest
+
+
+def _load_torchscript(path: Path, device: str) -> Network:
+    try:
+        module = torch.jit.load(str(path), map_location=device)
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: not a TorchScript file ({str(error).strip().splitlines()[0]})",
+            hint="save the network with torch.jit.trace(...).save(...), or as ONNX; pickled checkpoints are not read",
+        ) from error
+    module.eval()
+
+    def run(batch: Tensor) -> Tensor:
+        try:
+            answer = module(batch)
+        except RuntimeError as error:
+            size = f"{batch.shape[-1]}x{batch.shape[-2]}"
+            raise UsageError(
+                f"{path}: fails on a {size} picture ({str(error).strip().splitlines()[-1]})",
+                hint="give the input size that it was made for",
+            ) from error
+        return _first_tensor(answer, path)
+
+    return run
+
+
+def _load_onnx(path: Path) -> Network:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: ONNX files need OpenVINO", hint="pip install 'sflow-pipeline[export]', or give a TorchScript file"
+        ) from error
+    try:
+        # By default it computes in bfloat16 where the processor can, and a judge must not depend on the machine.
+        model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    except RuntimeError as error:
+        raise UsageError(f"{path}: not an ONNX network ({str(error).strip().splitlines()[0]})") from error
+
+    def run(batch: Tensor) -> Tensor:
+        answer = model(batch.cpu().numpy())[model.output(0)]
+        return torch.from_numpy(answer).to(batch.device)
+
+    return run
+
+
+def _first_tensor(answer: object, path: Path) -> Tensor:
+    if isinstance(answer, tuple | list) and answer:
+        answer = answer[0]
+    if not isinstance(answer, Tensor):
+        raise UsageError(f"{path}: returned {type(answer).__name__}, expected a tensor", hint="trace the bare network")
+    return answer

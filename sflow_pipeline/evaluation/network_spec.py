@@ -1,0 +1,78 @@
+"""What must be known of a network file to use it as judge or feature extractor: a small YAML beside it, or flags."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.errors import UsageError
+
+InputRange = Literal["0..255", "0..1", "-1..1", "imagenet"]
+FilterName = Literal["antialias_bilinear", "bilinear", "area"]
+_SUFFIX = re.compile(r"(\.torchscript)?\.(pt|pth|ts|onnx|safetensors)$")
+
+
+class NetworkSpec(BaseModel):
+    """A network file and how to feed it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str = Field(description="TorchScript or ONNX file; in a YAML, relative to it")
+    name: str = Field(default="", description="what tables call it; the file's stem")
+    sha256: str | None = Field(default=None, description="refuse a file with another digest")
+    size_px: tuple[int, int] = Field(description="input width and height, as WxH")
+    input_range: InputRange = Field(default="0..255", description="of its RGB input; imagenet: mean and std removed")
+    filter: FilterName = Field(default="antialias_bilinear", description="how photos are brought to size_px")
+    label_space: str | None = Field(default=None, description="judges: its output channels are the classes of this one")
+    source: str = Field(default="", description="where it comes from, for reports")
+
+    @field_validator("size_px", mode="before")
+    @classmethod
+    def _split_size(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", value)
+            if match is None:
+                raise ValueError("expected WxH such as 1024x512")
+            return int(match[1]), int(match[2])
+        return value
+
+    def with_name(self) -> "NetworkSpec":
+        """Itself, named after its file where it has no name."""
+        return self if self.name else self.model_copy(update={"name": _SUFFIX.sub("", Path(self.file).name)})
+
+
+def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = None, *, what: str) -> NetworkSpec:
+    """The description of a network: from a YAML (the file itself, or ``<file>.yaml`` beside it) and overrides.
+
+    Args:
+        path: the network file, or its YAML.
+        overrides: fields given as flags; they win.
+        what: ``judge`` or ``extractor``, for errors.
+
+    Raises:
+        UsageError: the file does not exist.
+        ConfigError: something must be known and is not, or a value is wrong.
+    """
+    target = Path(path).expanduser()
+    if not target.is_file():
+        raise UsageError(
+            f"--{what} {path}: no such file", hint="give a TorchScript or ONNX file, or a YAML that names one"
+        )
+    content: dict[str, Any] = {}
+    folder = target.parent
+    described = target if target.suffix in (".yaml", ".yml") else target.with_name(f"{target.name}.yaml")
+    if described.is_file():
+        content = read_yaml(described)
+    if described != target:
+        content["file"] = target.name
+    content.update(overrides or {})
+    if "size_px" not in content:
+        raise UsageError(
+            f"--{what} {path}: its input size is not known",
+            hint=f"add --{what}-size WxH, or `size_px: WxH` in {described}",
+        )
+    spec = decode_config(NetworkSpec, content, where=str(described if described.is_file() else path))
+    return spec.model_copy(update={"file": str(folder / spec.file)}).with_name()

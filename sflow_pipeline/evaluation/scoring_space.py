@@ -1,0 +1,74 @@
+"""The classes that a table is scored in, and how truth and the judge's answers get there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.label_spaces import UNMAPPED, LabelClass, LabelSpace, build_mapping
+
+
+@dataclass(frozen=True)
+class ScoringSpace:
+    """A label space, less what the judge has no word for.
+
+    Attributes:
+        space: whose classes are scored; classes are matched by name and concept.
+        void: channel of everything that is not scored.
+        num_channels: of confusion counts.
+        excluded: names of classes that no class of the judge stands for; their true pixels count as void.
+        judge_table: (judge classes,) channel of each of the judge's classes.
+    """
+
+    space: LabelSpace
+    void: int
+    num_channels: int
+    excluded: tuple[str, ...]
+    judge_table: NDArray[np.uint8]
+
+    @property
+    def scored_channels(self) -> tuple[int, ...]:
+        """Channels of the classes that count."""
+        return tuple(
+            channel
+            for channel, item in enumerate(self.space.classes)
+            if channel != self.void and item.name not in self.excluded
+        )
+
+    def map_truth(self, label_map: NDArray[np.uint8] | NDArray[np.uint16], source: LabelSpace) -> NDArray[np.uint8]:
+        """(h, w) ids of a label space to channels; what is unknown or cannot be scored becomes void."""
+        channels = build_mapping(source, self.space).table[label_map]
+        unscored = np.isin(channels, [UNMAPPED, *self._excluded_channels()])
+        return np.where(unscored, self.void, channels).astype(np.uint8)
+
+    def map_prediction(self, predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(h, w) indices of the judge's classes to channels."""
+        return self.judge_table[predicted]
+
+    def _excluded_channels(self) -> list[int]:
+        return [channel for channel, item in enumerate(self.space.classes) if item.name in self.excluded]
+
+
+def build_scoring_space(
+    space: LabelSpace, judge_space: LabelSpace, judge_classes: tuple[LabelClass, ...]
+) -> ScoringSpace:
+    """Find out which classes of ``space`` the judge can express.
+
+    Raises:
+        LabelSpaceError: the judge has a class that ``space`` has no place for, not even void.
+
+    >>> from sflow_pipeline.label_spaces import load_label_space
+    >>> judge = load_label_space("camvid11")
+    >>> build_scoring_space(load_label_space("cityscapes19"), judge, judge.classes[:11]).excluded
+    ('wall', 'traffic_light', 'terrain', 'truck', 'bus', 'train', 'motorcycle', 'bicycle')
+    """
+    void = space.num_classes if space.void_channel is None else space.void_channel
+    table = build_mapping(judge_space, space).table
+    judge_table = np.array([table[item.id] for item in judge_classes], np.uint8)
+    reachable = set(judge_table.tolist())
+    excluded = tuple(
+        item.name
+        for channel, item in enumerate(space.classes)
+        if channel != void and channel not in reachable and item.concepts[0].split(".")[0] != "void"
+    )
+    return ScoringSpace(space, void, max(space.num_classes, void + 1), excluded, judge_table)

@@ -1,0 +1,49 @@
+"""Puts an evaluation where people and programs find it, each file whole or not at all."""
+
+from pathlib import Path
+
+from sflow_pipeline.evaluation.plot import draw_svg
+from sflow_pipeline.evaluation.scores import Evaluation
+from sflow_pipeline.evaluation.table import draw_markdown
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import encode_json
+
+METRICS_PATH = "report/metrics.json"
+TABLE_STEM = "comparison"
+
+
+def write_metrics(evaluation: Evaluation) -> list[str]:
+    """Write ``report/metrics.json`` into every converted dataset of the evaluation: its own rows and the oracle.
+
+    Returns:
+        the files.
+
+    Raises:
+        OutputError: a dataset cannot be written to.
+    """
+    written = []
+    for uri in dict.fromkeys(row.uri for row in evaluation.rows if row.role == "dataset"):
+        rows = tuple(row for row in evaluation.rows if row.uri == uri or row.role == "oracle")
+        Folder(uri).write_bytes(METRICS_PATH, encode_json(evaluation.to_dict(rows)))
+        written.append(f"{uri.rstrip('/')}/{METRICS_PATH}")
+    return written
+
+
+def write_comparison(evaluation: Evaluation, out: str | Path) -> list[str]:
+    """Write the table as ``comparison.md``, ``.json`` and ``.svg`` into a folder.
+
+    Returns:
+        the files.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    folder = Folder(str(out))
+    files = {
+        f"{TABLE_STEM}.md": draw_markdown(evaluation).encode(),
+        f"{TABLE_STEM}.json": encode_json(evaluation.to_dict()),
+        f"{TABLE_STEM}.svg": draw_svg(evaluation).encode(),
+    }
+    for name, data in files.items():
+        folder.write_bytes(name, data)
+    return [f"{str(out).rstrip('/')}/{name}" for name in files]

@@ -1,0 +1,40 @@
+"""ONNX judges give what the same network gives as TorchScript."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sflow_pipeline.evaluation.judge import Judge
+from sflow_pipeline.evaluation.network_spec import NetworkSpec, load_network_spec
+from sflow_pipeline.label_spaces import load_label_space
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("openvino")
+
+
+def save_onnx(path: Path) -> Path:
+    """The colour judge of the other tests, written node by node."""
+    space = load_label_space("camvid11")
+    colors = np.array([item.color for item in space.classes if item.id != space.void_id], np.float32)
+    weight = onnx.numpy_helper.from_array(2 * colors[:, :, None, None], "weight")
+    bias = onnx.numpy_helper.from_array(-(colors**2).sum(axis=1), "bias")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["image", "weight", "bias"], ["scores"])],
+        "colors",
+        [onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 3, 48, 64])],
+        [onnx.helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, [1, 11, 48, 64])],
+        [weight, bias],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(path))
+    return path
+
+
+def test_onnx_judge_sees_what_the_torchscript_one_sees(tmp_path: Path, judge_file: Path) -> None:
+    spec = NetworkSpec(file=str(save_onnx(tmp_path / "judge.onnx")), size_px=(64, 48), label_space="camvid11")
+    photo = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    first = Judge(spec, "cpu").predict(photo, (64, 48))
+    second = Judge(load_network_spec(judge_file, what="judge"), "cpu").predict(photo, (64, 48))
+    assert len(np.unique(first)) > 5
+    assert np.array_equal(first, second)
