@@ -57,6 +57,17 @@ class Row:
         value = self.values.get(column)
         return None if value is None else bytes(value["bytes"])
 
+    def require_file(self, column: str) -> bytes:
+        """The stored file of a column that every row has.
+
+        Raises:
+            FrameError: this one has not.
+        """
+        data = self.read_file(column)
+        if data is None:
+            raise FrameError(f"{self.sample_id}: has no {column}", hint="convert again", reason="missing_file")
+        return data
+
     def suffix(self, column: str) -> str:
         """The ending of a column's file, such as ``.png``."""
         return PurePosixPath(self.values[column]["path"] or "").suffix.lower() or ".bin"
@@ -94,10 +105,7 @@ class Row:
         Raises:
             FrameError: the file is damaged, or there is none.
         """
-        data = self.read_file("label")
-        if data is None:
-            raise FrameError(f"{self.sample_id}: has no label", reason="missing_label")
-        return self._decode_label(data, f"{self.sample_id}: label")
+        return self._decode_label(self.require_file("label"), f"{self.sample_id}: label")
 
     def decode_plane(self, column: str) -> NDArray[Any] | None:
         """A column that is an array; None where this row has none, or a file that cannot be read as one."""

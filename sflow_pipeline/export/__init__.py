@@ -1,1 +1,114 @@
-"""Hands a dataset on in the layouts that other tools read."""
+"""Hands a dataset on in the layouts that other tools read. A new one is one new file and one entry here."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sflow_pipeline.dataset.contents import Contents, load_contents
+from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.export import cityscapes, coco, kitti, mp4, png, webdataset, yolo
+from sflow_pipeline.export.destination import open_destination
+from sflow_pipeline.export.exporter import Exporter, Job
+
+_MODULES: tuple[Exporter, ...] = (cityscapes, png, webdataset, coco, yolo, kitti, mp4)
+EXPORTERS: dict[str, Exporter] = {exporter.NAME: exporter for exporter in _MODULES}
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What an export holds.
+
+    Attributes:
+        dest: where it is.
+        to: its format.
+        layout: of the format, in a line.
+        rows, files, size_bytes: in it.
+        labels: what became of the labels.
+        notes: what the person should know.
+    """
+
+    dest: str
+    to: str
+    layout: str
+    rows: int
+    files: int
+    size_bytes: int
+    labels: str
+    notes: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-like."""
+        return asdict(self)
+
+
+def export_dataset(
+    out_dir: str,
+    dest: str,
+    to: str,
+    *,
+    splits: Sequence[str] | None = None,
+    variants: Collection[int] | None = None,
+    fps: float | None = None,
+    on_plan: Callable[[int], None] = lambda rows: None,
+    on_row: Callable[[], None] = lambda: None,
+) -> ExportSummary:
+    """Write a finished dataset in another layout; ``dest`` appears whole, or not at all.
+
+    Args:
+        out_dir: the dataset.
+        dest: a local folder: new, empty, or an earlier export, which is replaced.
+        to: a name of ``EXPORTERS``.
+        splits, variants: which rows; all where None.
+        fps: frames per second of videos; the dump's where None.
+        on_plan: told once how many rows there are, about.
+        on_row: told of each row.
+
+    Raises:
+        UsageError: no such format, split or variant, or the dataset lacks what the format needs.
+        OutputError: there is no finished dataset, or ``dest`` cannot be written or holds something else.
+        FrameError: a file of a row is damaged.
+        MissingExtraError: the format needs an extra that is not installed.
+    """
+    if to not in EXPORTERS:
+        raise UsageError(f"--to {to}: no such format", hint=f"choose one of {', '.join(EXPORTERS)}")
+    if fps is not None and fps <= 0:
+        raise UsageError(f"--fps {fps:g}: must be above 0", hint="leave it out to take the dump's")
+    contents = load_contents(out_dir)
+    shards = contents.select_shards(splits)
+    for variant in variants or ():
+        if not 0 <= variant < contents.variants:
+            raise UsageError(
+                f"--variant {variant}: {out_dir} has {contents.variants} variants of each frame",
+                hint=f"choose from 0 to {contents.variants - 1}",
+            )
+    share = 1.0 if variants is None else len(set(variants)) / contents.variants
+    on_plan(round(sum(shard.rows for shard in shards) * share))
+    marker = {
+        "tool": "sflow-pipeline",
+        "to": to,
+        "label_space": contents.label_space.name,
+        "splits": None if splits is None else list(splits),
+        "variants": None if variants is None else sorted(set(variants)),
+    }
+    with open_destination(dest, out_dir, marker) as destination:
+        outcome = EXPORTERS[to].export(Job(_watch(contents, splits, variants, on_row), contents, destination, fps))
+    exporter = EXPORTERS[to]
+    return ExportSummary(
+        dest,
+        to,
+        exporter.LAYOUT,
+        outcome.rows,
+        destination.file_count,
+        destination.size_bytes,
+        outcome.labels,
+        outcome.notes,
+    )
+
+
+def _watch(
+    contents: Contents, splits: Sequence[str] | None, variants: Collection[int] | None, on_row: Callable[[], None]
+) -> Iterator[Row]:
+    for row in contents.read_rows(splits, variants):
+        yield row
+        on_row()

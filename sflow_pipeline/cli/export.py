@@ -1,0 +1,61 @@
+"""``sflow-pipeline export``: the dataset in the layout that a training stack reads."""
+
+import json
+from typing import Annotated
+
+import typer
+
+_FORMATS = "cityscapes, png, webdataset, coco, yolo, kitti or mp4"
+
+
+def export_command(
+    out_dir: Annotated[str, typer.Argument(help="The dataset's folder.", metavar="OUT_DIR")],
+    dest: Annotated[str, typer.Argument(help="Folder to write: new, empty, or an earlier export.", metavar="DEST")],
+    to: Annotated[str, typer.Option("--to", help=f"Layout: {_FORMATS}.", metavar="FORMAT")],
+    split: Annotated[list[str] | None, typer.Option("--split", help="This split only; may be repeated.")] = None,
+    variant: Annotated[
+        list[int] | None, typer.Option("--variant", min=0, help="This variant only; may be repeated.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option("--fps", help="Frames per second of mp4; the dump's if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a dataset in the layout of another tool. DEST appears whole, or not at all.
+
+    png and webdataset keep every file as it is. coco and yolo number classes as the dataset does. cityscapes and
+    kitti have no place for other classes than Cityscapes': labels are remapped by meaning, and the summary says so.
+
+    Examples:
+
+      sflow-pipeline export OUT_DIR cityscapes/ --to cityscapes
+
+      sflow-pipeline export OUT_DIR videos/ --to mp4 --variant 0
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sflow_pipeline.export import export_dataset
+
+    console = Console(stderr=True)
+    columns = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
+        task = progress.add_task("rows", total=None)
+        summary = export_dataset(
+            out_dir,
+            dest,
+            to,
+            splits=split or None,
+            variants=variant or None,
+            fps=fps,
+            on_plan=lambda rows: progress.update(task, total=rows),
+            on_row=lambda: progress.advance(task),
+        )
+    if as_json:
+        typer.echo(json.dumps(summary.describe(), indent=2))
+        return
+    typer.echo(f"{dest}: {summary.rows} rows in {summary.files} files, {summary.size_bytes / 1e6:.1f} MB")
+    typer.echo(f"layout: {summary.layout}")
+    typer.echo(f"labels: {summary.labels}")
+    for note in summary.notes:
+        typer.secho(f"note: {note}", fg="yellow", err=True)

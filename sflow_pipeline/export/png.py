@@ -1,0 +1,65 @@
+"""The plain layout: ``<split>/<sequence>/{rgb,semantic,…}/<frame>.png``, every file as it is stored.
+
+The result is itself a dump that `inspect` and `convert` read.
+"""
+
+import yaml
+
+from sflow_pipeline.export.exporter import Job, Outcome
+from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space
+
+NAME = "png"
+LAYOUT = "<split>/<sequence>/{rgb,semantic,instance,depth,…}/<frame>.png; labels untouched"
+
+_FOLDERS = {"image": "rgb", "label": "semantic"}
+_TEXT_SUFFIX = ".json"
+_SPACE_PATH = "label_space.yaml"
+
+
+def export(job: Job) -> Outcome:
+    """See ``Exporter.export``. Variants after the first are sequences of their own."""
+    splits: dict[str, str] = {}
+    rows = 0
+    for row in job.rows:
+        sequence = f"{row.split}/{row.sequence_id}" + (f"_v{row.variant}" if row.variant else "")
+        splits[sequence] = row.split
+        for column in job.contents.columns:
+            if row.values.get(column) is None:
+                continue
+            folder = f"{sequence}/{_FOLDERS.get(column, column)}"
+            data = row.values[column]
+            if isinstance(data, str):
+                job.dest.write(f"{folder}/{row.frame_name}{_TEXT_SUFFIX}", data.encode("utf-8"))
+            else:
+                job.dest.write(f"{folder}/{row.frame_name}{row.suffix(column)}", row.require_file(column))
+        job.dest.note_sample(row, f"{sequence}/rgb/{row.frame_name}{row.suffix('image')}")
+        rows += 1
+    space = job.contents.label_space
+    stated = {
+        "label_space": space.name if _is_packaged(space) else _SPACE_PATH,
+        "label_encoding": job.contents.label_format.encoding,
+        **({"fps": job.contents.fps} if job.contents.fps else {}),
+        "split": splits,
+    }
+    if not _is_packaged(space):
+        job.dest.write(_SPACE_PATH, _dump_space(space))
+    job.dest.write("dataset.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
+    return Outcome(rows, f"byte for byte the dataset's ({space.name})")
+
+
+def _is_packaged(space: LabelSpace) -> bool:
+    return space.name in list_label_spaces() and load_label_space(space.name).digest == space.digest
+
+
+def _dump_space(space: LabelSpace) -> bytes:
+    content = {
+        "name": space.name,
+        "version": space.version,
+        "void": space.void_id,
+        "also_void_ids": list(space.also_void_ids),
+        "classes": [
+            {"id": item.id, "name": item.name, "concepts": list(item.concepts), "color": list(item.color)}
+            for item in space.classes
+        ],
+    }
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode("utf-8")

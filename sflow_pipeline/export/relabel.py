@@ -1,0 +1,71 @@
+"""Labels in Cityscapes' ids, for layouts that have no place for other label spaces."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.dataset.row import LabelFormat, Row
+from sflow_pipeline.export.instances import Instance, find_instances, is_thing, number_in_class
+from sflow_pipeline.label_spaces import LabelMapping, LabelSpace, build_mapping, load_label_space
+from sflow_pipeline.storage import image_codec
+
+
+class CityscapesLabels:
+    """Turns a dataset's labels into Cityscapes' label ids, by what the classes mean.
+
+    A dataset that is in those ids already keeps its label files byte for byte.
+    """
+
+    def __init__(self, label_format: LabelFormat) -> None:
+        self.space = load_label_space("cityscapes34")
+        self.train_space = load_label_space("cityscapes19")
+        self._source = label_format.space
+        self._encoding = label_format.encoding
+        self.mapping: LabelMapping = build_mapping(label_format.space, self.space)
+        self._id_of_channel = np.array([item.id for item in self.space.classes], np.uint8)
+        self._train_ids = np.full(256, self.train_space.void_id, np.uint8)
+        train_id_of_name = {item.name: item.id for item in self.train_space.classes}
+        for item in self.space.classes:
+            self._train_ids[item.id] = train_id_of_name.get(item.name, self._train_ids[item.id])
+        self.colors = np.zeros((256, 3), np.uint8)
+        for item in self.space.classes:
+            self.colors[item.id] = item.color
+
+    def to_label_ids(self, label_map: NDArray[Any]) -> NDArray[np.uint8]:
+        """(h, w) ids of the dataset to (h, w) labelIds, 0 to 33; ids that its label space does not have become 0."""
+        channels = self.mapping.table[label_map]
+        known = channels < len(self._id_of_channel)
+        return np.where(known, self._id_of_channel[np.where(known, channels, 0)], np.uint8(0))
+
+    def to_train_ids(self, label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(h, w) labelIds to (h, w) trainIds, 255 for what Cityscapes does not evaluate."""
+        return self._train_ids[label_ids]
+
+    def encode(self, row: Row, space: LabelSpace, label_map: NDArray[np.uint8]) -> bytes:
+        """A label file in ``space``; the dataset's own where it is one already."""
+        if self._source.name == space.name and self._encoding == "ids" and row.decode_label_map().dtype == np.uint8:
+            return row.require_file("label")
+        return image_codec.encode_label(label_map)
+
+    def number_instances(self, row: Row, label_map: NDArray[Any], limit: int) -> list[tuple[Instance, int, int]]:
+        """Objects with their labelId and their number within it, without those that become no countable class."""
+        plane = row.decode_plane("instance")
+        if plane is None or plane.shape[:2] != label_map.shape:
+            return []
+        things = {item.id for item in self.space.classes if is_thing(item)}
+        found = find_instances(plane, label_map, self._source)
+        class_ids = [int(self.to_label_ids(np.array([[instance.class_id]]))[0, 0]) for instance in found]
+        numbers = number_in_class(found, class_ids, limit)
+        return [
+            (instance, class_id, number)
+            for instance, class_id, number in zip(found, class_ids, numbers, strict=True)
+            if number is not None and class_id in things
+        ]
+
+    def describe(self) -> str:
+        """One line on what became of the labels."""
+        if self._source.name == self.space.name and self._encoding == "ids":
+            return f"labelIds byte for byte the dataset's ({self._source.name})"
+        lost = f"; without a counterpart, now unlabeled: {', '.join(self.mapping.lost)}" if self.mapping.lost else ""
+        return f"remapped from {self._source.name} to Cityscapes labelIds by class name and meaning{lost}"

@@ -1,0 +1,134 @@
+"""COCO, YOLO and KITTI: objects read by other libraries are the simulator's."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from pycocotools.coco import COCO
+
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.export import export_dataset
+from sflow_pipeline.export.instances import find_instances, number_in_class
+from sflow_pipeline.label_spaces import load_label_space
+
+FRAMES = [(f"street_000{street}", frame) for street in range(2) for frame in range(4)]
+
+
+def read_rgb(path) -> np.ndarray:
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert pixels is not None, path
+    return pixels[:, :, ::-1].astype(np.int64)
+
+
+def test_coco_masks_are_the_instances(export, read_dump):
+    dest, summary = export("coco")
+    assert summary.rows == 16
+    coco = COCO(str(dest / "annotations" / "instances_train.json"))
+    space = load_label_space("cityscapes19")
+    objects = 0
+    for image in coco.loadImgs(coco.getImgIds()):
+        sequence, frame = image["sample_id"].split("/")
+        instances = read_dump("instance", sequence, int(frame))
+        expected = {int(i): instances == i for i in np.unique(instances) if i >= 1000}
+        annotations = coco.loadAnns(coco.getAnnIds(imgIds=image["id"]))
+        assert len(annotations) == len(expected)
+        for annotation in annotations:
+            mask = coco.annToMask(annotation).astype(bool)
+            instance_id = next(i for i, wanted in expected.items() if np.array_equal(mask, wanted))
+            assert annotation["category_id"] == instance_id // 1000
+            assert annotation["area"] == mask.sum()
+            rows, columns = np.nonzero(mask)
+            box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+            assert annotation["bbox"] == box
+            objects += 1
+        assert (dest / "train" / image["file_name"]).is_file()
+    assert objects > 16
+    for category in coco.loadCats(coco.getCatIds()):
+        assert category["name"] == space.names[category["id"]]
+
+
+def test_coco_panoptic_covers_every_labelled_pixel(export, read_dump):
+    dest, _summary = export("coco", "png")
+    content = json.loads((dest / "annotations" / "panoptic_train.json").read_text())
+    names = {image["id"]: image["sample_id"].split("/") for image in content["images"]}
+    assert {category["name"] for category in content["categories"] if category["isthing"]} == {
+        "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+    }  # fmt: skip
+    for annotation in content["annotations"]:
+        sequence, frame = names[annotation["image_id"]]
+        label_map = read_dump("semantic", sequence, int(frame))
+        rgb = read_rgb(dest / "annotations" / "panoptic_train" / annotation["file_name"])
+        ids = rgb @ (1, 256, 65536)
+        category = {0: 255} | {info["id"]: info["category_id"] for info in annotation["segments_info"]}
+        np.testing.assert_array_equal(np.vectorize(category.get)(ids), label_map)
+        assert {info["id"]: info["area"] for info in annotation["segments_info"]} == {
+            int(i): int((ids == i).sum()) for i in np.unique(ids) if i
+        }
+
+
+def test_yolo_boxes_are_the_simulators(export, read_boxes):
+    dest, summary = export("yolo", variants=[0])
+    names = yaml.safe_load((dest / "data.yaml").read_text())["names"]
+    assert names[2] == "car" and summary.rows == 8
+    boxes_seen = 0
+    for sequence, frame in FRAMES:
+        lines = (dest / "labels" / "train" / f"{sequence}__{frame:06d}.txt").read_text().splitlines()
+        found = set()
+        for line in lines:
+            index, *box = line.split()
+            x, y, width, height = (float(value) for value in box)
+            corners = [(x - width / 2) * 96, (y - height / 2) * 48, (x + width / 2) * 96, (y + height / 2) * 48]
+            found.add((names[int(index)], *(round(corner) for corner in corners)))
+        expected = {(box["class"], *box["xyxy"]) for box in read_boxes(sequence, frame)}
+        assert found == expected
+        assert (dest / "images" / "train" / f"{sequence}__{frame:06d}.png").is_file()
+        boxes_seen += len(expected)
+    assert boxes_seen > 8
+
+
+def test_kitti_numbers_frames_and_objects(export, read_dump):
+    dest, summary = export("kitti", variants=[0])
+    lines = [json.loads(line) for line in (dest / "samples.jsonl").read_text().splitlines()]
+    assert [line["file"] for line in lines] == [f"training/image_2/{i:06d}_10.png" for i in range(8)]
+    assert summary.rows == 8
+    for line in lines:
+        name = line["file"].rpartition("/")[2]
+        sequence, frame = line["sample_id"].split("/")
+        instances = read_dump("instance", sequence, int(frame))
+        semantic = cv2.imread(str(dest / "training" / "semantic" / name), cv2.IMREAD_UNCHANGED)
+        numbered = cv2.imread(str(dest / "training" / "instance" / name), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(numbered // 256, semantic)
+        np.testing.assert_array_equal(numbered % 256, np.where(instances >= 1000, instances % 1000, 0))
+
+
+def test_objects_of_merged_classes_keep_apart():
+    space = load_label_space("cityscapes19")
+    label_map = np.array([[13, 13, 14, 14, 0]], np.uint8)
+    found = find_instances(np.array([[13001, 13000, 14001, 14001, 0]], np.uint16), label_map, space)
+    assert [(item.class_id, item.number) for item in found] == [(13, 0), (13, 1), (14, 1)]
+    assert number_in_class(found, [26, 26, 26], 1000) == [0, 1, 2]
+    assert number_in_class(found, [26, 26, 27], 1000) == [0, 1, 1]
+    assert number_in_class(found, [26, 26, 26], 2) == [0, 1, None]
+
+
+def test_carla_instances_follow_the_label():
+    space = load_label_space("carla-0.9.14")
+    label_map = np.array([[14, 14, 14, 1]], np.uint8)
+    # tag in red, object in green and blue; the last pixel of the object is labelled road
+    instance_map = np.array([[[14, 7, 1], [14, 7, 1], [14, 8, 1], [14, 7, 1]]], np.uint8)
+    found = find_instances(instance_map, label_map, space)
+    assert [(item.class_id, item.area_px, item.xyxy) for item in found] == [
+        (14, 2, (0, 0, 2, 1)),
+        (14, 1, (2, 0, 3, 1)),
+    ]
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo"])
+def test_without_instances_the_way_out_is_named(to, convert_streets, tmp_path):
+    out = str(convert_streets(include="edge"))
+    with pytest.raises(UsageError, match="no instance column") as wrong:
+        export_dataset(out, str(tmp_path / "dest"), to)
+    assert "--include" in wrong.value.hint
+    assert list(tmp_path.iterdir()) == []
