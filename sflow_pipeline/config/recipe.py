@@ -66,7 +66,7 @@ class LossRecipe(Section):
 
     gan: Literal["hinge", "lsgan"] = "hinge"
     feature_matching: float = Field(10.0, ge=0)
-    perceptual: float = Field(5.0, ge=0)
+    perceptual: float = Field(10.0, ge=0)
     dned: float = Field(1.0, ge=0)
     augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
 
@@ -83,7 +83,7 @@ class ScheduleRecipe(Section):
     joint_images: int = Field(16_000, ge=0, description="stage B: generator, discriminator and DNED jointly")
     decay_images: int = Field(6_000, ge=0, description="the last images, over which the learning rates fall to zero")
     lr_generator: float = Field(2e-4, gt=0)
-    lr_discriminator: float = Field(4e-4, gt=0)
+    lr_discriminator: float = Field(2e-4, gt=0)
     lr_dned: float = Field(5e-4, gt=0)
     ema_half_life_images: float = Field(1_500, gt=0)
     checkpoint_every_images: int = Field(1_000, ge=1)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sflow_pipeline.networks.layers import PixelNorm
+from sflow_pipeline.networks.layers import InstanceNorm
 from sflow_pipeline.tensors import Photo
 
 
@@ -13,7 +13,8 @@ class PatchDiscriminator(nn.Module):
     """Judges overlapping patches; returns every layer's features, the last of which is the verdict map.
 
     Inner layers carry spectral norm (Miyato et al. 2018), which keeps it from winning outright on a few hundred photos,
-    then pixel norm, without which features fade from layer to layer and feature matching has nothing to match.
+    then instance norm: without a norm features fade from layer to layer and feature matching has nothing to match, and
+    with pixel norm a component common to all pixels lets the verdict swing from step to step.
 
     >>> d = PatchDiscriminator(classes=12, width=8, layers=3)
     >>> features = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 13, 64, 96))
@@ -29,7 +30,7 @@ class PatchDiscriminator(nn.Module):
         for i, out in enumerate(widths):
             stride = 2 if i < layers else 1
             conv = nn.Conv2d(channels, out, 4, stride=stride, padding=2 - stride // 2)
-            norm = (spectral_norm(conv), PixelNorm()) if i else (conv,)
+            norm = (spectral_norm(conv), InstanceNorm()) if i else (conv,)
             self.layers.append(nn.Sequential(*norm, nn.LeakyReLU(0.2)))
             channels = out
         self.verdict = nn.Conv2d(channels, 1, 4, padding=1)
