@@ -12,12 +12,18 @@ from sflow_pipeline.label_spaces import LabelTable, load_label_space
 from sflow_pipeline.simulators import (
     blenderproc,
     camvid,
+    camvid32,
     carla,
     cityscapes,
     folder,
+    gta,
+    kitti,
     replicator,
     shift,
+    synthia,
     unity_solo,
+    viper,
+    vkitti2,
 )
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
@@ -36,7 +42,11 @@ __all__ = [
 ]
 
 SIMULATORS: Mapping[str, Adapter] = {
-    adapter.NAME: adapter for adapter in (folder, carla, shift, replicator, unity_solo, blenderproc, camvid, cityscapes)
+    adapter.NAME: adapter
+    for adapter in (
+        *(folder, carla, shift, synthia, gta, viper, vkitti2, replicator, unity_solo, blenderproc),
+        *(camvid, camvid32, cityscapes, kitti),
+    )
 }
 
 

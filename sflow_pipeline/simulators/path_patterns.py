@@ -13,8 +13,8 @@ from sflow_pipeline.simulators.problems import ProblemLog
 
 #: modality -> what its paths look like, with a group ``frame`` and whatever names the sequence.
 Patterns = Mapping[str, re.Pattern[str]]
-#: The path of a picture may start anywhere below the dump.
-HEAD = r"(?:(?P<head>.+)/)?"
+#: A layout may start anywhere below the dump; the shortest reading counts.
+HEAD = r"(?:(?P<head>.+?)/)??"
 _LOOK_FOLDERS, _LOOK_ENTRIES, _LOOK_DEPTH, _LOOK_SIBLINGS = 1000, 1000, 9, 12
 
 

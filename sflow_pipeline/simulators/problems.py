@@ -31,6 +31,14 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     ),
     "not_carried": ("warning", "{n} files say something of many frames at once and are not carried: {first}"),
     "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
+    "mixed_labels": (
+        "warning",
+        "labels are stored in more than one way: {first}; store all of them as most are, the others will not convert",
+    ),
+    "lost_16_bits": (
+        "warning",
+        "labels have 8 bits where SYNTHIA writes 16, their ids may be gone: {first}; copy the original GT/LABELS",
+    ),
     "missing_table": (
         "error",
         "{n} labels without a file that says what their colours mean were left out: {first}; write those frames again",

@@ -10,7 +10,7 @@ from sflow_pipeline.label_spaces import LabelTable
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, parse_json_table
-from sflow_pipeline.simulators.path_patterns import PatternFinder, find_layout
+from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
 
 NAME = "replicator"
 LAYOUT = "rgb_0000.png, semantic_segmentation_0000.png, semantic_segmentation_labels_0000.json (BasicWriter)"
@@ -18,7 +18,7 @@ LAYOUT = "rgb_0000.png, semantic_segmentation_0000.png, semantic_segmentation_la
 
 def _pattern(annotator: str, suffix: str, folder: str = "") -> re.Pattern[str]:
     """BasicWriter puts files side by side, or, with several cameras, in a folder per camera and annotator."""
-    return re.compile(rf"(?:(?P<head>.+?)/)?(?:{folder or annotator}/)?{annotator}_(?P<frame>\d+)\.{suffix}")
+    return re.compile(rf"{HEAD}(?:{folder or annotator}/)?{annotator}_(?P<frame>\d+)\.{suffix}")
 
 
 _PATTERNS = {

@@ -1,0 +1,49 @@
+"""Playing for Data (GTA V): ``images/00001.png`` beside ``labels/00001.png``, indexed with Cityscapes' ids."""
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.label_header import find_storage
+from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+
+NAME = "gta"
+LAYOUT = "images/00001.png beside labels/00001.png (Playing for Data)"
+
+_PATTERNS = {
+    "render": re.compile(HEAD + r"images/(?P<frame>\d{5})\.(?:png|jpg)"),
+    "label": re.compile(HEAD + r"labels/(?P<frame>\d{5})\.png"),
+}
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    return find_layout(root, _PATTERNS)
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. Frames are in the order they were played; nothing says how far they are apart.
+
+    The published labels are indexed: readers that keep indices see ids, readers that expand them see colours. Copies
+    saved as colours are read by colour.
+    """
+    finder = PatternFinder(root, _PATTERNS)
+    frames = finder.frames()
+    storage = find_storage(root, [frame.label for frame in frames], finder.log)
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="",
+        label_space=label_space or "gta",
+        label_encoding="palette" if storage == "colour" else "ids",
+        frames=frames,
+        problems=finder.log.problems(),
+        why=f"five-digit names in images and labels, labels stored as {storage}",
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map

@@ -1,0 +1,74 @@
+"""Virtual KITTI 2: ``Scene<n>/<variation>/frames/<kind>/Camera_<n>``, classes as colours."""
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.folder_walk import walk
+from sflow_pipeline.simulators.frame_table import DEFAULT_SPLIT
+from sflow_pipeline.simulators.path_patterns import PatternFinder, Place, find_layout
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "vkitti2"
+LAYOUT = "Scene<n>/<variation>/frames/{rgb,classSegmentation,…}/Camera_<n>/{rgb,classgt,…}_<frame>"
+
+
+def _pattern(folder: str, name: str, suffix: str) -> re.Pattern[str]:
+    """Each kind of file comes in an archive of its own: what stands above the scene is not part of a sequence."""
+    where = rf"(?:.+/)?(?P<scene>Scene\d+)/(?P<variation>[^/]+)/frames/{folder}/(?P<camera>Camera_\d+)"
+    return re.compile(rf"{where}/{name}_(?P<frame>\d+)\.{suffix}")
+
+
+_PATTERNS = {
+    "render": _pattern("rgb", "rgb", "(?:jpg|png)"),
+    "label": _pattern("classSegmentation", "classgt", "png"),
+    "instance": _pattern("instanceSegmentation", "instancegt", "png"),
+    "depth": _pattern("depth", "depth", "png"),
+    "flow": _pattern("forwardFlow", "flow", "png"),
+}
+_UNITS = {
+    "depth": "cm, 16 bits; 65535 is far away",
+    "flow": "16 bits, px to the next frame: x = (2 * R / 65535 - 1) * (width - 1), y = (2 * G / 65535 - 1) * "
+    "(height - 1), valid where B > 0",
+    "instance": "track id + 1, 0 where there is none",
+}
+_FPS = 10.0
+_TEXT_FILES = frozenset({"bbox.txt", "extrinsic.txt", "info.txt", "intrinsic.txt", "pose.txt"})
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    return find_layout(root, _PATTERNS)
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. A sequence is a scene in one variation (weather, light, camera angle) and camera."""
+    finder = PatternFinder(root, _PATTERNS, _locate)
+    frames = finder.frames()
+    for folder in walk(root, ProblemLog()):
+        for file in _TEXT_FILES.intersection(folder.files):
+            finder.log.add("not_carried", folder.join(file))
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="2",
+        label_space=label_space or "vkitti2",
+        label_encoding="palette",
+        frames=frames,
+        fps=_FPS,
+        problems=finder.log.problems(),
+        why="scenes with frames/rgb and frames/classSegmentation",
+        metadata={"units": _UNITS},
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map
+
+
+def _locate(match: re.Match[str]) -> Place:
+    sequence_id = "/".join((match["scene"], match["variation"], match["camera"]))
+    return Place(sequence_id, match["frame"], DEFAULT_SPLIT, int(match["frame"]))

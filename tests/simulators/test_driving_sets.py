@@ -1,0 +1,160 @@
+"""Published driving sets as published: SYNTHIA, Playing for Data, VIPER, Virtual KITTI 2, KITTI, CamVid."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+
+from sflow_pipeline.conversion.inspection import inspect_dump
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.label_spaces import from_colors, load_label_space
+from sflow_pipeline.simulators import discover
+from sflow_pipeline.storage.image_codec import decode_label
+
+MakeLayout = Callable[[str], Path]
+LoadLayout = Callable[[str], ModuleType]
+
+
+def classes(root: Path) -> dict[str, float]:
+    found = inspect_dump(str(root))
+    assert found.unmapped_ids == ()
+    return {row.name: row.share for row in found.classes}
+
+
+def quarters(*names: str) -> dict[str, float]:
+    return dict.fromkeys(names, 0.25)
+
+
+def test_synthia_random_frames(make_layout: MakeLayout) -> None:
+    root = make_layout("synthia")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space, dump.label_encoding, dump.fps) == (
+        "synthia",
+        "synthia22",
+        "red_channel",
+        None,
+    )
+    first = dump.frames[0]
+    assert (first.sample_id, first.label, first.depth) == (
+        "main/0000000",
+        "GT/LABELS/0000000.png",
+        "Depth/Depth/0000000.png",
+    )
+    assert dump.problems == ()
+    assert classes(root) == quarters("sky", "building", "road", "lane_marking")
+
+
+def test_synthia_16_bit_labels_are_not_misread(make_layout: MakeLayout) -> None:
+    data = (make_layout("synthia") / "GT" / "LABELS" / "0000000.png").read_bytes()
+    assert sorted(np.unique(decode_label(data, "red_channel")).tolist()) == [1, 2, 3, 22]
+    eight_bits = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert not eight_bits[..., 2].any()  # what a reader of 8 bits makes of it
+
+
+def test_synthia_videos_have_other_ids(tmp_path: Path, load_layout: LoadLayout) -> None:
+    load_layout("synthia").write_video(tmp_path)
+    dump = discover(str(tmp_path))
+    assert (dump.label_space, dump.fps, dump.version) == ("synthia-seqs", 5.0, "video sequences")
+    assert dump.sequence_ids == (
+        "SYNTHIA-SEQS-01-SPRING/Stereo_Left/Omni_F",
+        "SYNTHIA-SEQS-01-SPRING/Stereo_Right/Omni_F",
+    )
+    assert dump.frames[0].camera == "SYNTHIA-SEQS-01-SPRING/CameraParams/Stereo_Left/Omni_F/000000.txt"
+    assert classes(tmp_path) == quarters("sky", "building", "lane_marking", "traffic_light")
+
+
+def test_genuine_old_synthia_colours(shared_data: Path) -> None:
+    sets = shared_data / "datumaro-assets" / "tests" / "assets" / "synthia_dataset"
+    assert discover(str(sets / "rand")).label_space == "synthia-seqs"
+    assert set(classes(sets / "rand")) == {"sky", "building", "road", "traffic_light"}
+    left = discover(str(sets / "sf"))
+    assert (left.label_space, left.label_encoding, left.frames[0].depth) == (
+        "synthia22",
+        "palette",
+        "DepthLeft/000000.png",
+    )
+    assert {"road", "terrain", "sky"} <= set(classes(sets / "sf"))
+
+
+def test_playing_for_data_is_read_by_index(make_layout: MakeLayout) -> None:
+    root = make_layout("gta")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space, dump.label_encoding) == ("gta", "gta", "ids")
+    assert [f.sample_id for f in dump.frames] == ["main/00001", "main/00002"]
+    assert classes(root) == quarters("sky", "building", "road", "license_plate")
+
+
+def test_playing_for_data_saved_as_colours_is_read_by_colour(make_layout: MakeLayout) -> None:
+    root = make_layout("gta")
+    for path in (root / "labels").iterdir():
+        assert cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_COLOR))
+    assert discover(str(root)).label_encoding == "palette"
+    assert classes(root) == {"sky": 0.25, "building": 0.25, "road": 0.25, "car": 0.25}  # plates have the cars' colour
+
+
+def test_viper_drives(make_layout: MakeLayout) -> None:
+    root = make_layout("viper")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space) == ("viper", "viper")
+    assert [(f.sample_id, f.frame_index, f.split) for f in dump.frames] == [
+        ("train/001/001_00001", 1, "train"),
+        ("train/001/001_00011", 11, "train"),
+        ("val/044/044_00001", 1, "val"),
+    ]
+    assert dump.frames[0].flow == "train/flow/001/001_00001.npz"
+    assert classes(root) == pytest.approx(quarters("sky", "building", "road", "van"))
+
+
+def test_virtual_kitti_scenes_variations_and_cameras(make_layout: MakeLayout) -> None:
+    root = make_layout("vkitti2")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_encoding, dump.fps) == ("vkitti2", "palette", 10.0)
+    assert dump.sequence_ids == tuple(
+        f"Scene01/{variation}/Camera_{camera}" for variation in ("15-deg-left", "clone") for camera in (0, 1)
+    )
+    assert dump.modalities == ("render", "label", "instance", "depth", "flow")
+    assert [problem.kind for problem in dump.problems] == ["not_carried"]  # the last frame needs no flow
+    assert "cm" in dump.metadata["units"]["depth"]
+    assert classes(root) == quarters("sky", "building", "road", "car")
+
+
+def test_half_of_virtual_kitti_names_the_missing_archive(make_layout: MakeLayout) -> None:
+    root = make_layout("vkitti2")
+    shutil.rmtree(
+        root / "vkitti_2.0.3_classSegmentation" / "Scene01" / "clone" / "frames" / "classSegmentation" / "Camera_1"
+    )
+    dump = discover(str(root))
+    (missing,) = [problem for problem in dump.problems if problem.kind == "missing_label"]
+    assert (len(dump.frames), len(missing.paths), missing.severity) == (6, 2, "error")
+
+
+def test_kitti_photos(make_layout: MakeLayout) -> None:
+    root = make_layout("kitti")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space, dump.fps) == ("kitti", "cityscapes34", None)
+    assert [f.sample_id for f in dump.frames] == ["training/000000_10", "training/000001_10"]
+    assert dump.frames[0].instance == "training/instance/000000_10.png"
+    assert classes(root) == quarters("sky", "building", "road", "car")
+
+
+def test_camvid_in_32_colours(make_layout: MakeLayout) -> None:
+    root = make_layout("camvid32")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space, dump.label_encoding) == ("camvid32", "camvid32", "palette")
+    assert [(f.sample_id, f.frame_index) for f in dump.frames] == [
+        ("0001TP/0001TP_006690", 6690),
+        ("0001TP/0001TP_006720", 6720),
+        ("Seq05VD/Seq05VD_f00000", 0),
+    ]
+    assert classes(root) == pytest.approx(quarters("Sky", "Building", "LaneMkgsDriv", "SUVPickupTruck"))
+
+
+def test_red_and_blue_taken_for_each_other_never_pass_unseen() -> None:
+    swapped = np.array([[color[::-1] for color in ((244, 35, 232), (0, 0, 142))]], np.uint8)
+    assert len(from_colors(swapped, load_label_space("gta")).unknown_colors) == 2
+    with pytest.raises(FrameError, match="3-channel colour where one channel of class ids was expected"):
+        decode_label(cv2.imencode(".png", swapped)[1].tobytes(), "ids", name="labels/00001.png")
