@@ -63,7 +63,7 @@ class DatasetPhotos:
     def read(self) -> Iterator[LabelledPhoto]:
         """See ``PhotoSource.read``."""
         source = self._manifest["source"]
-        for row in self.read_rows([self.column, "label"]):
+        for row in self.read_rows([self.column, "label", "label_table"]):
             sample_id = row["sample_id"]
             photo = decode_rgb(row[self.column]["bytes"], name=f"{self.uri}: {sample_id} {self.column}")
             label_map = read_label_map(
@@ -71,8 +71,10 @@ class DatasetPhotos:
                 f"{self.uri}: {sample_id} label",
                 label_space=self.label_space,
                 encoding=source["label_encoding"],
-                rule_of=source["simulator"] if source.get("label_rule") else None,
+                simulator=source["simulator"],
+                has_rule=bool(source.get("label_rule")),
                 size_px=(photo.shape[1], photo.shape[0]),
+                table=row["label_table"].encode() if row.get("label_table") else None,
             )
             yield LabelledPhoto(sample_id, row["variant"], photo, label_map)
 

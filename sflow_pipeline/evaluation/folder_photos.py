@@ -6,9 +6,8 @@ from typing import Any
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.evaluation.label_reading import read_label_map
 from sflow_pipeline.evaluation.photo_source import LabelledPhoto, check_split
-from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 from sflow_pipeline.simulators import discover
-from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage.image_codec import decode_rgb
 
 
@@ -19,12 +18,10 @@ class FolderPhotos:
 
     def __init__(self, path: str, split: str | None = None) -> None:
         self.uri = path
-        self._folder = Folder(path)
         self._dump = discover(path)
         check_split(path, split, {frame.split for frame in self._dump.frames})
         self._frames = [frame for frame in self._dump.frames if split is None or frame.split == split]
-        space = self._dump.label_space
-        self.label_space = space if isinstance(space, LabelSpace) else load_label_space(space)
+        self.label_space = self._dump.load_label_space()
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -43,14 +40,16 @@ class FolderPhotos:
                 frame.label,
                 label_space=self.label_space,
                 encoding=self._dump.label_encoding,
-                rule_of=self._dump.simulator if self._dump.label_rule else None,
+                simulator=self._dump.simulator,
+                has_rule=self._dump.label_rule is not None,
                 size_px=(photo.shape[1], photo.shape[0]),
+                table=self._read(frame.label_table) if frame.label_table else None,
             )
             yield LabelledPhoto(frame.sample_id, 0, photo, label_map)
 
     def _read(self, path: str) -> bytes:
         try:
-            return self._folder.read_bytes(path)
+            return read_bytes(self._dump.root, path)
         except OSError as error:
             raise FrameError(
                 f"{self.uri}/{path}: cannot be read: {error.strerror or error}", reason="missing"
