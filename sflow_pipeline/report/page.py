@@ -43,8 +43,10 @@ def write_report_page(out_dir: str) -> str:
     weakest = {index for _, index in heapq.nsmallest(_WEAKEST, ((score, index) for index, score in scores.items()))}
     sheet = draw_contact_sheet(folder, manifest, weakest)
     counts = manifest["counts"]
+    # Nothing here says where the dataset lies: the same dataset has the same page everywhere.
+    title = f"{manifest['source']['simulator']} frames made photo-realistic"
     parts = [
-        f"<h1>{escape(out_dir)}</h1>",
+        f"<h1>{escape(title)}</h1>",
         f'<p class="lead">{counts["rows"]} rows of {counts["frames"]} frames, {counts["quarantined"]} quarantined</p>',
         f'<img alt="frames of the dataset" src="{_embed(decode_rgb(folder.read_bytes(CONTACT_SHEET_PATH)))}">',
         '<div class="cols">',
@@ -61,9 +63,9 @@ def write_report_page(out_dir: str) -> str:
             ("shard", "split", "rows", "bytes", "sha256"),
             ((s.shard_id, s.split, s.rows, f"{s.size_bytes:,}", (s.sha256 or "")[:16]) for s in list_shards(manifest)),
         ),
-        f"<p>Check it: <code>sflow-pipeline verify {escape(out_dir)}</code></p>",
+        "<p>Check it: <code>sflow-pipeline verify OUT_DIR</code></p>",
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(out_dir)}</title>'
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
     page = f"{head}<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
     folder.write_bytes(PAGE_PATH, page.encode())
     return f"{out_dir.rstrip('/')}/{PAGE_PATH}"
