@@ -1,0 +1,33 @@
+"""`make bench` works: its table and its file say the same, and every benchmark is in the registry and in its README."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+def run_benchmarks(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, str(FOLDER / "run.py"), *arguments], capture_output=True, text=True)
+
+
+def test_table_and_file_agree(tmp_path: Path) -> None:
+    out = tmp_path / "results.json"
+    done = run_benchmarks("--only=startup", "--only=discovery", "--frames=40", "--repeats=1", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(out.read_text())["results"]
+    assert set(results) == {"startup", "discovery"}
+    rows = re.findall(r"^\| (\w+) \| (.+?) \| ([\d.e+]+) ", done.stdout, flags=re.M)
+    measured = [(name, item["name"], f"{item['value']:.3g}") for name, items in results.items() for item in items]
+    assert rows == measured
+    assert all(item["value"] > 0 for items in results.values() for item in items)
+
+
+def test_every_benchmark_is_registered_and_explained() -> None:
+    with_measure = {path.stem for path in FOLDER.glob("*.py") if "\ndef measure(" in path.read_text(encoding="utf-8")}
+    refused = run_benchmarks("--only=nothing").stderr
+    registered = set(re.findall(r"\w+", refused.rpartition("choose from")[2]))
+    explained = set(re.findall(r"^\| `(\w+)\.py`", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.M))
+    assert with_measure == registered == explained
