@@ -66,7 +66,11 @@ def compare_edges(sources: Sequence[tuple[str, PhotoSource]], limit: int | None 
         name: {
             **asdict(statistics),
             "density_tv": compute_total_variation(statistics.density_histogram, real.density_histogram),
-            "orientation_tv": compute_total_variation(statistics.orientation_histogram, real.orientation_histogram),
+            "orientation_tv": (
+                compute_total_variation(statistics.orientation_histogram, real.orientation_histogram)
+                if statistics.density and real.density
+                else None  # without an edge there is no direction
+            ),
         }
         for name, statistics in found.items()
     }

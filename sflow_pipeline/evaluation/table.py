@@ -123,13 +123,25 @@ def _list_protocol(evaluation: Evaluation) -> list[str]:
             lines.append(f"the judge has no word for {', '.join(space['excluded'])}: their pixels are not scored")
     where = f", split {protocol['reference_split']}" if protocol["reference_split"] else ""
     lines.append(f"real photos: {protocol['reference']}{where}; [low, high] is a {protocol['interval']}")
-    for row in evaluation.rows:
-        notes = [f"{metric} {score.note}" for metric, score in row.scores.items() if score.note]
-        lines += [f"{row.name}: {note}" for note in (*row.notes, *notes)]
+    lines += _list_notes(evaluation)
     if evaluation.edges:
         lines += [f"{name}: {text}" for name, text in evaluation.edges["protocol"].items()]
         lines += evaluation.edges["notes"]
     return lines
+
+
+def _list_notes(evaluation: Evaluation) -> list[str]:
+    """Each note once, with the rows it is about."""
+    shown = shown_metrics(evaluation)
+    about: dict[str, list[str]] = {}
+    for row in evaluation.rows:
+        notes = [f"{metric}: {row.scores[metric].note}" for metric in shown if metric in row.scores]
+        for note in (*row.notes, *(note for note in notes if not note.endswith(": "))):
+            about.setdefault(note, []).append(row.name)
+    return [
+        note if len(names) == len(evaluation.rows) > 1 else f"{', '.join(names)}: {note}"
+        for note, names in about.items()
+    ]
 
 
 def _format_sizes(sizes_px: Mapping[str, int]) -> str:
