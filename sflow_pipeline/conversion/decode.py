@@ -13,7 +13,7 @@ from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import Frame
-from sflow_pipeline.label_spaces import UNMAPPED
+from sflow_pipeline.label_spaces import UNMAPPED, PaletteReading
 from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS, UNSIZED_COLUMNS
 from sflow_pipeline.simulators import SIMULATORS, LabelEncoding
 from sflow_pipeline.storage import image_codec
@@ -51,7 +51,7 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     ref = source.ref
     data = {name: _read(source, name, folder, settings) for name in source.identities}
     render = image_codec.decode_rgb(data["render"], name=ref.render)
-    label_map = read_label_map(data["label"], data.get("label_table"), ref.label, settings)
+    label_map = read_frame_label(data["label"], data.get("label_table"), ref.label, settings).label_map
     if label_map.shape != render.shape[:2]:
         raise FrameError(
             f"{ref.label}: {_size(label_map)} pixels, its picture {ref.render} has {_size(render)}",
@@ -86,9 +86,7 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     return DecodedFrame(frame, class_index, files, texts, *digests)
 
 
-def read_label_map(
-    data: bytes, table: bytes | None, path: str, settings: ConversionSettings
-) -> NDArray[np.uint16] | NDArray[np.uint8]:
+def read_frame_label(data: bytes, table: bytes | None, path: str, settings: ConversionSettings) -> PaletteReading:
     """(h, w) class ids of the dump's label space; colours that no class has become 65535.
 
     Raises:
@@ -101,7 +99,7 @@ def read_label_map(
         space=settings.source_space,
         simulator=settings.simulator,
         path=path,
-    ).label_map
+    )
 
 
 def resize_label(data: bytes, path: str, encoding: LabelEncoding, size_px: tuple[int, int]) -> bytes:

@@ -17,6 +17,7 @@ from sflow_pipeline.label_spaces import (
     LabelSpace,
     MappingRow,
     build_mapping,
+    explain_unknown_colors,
     load_label_space,
 )
 from sflow_pipeline.simulators import SIMULATORS, Dump, Problem, discover
@@ -26,6 +27,7 @@ from sflow_pipeline.storage.image_codec import read_size_px
 #: Dumps up to this many frames are read whole.
 READ_ALL_FRAMES = 200
 _FIRST_FILES = 3
+_SHOWN_COLORS = 8
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,9 @@ class _Tally:
         for color, pixels in reading.unknown_colors.items():
             self._colors[color] += pixels
             self._note(color, frame.label)
+        if reading.unknown_colors:
+            explained = explain_unknown_colors(reading, self._mapping.source)
+            self._faults.setdefault("unknown_color", []).append((frame.sample_id, f"{frame.label} has {explained}"))
         if self._dump.label_rule:
             label_map = SIMULATORS[self._dump.simulator].refine_label_map(label_map)
         counts = np.bincount(label_map.ravel(), minlength=65536)
@@ -227,7 +232,7 @@ class _Tally:
             for class_id in np.flatnonzero(self._counts).tolist()
             if class_id not in known and not (class_id == UNKNOWN_COLOR_ID and self._colors)
         ]
-        for color, pixels in self._colors.most_common():
+        for color, pixels in self._colors.most_common(_SHOWN_COLORS):
             found.append(UnmappedId(None, color, pixels / total, tuple(self._first_files[color])))
         return tuple(found)
 

@@ -1,5 +1,6 @@
 """Looks at every label before the first frame is converted: ids that the label space lacks are found in seconds."""
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sflow_pipeline.conversion.decode import read_label_map
+from sflow_pipeline.conversion.decode import read_frame_label
 from sflow_pipeline.conversion.index import SourceFrame
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import FrameError, LabelSpaceError
-from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID
+from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, PaletteReading, explain_unknown_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import STATE_PATH
 
@@ -23,11 +24,15 @@ _SHOWN_FILES = 3
 
 @dataclass(frozen=True)
 class LabelCensus:
-    """Pixels per class id over all labels that can be read, and the ids that the label space lacks."""
+    """Pixels per class id over all labels that can be read, and the ids that the label space lacks.
+
+    ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows.
+    """
 
     pixels: dict[int, int]
     unknown: dict[int, int]
     unknown_paths: tuple[str, ...]
+    unknown_colors: str = ""
 
     @property
     def unknown_share(self) -> float:
@@ -55,11 +60,9 @@ def take_census(
         if name in known:
             return known[name]
         try:
-            table = source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
-            label_map = read_label_map(source.read_bytes(frame.ref.label), table, frame.ref.label, settings)
+            counts = np.bincount(_read(frame, settings, source).label_map.ravel())
         except (FrameError, OSError):
             return None
-        counts = np.bincount(label_map.ravel())
         return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
 
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
@@ -70,13 +73,17 @@ def take_census(
     # A class that a rule makes is in no file; its id there means the labels follow another space.
     allowed = settings.source_space.ids() - {item.id for item in settings.source_space.classes if item.derived}
     pixels: Counter[int] = Counter()
-    paths = []
+    strange = []
     for frame, ids in counted:
         pixels.update(ids or {})
         if ids and not allowed.issuperset(ids):
-            paths.append(frame.ref.label)
+            strange.append(frame)
     unknown = {class_id: pixels[class_id] for class_id in sorted(pixels) if class_id not in allowed}
-    return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(paths))
+    colors = ""
+    if UNKNOWN_COLOR_ID in unknown:
+        with contextlib.suppress(FrameError, OSError):
+            colors = explain_unknown_colors(_read(strange[0], settings, source), settings.source_space)
+    return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(frame.ref.label for frame in strange), colors)
 
 
 def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:
@@ -92,6 +99,7 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
     message = (
         f"label ids {listed} are not in label space {settings.source_space.name}: in {len(census.unknown_paths)} "
         f"files, first {files}; {census.unknown_share:.2%} of all pixels"
+        + (f"; {census.unknown_paths[0]} has {census.unknown_colors}" if census.unknown_colors else "")
     )
     if settings.ignore_unknown_ids:
         return f"{message}; the model sees them as void, label files keep them"
@@ -100,6 +108,11 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
         hint="name the label space that the labels follow with --label-space, or take such ids as void with "
         "--unknown-ids ignore",
     )
+
+
+def _read(frame: SourceFrame, settings: ConversionSettings, source: Folder) -> PaletteReading:
+    table = source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
+    return read_frame_label(source.read_bytes(frame.ref.label), table, frame.ref.label, settings)
 
 
 def _name(frame: SourceFrame) -> str:

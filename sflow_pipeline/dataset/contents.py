@@ -14,6 +14,7 @@ from sflow_pipeline.storage.manifest import ShardRecord, list_shards, load_manif
 from sflow_pipeline.storage.shard_file import read_shard
 
 _LABELS_PATH = "labels.json"
+_LABEL_TABLE = "label_table"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Contents:
             _check_name("column", column, list(self.columns), self.folder.uri)
         return self.columns if columns is None else tuple(dict.fromkeys(columns))
 
+    def add_needed(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """``columns``, and those without which they cannot be decoded: a label whose table says what it means."""
+        needs_table = "label" in columns and _LABEL_TABLE in self.columns and _LABEL_TABLE not in columns
+        return (*columns, _LABEL_TABLE) if needs_table else tuple(columns)
+
     def read_rows(self, splits: Sequence[str] | None = None, variants: Collection[int] | None = None) -> Iterator[Row]:
         """Stream rows in order, one row group in memory at a time.
 
@@ -91,7 +97,9 @@ def load_contents(out_dir: str) -> Contents:
     manifest = load_manifest(folder)
     try:
         stored = tuple(name for name in manifest["columns"] if name in CONTENT_COLUMNS)
-        label_format = LabelFormat(_load_space(folder, manifest), manifest["source"]["label_encoding"])
+        label_format = LabelFormat(
+            _load_space(folder, manifest), manifest["source"]["label_encoding"], manifest["source"]["simulator"]
+        )
         fps, variants = manifest["source"]["fps"], int(manifest["job"]["variants"])
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise OutputError(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_spaces import LabelSpace, from_colors
+from sflow_pipeline.label_spaces import LabelSpace, from_colors, from_table
 from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.simulators import LabelEncoding, read_label_table
 from sflow_pipeline.storage import image_codec
 
 #: Every column that holds a file.
@@ -24,10 +25,14 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class LabelFormat:
-    """How label files hold class ids: the label space, and ``ids``, ``red_channel`` or ``palette``."""
+    """How label files hold class ids: the label space, and ``ids``, ``red_channel``, ``palette`` or ``table``.
+
+    With ``table``, each row's ``label_table`` says what its pixels mean, as ``simulator`` writes it.
+    """
 
     space: LabelSpace
-    encoding: Any  # LabelEncoding; simulators are a floor of their own
+    encoding: LabelEncoding
+    simulator: str = ""
 
 
 class Row:
@@ -114,6 +119,10 @@ class Row:
 
     def _decode_label(self, data: bytes, name: str) -> NDArray[Any]:
         stored: NDArray[Any] = image_codec.decode_label(data, self._label_format.encoding, name=name)
+        if self._label_format.encoding == "table":
+            table = str(self.values.get("label_table") or "").encode()
+            simulator = self._label_format.simulator
+            return from_table(stored, read_label_table(simulator, table, name), self._label_format.space).label_map
         return from_colors(stored, self._label_format.space).label_map if stored.ndim == 3 else stored
 
 

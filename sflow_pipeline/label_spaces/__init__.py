@@ -6,6 +6,7 @@ from sflow_pipeline.label_spaces.label_space import LabelClass, LabelSpace
 from sflow_pipeline.label_spaces.label_table import LabelTable, from_table
 from sflow_pipeline.label_spaces.mapping import UNMAPPED, LabelMapping, MappingRow, build_mapping
 from sflow_pipeline.label_spaces.palette import UNKNOWN_COLOR_ID, PaletteReading, from_colors
+from sflow_pipeline.label_spaces.unknown_colors import explain_unknown_colors
 
 __all__ = [
     "UNKNOWN_COLOR_ID",
@@ -18,6 +19,7 @@ __all__ = [
     "PaletteReading",
     "build_mapping",
     "derive_label_space",
+    "explain_unknown_colors",
     "from_colors",
     "from_table",
     "list_label_spaces",

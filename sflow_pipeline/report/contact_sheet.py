@@ -81,7 +81,7 @@ def _draw_row(row: dict[str, Any], manifest: Mapping[str, Any], colors: NDArray[
     laplacian = None if render is None else _draw_laplacian(render, float(manifest["edge_threshold"]))
     edge = decode_plane(row["edge"]["bytes"]) if row.get("edge") else None
     height = max(1, round(photo.shape[0] * _CELL_WIDTH_PX / photo.shape[1]))
-    cells = (render, colors[label] if label.ndim == 2 else label, laplacian, edge, photo)
+    cells = (render, colors[label] if label.ndim == 2 else label[..., :3], laplacian, edge, photo)
     strip = [_fit(cell, height, is_label=index == 1) for index, cell in enumerate(cells)]
     gap = np.full((height, _GAP_PX, 3), _PAPER, np.uint8)
     spaced = [part for cell in strip for part in (cell, gap)][:-1]
