@@ -23,13 +23,13 @@ def export_command(
 ) -> None:
     """Write a dataset in the layout of another tool. DEST appears whole, or not at all.
 
-    png and webdataset keep every file as it is. coco and yolo number classes as the dataset does. cityscapes and
-    kitti have no place for other classes than Cityscapes': labels are remapped by meaning, and the summary says so.
+    png and webdataset keep every file as it is. coco numbers classes as the dataset does, yolo counts people and
+    vehicles from 0. cityscapes and kitti have no place for other classes than Cityscapes': labels are remapped by
+    meaning, and the summary says so. mp4 holds pictures alone.
 
     Examples:
 
       sflow-pipeline export OUT_DIR cityscapes/ --to cityscapes
-
       sflow-pipeline export OUT_DIR videos/ --to mp4 --variant 0
     """
     from rich.console import Console

@@ -36,7 +36,8 @@ class Sample:
             file is no PNG, JPEG or ``.npy``.
         render: (h, w, 3) uint8 RGB, the simulator's picture.
         edge: (h, w) uint8, the edges that the photo was asked to follow, 255 = edge.
-        boxes, camera: text as it came, JSON in general.
+        boxes, camera, label_table: text as it came, JSON in general.
+        boxes_file: boxes where they came as another file; an array or bytes.
     """
 
     sample_id: str
@@ -52,7 +53,9 @@ class Sample:
     depth: NDArray[Any] | bytes | None = None
     flow: NDArray[Any] | bytes | None = None
     occlusion: NDArray[Any] | bytes | None = None
+    label_table: str | None = None
     boxes: str | None = None
+    boxes_file: NDArray[Any] | bytes | None = None
     camera: str | None = None
     render: NDArray[np.uint8] | None = None
     edge: NDArray[np.uint8] | None = None

@@ -165,6 +165,6 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         if reader is None:
             if len(self._readers) >= _MAX_OPEN_SHARDS:
                 self._readers.popitem(last=False)[1].close()
-            reader = open_shard(self.contents.folder, path, self.columns)
+            reader = open_shard(self.contents.folder, path, self.contents.add_needed(self.columns))
         self._readers[path] = reader
         return reader

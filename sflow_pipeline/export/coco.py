@@ -20,7 +20,7 @@ LAYOUT = "<split>/*.png, annotations/instances_<split>.json, panoptic_<split>.js
 def export(job: Job) -> Outcome:
     """See ``Exporter.export``. Rows without an instance file are left out and counted."""
     require_column(job.contents, "instance", NAME)
-    space = job.contents.label_space
+    space, simulator = job.contents.label_space, job.contents.label_format.simulator
     splits: dict[str, _Split] = defaultdict(lambda: _Split(space))
     rows = skipped = 0
     for row in job.rows:
@@ -30,7 +30,9 @@ def export(job: Job) -> Outcome:
             skipped += 1
             continue
         name = f"{build_flat_name(row)}.png"
-        panoptic = splits[row.split].add(row, name, label_map, find_instances(instance_map, label_map, space))
+        panoptic = splits[row.split].add(
+            row, name, label_map, find_instances(instance_map, label_map, space, simulator)
+        )
         job.dest.write(f"{row.split}/{name}", row.require_file("image"))
         job.dest.write(f"annotations/panoptic_{row.split}/{name}", image_codec.encode_label(panoptic))
         job.dest.note_sample(row, f"{row.split}/{name}")

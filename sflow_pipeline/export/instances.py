@@ -11,6 +11,11 @@ from sflow_pipeline.label_spaces import LabelClass, LabelSpace
 
 #: Instance files of the plain layout and of Cityscapes hold class id * 1000 + n for countable objects.
 INSTANCES_PER_CLASS = 1000
+_KITTI_INSTANCES_PER_CLASS = 256
+#: Simulators whose instance files number objects from 1, 0 where there is none.
+_NUMBERED = ("blenderproc", "vkitti2")
+#: Simulators whose instance files have the class in red and the object in green and blue.
+_CLASS_IN_RED = ("carla", "viper")
 #: What can be counted, by the root of a class's own concept; Cityscapes' hasInstances.
 _THINGS = ("human", "vehicle")
 
@@ -41,17 +46,20 @@ def is_thing(label_class: LabelClass) -> bool:
     return label_class.concepts[0].split(".")[0] in _THINGS
 
 
-def find_instances(instance_map: NDArray[Any], label_map: NDArray[Any], space: LabelSpace) -> list[Instance]:
+def find_instances(
+    instance_map: NDArray[Any], label_map: NDArray[Any], space: LabelSpace, simulator: str = ""
+) -> list[Instance]:
     """The countable objects of a frame, in the order of their ids.
 
     An object's class is the one that most of its pixels are labelled with, and only pixels with that label are its:
     where label and instance file disagree, the label is right.
 
     Args:
-        instance_map: (h, w) ids, from 1000 up class id * 1000 + n and below no object; or (h, w, 3 or 4) uint8 as
-            CARLA writes it, tag in red and the object in green and blue.
+        instance_map: (h, w) ids, or (h, w, 3 or 4) uint8 colours of objects, black where there is none.
         label_map: (h, w) class ids.
         space: of the label map.
+        simulator: who wrote the instance file and thus what its numbers mean; where nothing else is known of it, ids
+            from 1000 up are class id * 1000 + n, and those below are no objects.
 
     >>> from sflow_pipeline.label_spaces import load_label_space
     >>> instance_map, label_map = np.array([[0, 13002], [0, 13002]]), np.array([[0, 13], [0, 13]])
@@ -59,7 +67,7 @@ def find_instances(instance_map: NDArray[Any], label_map: NDArray[Any], space: L
     >>> car.class_id, car.number, car.xyxy
     (13, 2, (1, 0, 2, 2))
     """
-    ids = _read_ids(instance_map).reshape(-1)
+    ids, numbers = (plane.reshape(-1) for plane in _read_ids(instance_map, simulator))
     labels = label_map.reshape(-1)
     things = {item.id for item in space.classes if is_thing(item)}
     pixels = np.flatnonzero(ids)
@@ -73,9 +81,7 @@ def find_instances(instance_map: NDArray[Any], label_map: NDArray[Any], space: L
         if class_id not in things:
             continue
         own = group[labels[group] == class_id]
-        found.append(
-            Instance(class_id, _number(int(ids[own[0]]), instance_map.ndim), own, _box(own, label_map.shape[1]))
-        )
+        found.append(Instance(class_id, int(numbers[own[0]]), own, _box(own, label_map.shape[1])))
     return found
 
 
@@ -100,18 +106,20 @@ def number_in_class(instances: Sequence[Instance], class_ids: Sequence[int], lim
     return numbers
 
 
-def _read_ids(instance_map: NDArray[Any]) -> NDArray[np.int64]:
-    """One number per object, 0 where there is none."""
-    if instance_map.ndim == 2:
-        ids = instance_map.astype(np.int64)
-        return np.where(ids >= INSTANCES_PER_CLASS, ids, 0)
-    red, green, blue = (instance_map[..., channel].astype(np.int64) for channel in range(3))
-    unit = green | blue << 8
-    return np.where(unit > 0, red << 16 | unit, 0)
-
-
-def _number(instance_id: int, dimensions: int) -> int:
-    return instance_id % INSTANCES_PER_CLASS if dimensions == 2 else instance_id & 0xFFFF
+def _read_ids(instance_map: NDArray[Any], simulator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What tells objects apart, 0 where there is none, and their numbers."""
+    if instance_map.ndim == 3:
+        red, green, blue = (instance_map[..., channel].astype(np.int64) for channel in range(3))
+        unit = green | blue << 8
+        ids = red << 16 | unit
+        return (np.where(unit > 0, ids, 0) if simulator in _CLASS_IN_RED else ids), unit
+    ids = instance_map.astype(np.int64)
+    if simulator in _NUMBERED:
+        return ids, ids
+    if simulator == "kitti":
+        number = ids % _KITTI_INSTANCES_PER_CLASS
+        return np.where(number > 0, ids, 0), number
+    return np.where(ids >= INSTANCES_PER_CLASS, ids, 0), ids % INSTANCES_PER_CLASS
 
 
 def _box(pixels: NDArray[np.int64], width_px: int) -> tuple[int, int, int, int]:

@@ -44,7 +44,10 @@ def export(job: Job) -> Outcome:
     if not _is_packaged(space):
         job.dest.write(_SPACE_PATH, _dump_space(space))
     job.dest.write("dataset.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
-    return Outcome(rows, f"byte for byte the dataset's ({space.name})")
+    notes = []
+    if job.contents.label_format.encoding == "table":
+        notes.append("labels mean what label_table says frame by frame, which `convert` cannot read in this layout")
+    return Outcome(rows, f"byte for byte the dataset's ({space.name})", tuple(notes))
 
 
 def _is_packaged(space: LabelSpace) -> bool:

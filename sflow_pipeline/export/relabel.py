@@ -22,6 +22,7 @@ class CityscapesLabels:
         self.train_space = load_label_space("cityscapes19")
         self._source = label_format.space
         self._encoding = label_format.encoding
+        self._simulator = label_format.simulator
         self.mapping: LabelMapping = build_mapping(label_format.space, self.space)
         self._id_of_channel = np.array([item.id for item in self.space.classes], np.uint8)
         self._train_ids = np.full(256, self.train_space.void_id, np.uint8)
@@ -54,7 +55,7 @@ class CityscapesLabels:
         if plane is None or plane.shape[:2] != label_map.shape:
             return []
         things = {item.id for item in self.space.classes if is_thing(item)}
-        found = find_instances(plane, label_map, self._source)
+        found = find_instances(plane, label_map, self._source, self._simulator)
         class_ids = [int(self.to_label_ids(np.array([[instance.class_id]]))[0, 0]) for instance in found]
         numbers = number_in_class(found, class_ids, limit)
         return [

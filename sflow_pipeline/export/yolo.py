@@ -12,7 +12,7 @@ LAYOUT = "images/<split>/*.png, labels/<split>/*.txt and data.yaml; boxes of peo
 def export(job: Job) -> Outcome:
     """See ``Exporter.export``. Rows without an instance file are left out: without boxes they would be background."""
     require_column(job.contents, "instance", NAME)
-    space = job.contents.label_space
+    space, simulator = job.contents.label_space, job.contents.label_format.simulator
     things = [item for item in space.classes if is_thing(item) and item.id != space.void_id]
     index_of = {item.id: index for index, item in enumerate(things)}
     splits: dict[str, int] = {}
@@ -24,7 +24,7 @@ def export(job: Job) -> Outcome:
             skipped += 1
             continue
         name = f"{row.split}/{build_flat_name(row)}"
-        found = find_instances(instance_map, label_map, space)
+        found = find_instances(instance_map, label_map, space, simulator)
         lines = [f"{index_of[instance.class_id]} {_format_box(instance, label_map.shape)}\n" for instance in found]
         job.dest.write(f"images/{name}.png", row.require_file("image"))
         job.dest.write(f"labels/{name}.txt", "".join(lines).encode())

@@ -118,11 +118,28 @@ def test_carla_instances_follow_the_label():
     label_map = np.array([[14, 14, 14, 1]], np.uint8)
     # tag in red, object in green and blue; the last pixel of the object is labelled road
     instance_map = np.array([[[14, 7, 1], [14, 7, 1], [14, 8, 1], [14, 7, 1]]], np.uint8)
-    found = find_instances(instance_map, label_map, space)
+    found = find_instances(instance_map, label_map, space, "carla")
     assert [(item.class_id, item.area_px, item.xyxy) for item in found] == [
         (14, 2, (0, 0, 2, 1)),
         (14, 1, (2, 0, 3, 1)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("simulator", "instance_map"),
+    [
+        ("folder", [[13, 13001, 13001, 13005, 7]]),
+        ("kitti", [[13 * 256, 13 * 256 + 1, 13 * 256 + 1, 13 * 256 + 5, 7 * 256]]),
+        ("vkitti2", [[0, 1, 1, 5, 0]]),
+        ("carla", [[[13, 0, 0], [13, 1, 0], [13, 1, 0], [13, 5, 0], [7, 0, 0]]]),
+        ("replicator", [[[0, 0, 0, 0], [140, 0, 0, 255], [140, 0, 0, 255], [0, 5, 0, 255], [0, 0, 0, 255]]]),
+    ],
+)
+def test_each_simulators_way_of_numbering(simulator, instance_map):
+    label_map = np.array([[13, 13, 13, 13, 7]], np.uint8)
+    found = find_instances(np.array(instance_map, np.uint16), label_map, load_label_space("cityscapes19"), simulator)
+    assert sorted(item.xyxy for item in found) == [(1, 0, 3, 1), (3, 0, 4, 1)]
+    assert {item.class_id for item in found} == {13}
 
 
 @pytest.mark.parametrize("to", ["coco", "yolo"])
