@@ -1,15 +1,19 @@
 """Every generated layout converts: labels byte for byte, and what else a frame carries."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.label_reading import read_label
+from sflow_pipeline.dataset.contents import load_contents
+from sflow_pipeline.report.contact_sheet import write_contact_sheet
+from sflow_pipeline.report.page import write_report_page
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.filesystem import Folder
 
@@ -44,5 +48,18 @@ def test_a_layout_converts_with_its_files_untouched(
                 continue
             carried = row[modality]["bytes"] if isinstance(row[modality], dict) else row[modality].encode()
             assert carried == source.read_bytes(path), modality
-    labels = json.loads((out / "labels.json").read_text())
-    assert labels["source"]["classes"]
+    contents = load_contents(str(out))
+    for row in contents.read_rows():
+        frame = frames[row.sample_id]
+        expected = read_label(
+            source.read_bytes(frame.label),
+            source.read_bytes(frame.label_table) if frame.label_table else None,
+            encoding=dump.label_encoding,
+            space=dump.load_label_space(),
+            simulator=dump.simulator,
+            path=frame.label,
+        )
+        assert np.array_equal(row.decode_label_map(), expected.label_map)
+        assert contents.label_space.digest == dump.load_label_space().digest
+    assert write_contact_sheet(str(out)) is not None
+    assert write_report_page(str(out))
