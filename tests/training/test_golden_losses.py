@@ -1,0 +1,43 @@
+"""The first three steps of a tiny recipe give the losses they have always given: a change here changes every recipe."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.step import StepContext, train_step
+
+#: Stage → the terms of three consecutive steps, fp32, one thread.
+GOLDEN: dict[int, list[dict[str, float]]] = {
+    0: [
+        {"discriminator": 1.984649, "gan": 0.032653, "feature_matching": 0.334525, "dned": 1.670066},
+        {"discriminator": 1.918576, "gan": 0.076937, "feature_matching": 0.370366, "dned": 1.686438},
+        {"discriminator": 1.927042, "gan": 0.115312, "feature_matching": 0.324826, "dned": 1.64422},
+    ],
+    8: [
+        {"discriminator": 1.939003, "gan": 0.100698, "feature_matching": 0.366852, "dned": 1.679375},
+        {"discriminator": 1.916284, "gan": 0.129521, "feature_matching": 0.377649, "dned": 1.68752},
+        {"discriminator": 1.890385, "gan": 0.170535, "feature_matching": 0.398406, "dned": 1.627473},
+    ],
+}
+
+
+@pytest.mark.parametrize("images_seen", [0, 8], ids=["laplacian", "joint"])
+def test_losses_of_three_steps(camvid: Path, tiny_recipe: Recipe, tmp_path: Path, images_seen: int) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        photos, _ = load_real_photos(str(camvid), tiny_recipe, tmp_path / "cache")
+        state = TrainingState(tiny_recipe, classes=12)
+        state.images_seen = images_seen
+        sampler = CropSampler(photos, tiny_recipe.schedule, tiny_recipe.seed)
+        context = StepContext(tiny_recipe, 12, torch.device("cpu"), "fp32", None)
+        steps = [train_step(state, sampler.batch(state.images_seen, 2), context) for _ in range(3)]
+    finally:
+        torch.set_num_threads(threads)
+    for found, golden in zip(steps, GOLDEN[images_seen], strict=True):
+        assert found == pytest.approx(golden, rel=1e-3)
