@@ -15,10 +15,31 @@ from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
 NAME = "carla"
-LAYOUT = "CameraRGB beside CameraSeg, RGB beside Segmentation_Images, or <frame>_img.png with <frame>_labelIds.png"
+LAYOUT = (
+    "CameraRGB beside CameraSeg, RGB beside Segmentation_Images, sensor.camera.rgb beside "
+    "sensor.camera.semantic_segmentation, or <frame>_img.png with <frame>_labelIds.png"
+)
 
-#: Folder pairs: picture folder -> label folder.
-_FOLDER_PAIRS = {"CameraRGB": "CameraSeg", "RGB": "Segmentation_Images"}
+#: Folder of a sensor -> modality. Folders belong together that share what is before or after these names.
+_FOLDERS = {
+    "CameraRGB": "render",
+    "CameraSeg": "label",
+    "CameraInstance": "instance",
+    "CameraDepth": "depth",
+    "RGB": "render",
+    "Segmentation_Images": "label",
+    "sensor.camera.rgb": "render",
+    "sensor.camera.semantic_segmentation": "label",
+    "sensor.camera.instance_segmentation": "instance",
+    "sensor.camera.depth": "depth",
+    "sensor.camera.optical_flow": "flow",
+}
+_FOLDER = re.compile("(?P<sensor>" + "|".join(map(re.escape, _FOLDERS)) + r")(?P<camera>[._-]\w+)?")
+_UNITS = {
+    "depth": "m = 1000 * (R + 256 * G + 65536 * B) / (2**24 - 1) as the sensor writes it; logarithmic where it is grey",
+    "instance": "tag in the red channel, object in green and blue",
+    "flow": "hue is the direction, value the length: for looking at, CARLA saves no numbers as pictures",
+}
 #: Endings of loose files -> modality.
 _ENDINGS = {"_img": "render", "_labelIds": "label", "_instance": "instance"}
 _TOWN_FRAME_TICK = re.compile(r"(?P<town>.+)_(?P<frame>[0-9]{1,18})_(?P<tick>[0-9]+)")
@@ -32,9 +53,15 @@ def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
     for folder in quick_look(root):
         where = folder.path or "the folder"
-        for render, label in _FOLDER_PAIRS.items():
-            if render in folder.folders and label in folder.folders:
-                return f"{where} holds {render} and {label}"
+        by_camera: dict[str, dict[str, str]] = {}
+        for name in folder.folders:
+            sensor = _FOLDER.fullmatch(name)
+            if sensor:
+                by_camera.setdefault(sensor["camera"] or "", {})[_FOLDERS[sensor["sensor"]]] = name
+        for names in by_camera.values():
+            label = names.get("label") or names.get("instance")
+            if "render" in names and label:
+                return f"{where} holds {names['render']} and {label}"
         stems = {file.rpartition(".")[0] for file in folder.files}
         if all(any(stem.endswith(ending) for stem in stems) for ending in ("_img", "_labelIds")):
             return f"{where} holds files that end in _img and in _labelIds"
@@ -49,18 +76,24 @@ def discover(root: str, label_space: str | None) -> Dump:
     """
     log = ProblemLog()
     table = FrameTable(log)
-    pairs: dict[str, dict[str, dict[str, str]]] = {}
+    sensors: dict[str, dict[str, dict[str, str]]] = {}
     for folder in walk(root, log):
         parent, _, name = folder.path.rpartition("/")
-        for render, label in _FOLDER_PAIRS.items():
-            if name in (render, label):
-                files = pairs.setdefault(parent, {"render": {}, "label": {}})
-                files["render" if name == render else "label"] |= index_files(folder, log)
+        sensor = _FOLDER.fullmatch(name)
+        if sensor:
+            camera = "/".join(part for part in (parent, (sensor["camera"] or "").lstrip("._-")) if part)
+            files = sensors.setdefault(camera, {"render": {}, "label": {}})
+            files.setdefault(_FOLDERS[sensor["sensor"]], {}).update(index_files(folder, log))
         _add_loose_pairs(folder, table, log)
-    for path, files in sorted(pairs.items()):
-        table.add_sequence(sequence_of(path), split_of(path), files)
+    for path, files in sorted(sensors.items()):
+        if not files["label"] and files.get("instance"):
+            files["label"] = files["instance"]  # its red channel holds the tags
+        if files["label"]:
+            table.add_sequence(sequence_of(path), split_of(path), files)
     frames = table.frames()
-    evidence = judge_tags(read_label_sample(root, [frame.label for frame in frames]))
+    sample = read_label_sample(root, [frame.label for frame in frames])
+    holds_objects = bool(frames) and all(frame.label == frame.instance for frame in frames)
+    evidence = judge_tags([label[..., 0] for label in sample if label.ndim == 3] if holds_objects else sample)
     if label_space is None and frames:
         label_space = evidence.label_space
         if label_space is None:
@@ -76,11 +109,12 @@ def discover(root: str, label_space: str | None) -> Dump:
         simulator=NAME,
         version=VERSIONS.get(label_space, ""),
         label_space=label_space,
-        label_encoding=evidence.encoding,
+        label_encoding="red_channel" if holds_objects else evidence.encoding,
         frames=frames,
         problems=log.problems(),
         why=evidence.text,
         label_rule="sky_touches_top" if label_space == "carla-0.9.9" else None,
+        metadata={"units": _UNITS},
     )
 
 

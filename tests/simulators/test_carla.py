@@ -1,12 +1,15 @@
 """CARLA: versions told apart by their tags, the sky that old versions do not tag, genuine recordings."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 
+from sflow_pipeline.conversion.inspection import inspect_dump
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
 from sflow_pipeline.simulators import SIMULATORS, discover
@@ -153,3 +156,46 @@ def test_genuine_loose_pairs(shared_data: Path) -> None:
         ("images/Town10HD/Town10HD_000063_5026800", 63),
     ]
     assert dump.frames[0].instance == "images/Town10HD_000033_5026200_instance.png"
+
+
+def test_sensors_in_folders_of_their_blueprints(make_layout: Callable[[str], Path]) -> None:
+    root = make_layout("carla")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space, dump.label_encoding) == ("carla", "carla-0.9.14", "red_channel")
+    first = dump.frames[0]
+    assert (first.sample_id, first.frame_index) == ("Town01/000100", 100)
+    assert first.instance == "Town01/sensor.camera.instance_segmentation/000100.png"
+    blue, green, red = cv2.imread(str(root / str(first.depth)))[0, 0].astype(int)
+    assert "m = 1000 * (R + 256 * G + 65536 * B) / (2**24 - 1)" in dump.metadata["units"]["depth"]
+    assert 1000 * (red + 256 * green + 65536 * blue) / (2**24 - 1) == pytest.approx(12.5, abs=1e-3)
+    assert dump.problems == ()
+
+
+def test_instances_alone_are_labels_too(tmp_path: Path, load_layout: Callable[[str], ModuleType]) -> None:
+    load_layout("carla").write(tmp_path, label=False)
+    dump = discover(str(tmp_path))
+    assert (dump.label_space, dump.label_encoding) == ("carla-0.9.14", "red_channel")
+    assert dump.frames[0].label == dump.frames[0].instance
+    shares = {row.name: row.share for row in inspect_dump(str(tmp_path)).classes}
+    assert shares == {"sky": 0.375, "road": 0.375, "building": 0.25}
+
+
+def test_several_cameras_are_sequences_of_their_own(tmp_path: Path, load_layout: Callable[[str], ModuleType]) -> None:
+    load_layout("carla").write(tmp_path)
+    for folder in [path for path in (tmp_path / "Town01").iterdir() if path.is_dir()]:
+        shutil.copytree(folder, folder.with_name(f"{folder.name}_left"))
+    dump = discover(str(tmp_path))
+    assert dump.sequence_ids == ("Town01", "Town01/left")
+    assert dump.frames[2].render == "Town01/sensor.camera.rgb_left/000100.png"
+
+
+def test_colours_that_the_sensor_converted(tmp_path: Path, load_layout: Callable[[str], ModuleType]) -> None:
+    load_layout("carla").write(tmp_path)
+    colors = {c.id: c.color for c in load_label_space("carla-0.9.14").classes}
+    for path in (tmp_path / "Town01" / "sensor.camera.semantic_segmentation").iterdir():
+        tags = cv2.imread(str(path))[..., 2]
+        rgb = np.array([colors[tag] for tag in tags.ravel().tolist()], np.uint8).reshape(32, 32, 3)
+        assert cv2.imwrite(str(path), rgb[..., ::-1])
+    dump = discover(str(tmp_path))
+    assert dump.label_encoding == "palette"
+    assert {row.name for row in inspect_dump(str(tmp_path)).classes} == {"sky", "road", "building"}
