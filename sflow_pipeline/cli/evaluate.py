@@ -34,7 +34,8 @@ def evaluate_command(
     judge_range: Annotated[str | None, _judge(help="Its input values: 0..255, 0..1, -1..1 or imagenet.")] = None,
     score_space: Annotated[str | None, _judge(help="Label space to score in; the real photos' own.")] = None,
     extractor: Annotated[
-        str | None, _features(help="A network that gives one feature vector a picture.", metavar="FILE")
+        str | None,
+        _features(help="A network that gives one vector a picture, or Inception-v3 weights.", metavar="FILE"),
     ] = None,
     extractor_size: Annotated[str | None, _features(help="Its input size.", metavar="WxH")] = None,
     extractor_range: Annotated[str | None, _features(help="Its input values, as for --judge-range.")] = None,

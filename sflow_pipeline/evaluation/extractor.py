@@ -1,14 +1,19 @@
-"""A feature extractor: a network trained elsewhere that turns a photo into one vector."""
+"""A feature extractor: a network trained elsewhere that turns a photo into one vector.
+
+A ``.safetensors`` file is taken for Inception-v3 weights, by which FID and KID are defined; any other extractor gives
+its own name to the distances over its features.
+"""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.network_file import load_network
+from sflow_pipeline.evaluation.network_file import Network, check_digest, load_network
 from sflow_pipeline.evaluation.network_input import build_input
 from sflow_pipeline.evaluation.network_spec import NetworkSpec
 from sflow_pipeline.metrics import INCEPTION
+from sflow_pipeline.networks.inception import load_inception
 
 
 class Extractor:
@@ -17,17 +22,28 @@ class Extractor:
     Args:
         spec: its file and input.
         device: where it runs.
+
+    Attributes:
+        name: in the names of metrics.
+        digest: sha256 of its file.
     """
 
     def __init__(self, spec: NetworkSpec, device: str) -> None:
-        if spec.name == INCEPTION:
-            raise UsageError(
-                f"--extractor {spec.file}: the name {INCEPTION} is kept for Inception-v3 weights",
-                hint="choose another `name:` in its YAML, so that nobody takes its numbers for FID",
-            )
+        if spec.is_inception:
+            self.digest = check_digest(spec)
+            inception = load_inception(spec.file)
+            inception.to(device)
+            self._network: Network = inception
+            self.name = INCEPTION if inception.is_fid else f"{INCEPTION}_torchvision"
+        else:
+            if spec.name.startswith(INCEPTION):
+                raise UsageError(
+                    f"--extractor {spec.file}: the name {INCEPTION} is kept for Inception-v3 weights",
+                    hint="choose another `name:` in its YAML, so that nobody takes its numbers for FID",
+                )
+            self._network, self.digest = load_network(spec, device)
+            self.name = spec.name
         self.spec = spec
-        self.name = spec.name
-        self._network, self.digest = load_network(spec, device)
         self._device = device
 
     @torch.inference_mode()

@@ -25,6 +25,16 @@ def load_network(spec: NetworkSpec, device: str) -> tuple[Network, str]:
         UsageError: the file is missing, has another digest than expected, or is no such network.
         MissingExtraError: ONNX, and OpenVINO is not installed.
     """
+    path, digest = Path(spec.file), check_digest(spec)
+    return (_load_onnx(path) if path.suffix == ".onnx" else _load_torchscript(path, device)), digest
+
+
+def check_digest(spec: NetworkSpec) -> str:
+    """The sha256 of a network's file.
+
+    Raises:
+        UsageError: the file cannot be read, or has another digest than its description says.
+    """
     path = Path(spec.file)
     try:
         digest = hash_file(path)
@@ -35,7 +45,7 @@ def load_network(spec: NetworkSpec, device: str) -> tuple[Network, str]:
             f"{path}: sha256 {digest[:12]}…, expected {spec.sha256[:12]}…",
             hint="restore the file that the YAML describes, or correct its sha256",
         )
-    return (_load_onnx(path) if path.suffix == ".onnx" else _load_torchscript(path, device)), digest
+    return digest
 
 
 def _load_torchscript(path: Path, device: str) -> Network:

@@ -12,6 +12,8 @@ from sflow_pipeline.errors import UsageError
 
 InputRange = Literal["0..255", "0..1", "-1..1", "imagenet"]
 FilterName = Literal["antialias_bilinear", "bilinear", "area"]
+#: How FID feeds Inception-v3 in PyTorch.
+_INCEPTION_INPUT = {"size_px": "299x299", "input_range": "-1..1", "filter": "bilinear", "name": "inception_v3"}
 _SUFFIX = re.compile(r"(\.torchscript)?\.(pt|pth|ts|onnx|safetensors)$")
 
 
@@ -38,6 +40,11 @@ class NetworkSpec(BaseModel):
                 raise ValueError("expected WxH such as 1024x512")
             return int(match[1]), int(match[2])
         return value
+
+    @property
+    def is_inception(self) -> bool:
+        """Whether the file holds weights alone, which are then Inception-v3's."""
+        return self.file.endswith(".safetensors")
 
     def with_name(self) -> "NetworkSpec":
         """Itself, named after its file where it has no name."""
@@ -68,6 +75,8 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
         content = read_yaml(described)
     if described != target:
         content["file"] = target.name
+    if what == "extractor" and str(content.get("file", "")).endswith(".safetensors"):
+        content = {**_INCEPTION_INPUT, **content}
     content.update(overrides or {})
     if "size_px" not in content:
         raise UsageError(

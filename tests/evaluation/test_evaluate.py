@@ -10,6 +10,7 @@ import torch
 
 from sflow_pipeline.errors import ConfigError, FrameError, UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
+from sflow_pipeline.evaluation.measurement import Measurement
 from sflow_pipeline.evaluation.network_spec import NetworkSpec, load_network_spec
 from sflow_pipeline.evaluation.scores import Row
 from sflow_pipeline.evaluation.table import draw_markdown
@@ -232,6 +233,31 @@ def test_nobody_may_call_other_features_inception(tmp_path: Path, extractor_file
     spec = load_network_spec(extractor_file, {"name": "inception2048"}, what="extractor")
     with pytest.raises(UsageError, match="kept for Inception"):
         evaluate(EvaluationSettings((), str(write_photos(tmp_path / "real")), extractor=spec))
+
+
+def test_only_inception_weights_make_a_fid(tmp_path: Path, write_photos: Write) -> None:
+    """Weights of FID's network, of torchvision's, and what tables then call the distances."""
+    from safetensors.torch import save_file
+
+    from sflow_pipeline.evaluation.extractor import Extractor
+    from sflow_pipeline.evaluation.row_scores import score_features
+    from sflow_pipeline.networks.inception import InceptionFeatures
+
+    torch.manual_seed(0)
+    state = InceptionFeatures(is_fid=True).state_dict()
+    names = []
+    for classes in (1008, 1000):
+        file = tmp_path / f"{classes}.safetensors"
+        save_file(state | {"fc.weight": torch.zeros(classes, 2048)}, file)
+        spec = load_network_spec(file, what="extractor")
+        assert (spec.size_px, spec.input_range, spec.filter) == ((299, 299), "-1..1", "bilinear")
+        extractor = Extractor(spec, "cpu")
+        names.append(extractor.name)
+    assert extractor.extract(np.zeros((48, 64, 3), np.uint8)).shape == (2048,)
+    assert names == ["inception2048", "inception2048_torchvision"]
+    found = Measurement(sample_ids=["a", "b"], features=np.eye(2, 2048, dtype=np.float32))
+    assert {"fid_inception2048", "kid_inception2048"} <= set(score_features(found, found, names[0]))
+    assert {"frechet_inception2048_torchvision"} <= set(score_features(found, found, names[1]))
 
 
 def test_genuine_judge_on_genuine_photos(shared_data: Path) -> None:
