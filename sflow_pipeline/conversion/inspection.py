@@ -178,7 +178,8 @@ class _Tally:
                     reason="size_mismatch",
                 )
         except FrameError as error:
-            self._faults.setdefault(error.reason, []).append((frame.sample_id, error.message))
+            text = f"{error.message}; {error.hint}" if error.hint else error.message
+            self._faults.setdefault(error.reason, []).append((frame.sample_id, text))
 
     def _read(self, path: str) -> bytes:
         try:

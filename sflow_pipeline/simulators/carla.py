@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import DumpError
-from sflow_pipeline.simulators.carla_tags import VERSIONS, judge_tags, read_label_sample
+from sflow_pipeline.simulators.carla_tags import VERSIONS, count_versions, judge_tags, read_label_sample
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import Folder, walk
 from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
@@ -103,6 +103,12 @@ def discover(root: str, label_space: str | None) -> Dump:
             )
         if not evidence.is_sure:
             log.add("label_space_guessed", frames[0].label, f"taken for {label_space}: {evidence.text}")
+    elif frames and label_space in VERSIONS and evidence.is_sure and evidence.label_space != label_space:
+        doubt = f"{label_space} was asked for, the labels look like {evidence.text}"
+        log.add("label_space_doubted", frames[0].label, doubt)
+    if not holds_objects and len(mixed := count_versions(sample)) > 1:
+        found = ", ".join(f"{count} of {name}" for name, count in mixed.items())
+        log.add("mixed_versions", frames[0].label, f"of {len(sample)} labels that were opened, {found}")
     label_space = label_space or next(iter(VERSIONS))
     return Dump(
         root=root,

@@ -1,5 +1,6 @@
 """Tells CARLA versions apart by what a handful of their label pictures hold, and where."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,12 @@ def judge_tags(sample: Sequence[NDArray[Any]]) -> TagEvidence:
         f"top and bottom thirds of {len(sample)} labels{unknown}"
     )
     return TagEvidence(encoding, best, is_sure, text)
+
+
+def count_versions(sample: Sequence[NDArray[Any]]) -> Counter[str]:
+    """Label space -> how many of the sampled labels are clearly of that version, each judged by itself."""
+    verdicts = [judge_tags([label]) for label in sample]
+    return Counter(str(verdict.label_space) for verdict in verdicts if verdict.is_sure)
 
 
 _ENCODING_TEXT = {"ids": "ids", "red_channel": "tags in the red channel", "palette": "colours"}

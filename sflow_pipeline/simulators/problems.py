@@ -31,6 +31,14 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     ),
     "not_carried": ("warning", "{n} files say something of many frames at once and are not carried: {first}"),
     "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
+    "label_space_doubted": (
+        "warning",
+        "the label space that was asked for may be the wrong one: {first}; leave --label-space out to take the other",
+    ),
+    "mixed_versions": (
+        "warning",
+        "labels of different versions in one dump: {first}; convert them one by one, each with its --label-space",
+    ),
     "mixed_labels": (
         "warning",
         "labels are stored in more than one way: {first}; store all of them as most are, the others will not convert",
