@@ -1,10 +1,13 @@
 """What is in a finished dataset: shards, splits, columns, label space; no rows are read to know it."""
 
+import contextlib
 import difflib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from sflow_pipeline.dataset.row import CONTENT_COLUMNS, LabelFormat, Row
 from sflow_pipeline.errors import LabelSpaceError, OutputError, UsageError
@@ -80,9 +83,15 @@ class Contents:
 
         Raises:
             UsageError: there is no such split.
+            OutputError: a shard is gone or damaged.
         """
         for shard in self.select_shards(splits):
-            for values in read_shard(self.folder, str(shard.path)):
+            rows = read_shard(self.folder, str(shard.path))
+            while True:
+                with translate_read_errors(f"{self.folder.uri}: {shard.path}"):
+                    values = next(rows, None)
+                if values is None:
+                    break
                 if variants is None or values["variant"] in variants:
                     yield Row(values, self.label_format)
 
@@ -107,6 +116,19 @@ def load_contents(out_dir: str) -> Contents:
         ) from error
     shards = tuple(shard for shard in list_shards(manifest) if shard.path is not None and shard.rows)
     return Contents(folder, shards, stored, label_format, fps, variants)
+
+
+@contextlib.contextmanager
+def translate_read_errors(name: str) -> Iterator[None]:
+    """Turn what reading a missing or damaged shard raises into an OutputError that says the way out."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise OutputError(
+            f"{name}: cannot be read: {reason}",
+            hint="`sflow-pipeline verify` says what is damaged; the same convert command repairs it",
+        ) from error
 
 
 def _load_space(folder: Folder, manifest: dict[str, Any]) -> LabelSpace:

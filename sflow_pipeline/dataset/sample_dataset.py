@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from torch.utils.data import Dataset
 
-from sflow_pipeline.dataset.contents import Contents, load_contents
+from sflow_pipeline.dataset.contents import Contents, load_contents, translate_read_errors
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.dataset.sample import Sample, build_sample
 from sflow_pipeline.dataset.sample_stream import SampleStream
@@ -118,6 +118,7 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         Raises:
             IndexError: ``index`` is not below the length.
             FrameError: a file of the row is damaged.
+            OutputError: the row's shard is gone or damaged.
         """
         return self.decode_values(self.read_values(index))
 
@@ -140,6 +141,7 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
 
         Raises:
             IndexError: ``index`` is not below the length.
+            OutputError: the row's shard is gone or damaged.
         """
         length = len(self)
         if not -length <= index < length:
@@ -147,7 +149,9 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         index %= length
         shard = bisect_right(self._ends, index)
         position = self._rows[shard][index - (self._ends[shard - 1] if shard else 0)]
-        return self._open(str(self._shards[shard].path)).read(position)
+        path = str(self._shards[shard].path)
+        with translate_read_errors(f"{self.contents.folder.uri}: {path}"):
+            return self._open(path).read(position)
 
     def decode_values(self, values: dict[str, Any]) -> T_co:
         """Decode and transform what ``read_values`` gave."""

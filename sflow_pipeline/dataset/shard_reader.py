@@ -52,8 +52,8 @@ def open_shard(folder: Folder, path: str, columns: Sequence[str]) -> ShardReader
 
 
 class ParquetShardReader:
-    """A Parquet shard. Of a local one, everything small is read at once and files row group by row group; the last
-    row group is kept for neighbours. Of a remote one, where requests are what costs, a row group is one request.
+    """A Parquet shard. Of a local one, facts are read at once and contents row group by row group; the last row group
+    is kept for neighbours. Of a remote one, where requests are what costs, a row group is one request.
     """
 
     def __init__(self, folder: Folder, path: str, columns: Sequence[str]) -> None:
@@ -62,15 +62,14 @@ class ParquetShardReader:
         self._file = pq.ParquetFile(self._source, pre_buffer=not folder.is_local)
         metadata = self._file.metadata
         self._starts = [0, *accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))]
-        names = [*FACT_COLUMNS, *columns]
-        self._small: list[dict[str, Any]] | None = None
-        self._group_columns = names
+        self._facts: list[dict[str, Any]] | None = None
+        self._group_columns = [*FACT_COLUMNS, *columns]
         if folder.is_local:
             schema = self._file.schema_arrow
             files = [name for name in columns if schema.field(name).type == IMAGE_TYPE]
-            small = [*(name for name in names if name not in files), *(f"{name}.path" for name in files)]
-            self._small = self._file.read(columns=small, use_threads=False).to_pylist()
-            self._group_columns = [f"{name}.bytes" for name in files]
+            facts = [*FACT_COLUMNS, *(f"{name}.path" for name in files)]
+            self._facts = self._file.read(columns=facts, use_threads=False).to_pylist()
+            self._group_columns = [f"{name}.bytes" if name in files else name for name in columns]
         self._group = -1
         self._table = pa.table({})
 
@@ -85,11 +84,13 @@ class ParquetShardReader:
             name: column[offset].as_py()
             for name, column in zip(self._table.column_names, self._table.columns, strict=True)
         }
-        if self._small is None:
+        if self._facts is None:
             return values
-        small = self._small[index]
-        files = {name: value and {**small[name], **value} for name, value in values.items()}
-        return {**small, **files}
+        facts = self._facts[index]
+        contents = {
+            name: {**facts[name], **value} if isinstance(value, dict) else value for name, value in values.items()
+        }
+        return {**facts, **contents}
 
     def read_variants(self) -> list[int]:
         """See ``ShardReader.read_variants``."""

@@ -87,7 +87,7 @@ def export_dataset(
     marker = {
         "tool": "sflow-pipeline",
         "to": to,
-        "label_space": contents.label_space.name,
+        "label_space": _describe_space(contents),
         "splits": None if splits is None else list(splits),
         "variants": None if variants is None else sorted(set(variants)),
     }
@@ -104,6 +104,12 @@ def export_dataset(
         outcome.labels,
         outcome.notes,
     )
+
+
+def _describe_space(contents: Contents) -> dict[str, Any]:
+    space = contents.label_space
+    classes = [{"id": item.id, "name": item.name, "color": list(item.color)} for item in space.classes]
+    return {"name": space.name, "version": space.version, "void_id": space.void_id, "classes": classes}
 
 
 def _watch(

@@ -65,8 +65,9 @@ class _Split:
         self._segments: list[dict[str, Any]] = []
         self._known = {item["id"] for item in categories}
         things = [item for item in categories if item["isthing"]]
-        self.instances = {"images": self._images, "annotations": self._objects, "categories": things}
-        self.panoptic = {"images": self._images, "annotations": self._segments, "categories": categories}
+        head = {"info": {"description": f"classes of {space.name}"}, "licenses": [], "images": self._images}
+        self.instances = {**head, "annotations": self._objects, "categories": things}
+        self.panoptic = {**head, "annotations": self._segments, "categories": categories}
 
     def add(self, row: Row, name: str, label_map: NDArray[Any], found: list[Instance]) -> NDArray[np.uint8]:
         """Note a frame; (h, w, 3) uint8 RGB of its segment ids."""

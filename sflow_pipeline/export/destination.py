@@ -21,8 +21,9 @@ _FACTS = ("sample_id", "sequence_id", "frame_index", "variant", "split", "source
 class Destination:
     """Files of an export, collected beside their final place; made by ``open_destination``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, name: str) -> None:
         self.root = root
+        self.name = name
         self.file_count = 0
         self.size_bytes = 0
         self._written: set[str] = set()
@@ -44,12 +45,23 @@ class Destination:
             )
         self._written.add(path)
         target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        with self.translate_errors(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
+    def translate_errors(self, path: str) -> contextlib.AbstractContextManager[None]:
+        """Turn a refusal to write into an OutputError that names the file and the way out."""
+        return translate_write_errors(f"{self.name}: {path}")
+
     def write(self, path: str, data: bytes) -> None:
-        """Write a file."""
-        self.locate(path).write_bytes(data)
+        """Write a file.
+
+        Raises:
+            OutputError: the path leads out of the folder or was written before, the disk is full, ….
+        """
+        target = self.locate(path)
+        with self.translate_errors(path):
+            target.write_bytes(data)
         self.file_count += 1
         self.size_bytes += len(data)
 
@@ -60,16 +72,18 @@ class Destination:
 
     def note_sample(self, row: Row, path: str) -> None:
         """Keep which row became which file, one line of JSON each in ``samples.jsonl``."""
-        if self._samples is None:
-            self._samples = self.locate(SAMPLES_PATH).open("w", encoding="utf-8", newline="\n")
         line = {"file": path, **{name: row.values.get(name) for name in _FACTS}}
-        self._samples.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with self.translate_errors(SAMPLES_PATH):
+            if self._samples is None:
+                self._samples = self.locate(SAMPLES_PATH).open("w", encoding="utf-8", newline="\n")
+            self._samples.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         """Finish the list of samples."""
         if self._samples is not None:
             samples, self._samples = self._samples, None
-            samples.close()
+            with self.translate_errors(SAMPLES_PATH):
+                samples.close()
             self.add_written(SAMPLES_PATH)
 
 
@@ -90,16 +104,18 @@ def open_destination(dest: str, source_dir: str, marker: Mapping[str, Any]) -> I
     _check_ours(target)
     _remove_leftovers(target)
     scratch = target.parent / f"{_prefix(target)}{host_name()}-{os.getpid()}"
-    destination = Destination(scratch)
+    destination = Destination(scratch, dest)
     try:
         with translate_write_errors(dest):
             scratch.mkdir(parents=True)
-            yield destination
-            destination.close()
-            destination.write(MARKER_PATH, encode_json(marker))
+        yield destination
+        destination.close()
+        destination.write(MARKER_PATH, encode_json(marker))
+        _check_ours(target)  # somebody may have come in between
+        with translate_write_errors(dest):
             _swap(scratch, target)
     finally:
-        with contextlib.suppress(OSError):  # the error that ended the block matters more
+        with contextlib.suppress(OutputError):  # the error that ended the block matters more
             destination.close()
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -107,16 +123,20 @@ def open_destination(dest: str, source_dir: str, marker: Mapping[str, Any]) -> I
 def _check_place(dest: str, source_dir: str) -> Path:
     if "://" in dest:
         raise UsageError(f"DEST {dest}: exports are written to local folders", hint="export, then copy the folder")
-    target = Path(dest).expanduser().absolute()
+    target = Path(dest).expanduser().resolve()
+    if target.is_mount():
+        raise UsageError(
+            f"DEST {dest}: is a mount point, which cannot appear whole",
+            hint=f"export to a folder in it: {target}/export",
+        )
     source = None if "://" in source_dir else Path(source_dir).expanduser().resolve()
-    real = target.resolve()
-    if source is not None and (real == source or source in real.parents or real in source.parents):
+    if source is not None and (target == source or source in target.parents or target in source.parents):
         raise UsageError(f"DEST {dest}: is the dataset, inside it or around it", hint="export beside the dataset")
     return target
 
 
 def _check_ours(target: Path) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
+    if target.exists() and not target.is_dir():
         raise OutputError(f"{target}: is no folder", hint="choose a new or empty folder")
     names = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else []
     if names and MARKER_PATH not in names:

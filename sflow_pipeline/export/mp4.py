@@ -59,7 +59,9 @@ class _Video:
         self._first_index = first_index
         self._shape: tuple[int, ...] | None = None
         self._rate = Fraction(fps).limit_denominator(1001)
-        self._container: Any = av.open(str(dest.locate(path)), "w", format="mp4")
+        target = str(dest.locate(path))
+        with dest.translate_errors(path):
+            self._container: Any = av.open(target, "w", format="mp4")
         self._stream: Any = self._container.add_stream("libx264", rate=self._rate)
 
     def add(self, photo: NDArray[np.uint8], frame_index: int) -> None:
@@ -80,11 +82,13 @@ class _Video:
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format="rgb24")
         frame.pts = frame_index - self._first_index
         frame.time_base = 1 / self._rate
-        self._container.mux(self._stream.encode(frame))
+        with self._dest.translate_errors(self._path):
+            self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
+        with self._dest.translate_errors(self._path):
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
         self._dest.add_written(self._path)
 
 

@@ -56,7 +56,8 @@ def _write_tar(job: Job, rows: list[Row], counts: dict[str, int]) -> None:
 
 @contextmanager
 def _open_tar(dest: Destination, path: str) -> Iterator[tarfile.TarFile]:
-    with tarfile.open(dest.locate(path), "w", format=tarfile.PAX_FORMAT) as tar:
+    target = dest.locate(path)
+    with dest.translate_errors(path), tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         yield tar
     dest.add_written(path)
 

@@ -1,11 +1,14 @@
 """The folder of an export is whole or absent, and never someone else's."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from sflow_pipeline import open_dataset
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.export import EXPORTERS, export_dataset
 from sflow_pipeline.export.destination import open_destination
@@ -114,3 +117,38 @@ def test_wrong_words_say_what_there_is(convert_streets, tmp_path):
     with pytest.raises(UsageError, match="local folders"):
         export_dataset(out, "s3://bucket/dest", "png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_dataset_is_not_blamed_on_the_destination(street_dump, convert_streets, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(convert_streets(format="parquet", variants=2), out)
+    shard = sorted((out / "data").rglob("*.parquet"))[1]
+    shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    with pytest.raises(OutputError, match=f"{shard.name}: cannot be read") as damaged:
+        export_dataset(str(out), str(tmp_path / "dest"), "png")
+    assert "verify" in damaged.value.hint
+    shard.unlink()
+    dataset = open_dataset(str(out))
+    with pytest.raises(OutputError, match=f"{shard.name}: cannot be read"):
+        [dataset[i] for i in range(len(dataset))]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_named(convert_streets, tmp_path, monkeypatch):
+    out = str(convert_streets(format="parquet", variants=2))
+
+    def refuse(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(type(tmp_path), "write_bytes", refuse)
+    with pytest.raises(OutputError, match="No space left") as full:
+        export_dataset(out, str(tmp_path / "dest"), "yolo")
+    assert "free some space" in full.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_an_empty_folder_is_followed(convert_streets, tmp_path):
+    (tmp_path / "big_disk").mkdir()
+    (tmp_path / "dest").symlink_to("big_disk")
+    export_dataset(str(convert_streets(format="parquet", variants=2)), str(tmp_path / "dest"), "yolo")
+    assert (tmp_path / "big_disk" / "data.yaml").is_file() and (tmp_path / "dest").is_symlink()
