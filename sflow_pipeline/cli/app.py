@@ -13,6 +13,7 @@ from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.evaluate import evaluate_command
 from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
+from sflow_pipeline.cli.marked_line import print_marked_line
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.simulate import simulate_command
 from sflow_pipeline.cli.train import train_command
@@ -113,11 +114,6 @@ def _suggest(error: Any, possible: Sequence[str]) -> str:
 
 
 def _print_error(message: str, hint: str) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print("error:", style="bold red", end=" ")
-    console.print(message, markup=False)
+    print_marked_line("error", message, "bold red")
     if hint:
-        console.print("hint:", style="bold", end=" ")
-        console.print(hint, markup=False)
+        print_marked_line("hint", hint, "bold")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sflow_pipeline.cli.marked_line import print_marked_line
+
 _FORMATS = "cityscapes, png, webdataset, coco, yolo, kitti or mp4"
 
 
@@ -58,4 +60,4 @@ def export_command(
     typer.echo(f"layout: {summary.layout}")
     typer.echo(f"labels: {summary.labels}")
     for note in summary.notes:
-        typer.secho(f"note: {note}", fg="yellow", err=True)
+        print_marked_line("note", note, "yellow")

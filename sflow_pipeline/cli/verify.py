@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from sflow_pipeline.cli.marked_line import print_marked_line
+
 _SHOWN = 20
 
 
@@ -40,8 +42,8 @@ def verify_command(
     if found.sources_changed:
         typer.echo(f"{found.sources_changed} rows: the source changed since; run convert again to follow it")
     for problem in found.problems[:_SHOWN]:
-        typer.secho(f"wrong: {problem}", fg="red", err=True)
+        print_marked_line("wrong", problem, "red")
     if len(found.problems) > _SHOWN:
-        typer.secho(f"… and {len(found.problems) - _SHOWN} more", fg="red", err=True)
+        print_marked_line("wrong", f"and {len(found.problems) - _SHOWN} more things", "red")
     typer.echo("sound" if not found.problems else f"{len(found.problems)} problems; run the same convert command again")
     raise typer.Exit(found.exit_code)

@@ -58,8 +58,8 @@ def run() -> Run:
 def run_here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """As ``run``, in this process: for the many ways to be refused, which need no process of their own."""
 
-    def start(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        for name, value in plain_environment().items():
+    def start(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+        for name, value in plain_environment(**variables).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["sflow-pipeline", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:

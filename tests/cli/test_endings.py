@@ -123,12 +123,6 @@ def test_json_is_one_document(arguments: list[str], run_here, dump: Path, bundle
     assert json.loads(done.stdout)["frames"] == 3
 
 
-def test_colours_only_where_somebody_looks(run, dump: Path) -> None:
-    for variables in ({}, {"NO_COLOR": "", "TERM": "xterm-256color"}):
-        assert ESCAPE not in run("inspect", dump, **variables).stdout
-    assert ESCAPE in run("inspect", dump, NO_COLOR="", TERM="xterm-256color", FORCE_COLOR="1").stdout
-
-
 def test_a_reader_that_leaves_is_no_error(command: list[str], environment, dump: Path) -> None:
     readable, writable = os.pipe()
     os.close(readable)

@@ -30,8 +30,8 @@ def test_no_page_is_left_of_a_command_that_went() -> None:
 
 @pytest.mark.parametrize("columns", ["80", "100"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_examples_stand_whole_on_their_lines(name: str, columns: str, run) -> None:
-    lines = [line.strip() for line in run(name, "--help", COLUMNS=columns).stdout.splitlines()]
+def test_examples_stand_whole_on_their_lines(name: str, columns: str, run_here) -> None:
+    lines = [line.strip() for line in run_here(name, "--help", COLUMNS=columns).stdout.splitlines()]
     start = lines.index("Examples:")
     examples = [line for line in lines[start + 1 : start + 8] if line.startswith("sflow-pipeline ")]
     assert examples
