@@ -92,15 +92,13 @@ def evaluate_command(
     )
     with _Display(quiet=as_json) as on_photo:
         found = evaluate(settings, on_photo)
+    # Printed first: a folder that cannot be written to must not cost the results.
+    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else draw_markdown(found))
     written = write_metrics(found)
     if compare:
         written += write_comparison(found, out or _default_folder(found.rows[0].uri, found.rows[0].role))
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
-        return
-    typer.echo(draw_markdown(found))
     for path in written:
-        typer.echo(f"written: {path}")
+        typer.echo(f"written: {path}", err=as_json)
 
 
 def _given(flags: dict[str, str | None]) -> dict[str, Any]:

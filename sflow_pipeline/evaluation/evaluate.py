@@ -20,7 +20,7 @@ from sflow_pipeline.evaluation.row_scores import describe_classes, score_feature
 from sflow_pipeline.evaluation.scores import Evaluation, Row, Score
 from sflow_pipeline.evaluation.scoring_space import ScoringSpace, build_scoring_space
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
-from sflow_pipeline.metrics import METRICS
+from sflow_pipeline.metrics import list_protocols
 from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES
 
 ORACLE = "real photos (oracle)"
@@ -202,7 +202,7 @@ def _describe_protocol(
         "split": settings.split,
         "limit": settings.limit,
         "interval": f"{COVERAGE:.0%} percentile bootstrap over images, {REPLICATES} draws",
-        "metrics": {metric.name: metric.protocol for metric in METRICS.values()},
+        "metrics": list_protocols(),
     }
     if judge is not None and scoring is not None:
         protocol["judge"] = {

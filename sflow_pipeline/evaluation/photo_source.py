@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import MANIFEST_PATH
+from sflow_pipeline.storage.manifest import MANIFEST_PATH, STATE_PATH
 
 Column = Literal["image", "render"]
 
@@ -87,8 +87,9 @@ def open_photos(path: str, *, split: str | None = None, column: Column = "image"
 
 
 def _is_dataset(path: str) -> bool:
+    folder = Folder(path)
     try:
-        return Folder(path).stat([MANIFEST_PATH])[0].size_bytes >= 0
+        return folder.stat([MANIFEST_PATH])[0].size_bytes >= 0 or bool(folder.list_files(STATE_PATH))
     except OSError:
         return False
 

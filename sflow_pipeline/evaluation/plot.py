@@ -3,7 +3,8 @@
 from html import escape
 
 from sflow_pipeline.evaluation.scores import Evaluation, Row
-from sflow_pipeline.evaluation.table import find_direction, format_score, shown_metrics
+from sflow_pipeline.evaluation.table import ARROWS, format_score, shown_metrics
+from sflow_pipeline.metrics import find_direction
 
 _NAME_PX = 240
 _BAR_PX = 420
@@ -41,7 +42,9 @@ def _draw_panel(evaluation: Evaluation, metric: str, rows: list[Row], top: int) 
     def place(value: float) -> float:
         return round(_NAME_PX + _BAR_PX * (value - low) / span, 1)
 
-    parts = [f'<text x="10" y="{top + 20}" font-weight="bold">{escape(metric)} {find_direction(metric)}</text>\n']
+    parts = [
+        f'<text x="10" y="{top + 20}" font-weight="bold">{escape(metric)} {ARROWS[find_direction(metric)]}</text>\n'
+    ]
     first = top + _HEAD_PX
     for index, row in enumerate(rows):
         score = row.scores[metric]

@@ -8,16 +8,8 @@ from numpy.typing import NDArray
 from sflow_pipeline.evaluation.measurement import Measurement
 from sflow_pipeline.evaluation.scores import ClassScore, Score, finite
 from sflow_pipeline.evaluation.scoring_space import ScoringSpace
-from sflow_pipeline.metrics import (
-    METRICS,
-    compute_diversity,
-    compute_frechet,
-    compute_interval,
-    compute_iou,
-    compute_kernel_distance,
-    compute_miou,
-    compute_pixel_accuracy,
-)
+from sflow_pipeline.metrics import FEATURE_METRICS, JUDGE_METRICS, FeatureSets, compute_interval, compute_iou
+from sflow_pipeline.metrics.registry import JudgeMetric
 
 
 def score_segmentation(found: Measurement, scoring: ScoringSpace, common: Sequence[int]) -> dict[str, Score]:
@@ -30,28 +22,20 @@ def score_segmentation(found: Measurement, scoring: ScoringSpace, common: Sequen
     """
     total = found.confusions.sum(axis=0)
     scored = scoring.scored_channels
-    # The set of classes stays the row's own in every draw of the bootstrap, whichever of them the draw happens to have.
     absent = [scoring.space.classes[channel].name for channel in scored if not total[channel].any()]
-    note = f"absent from the truth and left out: {', '.join(absent)}" if absent else ""
+    scores = {}
+    for metric in JUDGE_METRICS.values():
+        channels = scored if metric.classes == "row" else common
 
-    def mean_all(counts: NDArray[np.int64]) -> float:
-        return compute_miou(counts, scored)
+        def score(counts: NDArray[np.int64], metric: JudgeMetric = metric, channels: Sequence[int] = channels) -> float:
+            return metric.compute(counts, channels)
 
-    def mean_common(counts: NDArray[np.int64]) -> float:
-        return compute_miou(counts, common)
-
-    return {
-        "pixel_accuracy": Score(
-            finite(compute_pixel_accuracy(total)), found.n, compute_interval(found.confusions, compute_pixel_accuracy)
-        ),
-        "miou": Score(finite(mean_all(total)), found.n, compute_interval(found.confusions, mean_all), note=note),
-        "miou_common": Score(
-            finite(mean_common(total)),
-            found.n,
-            compute_interval(found.confusions, mean_common),
-            note=f"over {len(common)} classes",
-        ),
-    }
+        note = f"over {len(common)} classes" if metric.classes == "every_row" else ""
+        if metric.name == "miou" and absent:
+            note = f"absent from the truth and left out: {', '.join(absent)}"
+        interval = compute_interval(found.confusions, score)
+        scores[metric.name] = Score(finite(score(total)), found.n, interval, note=note)
+    return scores
 
 
 def describe_classes(found: Measurement, scoring: ScoringSpace) -> tuple[ClassScore, ...]:
@@ -79,29 +63,12 @@ def score_features(found: Measurement, reference: Measurement | None, extractor:
         reference: of the real photos; None for the real photos themselves, which have diversity alone.
         extractor: its name, which becomes part of the metrics' names.
     """
+    sets = FeatureSets(found.features, found.sample_ids, None if reference is None else reference.features)
     scores = {}
-    if reference is not None:
-        name = METRICS["frechet_<extractor>"].name_with(extractor)
-        if min(found.n, reference.n) < 2:
-            scores[name] = Score(None, found.n, note="fewer than 2 images")
-        else:
-            value = compute_frechet(found.features, reference.features)
-            scores[name] = Score(value, found.n, note=_warn_of_bias(found, reference))
-            name = METRICS["kernel_<extractor>"].name_with(extractor)
-            kernel = compute_kernel_distance(found.features, reference.features)
-            how = f"{kernel.subsets} subsets of {kernel.subset_size} images"
-            scores[name] = Score(kernel.value, found.n, spread=kernel.spread, note=how)
-    name = METRICS["diversity_<extractor>"].name_with(extractor)
-    scores[name] = Score(finite(compute_diversity(found.features)), found.n)
-    variants = compute_diversity(found.features, found.sample_ids)
-    if not np.isnan(variants):
-        scores[METRICS["variant_diversity_<extractor>"].name_with(extractor)] = Score(variants, found.n)
+    for metric in FEATURE_METRICS.values():
+        measured = metric.compute(sets)
+        if measured is not None:
+            scores[metric.name_with(extractor)] = Score(
+                finite(measured.value), found.n, spread=measured.spread, note=measured.note
+            )
     return scores
-
-
-def _warn_of_bias(found: Measurement, reference: Measurement) -> str:
-    note = f"against {reference.n} photos; no interval, because drawing images twice biases it"
-    size = found.features.shape[1]
-    if min(found.n, reference.n) <= size:
-        note += f"; fewer images than the {size} dimensions: biased upwards, comparable at equal counts only"
-    return note

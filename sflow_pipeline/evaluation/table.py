@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sflow_pipeline.evaluation.scores import Evaluation, Row, Score
-from sflow_pipeline.metrics import METRICS
+from sflow_pipeline.metrics import find_direction
 
-_ARROWS = {"higher": "↑", "lower": "↓", "closer": "≈"}
+#: Which way is better.
+ARROWS = {"higher": "↑", "lower": "↓", "closer": "≈"}
 
 
 def draw_markdown(evaluation: Evaluation) -> str:
@@ -49,24 +50,11 @@ def shown_metrics(evaluation: Evaluation) -> list[str]:
     return [name for name in names if name != "miou_common" or not same]
 
 
-def find_direction(metric: str) -> str:
-    """Which way is better: an arrow.
-
-    >>> find_direction("miou"), find_direction("frechet_espnetv2"), find_direction("fid_inception2048")
-    ('↑', '↓', '↓')
-    """
-    for name, known in METRICS.items():
-        stem = name.removesuffix("<extractor>")
-        if metric == name or (stem != name and metric.startswith(stem)):
-            return _ARROWS[known.better]
-    return _ARROWS["lower"]
-
-
 def _draw_scores(evaluation: Evaluation) -> str:
     metrics = shown_metrics(evaluation)
     head = ["pictures", "images", "size"]
     for metric in metrics:
-        head.append(f"{metric} {find_direction(metric)}")
+        head.append(f"{metric} {ARROWS[find_direction(metric)]}")
         if metric.startswith("miou"):
             head.append(f"{metric} of oracle")
     lines = []

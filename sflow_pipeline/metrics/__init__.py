@@ -2,18 +2,21 @@
 
 from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.feature_diversity import compute_diversity
+from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
 from sflow_pipeline.metrics.frechet import compute_frechet
 from sflow_pipeline.metrics.interval import compute_interval
 from sflow_pipeline.metrics.kernel import KernelDistance, compute_kernel_distance, compute_mmd2
 from sflow_pipeline.metrics.miou import compute_iou, compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
-from sflow_pipeline.metrics.registry import INCEPTION, METRICS, Metric
+from sflow_pipeline.metrics.registry import FEATURE_METRICS, INCEPTION, JUDGE_METRICS, find_direction, list_protocols
 
 __all__ = [
+    "FEATURE_METRICS",
     "INCEPTION",
-    "METRICS",
+    "JUDGE_METRICS",
+    "FeatureSets",
     "KernelDistance",
-    "Metric",
+    "Measured",
     "compute_diversity",
     "compute_frechet",
     "compute_interval",
@@ -23,4 +26,6 @@ __all__ = [
     "compute_mmd2",
     "compute_pixel_accuracy",
     "count_confusion",
+    "find_direction",
+    "list_protocols",
 ]

@@ -6,6 +6,19 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
+
+
+def measure_diversity(sets: FeatureSets) -> Measured | None:
+    """Between all pictures; None for a single one."""
+    return Measured(compute_diversity(sets.features)) if len(sets.features) > 1 else None
+
+
+def measure_variant_diversity(sets: FeatureSets) -> Measured | None:
+    """Between the variants of a sample; None where no sample has two."""
+    value = compute_diversity(sets.features, sets.sample_ids)
+    return None if np.isnan(value) else Measured(value)
+
 
 def compute_diversity(features: NDArray[np.floating], groups: Sequence[Hashable] | None = None) -> float:
     """Mean Euclidean distance between the features of two different images.

@@ -3,6 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
+
+
+def measure_frechet(sets: FeatureSets) -> Measured | None:
+    """Distance of a set of pictures to the real photos; None for the real photos themselves."""
+    if sets.reference is None:
+        return None
+    (n, size), m = sets.features.shape, len(sets.reference)
+    if min(n, m) < 2:
+        return Measured(float("nan"), note="needs 2 images or more")
+    note = f"against {m} photos; no interval, because drawing images twice biases it"
+    if min(n, m) <= size:
+        note += f"; fewer images than the {size} dimensions: biased upwards, comparable at equal counts only"
+    return Measured(compute_frechet(sets.features, sets.reference), note=note)
+
 
 def compute_frechet(features: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
     """|μ₁ - μ₂|² + tr(Σ₁) + tr(Σ₂) - 2·tr((Σ₁Σ₂)^½), covariances with n - 1 (Heusel et al. 2017, eq. 6).

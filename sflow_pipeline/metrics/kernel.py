@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
 from sflow_pipeline.metrics.frechet import check_features
 
 SUBSETS = 100
@@ -20,6 +21,17 @@ class KernelDistance:
     spread: float | None
     subsets: int
     subset_size: int
+
+
+def measure_kernel(sets: FeatureSets) -> Measured | None:
+    """Distance of a set of pictures to the real photos; None for the real photos themselves."""
+    if sets.reference is None:
+        return None
+    if min(len(sets.features), len(sets.reference)) < 2:
+        return Measured(float("nan"), note="needs 2 images or more")
+    found = compute_kernel_distance(sets.features, sets.reference)
+    how = f"{found.subsets} subsets of {found.subset_size}" if found.subsets > 1 else f"all {found.subset_size}"
+    return Measured(found.value, found.spread, f"{how} images of each")
 
 
 def compute_kernel_distance(

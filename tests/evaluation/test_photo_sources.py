@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.errors import DumpError, UsageError
+from sflow_pipeline.errors import DumpError, OutputError, UsageError
 from sflow_pipeline.evaluation.photo_source import open_photos
 
 
@@ -55,6 +55,15 @@ def test_dataset_is_known_by_its_manifest(
         open_photos(str(tmp_path / "out"), column="render")
     with pytest.raises(UsageError, match="no split 'night'"):
         open_photos(str(tmp_path / "out"), split="night")
+
+
+def test_unfinished_dataset_is_called_so(
+    tmp_path: Path, write_photos: Callable[..., Path], write_dataset: Callable[..., Path]
+) -> None:
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    (out / "manifest.json").unlink()
+    with pytest.raises(OutputError, match="conversion did not finish"):
+        open_photos(str(out))
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:

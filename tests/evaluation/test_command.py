@@ -1,0 +1,70 @@
+"""``sflow-pipeline evaluate`` as a person or a script meets it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sflow_pipeline.cli.app import main
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def start(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sflow-pipeline", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return start
+
+
+def test_one_dataset_and_the_oracle(
+    tmp_path: Path,
+    run: Callable[..., tuple[int, str, str]],
+    judge_file: Path,
+    write_photos: Write,
+    write_dataset: Write,
+) -> None:
+    real = write_photos(tmp_path / "real")
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    code, printed, _progress = run(out, "--reference", real, "--judge", judge_file)
+    assert code == 0
+    assert "| out | 4 | 64x48 | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] | 100.0% |" in printed
+    assert f"written: {out}/report/metrics.json" in printed
+    code, printed, _progress = run(out, "--reference", real, "--judge", judge_file, "--json")
+    assert json.loads(printed) == json.loads((out / "report" / "metrics.json").read_text())
+
+
+def test_comparison_goes_where_it_is_wanted(
+    tmp_path: Path, run: Callable[..., tuple[int, str, str]], judge_file: Path, write_photos: Write
+) -> None:
+    real, sim = write_photos(tmp_path / "real"), write_photos(tmp_path / "sim", wrong=0.5)
+    code, _printed, message = run(real, sim, "--reference", real, "--judge", judge_file)
+    assert (code, "--compare" in message) == (2, True)
+    table = tmp_path / "table"
+    code, printed, _progress = run("--compare", sim, "--reference", real, "--judge", judge_file, "--out", table)
+    assert code == 0
+    assert {path.name for path in table.iterdir()} == {"comparison.md", "comparison.json", "comparison.svg"}
+    assert (table / "comparison.md").read_text().splitlines()[:4] == printed.splitlines()[:4]
+
+
+def test_flags_describe_a_judge_that_no_file_does(
+    tmp_path: Path,
+    run: Callable[..., tuple[int, str, str]],
+    save_judge: Callable[[list[str]], Path],
+    write_photos: Write,
+) -> None:
+    names = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
+    judge, real = save_judge(names.split()), write_photos(tmp_path / "real")
+    code, _printed, message = run("--reference", real, "--judge", judge)
+    assert code == 2 and "add --judge-size WxH" in message
+    code, _printed, message = run("--reference", real, "--judge", judge, "--judge-size", "64x48")
+    assert code == 2 and "--judge-label-space" in message
+    flags = ("--judge-size", "64x48", "--judge-label-space", "camvid11")
+    code, printed, _message = run("--reference", real, "--judge", judge, *flags)
+    assert code == 0 and "| real photos (oracle) | 4 | 64x48 | 1.000" in printed
