@@ -1,6 +1,7 @@
 """``sflow-pipeline inspect``: what a dump is and what would become of its labels, before the first GPU second."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sflow_pipeline.conversion.inspection import Inspection
+
+_THUMBNAILS = 12
+_BAR = 16
 
 
 def inspect_command(
@@ -25,22 +29,37 @@ def inspect_command(
     sample: Annotated[
         int, typer.Option("--sample", min=1, help="Frames to open in dumps of more than 200 frames.")
     ] = 64,
+    html: Annotated[
+        str | None, typer.Option("--html", help="Write a page with pictures to this file.", metavar="FILE")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a simulator dump holds, how its classes map to the model's, and what is wrong with it.
 
-    Opens every frame of a small dump and a sample of a large one. Writes nothing.
+    Opens every frame of a small dump and a sample of a large one. Writes nothing but the page of --html.
 
     Examples:
 
       sflow-pipeline inspect SIM_DIR
+      sflow-pipeline inspect SIM_DIR --html dump.html
       sflow-pipeline inspect SIM_DIR --label-space carla-0.9.14 --json
     """
     from sflow_pipeline.conversion.inspection import inspect_dump
 
     found = inspect_dump(
-        dump, simulator=simulator, label_space=label_space, model_label_space=model_label_space, sample=sample
+        dump,
+        simulator=simulator,
+        label_space=label_space,
+        model_label_space=model_label_space,
+        sample=sample,
+        thumbnails=_THUMBNAILS if html else 0,
     )
+    if html:
+        from sflow_pipeline.report.dump_page import build_dump_page
+        from sflow_pipeline.storage.filesystem import Folder
+
+        page = build_dump_page(found.to_dict(), [(drawn.sample_id, drawn.picture) for drawn in found.thumbnails])
+        Folder(str(Path(html).parent)).write_bytes(Path(html).name, page.encode("utf-8", "backslashreplace"))
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
         return
@@ -83,6 +102,8 @@ def _facts_table(found: "Inspection") -> "Table":
         ("rate", "unknown" if found.fps is None else f"{found.fps:g} frames/s"),
         ("labels", f"{found.label_space}, as {found.label_encoding}{rule}"),
         ("opened", f"{found.sampled_frames} of {found.frames} frames"),
+        ("to read", f"{found.source_bytes / 1e6:,.0f} MB, about"),
+        ("to write", f"{found.output_bytes / 1e6:,.0f} MB at most, about"),
     ):
         table.add_row(name, escape(value))
     return table
@@ -91,12 +112,19 @@ def _facts_table(found: "Inspection") -> "Table":
 def _class_table(found: "Inspection") -> "Table":
     from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    shares = {row.id: row.share for row in found.classes}
-    table = Table("id", f"class in {found.label_space}", "pixels", f"becomes in {found.model_label_space}")
+    shares = {row.id: row for row in found.classes}
+    largest = max((row.share for row in found.classes), default=1.0)
+    table = Table("id", f"class in {found.label_space}", "pixels", "", f"becomes in {found.model_label_space}")
     table.columns[0].justify = table.columns[2].justify = "right"
     for row in found.mapping:
-        share = f"{shares[row.source_id]:.2%}" if row.source_id in shares else ""
+        found_class = shares.get(row.source_id)
+        share, bar = "", Text()
+        if found_class:
+            share = f"{found_class.share:.2%}"
+            red, green, blue = found_class.color
+            bar = Text("█" * max(1, round(_BAR * found_class.share / largest)), style=f"rgb({red},{green},{blue})")
         lost = " (lost)" if row.is_lost else ""
-        table.add_row(str(row.source_id), escape(row.source_name), share, escape(row.target_name) + lost)
+        table.add_row(str(row.source_id), escape(row.source_name), share, bar, escape(row.target_name) + lost)
     return table

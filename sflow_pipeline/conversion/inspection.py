@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.label_reading import read_label
+from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
+from sflow_pipeline.conversion.thumbnail import Thumbnail, draw_thumbnail
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.frames import MODALITIES, FrameRef
 from sflow_pipeline.label_spaces import (
     UNKNOWN_COLOR_ID,
     LabelMapping,
@@ -20,9 +22,10 @@ from sflow_pipeline.label_spaces import (
     explain_unknown_colors,
     load_label_space,
 )
+from sflow_pipeline.schema import OPTIONAL_COLUMNS
 from sflow_pipeline.simulators import SIMULATORS, Dump, Problem, discover
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import read_size_px
+from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
 
 #: Dumps up to this many frames are read whole.
 READ_ALL_FRAMES = 200
@@ -32,11 +35,12 @@ _SHOWN_COLORS = 8
 
 @dataclass(frozen=True)
 class ClassShare:
-    """How much of the sampled pixels a class has, 0 to 1."""
+    """How much of the sampled pixels a class has, 0 to 1; ``color`` is RGB."""
 
     id: int
     name: str
     share: float
+    color: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class Inspection:
         lost_classes: classes with a meaning that the model's label space lacks; they become void.
         unmapped_ids: what conversion would quarantine frames for.
         problems: of discovery, and of the frames that were opened.
+        source_bytes: all files of all frames, extrapolated from the opened ones.
+        output_bytes: what a dataset of it takes at the source's size with every column, about.
+        thumbnails: some opened frames, picture and label side by side; not part of ``to_dict``.
     """
 
     root: str
@@ -90,10 +97,13 @@ class Inspection:
     lost_classes: tuple[str, ...]
     unmapped_ids: tuple[UnmappedId, ...]
     problems: tuple[Problem, ...]
+    source_bytes: int
+    output_bytes: int
+    thumbnails: tuple[Thumbnail, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts and numbers, for JSON."""
-        return asdict(self)
+        return asdict(replace(self, thumbnails=()))
 
 
 def inspect_dump(
@@ -103,6 +113,7 @@ def inspect_dump(
     label_space: str | None = None,
     model_label_space: str = "camvid11",
     sample: int = 64,
+    thumbnails: int = 0,
 ) -> Inspection:
     """Discover a dump and open a sample of its frames.
 
@@ -112,6 +123,7 @@ def inspect_dump(
         label_space: the label space that the labels follow; the dump's own where None.
         model_label_space: name or file of the label space of the model that would convert it.
         sample: how many frames to open, spread evenly; all of them in dumps of up to 200 frames.
+        thumbnails: how many of them to draw.
 
     Raises:
         DumpError: the dump as a whole cannot be used.
@@ -121,8 +133,9 @@ def inspect_dump(
     mapping = build_mapping(dump.load_label_space(), load_label_space(model_label_space))
     chosen = _choose(dump.frames, sample)
     tally = _Tally(dump, mapping)
+    drawn = _choose(chosen, thumbnails, read_all=0) if thumbnails else []
     for frame in chosen:
-        tally.add(frame)
+        tally.add(frame, is_drawn=frame in drawn)
     return Inspection(
         root=root,
         simulator=dump.simulator,
@@ -144,11 +157,14 @@ def inspect_dump(
         lost_classes=mapping.lost,
         unmapped_ids=tally.unmapped_ids(),
         problems=(*dump.problems, *tally.problems()),
+        source_bytes=round(tally.source_bytes / max(len(chosen), 1) * len(dump.frames)),
+        output_bytes=round(tally.output_bytes / max(len(chosen), 1) * len(dump.frames)),
+        thumbnails=tuple(tally.thumbnails),
     )
 
 
-def _choose(frames: Sequence[FrameRef], sample: int) -> list[FrameRef]:
-    if len(frames) <= max(READ_ALL_FRAMES, sample):
+def _choose(frames: Sequence[FrameRef], sample: int, *, read_all: int = READ_ALL_FRAMES) -> list[FrameRef]:
+    if len(frames) <= max(read_all, sample):
         return list(frames)
     return [frames[position] for position in np.linspace(0, len(frames) - 1, max(sample, 1)).astype(int)]
 
@@ -164,19 +180,28 @@ class _Tally:
         self._colors: Counter[tuple[int, int, int]] = Counter()
         self._first_files: dict[int | tuple[int, int, int], list[str]] = {}
         self._faults: dict[str, list[tuple[str, str]]] = {}
+        self._columns = [name for name in OPTIONAL_COLUMNS if name == "edge" or name in dump.modalities]
         self.sizes: Counter[str] = Counter()
+        self.source_bytes = self.output_bytes = 0
+        self.thumbnails: list[Thumbnail] = []
 
-    def add(self, frame: FrameRef) -> None:
+    def add(self, frame: FrameRef, *, is_drawn: bool) -> None:
+        paths = sorted({path for name in MODALITIES if (path := getattr(frame, name)) is not None})
+        self.source_bytes += sum(max(fact.size_bytes, 0) for fact in self._folder.stat(paths))
         try:
             label_bytes, render_bytes = self._read(frame.label), self._read(frame.render)
             width_px, height_px = read_size_px(render_bytes, name=frame.render)
             self.sizes[f"{width_px}x{height_px}"] += 1
+            self.output_bytes += estimate_row_bytes((width_px, height_px), self._columns)
             label_map = self._label_map(frame, label_bytes)
             if label_map.shape != (height_px, width_px):
                 raise FrameError(
                     f"{frame.label}: {label_map.shape[1]}x{label_map.shape[0]}, its picture {width_px}x{height_px}",
                     reason="size_mismatch",
                 )
+            if is_drawn:
+                render = decode_rgb(render_bytes, name=frame.render)
+                self.thumbnails.append(draw_thumbnail(frame.sample_id, render, label_map, self._mapping.source))
         except FrameError as error:
             text = f"{error.message}; {error.hint}" if error.hint else error.message
             self._faults.setdefault(error.reason, []).append((frame.sample_id, text))
@@ -219,7 +244,7 @@ class _Tally:
     def class_shares(self) -> tuple[ClassShare, ...]:
         total = max(int(self._counts.sum()), 1)
         shares = [
-            ClassShare(label_class.id, label_class.name, int(self._counts[label_class.id]) / total)
+            ClassShare(label_class.id, label_class.name, int(self._counts[label_class.id]) / total, label_class.color)
             for label_class in self._mapping.source.classes
             if self._counts[label_class.id]
         ]

@@ -13,6 +13,7 @@ from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_job import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
+from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
 from sflow_pipeline.errors import FrameError, LabelSpaceError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import build_mapping
@@ -22,9 +23,6 @@ from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import read_size_px
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-#: Bytes per pixel that a column takes at worst, about; measured on noisy pictures.
-_BYTES_PER_PIXEL = {"image": 1.6, "label": 0.1, "render": 1.6, "depth": 2.0, "flow": 4.0, "instance": 0.3}
-_OTHER_BYTES_PER_PIXEL = 0.3
 _PLANES = ("instance", "depth", "flow", "occlusion")
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
@@ -80,7 +78,7 @@ def prepare(job: ConvertJob, resolve: Resolve | None = None) -> Preparation:
     modalities = ["render", "label", *(name for name in columns if name not in ("render", "edge"))]
     index = build_index(frames, source, modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
-    frame_bytes = [_estimate_bytes(job.size or sizes[name], columns, job.variants) for name in sequence_ids]
+    frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]
     tasks = []
     estimated_bytes = {}
     for span in cut_shards(index, frame_bytes, max_frames=job.shard_frames, max_bytes=job.shard_bytes):
@@ -198,8 +196,3 @@ def _build_settings(
         precision=precision,
         check_content=job.content_hash,
     )
-
-
-def _estimate_bytes(size_px: tuple[int, int], columns: Sequence[str], variants: int) -> int:
-    per_pixel = sum(_BYTES_PER_PIXEL.get(name, _OTHER_BYTES_PER_PIXEL) for name in ("image", "label", *columns))
-    return int(size_px[0] * size_px[1] * per_pixel * variants)

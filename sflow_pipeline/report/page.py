@@ -1,33 +1,23 @@
 """The report: one self-contained page that says what a dataset is, shows it, and points at its weakest frames."""
 
-import base64
 import heapq
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sflow_pipeline.report.contact_sheet import CONTACT_SHEET_PATH, draw_contact_sheet
+from sflow_pipeline.report.html import build_page, build_table, embed_picture
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import decode_rgb, encode_jpeg
+from sflow_pipeline.storage.image_codec import decode_rgb
 from sflow_pipeline.storage.manifest import list_shards, load_manifest
 from sflow_pipeline.storage.shard_file import read_shard
 
 PAGE_PATH = "report/index.html"
 _WEAKEST = 6
 _BINS = 20
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2rem auto;padding:0 1rem;color:#1c1c1c;background:#fff}
-h1{font-size:1.5rem;margin-bottom:0}h2{font-size:1.1rem;margin-top:2.2rem}p.lead{color:#555;margin-top:.2rem}
-img{width:100%;height:auto;display:block}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.15rem .9rem .15rem 0;text-align:left;vertical-align:top}th{font-weight:600}td.n{text-align:right}
-.chip{display:inline-block;width:.8em;height:.8em;border:1px solid #0003;margin-right:.4em;vertical-align:-1px}
-.cols{display:flex;flex-wrap:wrap;gap:3rem}code{font-size:.85em}.warn{color:#a33}
-@media(prefers-color-scheme:dark){body{background:#151515;color:#ddd}p.lead{color:#999}}
-"""
 
 
 def write_report_page(out_dir: str) -> str:
@@ -48,26 +38,24 @@ def write_report_page(out_dir: str) -> str:
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">{counts["rows"]} rows of {counts["frames"]} frames, {counts["quarantined"]} quarantined</p>',
-        f'<img alt="frames of the dataset" src="{_embed(decode_rgb(folder.read_bytes(CONTACT_SHEET_PATH)))}">',
+        f'<img alt="frames of the dataset" src="{embed_picture(decode_rgb(folder.read_bytes(CONTACT_SHEET_PATH)))}">',
         '<div class="cols">',
         _facts(manifest),
         _histogram(list(scores.values())),
         "</div>",
         _quarantine(manifest),
         "<h2>Weakest frames</h2><p>Lowest edge F1: here the photo follows what was asked for least.</p>",
-        f'<img alt="weakest frames" src="{_embed(sheet)}">' if sheet is not None else "",
+        f'<img alt="weakest frames" src="{embed_picture(sheet)}">' if sheet is not None else "",
         "<h2>Classes</h2>",
         _mapping(labels),
         "<h2>Shards</h2>",
-        _table(
+        build_table(
             ("shard", "split", "rows", "bytes", "sha256"),
             ((s.shard_id, s.split, s.rows, f"{s.size_bytes:,}", (s.sha256 or "")[:16]) for s in list_shards(manifest)),
         ),
         "<p>Check it: <code>sflow-pipeline verify OUT_DIR</code></p>",
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-    page = f"{head}<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
-    folder.write_bytes(PAGE_PATH, page.encode())
+    folder.write_bytes(PAGE_PATH, build_page(title, parts).encode())
     return f"{out_dir.rstrip('/')}/{PAGE_PATH}"
 
 
@@ -96,7 +84,7 @@ def _facts(manifest: Mapping[str, Any]) -> str:
         ("variants, seed", f"{manifest['job']['variants']}, {manifest['job']['seed']}"),
         ("bytes", f"{manifest['counts']['size_bytes']:,}"),
     )
-    return f"<div><h2>What it is</h2>{_table(('', ''), rows)}</div>"
+    return f"<div><h2>What it is</h2>{build_table(('', ''), rows)}</div>"
 
 
 def _histogram(scores: Sequence[float]) -> str:
@@ -124,7 +112,7 @@ def _quarantine(manifest: Mapping[str, Any]) -> str:
     left_out = {f"{kind} (files of no frame)": count for kind, count in manifest.get("left_out", {}).items()}
     if not reasons and not left_out:
         return ""
-    table = _table(("reason", "count"), sorted({**reasons, **left_out}.items()))
+    table = build_table(("reason", "count"), sorted({**reasons, **left_out}.items()))
     return f'<h2 class="warn">Left out</h2>{table}<p>Messages and paths: <code>quarantine/</code></p>'
 
 
@@ -139,13 +127,3 @@ def _mapping(labels: Mapping[str, Any]) -> str:
     head = "<tr><th>id</th><th>class of the dump</th><th>painted as</th></tr>"
     lost = f'<p class="warn">No counterpart: {escape(", ".join(labels["lost"]))}</p>' if labels["lost"] else ""
     return f"<table>{head}{''.join(rows)}</table>{lost}"
-
-
-def _table(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _embed(picture: NDArray[np.uint8]) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(picture)).decode()

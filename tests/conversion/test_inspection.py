@@ -1,6 +1,8 @@
 """What ``inspect`` says about a dump, against counts made by hand."""
 
+import base64
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -124,3 +126,50 @@ def test_genuine_old_carla_shows_the_sky_it_does_not_tag(shared_data: Path) -> N
 def test_genuine_ids_under_the_wrong_name_show_up(shared_data: Path) -> None:
     found = inspect_dump(str(shared_data / "carla-scapes"), label_space="carla-0.9.13")
     assert [unmapped.id for unmapped in found.unmapped_ids] == [23, 24, 25]
+
+
+def test_bytes_to_read_are_those_of_the_files_and_bytes_to_write_follow_the_pixels(tmp_path: Path) -> None:
+    for index in range(4):
+        write(tmp_path, index, np.full((10, 20), 3, np.uint8))
+    found = inspect_dump(str(tmp_path), label_space="camvid11")
+    files = [path.stat().st_size for path in tmp_path.rglob("*.png")]
+    assert (len(files), found.source_bytes) == (8, sum(files))
+    for index in range(4):
+        write(tmp_path, index, np.full((20, 40), 3, np.uint8), size_px=(40, 20))
+    assert inspect_dump(str(tmp_path), label_space="camvid11").output_bytes == 4 * found.output_bytes > 0
+
+
+def test_the_page_stands_alone_and_shows_frames_in_class_colours(tmp_path: Path) -> None:
+    from sflow_pipeline.cli.inspect import inspect_command
+
+    for index in range(3):
+        write(tmp_path / "sim", index, np.full((10, 20), 3, np.uint8))
+    (tmp_path / "sim" / "rgb" / "0007 <b>.png").write_bytes(b"x")
+    app = typer.Typer()
+    app.command()(inspect_command)
+    page = tmp_path / "new" / "dump.html"
+    result = CliRunner().invoke(app, [str(tmp_path / "sim"), "--label-space", "camvid11", "--html", str(page)])
+    assert result.exit_code == 0, result.output
+    text = page.read_text()
+    assert "<b>" not in text and "0007 &lt;b&gt;" in text
+    sources = re.findall(r'src="([^"]+)"', text)
+    assert len(sources) == 3
+    assert not re.search(r'(?:src|href)="(?!data:)', text)
+    data = base64.b64decode(sources[0].removeprefix("data:image/jpeg;base64,"))
+    picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    assert picture.shape == (160, 640, 3)
+    assert np.abs(picture[80, 160].astype(int) - 90).max() < 6  # the render is grey
+    assert np.abs(picture[80, 480].astype(int) - [128, 64, 128]).max() < 12  # road
+
+
+def test_bars_have_the_classes_colours_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sflow_pipeline.cli.inspect import inspect_command
+
+    write(tmp_path, 0, np.full((10, 20), 3, np.uint8))
+    app = typer.Typer()
+    app.command()(inspect_command)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    shown = CliRunner().invoke(app, [str(tmp_path), "--label-space", "camvid11"], color=True).output
+    assert "\x1b[38;2;128;64;128m████████████████" in shown

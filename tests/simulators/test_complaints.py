@@ -68,12 +68,10 @@ def test_synthia_labels_that_lost_their_16_bits(make_layout: MakeLayout) -> None
 
 
 def test_carla_tags_of_another_version_than_asked_for(make_layout: MakeLayout) -> None:
-    told = complaints(make_layout("carla"), label_space="carla-0.9.13")
-    assert told["label_space_doubted"].startswith(
-        "the label space that was asked for may be the wrong one: "
-        "Town01/sensor.camera.semantic_segmentation/000100.png (carla-0.9.13 was asked for, the labels look like tags in the red channel of CARLA 0.9.14 or newer: "
-    )
-    assert told["label_space_doubted"].endswith("; leave --label-space out to take the other")
+    told = complaints(make_layout("carla"), label_space="carla-0.9.13")["label_space_doubted"]
+    assert told.startswith("the label space that was asked for may be the wrong one: Town01/sensor.camera.semantic")
+    assert "carla-0.9.13 was asked for, the labels look like tags in the red channel of CARLA 0.9.14 or newer" in told
+    assert told.endswith("; leave --label-space out to take the other")
 
 
 def test_carla_versions_mixed_in_one_dump(make_carla: Callable[..., Path]) -> None:
