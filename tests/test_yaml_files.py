@@ -12,7 +12,7 @@ from sflow_pipeline.config.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 FOUND = sorted(path for folder in ("models", "pipelines") for path in (ROOT / folder).rglob("*.y*ml"))
-COUNT = 4
+COUNT = 7
 
 
 def test_number_of_files() -> None:

@@ -48,9 +48,10 @@ class DnedRecipe(Section):
 class GeneratorRecipe(Section):
     """Which generator, and how wide."""
 
-    kind: Literal["compact", "resnet"] = "compact"
-    width: int = Field(48, ge=8, description="channels at the first scale (resnet: 64 is the paper's)")
-    blocks: int = Field(4, ge=1, description="residual blocks at the coarsest scale (resnet: 9)")
+    kind: Literal["compact", "resnet", "unet", "global_local"] = "compact"
+    width: int = Field(48, ge=8, description="channels at the first scale (64 in the papers of the other kinds)")
+    blocks: int = Field(4, ge=1, description="residual blocks at the coarsest scale (resnet: 9); unet: halvings, 8")
+    use_edges: bool = Field(True, description="false: paint from the semantic map alone, as pix2pix does")
 
 
 class DiscriminatorRecipe(Section):
@@ -64,10 +65,13 @@ class DiscriminatorRecipe(Section):
 class LossRecipe(Section):
     """Weights of the image stage's terms."""
 
-    gan: Literal["hinge", "lsgan"] = "hinge"
+    gan: Literal["hinge", "lsgan", "bce"] = "hinge"
     feature_matching: float = Field(10.0, ge=0)
     perceptual: float = Field(10.0, ge=0)
     dned: float = Field(1.0, ge=0)
+    l1: float = Field(0.0, ge=0, description="distance of fake and photo, pixel by pixel (pix2pix: 100)")
+    r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
+    r1_every_steps: int = Field(16, ge=1, description="how often r1 is computed; its weight makes up for it")
     augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
 
 

@@ -1,13 +1,15 @@
-"""The generators: semantic map and edge map in, photo out."""
+"""What every generator is, and which one a recipe asks for: semantic map and edge map in, photo out."""
 
 from typing import Protocol
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from sflow_pipeline.config.recipe import GeneratorRecipe
-from sflow_pipeline.networks.layers import PixelNorm, SemanticResBlock, pad_to_multiple
+from sflow_pipeline.networks.compact_generator import CompactGenerator
+from sflow_pipeline.networks.global_local_generator import GlobalLocalGenerator
+from sflow_pipeline.networks.label_only_generator import LabelOnlyGenerator
+from sflow_pipeline.networks.resnet_generator import ResnetGenerator
+from sflow_pipeline.networks.unet_generator import UnetGenerator
 from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 
 
@@ -17,134 +19,17 @@ class Generator(Protocol):
     def __call__(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo: ...
 
 
-class CompactGenerator(nn.Module):
-    """U-shaped generator that works from half resolution down: about 1/15 of the resnet's arithmetic.
-
-    The pixel-unshuffle at its door keeps every input pixel while the widest convolutions see a quarter of them; the
-    semantic map modulates every residual block, so that the class decides what an empty area looks like.
-
-    >>> g = CompactGenerator(classes=12, width=8, blocks=1)
-    >>> g(torch.zeros(1, 12, 30, 50), torch.zeros(1, 1, 30, 50)).shape
-    torch.Size([1, 3, 30, 50])
-    """
-
-    stride = 16
-
-    def __init__(self, classes: int, width: int = 48, blocks: int = 4) -> None:
-        super().__init__()
-        half, quarter, eighth, sixteenth = width, 2 * width, 4 * width, 16 * width // 3
-        self.head = nn.Conv2d(4 * (classes + 1), half, 3, padding=1)
-        self.down1 = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
-        self.down2 = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
-        self.down3 = nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1)
-        self.middle = nn.ModuleList(SemanticResBlock(sixteenth, classes) for _ in range(blocks))
-        self.up3 = nn.Conv2d(sixteenth, eighth, 1)
-        self.block3 = SemanticResBlock(eighth, classes)
-        self.up2 = nn.Conv2d(eighth, quarter, 1)
-        self.block2 = SemanticResBlock(quarter, classes)
-        self.up1 = nn.Conv2d(quarter, half, 1)
-        self.conv1 = nn.Conv2d(half, half, 3, padding=1)
-        self.to_full = nn.Conv2d(half, 32, 3, padding=1)
-        self.refine = nn.Conv2d(8 + 1, 16, 3, padding=1)
-        self.to_rgb = nn.Conv2d(16, 3, 3, padding=1)
-        self.norm = PixelNorm()
-        _start_as_nearest(self.to_full)
-
-    def forward(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo:
-        height, width = semantic_map.shape[-2:]
-        semantic = pad_to_multiple(semantic_map, self.stride)
-        edge = pad_to_multiple(edge_map, self.stride)
-        pyramid = [F.avg_pool2d(semantic, 4)]
-        for _ in range(2):
-            pyramid.append(F.avg_pool2d(pyramid[-1], 2))
-        at_quarter, at_eighth, at_sixteenth = pyramid
-
-        half = self._activate(self.head(F.pixel_unshuffle(torch.cat((semantic, edge.to(semantic.dtype)), dim=1), 2)))
-        quarter = self._activate(self.down1(half))
-        eighth = self._activate(self.down2(quarter))
-        x = self.down3(eighth)
-        for block in self.middle:
-            x = block(x, at_sixteenth)
-        x = self.block3(_upsample(self.up3(x)) + eighth, at_eighth)
-        x = self.block2(_upsample(self.up2(x)) + quarter, at_quarter)
-        x = self._activate(_upsample(self.up1(x)) + half)
-        x = F.leaky_relu(self.conv1(x), 0.2) + x
-        x = F.pixel_shuffle(F.leaky_relu(self.to_full(x), 0.2), 2)  # (b, 32, h/2, w/2) -> (b, 8, h, w)
-        x = F.leaky_relu(self.refine(torch.cat((x, edge.to(x.dtype)), dim=1)), 0.2)
-        photo: Tensor = torch.tanh(self.to_rgb(x))
-        return photo[..., :height, :width]
-
-    def _activate(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(self.norm(x), 0.2)
-
-
-class ResnetGenerator(nn.Module):
-    """pix2pixHD's global generator (Wang et al. 2018): the paper-faithful one, 64 channels and 9 blocks.
-
-    >>> g = ResnetGenerator(classes=12, width=8, blocks=1)
-    >>> g(torch.zeros(1, 12, 30, 50), torch.zeros(1, 1, 30, 50)).shape
-    torch.Size([1, 3, 30, 50])
-    """
-
-    stride = 16
-
-    def __init__(self, classes: int, width: int = 64, blocks: int = 9, downsamplings: int = 4) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(classes + 1, width, 7), *_norm_relu(width)]
-        for i in range(downsamplings):
-            layers += [nn.Conv2d(width << i, width << (i + 1), 3, stride=2, padding=1), *_norm_relu(width << (i + 1))]
-        layers += [_InstanceResBlock(width << downsamplings) for _ in range(blocks)]
-        for i in reversed(range(downsamplings)):
-            up = nn.ConvTranspose2d(width << (i + 1), width << i, 3, stride=2, padding=1, output_padding=1)
-            layers += [up, *_norm_relu(width << i)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo:
-        height, width = semantic_map.shape[-2:]
-        # Instance norm and reflection need a few pixels at the coarsest scale: at least two strides a side.
-        x = torch.cat((semantic_map, edge_map.to(semantic_map.dtype)), dim=1)
-        x = pad_to_multiple(x, self.stride)
-        x = F.pad(x, (0, max(0, 32 - x.shape[-1]), 0, max(0, 32 - x.shape[-2])), mode="replicate")
-        photo: Tensor = self.layers(x)
-        return photo[..., :height, :width]
-
-
-class _InstanceResBlock(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), *_norm_relu(channels),
-            nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels),
-        )  # fmt: skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.layers(x)
-        return x + residual
-
-
-def _norm_relu(channels: int) -> tuple[nn.Module, nn.Module]:
-    return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)
-
-
-@torch.no_grad()
-def _start_as_nearest(conv: nn.Conv2d, factor: int = 2) -> None:
-    """Give the sub-pixels of a pixel shuffle the same weights to begin with (ICNR, Aitken et al. 2017)."""
-    conv.weight.copy_(conv.weight[:: factor**2].repeat_interleave(factor**2, dim=0))
-    if conv.bias is not None:
-        conv.bias.copy_(conv.bias[:: factor**2].repeat_interleave(factor**2))
-
-
-def _upsample(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-def build_generator(recipe: GeneratorRecipe, classes: int) -> CompactGenerator | ResnetGenerator:
-    """The recipe's generator, randomly initialised.
+def build_generator(recipe: GeneratorRecipe, classes: int) -> nn.Module:
+    """The recipe's generator, randomly initialised; called as the ``Generator`` it is.
 
     >>> type(build_generator(GeneratorRecipe(kind="compact", width=9, blocks=1), classes=3)).__name__
     'CompactGenerator'
     """
-    if recipe.kind == "resnet":
-        return ResnetGenerator(classes, recipe.width, recipe.blocks)
-    return CompactGenerator(classes, recipe.width, recipe.blocks)
+    kinds = {
+        "compact": CompactGenerator,
+        "resnet": ResnetGenerator,
+        "unet": UnetGenerator,
+        "global_local": GlobalLocalGenerator,
+    }
+    generator: nn.Module = kinds[recipe.kind](classes, recipe.width, recipe.blocks)
+    return generator if recipe.use_edges else LabelOnlyGenerator(generator)

@@ -19,9 +19,12 @@ def write_training_curves(losses: Path, path: Path) -> Path:
     rows = list(csv.DictReader(losses.read_text().splitlines()))
     if not rows or "images_seen" not in rows[0]:
         raise TrainingError(f"{losses}: no losses in it", hint="train for at least 100 images first")
-    images = [float(row["images_seen"]) for row in rows]
     terms = [name for name in rows[0] if name != "images_seen"]
-    panels = [_draw_panel(i, name, images, [float(row[name]) for row in rows]) for i, name in enumerate(terms)]
+    panels = []
+    for i, name in enumerate(terms):
+        # A term that is computed every so often leaves blanks.
+        points = [(float(row["images_seen"]), float(row[name])) for row in rows if row[name]]
+        panels.append(_draw_panel(i, name, [x for x, _ in points], [y for _, y in points]))
     width = _COLUMNS * _PANEL_W
     height = -(-len(terms) // _COLUMNS) * _PANEL_H
     view = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11"'
@@ -35,9 +38,9 @@ def _draw_panel(number: int, name: str, images: list[float], values: list[float]
     left = number % _COLUMNS * _PANEL_W + _MARGIN
     top = number // _COLUMNS * _PANEL_H + 22
     width, height = _PANEL_W - _MARGIN - 14, _PANEL_H - 46
-    low, high = min(values), max(values)
+    low, high = min(values, default=0.0), max(values, default=0.0)
     span = (high - low) or 1.0
-    last = images[-1] or 1.0
+    last = images[-1] if images else 1.0
 
     def place(points: list[float]) -> str:
         return " ".join(

@@ -67,9 +67,10 @@ class LossLog:
     def add(self, images_seen: int, terms: dict[str, float]) -> None:
         self._pending.append((images_seen, terms))
         if _crossed(self._pending[0][0] - 1, images_seen, self.window_images):
-            self._header = self._header or ["images_seen", *terms]
-            means = (sum(t[name] for _, t in self._pending) / len(self._pending) for name in self._header[1:])
-            self._rows.append([str(images_seen), *(f"{mean:.5f}" for mean in means)])
+            self._header = self._header or ["images_seen", *dict.fromkeys(name for _, t in self._pending for name in t)]
+            values = ([t[name] for _, t in self._pending if name in t] for name in self._header[1:])
+            # A term that is not computed in every step may be absent from a window.
+            self._rows.append([str(images_seen), *(f"{sum(v) / len(v):.5f}" if v else "" for v in values)])
             self._pending.clear()
 
     def flush(self) -> None:

@@ -1,5 +1,6 @@
 """The image stage's loss terms, each a mean that does not depend on image size."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -8,29 +9,57 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.networks.dned import mix_sides
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.tensors import EdgeMap, Photo
 
 #: Features of every layer of every scale, the verdict last.
 Verdicts = list[list[Tensor]]
 
 
-def discriminator_loss(kind: Literal["hinge", "lsgan"], real: Verdicts, fake: Verdicts) -> Tensor:
-    """How wrong the judge is; 1 is chance for lsgan at 0.5, 2 for hinge at 0."""
+#: Whose criterion the judge learns by: Lim & Ye 2017, Mao et al. 2017, Goodfellow et al. 2014.
+GanKind = Literal["hinge", "lsgan", "bce"]
+
+
+def discriminator_loss(kind: GanKind, real: Verdicts, fake: Verdicts) -> Tensor:
+    """How wrong the judge is; chance is 0.5 for lsgan at 0.5, 2 for hinge at 0 and 2 ln 2 for bce at 0."""
     terms = []
     for r, f in zip(real, fake, strict=True):
         r_verdict, f_verdict = r[-1].float(), f[-1].float()
         if kind == "hinge":
             terms.append(F.relu(1 - r_verdict).mean() + F.relu(1 + f_verdict).mean())
+        elif kind == "bce":
+            terms.append(F.softplus(-r_verdict).mean() + F.softplus(f_verdict).mean())
         else:
             terms.append((r_verdict - 1).square().mean() + f_verdict.square().mean())
     return torch.stack(terms).mean()
 
 
-def generator_loss(kind: Literal["hinge", "lsgan"], fake: Verdicts) -> Tensor:
+def generator_loss(kind: GanKind, fake: Verdicts) -> Tensor:
     """How unconvinced the judge is by the fakes."""
     verdicts = [f[-1].float() for f in fake]
-    return torch.stack([-v.mean() if kind == "hinge" else (v - 1).square().mean() for v in verdicts]).mean()
+    if kind == "hinge":
+        terms = [-v.mean() for v in verdicts]
+    elif kind == "bce":
+        terms = [F.softplus(-v).mean() for v in verdicts]
+    else:
+        terms = [(v - 1).square().mean() for v in verdicts]
+    return torch.stack(terms).mean()
+
+
+def gradient_penalty(judge: Callable[[Photo], Verdicts], photo: Photo, rng: torch.Generator) -> Tensor:
+    """R1 (Mescheder et al. 2018): squared gradient of a patch's verdict on photos, summed over pixels, mean of patches.
+
+    One backward pass for all patches: verdicts are summed under random signs, and what patches have in common cancels
+    in expectation (Hutchinson), so the value does not depend on the picture's size.
+    """
+    photo = photo.detach().requires_grad_(True)
+    terms = []
+    for scale in judge(photo):
+        verdict = scale[-1]
+        signs = torch.randint(0, 2, verdict.shape, generator=rng).to(verdict) * 2 - 1
+        (gradient,) = torch.autograd.grad((verdict * signs).sum(), photo, create_graph=True)
+        terms.append(gradient.square().sum() / verdict.numel())
+    return torch.stack(terms).mean()
 
 
 def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
@@ -43,17 +72,20 @@ def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def perceptual_loss(network: SqueezeNetFeatures, photo: Photo, fake: Photo) -> Tensor:
-    """Weighted L1 between the perceptual network's features, each slice relative to the photo's mean activation.
+def perceptual_loss(network: PerceptualNetwork, photo: Photo, fake: Photo) -> Tensor:
+    """Weighted L1 between the perceptual network's features of photo and fake.
 
-    The features follow a ReLU, so their mean is a scale.
+    Where the network asks for it, each slice is taken relative to the photo's mean activation, which is a scale,
+    because features follow a ReLU, and the weights' sum is divided out; else it is pix2pixHD's plain sum.
     """
     with torch.no_grad():
         real = network(photo)
     terms = []
     for weight, r, f in zip(network.weights, real, network(fake), strict=True):
-        terms.append(weight * _mean_distance(f, r) / (r.mean(dtype=torch.float32) + 1e-6))
-    return torch.stack(terms).sum() / sum(network.weights)
+        scale = r.mean(dtype=torch.float32) + 1e-6 if network.relative else 1.0
+        terms.append(weight * _mean_distance(f, r) / scale)
+    total = torch.stack(terms).sum()
+    return total / sum(network.weights) if network.relative else total
 
 
 def dned_loss(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"], target: EdgeMap) -> Tensor:

@@ -11,7 +11,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.dned import SIDES, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.tensors import build_semantic_map, to_unit_range
 from sflow_pipeline.training.augmentation import Augmentation
 from sflow_pipeline.training.crops import CropBatch
@@ -21,6 +21,7 @@ from sflow_pipeline.training.losses import (
     dned_loss,
     feature_matching_loss,
     generator_loss,
+    gradient_penalty,
     perceptual_loss,
 )
 from sflow_pipeline.training.state import TrainingState
@@ -34,7 +35,7 @@ class StepContext:
     classes: int
     device: torch.device
     precision: str
-    perceptual: SqueezeNetFeatures | None
+    perceptual: PerceptualNetwork | None
 
 
 def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> dict[str, float]:
@@ -61,6 +62,8 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         sides = state.dned(damaged)
     repaired = fuse_sides(sides, alpha)
     edge = repaired if joint else damaged
+    if not recipe.generator.use_edges:
+        edge = torch.zeros_like(damaged)  # the judge must not know what the generator is not told
 
     # Fake.
     with autocast:
@@ -81,6 +84,11 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     real_verdicts = judge(photo)
     terms = {"discriminator": discriminator_loss(loss.gan, real_verdicts, judge(fake.detach()))}
 
+    if loss.r1 and state.images_seen // len(photo) % loss.r1_every_steps == 0:
+        # Second derivatives are kept out of bf16.
+        shown, given = (draw.of_photo(photo) if draw else photo), conditions.float()
+        terms["r1"] = gradient_penalty(lambda picture: state.discriminator(picture, given), shown, rng)
+
     # Generator and DNED; the judge is fixed while they learn.
     state.discriminator.requires_grad_(False)
     fake_verdicts = judge(fake)
@@ -92,16 +100,21 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         top, left = (int(v) for v in torch.randint(16, (2,), generator=rng))
         with autocast:
             terms["perceptual"] = perceptual_loss(context.perceptual, photo[..., top:, left:], fake[..., top:, left:])
+    if loss.l1:
+        terms["l1"] = (fake - photo).abs().mean()
     terms["dned"] = dned_loss(sides, alpha, target)
+    zero = torch.zeros((), device=context.device)
+    judge_total = terms["discriminator"] + loss.r1 * loss.r1_every_steps / 2 * terms.get("r1", zero)
     total = (
         terms["gan"]
         + loss.feature_matching * terms["feature_matching"]
-        + loss.perceptual * terms.get("perceptual", torch.zeros(()))
+        + loss.perceptual * terms.get("perceptual", zero)
+        + loss.l1 * terms.get("l1", zero)
         + loss.dned * terms["dned"]
     )
     _stop_if_not_finite(terms, state.images_seen)
     state.set_learning_rates()
-    state.descend(terms["discriminator"], total)
+    state.descend(judge_total, total)
 
     state.images_seen += len(photo)
     state.update_averages(len(photo))

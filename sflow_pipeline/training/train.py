@@ -49,7 +49,7 @@ def train(
 
     Args:
         data: folder of real photos with labels, in any layout that ``inspect`` knows.
-        perceptual: SqueezeNet weights (.safetensors); without them the term is left out and the bundle says so.
+        perceptual: VGG-19 or SqueezeNet weights (.safetensors); without them the term is left out and the bundle says so.
         details: further fields of ``bundle.yaml`` (version, training_data, licence…).
 
     Raises:
@@ -67,7 +67,7 @@ def train(
     context = StepContext(recipe, classes, torch.device(device), precision, network)
     learning, watching = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
     run_training(state, learning, watching, context, out, on_progress)
-    named = f"SqueezeNet 1.0 ({perceptual.name})" if perceptual else "none"
+    named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
     fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
     return TrainingSummary(
         bundle=export_bundle(state, out / "bundle", fields),

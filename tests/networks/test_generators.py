@@ -8,7 +8,7 @@ from sflow_pipeline.networks.dned import Dned, fuse_sides, uniform_alpha
 from sflow_pipeline.networks.generator import build_generator
 
 
-@pytest.mark.parametrize("kind", ["compact", "resnet"])
+@pytest.mark.parametrize("kind", ["compact", "resnet", "unet", "global_local"])
 @pytest.mark.parametrize("size", [(64, 96), (37, 53), (8, 8), (1, 1)])
 def test_any_size_comes_back_at_its_own_size(kind: str, size: tuple[int, int]) -> None:
     generator = build_generator(GeneratorRecipe(kind=kind, width=9, blocks=1), classes=3)
@@ -18,11 +18,36 @@ def test_any_size_comes_back_at_its_own_size(kind: str, size: tuple[int, int]) -
     assert photo.abs().max() <= 1
 
 
-def test_resnet_has_the_papers_size() -> None:
-    # pix2pixHD's global generator: 64 channels, 4 downsamplings, 9 blocks, 182 million parameters.
+@pytest.mark.parametrize(
+    ("kind", "width", "blocks", "classes", "millions"),
+    [
+        # pix2pixHD's global generator: 64 channels, 4 downsamplings, 9 blocks.
+        ("resnet", 64, 9, 35, 182),
+        # pix2pix's unet_256 from three channels.
+        ("unet", 64, 8, 2, 54.4),
+        # pix2pixHD's local enhancer adds 0.3 million to the global generator.
+        ("global_local", 64, 9, 35, 183),
+    ],
+)
+def test_published_networks_have_their_published_size(
+    kind: str, width: int, blocks: int, classes: int, millions: float
+) -> None:
     with torch.device("meta"):
-        generator = build_generator(GeneratorRecipe(kind="resnet", width=64, blocks=9), classes=35)
-    assert sum(p.numel() for p in generator.parameters()) / 1e6 == pytest.approx(182, abs=2)
+        generator = build_generator(GeneratorRecipe(kind=kind, width=width, blocks=blocks), classes)
+    assert sum(p.numel() for p in generator.parameters()) / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+@pytest.mark.parametrize("kind", ["compact", "resnet", "unet", "global_local"])
+def test_without_edges_a_generator_sees_the_semantic_map_alone(kind: str) -> None:
+    torch.manual_seed(0)
+    semantic, other = torch.rand(2, 1, 3, 32, 32).unbind()
+    edge = torch.rand(1, 1, 32, 32)
+    shown = build_generator(GeneratorRecipe(kind=kind, width=9, blocks=2), classes=3)
+    blind = build_generator(GeneratorRecipe(kind=kind, width=9, blocks=2, use_edges=False), classes=3)
+    with torch.no_grad():
+        assert not torch.equal(shown(semantic, edge), shown(semantic, 1 - edge))
+        assert torch.equal(blind(semantic, edge), blind(semantic, 1 - edge))
+        assert not torch.equal(blind(semantic, edge), blind(other, edge))
 
 
 def test_compact_paints_a_crop_as_it_paints_the_whole() -> None:

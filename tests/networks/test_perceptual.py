@@ -1,23 +1,84 @@
 """Perceptual weights: loaded from a named file, and refused with its name."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures, load_perceptual
+from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features
+from sflow_pipeline.training.losses import perceptual_loss
 
 
-def test_saved_weights_come_back(tmp_path: Path) -> None:
+#: torchvision's vgg19().features: layer number → channels in and out.
+VGG19 = {
+    0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256),
+    16: (256, 256), 19: (256, 512), 21: (512, 512), 23: (512, 512), 25: (512, 512), 28: (512, 512), 30: (512, 512),
+    32: (512, 512), 34: (512, 512),
+}  # fmt: skip
+
+
+def draw_vgg19() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    network = SqueezeNetFeatures()
+    state = {f"features.{n}.weight": torch.randn(o, i, 3, 3) * (2 / (9 * i)) ** 0.5 for n, (i, o) in VGG19.items()}
+    return state | {f"features.{n}.bias": torch.randn(o) * 0.1 for n, (_, o) in VGG19.items()}
+
+
+@pytest.mark.parametrize("kind", [SqueezeNetFeatures, SqueezeNet11Features])
+def test_saved_weights_come_back(kind: type[SqueezeNetFeatures], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = kind()
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     loaded = load_perceptual(tmp_path / "w.safetensors")
+    assert loaded.name == kind.name
     photo = torch.rand(1, 3, 64, 64) * 2 - 1
     assert all(torch.equal(a, b) for a, b in zip(network.eval()(photo), loaded(photo), strict=True))
     assert not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_squeezenet_1_1_has_its_published_shapes() -> None:
+    shapes = {k: tuple(v.shape) for k, v in SqueezeNet11Features().state_dict().items()}
+    assert shapes["features.0.weight"] == (64, 3, 3, 3)
+    assert shapes["features.6.squeeze.weight"] == (32, 128, 1, 1)
+    assert shapes["features.12.expand3x3.weight"] == (256, 64, 3, 3)
+    # squeezenet1_1 has 1,235,496 parameters, of which its classifier has 1000 * (512 + 1).
+    assert sum(math.prod(shape) for shape in shapes.values()) == 1_235_496 - 513_000
+
+
+def test_vgg19_gives_the_first_activation_of_every_block(tmp_path: Path) -> None:
+    state = draw_vgg19()
+    save_file(state, tmp_path / "vgg.safetensors")
+    network = load_perceptual(tmp_path / "vgg.safetensors")
+    assert network.name == "VGG-19"
+    assert network.weights == (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1)
+    photo = torch.rand(1, 3, 48, 64) * 2 - 1
+    x = ((photo + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    ).view(3, 1, 1)
+    wanted = []
+    for block in ((0, 2), (5, 7), (10, 12, 14, 16), (19, 21, 23, 25), (28,)):
+        x = F.max_pool2d(x, 2) if block[0] else x
+        for n in block:
+            x = F.relu(F.conv2d(x, state[f"features.{n}.weight"], state[f"features.{n}.bias"], padding=1))
+            if n == block[0]:
+                wanted.append(x)
+    features = network(photo)
+    assert [f.shape[1] for f in features] == [64, 128, 256, 512, 512]
+    assert all(torch.allclose(f, w, rtol=1e-3, atol=1e-4) for f, w in zip(features, wanted, strict=True))
+
+
+def test_vgg_distance_is_the_weighted_sum_of_its_slices(tmp_path: Path) -> None:
+    save_file(draw_vgg19(), tmp_path / "vgg.safetensors")
+    network = load_perceptual(tmp_path / "vgg.safetensors")
+    photo, fake = torch.rand(2, 1, 3, 32, 32).unbind()
+    by_hand = sum(
+        w * (a - b).abs().mean() for w, a, b in zip(network.weights, network(photo), network(fake), strict=True)
+    )
+    assert perceptual_loss(network, photo, fake).item() == pytest.approx(float(by_hand), rel=1e-5)
 
 
 def test_wrong_files_are_named(tmp_path: Path) -> None:
@@ -28,7 +89,7 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"half\.safetensors: cannot be read"):
         load_perceptual(tmp_path / "half.safetensors")
     save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "other.safetensors")
-    with pytest.raises(TrainingError, match=r"other\.safetensors: .*of another shape"):
+    with pytest.raises(TrainingError, match=r"other\.safetensors: closest to .*of another shape"):
         load_perceptual(tmp_path / "other.safetensors")
 
 

@@ -44,7 +44,7 @@ def test_the_judge_learns_to_tell_photos_from_an_untrained_generators_fakes(run)
     state.optimizers["generator"].param_groups[0]["lr"] = 0.0
     state.set_learning_rates = lambda: None  # keep the generator where it is
     losses = [train_step(state, sampler.batch(2 * i, 2), context)["discriminator"] for i in range(30)]
-    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+    assert sum(losses[-5:]) < 0.75 * sum(losses[:5])
 
 
 def test_a_term_that_is_not_finite_stops_training_by_name(run) -> None:
