@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.label_spaces import LabelTable, load_label_space
 from sflow_pipeline.simulators import (
+    ade20k,
+    airsim,
     blenderproc,
     camvid,
     camvid32,
@@ -18,6 +20,7 @@ from sflow_pipeline.simulators import (
     folder,
     gta,
     kitti,
+    mapillary,
     replicator,
     shift,
     synthia,
@@ -44,8 +47,8 @@ __all__ = [
 SIMULATORS: Mapping[str, Adapter] = {
     adapter.NAME: adapter
     for adapter in (
-        *(folder, carla, shift, synthia, gta, viper, vkitti2, replicator, unity_solo, blenderproc),
-        *(camvid, camvid32, cityscapes, kitti),
+        *(folder, carla, shift, synthia, gta, viper, vkitti2, replicator, unity_solo, blenderproc, airsim),
+        *(camvid, camvid32, cityscapes, kitti, mapillary, ade20k),
     )
 }
 

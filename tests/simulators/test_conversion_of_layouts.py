@@ -32,10 +32,13 @@ def test_a_layout_converts_with_its_files_untouched(
     name: str, make_layout: Callable[[str], Path], bundle_path: Path, tmp_path: Path
 ) -> None:
     root, out = make_layout(name), tmp_path / "out"
+    own_space = root.parent / f"{name}-labels.yaml"
+    label_space = str(own_space) if own_space.exists() else None
     fields = {"sim_dir": str(root), "out_dir": str(out), "bundle": str(bundle_path), "workers": 1, "precision": "fp32"}
+    fields |= {"label_space": label_space}
     convert(build_job(fields))
     rows = [row for path in sorted((out / "data").rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]
-    dump, source = discover(str(root)), Folder(str(root))
+    dump, source = discover(str(root), label_space=label_space), Folder(str(root))
     frames = {frame.sample_id: frame for frame in dump.frames}
     assert {row["sample_id"] for row in rows} == set(frames)
     assert not list((out / "quarantine").rglob("*/*/*.parquet"))

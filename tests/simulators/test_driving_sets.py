@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.conversion.inspection import inspect_dump
-from sflow_pipeline.errors import FrameError
+from sflow_pipeline.errors import DumpError, FrameError
 from sflow_pipeline.label_spaces import from_colors, load_label_space
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.image_codec import decode_label
@@ -158,3 +158,51 @@ def test_red_and_blue_taken_for_each_other_never_pass_unseen() -> None:
     assert len(from_colors(swapped, load_label_space("gta")).unknown_colors) == 2
     with pytest.raises(FrameError, match="3-channel colour where one channel of class ids was expected"):
         decode_label(cv2.imencode(".png", swapped)[1].tobytes(), "ids", name="labels/00001.png")
+
+
+def test_airsim_moments(make_layout: MakeLayout, load_layout: LoadLayout) -> None:
+    root = make_layout("airsim")
+    with pytest.raises(DumpError) as caught:
+        discover(str(root))
+    assert "nothing says what AirSim's segmentation colours mean" in caught.value.message
+    assert "--label-space" in caught.value.hint
+    space = str(root.parent / "airsim-labels.yaml")
+    dump = discover(str(root), label_space=space)
+    assert [(f.sample_id, f.frame_index) for f in dump.frames] == [
+        ("PhysXCar_0/000000", 0),
+        ("PhysXCar_0/000001", 1),
+        ("PhysXCar_frontcenter/000000", 0),
+        ("PhysXCar_frontcenter/000001", 1),
+    ]
+    assert dump.frames[1].label == "images/img_PhysXCar_0_5_1546299012.png"
+    assert str(dump.frames[1].depth).endswith(".pfm")
+    shares = {row.name: row.share for row in inspect_dump(str(root), label_space=space).classes}
+    assert shares == quarters("road", "car", "tree", "sky")
+
+
+def test_mapillary_takes_its_first_classes(make_layout: MakeLayout) -> None:
+    root = make_layout("mapillary")
+    dump = discover(str(root))
+    assert (dump.simulator, dump.label_space, dump.problems) == ("mapillary", "mapillary", ())
+    assert [(f.sample_id, f.split, f.label) for f in dump.frames] == [
+        ("training/_3jZz1x", "train", "training/v1.2/labels/_3jZz1x.png"),
+        ("validation/0Wb9QpA", "val", "validation/v1.2/labels/0Wb9QpA.png"),
+    ]
+    assert classes(root) == quarters("sky", "building", "road", "car")
+
+
+def test_genuine_mapillary_layout(shared_data: Path) -> None:
+    dump = discover(str(shared_data / "datumaro-assets" / "tests" / "assets" / "mapillary_vistas_dataset"))
+    assert dump.simulator == "mapillary"
+    assert [(f.sample_id, f.split) for f in dump.frames] == [("train/2", "train"), ("val/0", "val"), ("val/1", "val")]
+
+
+def test_ade20k(make_layout: MakeLayout) -> None:
+    root = make_layout("ade20k")
+    dump = discover(str(root))
+    assert [(f.sample_id, f.frame_index, f.split) for f in dump.frames] == [
+        ("main/ADE_train_00000001", 1, "train"),
+        ("main/ADE_train_00000002", 2, "train"),
+        ("main/ADE_val_00000001", 1, "val"),
+    ]
+    assert classes(root) == quarters("sky", "building", "road", "other")

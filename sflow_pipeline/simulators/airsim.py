@@ -1,0 +1,86 @@
+"""AirSim recordings: ``airsim_rec.txt`` names the pictures that belong to one moment."""
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import DumpError
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.folder_walk import walk
+from sflow_pipeline.simulators.frame_table import FrameTable, sequence_of, split_of
+from sflow_pipeline.simulators.path_patterns import quick_look
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "airsim"
+LAYOUT = "airsim_rec.txt beside images/img_<vehicle>_<camera>_<type>_<time>.png"
+
+_RECORD = "airsim_rec.txt"
+_IMAGE = re.compile(r"img_(?P<vehicle>.*)_(?P<camera>[^_]*)_(?P<type>\d+)_\d+\.(?:png|pfm|ppm)")
+#: AirSim's ImageType -> modality.
+_TYPES = {"0": "render", "5": "label", "1": "depth", "9": "flow"}
+_UNITS = {
+    "depth": "m along the optical axis, float32 PFM from bottom to top",
+    "label": "one colour per segmentation id",
+    "flow": "px to the next frame",
+}
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    for folder in quick_look(root):
+        if _RECORD in folder.files and "images" in folder.folders:
+            return folder.join(_RECORD)
+    return None
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. A sequence is one camera of one recording, numbered by the record's lines.
+
+    Raises:
+        DumpError: no label space is named: what AirSim's colours mean is settled in each scene.
+    """
+    if label_space is None:
+        raise DumpError(
+            f"dump {root}: nothing says what AirSim's segmentation colours mean",
+            hint="write a label space file whose classes have the colours of your segmentation ids, and give it with "
+            "--label-space",
+        )
+    log = ProblemLog()
+    table = FrameTable(log)
+    folders = {folder.path: folder for folder in walk(root, log)}
+    for folder in folders.values():
+        if _RECORD not in folder.files:
+            continue
+        log.add("not_carried", folder.join(_RECORD))
+        present = frozenset(folders[folder.join("images")].files) if folder.join("images") in folders else frozenset()
+        cameras: dict[str, dict[str, dict[str, str]]] = {}
+        lines = read_bytes(root, folder.join(_RECORD)).decode("utf-8", "replace").splitlines()[1:]
+        for number, line in enumerate(lines):
+            for name in line.rpartition("\t")[2].split(";"):
+                match = _IMAGE.fullmatch(name.strip())
+                if match is None or match["type"] not in _TYPES or match[0] not in present:
+                    continue
+                camera = "_".join(part for part in (match["vehicle"], match["camera"]) if part)
+                files = cameras.setdefault(camera, {"render": {}, "label": {}})
+                files.setdefault(_TYPES[match["type"]], {})[f"{number:06}"] = folder.join(f"images/{match[0]}")
+        for camera, files in sorted(cameras.items()):
+            sequence_id = "/".join(part for part in (folder.path, camera) if part)
+            table.add_sequence(sequence_of(sequence_id), split_of(folder.path), files)
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="",
+        label_space=label_space,
+        label_encoding="palette",
+        frames=table.frames(),
+        problems=log.problems(),
+        why=f"{_RECORD} beside images",
+        metadata={"units": _UNITS},
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map

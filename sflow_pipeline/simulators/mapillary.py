@@ -1,0 +1,47 @@
+"""Mapillary Vistas: ``images`` beside ``v1.2/labels`` (or ``labels``); real photos."""
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+
+NAME = "mapillary"
+LAYOUT = "<split>/images/<photo>.jpg beside <split>/v1.2/labels/<photo>.png (real photos)"
+
+_PHOTO = r"(?P<frame>[^/]+)"
+_NOT_2_0 = r"(?!(?:.+/)?v2\.0/)"  # other classes, in the same download
+_PATTERNS = {
+    "render": re.compile(rf"{HEAD}images/{_PHOTO}\.jpg"),
+    "label": re.compile(rf"{_NOT_2_0}{HEAD}(?:v1\.2/)?labels/{_PHOTO}\.png"),
+    "instance": re.compile(rf"{_NOT_2_0}{HEAD}(?:v1\.2/)?instances/{_PHOTO}\.png"),
+}
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``; photos beside labels are told from other sets by the instances beside them."""
+    patterns = {"render": _PATTERNS["instance"], "label": _PATTERNS["label"]}
+    return find_layout(root, patterns) and find_layout(root, _PATTERNS)
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. Photos are single shots: one sequence per split, without a rate."""
+    finder = PatternFinder(root, _PATTERNS)
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="1.2",
+        label_space=label_space or "mapillary",
+        label_encoding="ids",
+        frames=finder.frames(),
+        problems=finder.log.problems(),
+        why="images beside labels and instances",
+        metadata={"units": {"instance": "256 * class id + instance, 16 bits"}},
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """See ``Adapter.refine_label_map``; there is nothing to refine."""
+    return label_map
