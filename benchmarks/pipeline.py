@@ -104,15 +104,18 @@ def _convert(dump: str, bundle: str, out: str, workers: int, shard_frames: int) 
     from sflow_pipeline.storage.manifest import ShardRecord
 
     class Clock(SilentProgress):
-        first_report: tuple[float, int] | None = None
-        last_commit = 0.0
+        def __init__(self) -> None:
+            self.frames = 0
+            self.first_frame = 0.0
+            self.commits: list[tuple[float, int]] = []
 
         def on_frames(self, frames: int) -> None:
-            if frames and self.first_report is None:
-                self.first_report = (time.perf_counter(), frames)
+            self.frames += frames
+            if self.frames and not self.first_frame:
+                self.first_frame = time.perf_counter()
 
         def on_shard(self, record: ShardRecord) -> None:  # noqa: ARG002  a keyword of the protocol
-            self.last_commit = time.perf_counter()
+            self.commits.append((time.perf_counter(), self.frames))
 
     clock = Clock()
     fields = {"sim_dir": dump, "out_dir": out, "bundle": bundle, "workers": workers, "shard_frames": shard_frames}
@@ -120,13 +123,14 @@ def _convert(dump: str, bundle: str, out: str, workers: int, shard_frames: int) 
     started = time.perf_counter()
     summary = convert(build_job(fields), progress=clock)
     ended = time.perf_counter()
-    assert summary.rows == summary.frames_converted and clock.first_report is not None
-    first_at, first_count = clock.first_report
+    assert summary.rows == summary.frames_converted == clock.frames and len(clock.commits) > 2 * workers
+    # In between every worker is at work: each has finished something, and none has run out of shards.
+    (first_at, first_count), (last_at, last_count) = clock.commits[workers - 1], clock.commits[-workers]
     answer(
         whole_fps=summary.rows / (ended - started),
-        steady_fps=(summary.rows - first_count) / max(clock.last_commit - first_at, 1e-9),
-        start_s=first_at - started,
-        finish_s=ended - clock.last_commit,
+        steady_fps=(last_count - first_count) / (last_at - first_at),
+        start_s=clock.first_frame - started,
+        finish_s=ended - clock.commits[-1][0],
         shards=summary.shards_converted,
     )
 
