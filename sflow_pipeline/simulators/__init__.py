@@ -25,6 +25,7 @@ from sflow_pipeline.simulators import (
     shift,
     synthia,
     unity_solo,
+    video,
     viper,
     vkitti2,
 )
@@ -47,7 +48,7 @@ __all__ = [
 SIMULATORS: Mapping[str, Adapter] = {
     adapter.NAME: adapter
     for adapter in (
-        *(folder, carla, shift, synthia, gta, viper, vkitti2, replicator, unity_solo, blenderproc, airsim),
+        *(folder, carla, shift, synthia, gta, viper, vkitti2, replicator, unity_solo, blenderproc, airsim, video),
         *(camvid, camvid32, cityscapes, kitti, mapillary, ade20k),
     )
 }

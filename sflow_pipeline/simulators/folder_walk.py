@@ -80,7 +80,8 @@ def _without_copies(folder: Folder, log: ProblemLog) -> list[str]:
     best: dict[str, tuple[int, str]] = {}
     for name in folder.folders:
         stem = name.rpartition(".")[0] if is_archive_name(name) else name
-        rank = _COPY_ORDER.index(name.removeprefix(stem).lower())
+        suffix = name.removeprefix(stem).lower()
+        rank = _COPY_ORDER.index(suffix) if suffix in _COPY_ORDER else len(_COPY_ORDER)
         if stem in best:
             log.add("archive_copy", folder.join(max((rank, name), best[stem])[1]))
         best[stem] = min((rank, name), best.get(stem, (rank, name)))

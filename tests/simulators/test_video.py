@@ -1,0 +1,105 @@
+"""A picture video beside a label video: frames by number in any order, labels exact or refused."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+
+from sflow_pipeline.archives import open_archive
+from sflow_pipeline.errors import DumpError
+from sflow_pipeline.simulators import discover
+from sflow_pipeline.storage.filesystem import Folder
+
+MakeLayout = Callable[[str], Path]
+LoadLayout = Callable[[str], ModuleType]
+
+
+def decode(data: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def test_pairs_of_videos_are_sequences(make_layout: MakeLayout) -> None:
+    dump = discover(str(make_layout("video")))
+    assert (dump.simulator, dump.label_space, dump.label_encoding, dump.fps) == ("video", "camvid11", "ids", 5.0)
+    assert dump.sequence_ids == ("a", "b")
+    assert [f.sample_id for f in dump.frames[:2]] == ["a/000000", "a/000001"]
+    assert dump.frames[0].label == "a_semantic.mkv/000000.png"
+    assert len(dump.frames) == 12
+    assert dump.problems == ()
+
+
+def test_frames_are_exact_in_any_order(tmp_path: Path, load_layout: LoadLayout) -> None:
+    video = load_layout("video")
+    labels = [video.label(i) for i in range(60)]
+    for codec, suffix in (("ffv1", "mkv"), ("png", "mov")):
+        video.write_video(tmp_path / f"semantic.{suffix}", labels, codec, "gray")
+        folder = Folder(str(tmp_path))
+        order = [*range(60), *random.Random(1).sample(range(60), 60)]
+        for number in order:
+            assert np.array_equal(decode(folder.read_bytes(f"semantic.{suffix}/{number:06}.png")), labels[number])
+        with pytest.raises(FileNotFoundError):
+            folder.read_bytes(f"semantic.{suffix}/000060.png")
+
+
+def test_pictures_come_in_order_from_a_codec_that_stores_them_in_another(
+    tmp_path: Path, load_layout: LoadLayout
+) -> None:
+    video = load_layout("video")
+    video.write_video(
+        tmp_path / "rgb.mp4", [np.full((64, 64, 3), 4 * i, np.uint8) for i in range(50)], "h264", "yuv420p"
+    )
+    folder = Folder(str(tmp_path))
+    order = random.Random(2).sample(range(50), 50)
+    means = {i: float(decode(folder.read_bytes(f"rgb.mp4/{i:06}.png")).mean()) for i in order}
+    assert [means[i] for i in range(50)] == pytest.approx([4 * i for i in range(50)], abs=3)
+
+
+def test_a_label_video_that_changes_ids_is_refused(make_layout: MakeLayout, load_layout: LoadLayout) -> None:
+    root, video = make_layout("video"), load_layout("video")
+    (root / "a_semantic.mkv").unlink()
+    frames = [video.label(i)[..., None].repeat(3, 2) for i in range(video.FRAMES)]
+    video.write_video(root / "a_semantic.mp4", frames, "mpeg4", "yuv420p")
+    with pytest.raises(DumpError) as caught:
+        discover(str(root))
+    assert "label video a_semantic.mp4 is stored as mpeg4 in yuv420p, which changes class ids" in caught.value.message
+    assert "ffmpeg -c:v ffv1 -pix_fmt gray" in caught.value.hint
+
+
+def test_a_label_video_of_another_length_names_the_frames(make_layout: MakeLayout, load_layout: LoadLayout) -> None:
+    root, video = make_layout("video"), load_layout("video")
+    video.write_video(root / "a_semantic.mkv", [video.label(0)] * 4, "ffv1", "gray")
+    dump = discover(str(root))
+    (problem,) = dump.problems
+    assert (problem.kind, problem.paths) == ("missing_label", ("a_rgb.mp4/000004.png", "a_rgb.mp4/000005.png"))
+
+
+def test_a_broken_video_is_named(make_layout: MakeLayout) -> None:
+    root = make_layout("video")
+    (root / "a_rgb.mp4").write_bytes(b"not a video")
+    dump = discover(str(root))
+    kinds = {problem.kind: problem for problem in dump.problems}
+    assert kinds["unreadable_archive"].paths == ("a_rgb.mp4",)
+    assert "copy it again" in kinds["unreadable_archive"].message
+    assert dump.sequence_ids == ("b",)
+
+
+def test_genuine_dash_camera(shared_data: Path) -> None:
+    path = shared_data / "video-carnd-lanelines" / "test_videos" / "solidWhiteRight.mp4"
+    archive = open_archive(str(link_as(path, "rgb.mp4")))
+    assert (len(archive.marks), archive.fps) == (221, 25.0)
+    assert decode(archive.read("000220.png")).shape == (540, 960, 3)
+
+
+@pytest.fixture(autouse=True)
+def _workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def link_as(path: Path, name: str) -> Path:
+    link = Path.cwd() / name
+    link.symlink_to(path)
+    return link
