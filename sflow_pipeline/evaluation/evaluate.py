@@ -201,7 +201,7 @@ def _describe_protocol(
         "reference_split": settings.reference_split,
         "split": settings.split,
         "limit": settings.limit,
-        "interval": f"{COVERAGE:.0%} percentile bootstrap over images, {REPLICATES} draws",
+        "interval": f"{COVERAGE:.0%} percentile bootstrap over images, {REPLICATES} draws (too narrow for frames of one video)",
         "metrics": list_protocols(),
     }
     if judge is not None and scoring is not None:
