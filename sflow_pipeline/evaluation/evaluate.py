@@ -196,12 +196,16 @@ def _list_notes(candidate: _Candidate, found: Measurement, scoring: ScoringSpace
 def _describe_protocol(
     settings: EvaluationSettings, judge: Judge | None, extractor: Extractor | None, scoring: ScoringSpace | None
 ) -> dict[str, Any]:
+    # Frames of one video resemble each other more than photos drawn at random do.
+    interval = (
+        f"{COVERAGE:.0%} percentile bootstrap over images, {REPLICATES} draws (too narrow for frames of one video)"
+    )
     protocol: dict[str, Any] = {
         "reference": settings.reference,
         "reference_split": settings.reference_split,
         "split": settings.split,
         "limit": settings.limit,
-        "interval": f"{COVERAGE:.0%} percentile bootstrap over images, {REPLICATES} draws (too narrow for frames of one video)",
+        "interval": interval,
         "metrics": list_protocols(),
     }
     if judge is not None and scoring is not None:
