@@ -1,4 +1,4 @@
-"""A bundle: generator, DNED and what a user must know of them, as safetensors and YAML, never pickle."""
+"""A bundle: generator, DNED, segmenter and what a user must know of them; safetensors and YAML, never pickle."""
 
 import hashlib
 import json
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from sflow_pipeline.bundle.metadata import FORMAT_VERSION, BundleMetadata, SegmenterScores
 from sflow_pipeline.config.decode import decode_config, read_yaml
-from sflow_pipeline.config.recipe import Recipe, load_recipe
+from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe, load_recipe
 from sflow_pipeline.errors import BundleError, ConfigError
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 
@@ -21,39 +22,19 @@ if TYPE_CHECKING:
 
 #: The bundle that converts when none is named.
 DEFAULT_BUNDLE = "sflow"
-FORMAT_VERSION = 1
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: Where named bundles are: a clone's ``models/``, or the copy inside an installed wheel.
 _PLACES = (_PACKAGE.parent / "models", _PACKAGE / "_models")
-
-
-class BundleMetadata(BaseModel):
-    """``bundle.yaml``: what a person or another program should know before using the weights."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    format_version: int = FORMAT_VERSION
-    name: str
-    version: str
-    description: str = ""
-    label_space: str
-    label_space_digest: str
-    weights_sha256: str
-    input: str = "label ids of the label space and the simulator's RGB frame, any size"
-    output: str = "RGB uint8, the input's size"
-    images_seen: int = 0
-    training_data: str = ""
-    training_data_licence: str = ""
-    perceptual_network: str = "none"
-    metrics: dict[str, Any] = {}
-    changelog: list[str] = []
+#: The recipe's fields that change pixels for given weights; how they were trained is in the weights.
+_PAINTS: dict[str, Any] = {"edges": {"threshold"}, "dned": {"widths"}, "generator": True}
 
 
 @dataclass(frozen=True)
 class Bundle:
     """A bundle on disk, weights not yet loaded.
 
-    ``digest`` is a sha256 over everything that changes pixels: weights, recipe and label space.
+    ``digest`` is a sha256 over everything that changes pixels: the weights and the architecture of DNED and generator,
+    the edge threshold and the label space. The segmenter paints nothing, so with or without it the digest is the same.
     """
 
     path: Path
@@ -68,27 +49,36 @@ class Bundle:
 
     def read_weights(self) -> "dict[str, dict[str, Tensor]]":
         """Network name → state dict, float32; BundleError where the file is not what the metadata says."""
+        networks: dict[str, dict[str, Tensor]] = {}
+        for key, value in self._read_tensors("weights.safetensors", self.metadata.weights_sha256).items():
+            network, _, name = key.partition("/")
+            networks.setdefault(network, {})[name] = value
+        return networks
+
+    def read_segmenter(self) -> "dict[str, Tensor] | None":
+        """The segmenter's state dict, float32; None where the bundle has none, BundleError where it is damaged."""
+        if self.metadata.segmenter_sha256 is None:
+            return None
+        tensors = self._read_tensors("segmenter.safetensors", self.metadata.segmenter_sha256)
+        return {key.removeprefix("segmenter/"): value for key, value in tensors.items()}
+
+    def _read_tensors(self, file: str, sha256: str) -> "dict[str, Tensor]":
         from safetensors.torch import load
 
         try:
-            data = (self.path / "weights.safetensors").read_bytes()
+            data = (self.path / file).read_bytes()
         except OSError as error:
             raise BundleError(
-                f"bundle {self.path}: weights.safetensors cannot be read ({error.strerror})",
+                f"bundle {self.path}: {file} cannot be read ({error.strerror})",
                 hint="restore the file, or name another bundle with --bundle",
             ) from error
         found = hashlib.sha256(data).hexdigest()
-        if found != self.metadata.weights_sha256:
+        if found != sha256:
             raise BundleError(
-                f"bundle {self.path}: weights.safetensors has sha256 {found[:12]}…, "
-                f"bundle.yaml says {self.metadata.weights_sha256[:12]}…",
+                f"bundle {self.path}: {file} has sha256 {found[:12]}…, bundle.yaml says {sha256[:12]}…",
                 hint="the file is damaged or from another version: restore the whole folder",
             )
-        networks: dict[str, dict[str, Tensor]] = {}
-        for key, value in load(data).items():
-            network, _, name = key.partition("/")
-            networks.setdefault(network, {})[name] = value.float()
-        return networks
+        return {key: value.float() for key, value in load(data).items()}
 
 
 def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
@@ -117,7 +107,7 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
         )
     pixels = {
         "weights": metadata.weights_sha256,
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json", include=_PAINTS),
         "labels": label_space.digest,
     }
     digest = hashlib.sha256(json.dumps(pixels, sort_keys=True).encode()).hexdigest()
@@ -130,21 +120,12 @@ def save_bundle(
     """Write a bundle folder: float16 weights with the metadata in their header, ``recipe.yaml``, ``bundle.yaml``.
 
     Args:
-        networks: state dicts by network name (``generator``, ``dned``, optionally ``segmenter``).
+        networks: state dicts by network name (``generator``, ``dned``).
         details: further ``BundleMetadata`` fields; ``version`` is required.
     """
-    import torch
-    from safetensors.torch import save
-
-    tensors = {
-        f"{network}/{key}": value.detach().to("cpu", torch.float16).contiguous()
-        for network, state in networks.items()
-        for key, value in state.items()
-    }
     label_space = load_label_space(recipe.label_space)
-    header = {"format": f"sflow-pipeline bundle {FORMAT_VERSION}", "recipe": recipe.model_dump(mode="json")}
-    # One metadata entry only: safetensors writes several in any order, and the same bundle must have the same bytes.
-    data = save(tensors, metadata={"sflow_pipeline": json.dumps(header)})
+    # How a segmenter was trained beside these networks says nothing of them, so their bytes do not depend on it.
+    data = _pack_weights(recipe.model_dump(mode="json", exclude={"segmenter"}), networks)
     fields = {"name": recipe.name, "description": recipe.description} | dict(details)
     metadata = BundleMetadata(
         label_space=recipe.label_space,
@@ -156,7 +137,45 @@ def save_bundle(
     _replace(path / "weights.safetensors", data)
     _replace(path / "recipe.yaml", _to_yaml(recipe))
     _replace(path / "bundle.yaml", _to_yaml(metadata))
+    (path / "segmenter.safetensors").unlink(missing_ok=True)
     return load_bundle(path)
+
+
+def add_segmenter(
+    bundle: Bundle, recipe: SegmenterRecipe, state: "Mapping[str, Tensor]", scores: SegmenterScores
+) -> Bundle:
+    """Put a segmenter into a bundle, or another in its place; nothing that paints is touched.
+
+    Args:
+        scores: how good it is on held-out photos, for ``metrics.segmenter`` of ``bundle.yaml``.
+    """
+    whole = bundle.recipe.model_copy(update={"segmenter": recipe})
+    data = _pack_weights(whole.model_dump(mode="json"), {"segmenter": state})
+    metadata = bundle.metadata.model_copy(
+        update={
+            "segmenter_sha256": hashlib.sha256(data).hexdigest(),
+            "metrics": bundle.metadata.metrics.model_copy(update={"segmenter": scores}),
+        }
+    )
+    _replace(bundle.path / "segmenter.safetensors", data)
+    _replace(bundle.path / "recipe.yaml", _to_yaml(whole))
+    _replace(bundle.path / "bundle.yaml", _to_yaml(metadata))
+    return load_bundle(bundle.path)
+
+
+def _pack_weights(recipe: dict[str, Any], networks: "Mapping[str, Mapping[str, Tensor]]") -> bytes:
+    """A safetensors file of float16 weights under ``network/name``, with the recipe in its header."""
+    import torch
+    from safetensors.torch import save
+
+    tensors = {
+        f"{network}/{key}": value.detach().to("cpu", torch.float16).contiguous()
+        for network, state in networks.items()
+        for key, value in state.items()
+    }
+    header = {"format": f"sflow-pipeline bundle {FORMAT_VERSION}", "recipe": recipe}
+    # One metadata entry only: safetensors writes several in any order, and the same bundle must have the same bytes.
+    return save(tensors, metadata={"sflow_pipeline": json.dumps(header)})
 
 
 def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None) -> Bundle:

@@ -94,6 +94,18 @@ class ScheduleRecipe(Section):
     sample_every_images: int = Field(2_000, ge=1)
 
 
+class SegmenterRecipe(Section):
+    """The small segmenter that says whether a converted photo still shows its label; never a loss."""
+
+    images: int = Field(0, ge=0, description="how many crops it learns from; 0: the bundle has none")
+    width: int = Field(24, ge=4, description="channels at half resolution; 24 is 2.7 MB")
+    batch_size: int = Field(4, ge=1)
+    crop_px: tuple[int, int] = Field((192, 256), description="(height, width) of training crops")
+    scale: tuple[float, float] = Field((0.5, 1.2), description="photo scale range before cropping")
+    lr: float = Field(1e-3, gt=0, description="falls to zero along the way")
+    checkpoint_every_images: int = Field(2_000, ge=1)
+
+
 class Recipe(Section):
     """A whole training run; written into the bundle it makes."""
 
@@ -109,6 +121,7 @@ class Recipe(Section):
     discriminator: DiscriminatorRecipe = DiscriminatorRecipe()
     loss: LossRecipe = LossRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+    segmenter: SegmenterRecipe = SegmenterRecipe()
 
     @property
     def total_images(self) -> int:

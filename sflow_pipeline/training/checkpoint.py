@@ -4,18 +4,34 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.training.state import TrainingState
 
 _KEEP = 3
 
 
-def save_checkpoint(state: TrainingState, folder: Path) -> Path:
+class Resumable(Protocol):
+    """Something that learns by a recipe's clock and can be written down.
+
+    ``fixed`` names the recipe's fields that must be the same on resume, as pydantic's ``include``.
+    """
+
+    recipe: Recipe
+    images_seen: int
+    fixed: ClassVar[dict[str, Any]]
+
+    def to_tensors(self) -> dict[str, Tensor]: ...
+
+    def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None: ...
+
+
+def save_checkpoint(state: Resumable, folder: Path) -> Path:
     """Write ``checkpoint-<images>.safetensors`` with its digest beside it, then drop all but the newest three."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint-{state.images_seen:09d}.safetensors"
@@ -34,7 +50,7 @@ def save_checkpoint(state: TrainingState, folder: Path) -> Path:
     return path
 
 
-def load_newest_checkpoint(state: TrainingState, folder: Path) -> tuple[Path | None, list[Path]]:
+def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None, list[Path]]:
     """Restore the newest whole checkpoint into ``state``.
 
     Returns:
@@ -50,7 +66,7 @@ def load_newest_checkpoint(state: TrainingState, folder: Path) -> tuple[Path | N
             continue
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
-        _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state.recipe)
+        _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
         state.from_tensors(load_file(path), int(metadata["images_seen"]))
         return path, damaged
     if damaged:
@@ -80,11 +96,10 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_recipe(path: Path, theirs: Recipe, ours: Recipe) -> None:
-    """The length of a schedule may change on resume; what the networks are may not."""
-    shape = {"label_space", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"}
-    a, b = theirs.model_dump(include=shape), ours.model_dump(include=shape)
-    different = sorted(key for key in shape if a[key] != b[key])
+def _check_recipe(path: Path, theirs: Recipe, state: Resumable) -> None:
+    a = theirs.model_dump(mode="json", include=state.fixed)
+    b = state.recipe.model_dump(mode="json", include=state.fixed)
+    different = sorted(key for key in state.fixed if a[key] != b[key])
     if different:
         key = different[0]
         raise TrainingError(

@@ -46,9 +46,9 @@ def run_training(
         stage = "laplacian" if before < schedule.laplacian_images else "joint"
         on_progress(TrainingProgress(now, recipe.total_images, stage, speed, terms))
         finished = now >= recipe.total_images
-        if _crossed(before, now, schedule.sample_every_images) or finished:
+        if crossed(before, now, schedule.sample_every_images) or finished:
             write_sample_strip(state, validation, context, out / "samples" / f"{now:09d}.png")
-        if _crossed(before, now, schedule.checkpoint_every_images) or finished:
+        if crossed(before, now, schedule.checkpoint_every_images) or finished:
             log.flush()
             save_checkpoint(state, out)
 
@@ -66,7 +66,7 @@ class LossLog:
 
     def add(self, images_seen: int, terms: dict[str, float]) -> None:
         self._pending.append((images_seen, terms))
-        if _crossed(self._pending[0][0] - 1, images_seen, self.window_images):
+        if crossed(self._pending[0][0] - 1, images_seen, self.window_images):
             self._header = self._header or ["images_seen", *dict.fromkeys(name for _, t in self._pending for name in t)]
             values = ([t[name] for _, t in self._pending if name in t] for name in self._header[1:])
             # A term that is not computed in every step may be absent from a window.
@@ -78,5 +78,10 @@ class LossLog:
             csv.writer(file).writerows([self._header, *self._rows])
 
 
-def _crossed(before: int, after: int, every: int) -> bool:
+def crossed(before: int, after: int, every: int) -> bool:
+    """Whether a multiple of ``every`` lies between two times of the clock.
+
+    >>> crossed(98, 100, 100), crossed(100, 102, 100)
+    (True, False)
+    """
     return before // every != after // every

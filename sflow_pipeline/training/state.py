@@ -1,6 +1,7 @@
 """Everything that learns, and what resuming needs of it: networks, their averages and their optimisers."""
 
 import copy
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator
 from sflow_pipeline.networks.dned import Dned
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.training.optimizer_slots import slots_from_tensors, slots_to_tensors
 
 
 class TrainingState:
@@ -17,6 +19,11 @@ class TrainingState:
 
     All randomness of training is drawn from (seed, images_seen), so there is no RNG state to keep.
     """
+
+    #: What may not change on resume; the length of the schedule may.
+    fixed: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("label_space", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"), True
+    )
 
     def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
         torch.manual_seed(recipe.seed)
@@ -87,8 +94,7 @@ class TrainingState:
         """Every tensor of the state under a flat name, as a checkpoint stores it."""
         tensors = {f"{n}/{k}": v for n, network in self.networks.items() for k, v in network.state_dict().items()}
         for name, optimizer in self.optimizers.items():
-            for i, slots in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer/{name}/{i}/{slot}": value for slot, value in slots.items()}
+            tensors |= slots_to_tensors(name, optimizer)
         return {k: v.detach().contiguous() for k, v in tensors.items()}
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
@@ -97,14 +103,5 @@ class TrainingState:
             prefix = f"{name}/"
             network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         for name, optimizer in self.optimizers.items():
-            slots: dict[int, dict[str, Tensor]] = {}
-            parameters = optimizer.param_groups[0]["params"]
-            for key, value in tensors.items():
-                if key.startswith(f"optimizer/{name}/"):
-                    _, _, i, slot = key.split("/")
-                    # Fused Adam walks memory as it lies: a moment must have its parameter's strides, not the file's.
-                    like = parameters[int(i)]
-                    value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-                    slots.setdefault(int(i), {})[slot] = value
-            optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+            slots_from_tensors(name, optimizer, tensors)
         self.images_seen = images_seen

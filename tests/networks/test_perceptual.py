@@ -13,7 +13,6 @@ from sflow_pipeline.networks.perceptual import SqueezeNetFeatures, load_perceptu
 from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features
 from sflow_pipeline.training.losses import perceptual_loss
 
-
 #: torchvision's vgg19().features: layer number → channels in and out.
 VGG19 = {
     0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256),

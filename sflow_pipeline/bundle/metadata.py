@@ -1,0 +1,47 @@
+"""What ``bundle.yaml`` says of a bundle."""
+
+from pydantic import BaseModel, ConfigDict
+
+FORMAT_VERSION = 1
+
+
+class SegmenterScores(BaseModel):
+    """How well the bundle's segmenter sees whole photos that were held out of training."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pixel_accuracy: float
+    miou: float
+    held_out_photos: int
+    images_seen: int
+
+
+class BundleMetrics(BaseModel):
+    """What was measured, by name; free beyond what the program itself writes."""
+
+    model_config = ConfigDict(extra="allow")
+
+    segmenter: SegmenterScores | None = None
+
+
+class BundleMetadata(BaseModel):
+    """``bundle.yaml``: what a person or another program should know before using the weights."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    version: str
+    description: str = ""
+    label_space: str
+    label_space_digest: str
+    weights_sha256: str
+    segmenter_sha256: str | None = None
+    input: str = "label ids of the label space and the simulator's RGB frame, any size"
+    output: str = "RGB uint8, the input's size"
+    images_seen: int = 0
+    training_data: str = ""
+    training_data_licence: str = ""
+    perceptual_network: str = "none"
+    metrics: BundleMetrics = BundleMetrics()
+    changelog: list[str] = []

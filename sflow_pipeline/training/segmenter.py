@@ -1,0 +1,152 @@
+"""Trains the segmenter on the photos that the GAN learns from, and says how good it is on those held out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from sflow_pipeline.bundle import SegmenterScores
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.metrics.confusion import count_confusion
+from sflow_pipeline.metrics.miou import compute_miou
+from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
+from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.tensors import Photo, to_unit_range
+from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
+from sflow_pipeline.training.crops import CropBatch, CropSampler
+from sflow_pipeline.training.loop import LossLog, TrainingProgress, crossed
+from sflow_pipeline.training.photo_set import PhotoSet
+from sflow_pipeline.training.segmenter_state import SegmenterState
+
+#: Rarer classes than this share of all pixels are not weighted any higher.
+_RAREST = 1e-4
+
+
+@dataclass(frozen=True)
+class SegmenterContext:
+    """What a step needs besides the state: fixed for a whole run."""
+
+    label_space: LabelSpace
+    class_weights: Float[Tensor, " classes"]
+    device: torch.device
+    precision: str
+
+
+def train_segmenter(
+    recipe: Recipe,
+    label_space: LabelSpace,
+    photos: PhotoSet,
+    out: Path,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+) -> SegmenterState:
+    """Train for ``recipe.segmenter.images`` crops; an interrupted run in ``out`` goes on where it was.
+
+    Raises:
+        TrainingError: checkpoints of another recipe, or all damaged; a loss that is not finite.
+    """
+    settings = recipe.segmenter
+    state = SegmenterState(recipe, label_space.num_classes, device)
+    load_newest_checkpoint(state, out)
+    weights = compute_class_weights(photos, label_space)
+    context = SegmenterContext(label_space, weights.to(device), torch.device(device), precision)
+    crops = recipe.schedule.model_copy(update={"crop_px": settings.crop_px, "scale": settings.scale})
+    sampler = CropSampler(photos, crops, recipe.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    log = LossLog(out / "losses.csv", state.images_seen)
+    started, first = time.monotonic(), state.images_seen
+    while state.images_seen < settings.images:
+        before = state.images_seen
+        terms = segmenter_step(state, sampler.batch(before, settings.batch_size), context)
+        log.add(state.images_seen, terms)
+        speed = (state.images_seen - first) / (time.monotonic() - started)
+        on_progress(TrainingProgress(state.images_seen, settings.images, "segmenter", speed, terms))
+        finished = state.images_seen >= settings.images
+        if crossed(before, state.images_seen, settings.checkpoint_every_images) or finished:
+            log.flush()
+            save_checkpoint(state, out)
+    return state
+
+
+def segmenter_step(state: SegmenterState, batch: CropBatch, context: SegmenterContext) -> dict[str, float]:
+    """Update the segmenter on one batch; returns the loss and the accuracy on this batch.
+
+    Raises:
+        TrainingError: the loss is not finite; names the clock.
+    """
+    rng = torch.Generator().manual_seed(state.recipe.seed * 1_000_003 + state.images_seen)
+    photo = _vary_exposure(to_unit_range(batch.photo.to(context.device)), rng)
+    truth = batch.class_index.to(context.device).long()
+    counted = torch.ones_like(truth, dtype=torch.bool)
+    if context.label_space.void_channel is not None:
+        counted = truth != context.label_space.void_channel
+    with torch.autocast(context.device.type, dtype=torch.bfloat16, enabled=context.precision == "bf16"):
+        logits = state.network(photo.contiguous(memory_format=torch.channels_last))
+    weight = context.class_weights[truth] * counted
+    per_pixel = F.cross_entropy(logits, truth, reduction="none")
+    loss = (per_pixel * weight).sum() / weight.sum().clamp(min=1.0)  # a crop may be void all over
+    if not torch.isfinite(loss):
+        raise TrainingError(
+            f"segmenter: loss is not finite after {state.images_seen} images",
+            hint="resume from the last checkpoint with a lower segmenter.lr or precision: fp32",
+        )
+    state.set_learning_rate()
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    state.optimizer.step()
+    state.images_seen += len(photo)
+    right = ((logits.argmax(dim=1) == truth) & counted).sum() / counted.sum().clamp(min=1)
+    return {"cross_entropy": loss.item(), "accuracy": right.item()}
+
+
+def compute_class_weights(photos: PhotoSet, label_space: LabelSpace) -> Float[Tensor, " classes"]:
+    """One over the square root of each class's share of pixels, 1 for the mean pixel; void weighs nothing."""
+    counts = np.zeros(label_space.num_classes)
+    for i in range(len(photos)):
+        counts += np.bincount(photos.read(i)[1].ravel(), minlength=label_space.num_classes)
+    if label_space.void_channel is not None:
+        counts[label_space.void_channel] = 0
+    share = counts / max(counts.sum(), 1.0)
+    weights = np.where(share > 0, 1 / np.sqrt(np.maximum(share, _RAREST)), 0.0)
+    return torch.from_numpy((weights / max(float((weights * share).sum()), 1e-9)).astype(np.float32))
+
+
+@torch.inference_mode()
+def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: PhotoSet) -> SegmenterScores:
+    """Pixel accuracy and mIoU on whole photos, by the weights as a bundle stores them (float16)."""
+    classes = label_space.num_classes
+    device = next(state.network.parameters()).device
+    stored = Segmenter(classes, state.recipe.segmenter.width)
+    stored.load_state_dict({k: v.half().float() for k, v in state.network.state_dict().items()})
+    place_network(stored.eval(), device)
+    confusion = np.zeros((classes, classes), np.int64)
+    for i in range(len(photos)):
+        photo, truth = photos.read(i)
+        picture = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].to(device)
+        predicted = stored(to_unit_range(picture)).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        confusion += count_confusion(truth, predicted, classes, label_space.void_channel)
+    return SegmenterScores(
+        pixel_accuracy=round(compute_pixel_accuracy(confusion), 4),
+        miou=round(compute_miou(confusion), 4),
+        held_out_photos=len(photos),
+        images_seen=state.images_seen,
+    )
+
+
+def _vary_exposure(photo: Photo, rng: torch.Generator) -> Photo:
+    """Contrast and brightness of another camera, each photo its own."""
+    batch = len(photo)
+    gain = 0.7 + 0.6 * torch.rand(batch, 1, 1, 1, generator=rng)
+    shift = 0.4 * torch.rand(batch, 1, 1, 1, generator=rng) - 0.2
+    return (photo * gain.to(photo.device) + shift.to(photo.device)).clamp(-1, 1)
