@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check lint format types imports doctest test bench wheel-test lock clean
@@ -62,8 +63,8 @@ doctest: $(VENV)/.installed-dev ## The examples in docstrings
 test: $(VENV)/.installed-dev ## The tests; PYTEST_ARGS='-k gate -x' narrows them
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-bench: $(VENV)/.installed-dev ## Measure speed on this machine (benchmarks/)
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed-dev ## Measure speed on this machine; BENCH_ARGS='--only pipeline --frames 64' narrows it
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 wheel-test: $(VENV)/.installed-dev ## Build wheel and sdist, install the wheel in a fresh environment, convert with it
 	$(BIN)/pytest -m wheel tests/wheel
