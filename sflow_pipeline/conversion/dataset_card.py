@@ -72,6 +72,7 @@ def build_card(
         ("model's training data", bundle.metadata.training_data or "not stated"),
         ("licence of that data", bundle.metadata.training_data_licence or "not stated"),
         ("variants, seed", f"{settings.variants}, {settings.seed}"),
+        *((f"unit of {name}", str(unit)) for name, unit in _list_units(ready)),
         ("frames", str(sum(record.frames for record in records))),
         ("rows", str(rows)),
         ("quarantined frames", str(sum(record.quarantined for record in records))),
@@ -113,6 +114,13 @@ def build_card(
     return "\n".join(parts)
 
 
+def _list_units(ready: Preparation) -> list[tuple[str, Any]]:
+    """(column, unit) of the columns that the dump states a unit for."""
+    units = ready.dump.metadata.get("units", {})
+    columns = ("label", *ready.settings.columns)
+    return [(name, units[name]) for name in columns if name in units] if isinstance(units, dict) else []
+
+
 def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, Any]:
     settings, bundle, dump = ready.settings, ready.bundle, ready.dump
     return {
@@ -126,6 +134,7 @@ def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, A
             "label_rule": settings.label_rule,
             "why": dump.why,
             "fps": dump.fps,
+            "metadata": dict(dump.metadata),
         },
         "bundle": {"name": bundle.name, "version": bundle.metadata.version, "digest": bundle.digest},
         "label_space": {

@@ -99,9 +99,9 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
     top = quick_look(root)[0]
     if not top.folders and not top.files:
         raise DumpError(f"dump {root}: the folder is empty", hint="give the folder that the simulator wrote")
-    known = "; ".join(f"{name}: {adapter.LAYOUT}" for name, adapter in SIMULATORS.items())
+    known = "".join(f"\n  {name}: {adapter.LAYOUT}" for name, adapter in SIMULATORS.items())
     raise DumpError(
-        f"dump {root}: no known layout. {known}",
+        f"dump {root}: no known layout. Known are{known}",
         hint="rename the folders to the plain layout, or name the layout with --simulator",
     )
 

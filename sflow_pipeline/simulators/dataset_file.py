@@ -1,6 +1,7 @@
 """Reads ``dataset.yaml``: what a dump in the plain layout says about itself."""
 
 import difflib
+import json
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,7 +82,8 @@ def _parse(content: Any, root: str, path: str) -> DatasetFile:
         f"split {split!r} must be a plain name, or sequence ids with one each",
     )
     sequences = {str(sequence): name for sequence, name in split.items()} if isinstance(split, dict) else split
-    metadata = {key: content[key] for key in ("camera", "units") if key in content}
+    stated = {key: content[key] for key in ("camera", "units") if key in content}
+    metadata: dict[str, Any] = json.loads(json.dumps(stated, default=str))  # YAML knows dates, manifests do not
     return DatasetFile(label_space, encoding, None if fps is None else float(fps), sequences, metadata)
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import islice
 
 from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.simulators.dump_files import is_remote
 from sflow_pipeline.simulators.folder_walk import Folder, walk
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
 from sflow_pipeline.simulators.problems import ProblemLog
@@ -16,6 +17,7 @@ Patterns = Mapping[str, re.Pattern[str]]
 #: A layout may start anywhere below the dump; the shortest reading counts.
 HEAD = r"(?:(?P<head>.+?)/)??"
 _LOOK_FOLDERS, _LOOK_ENTRIES, _LOOK_DEPTH, _LOOK_SIBLINGS = 1000, 1000, 9, 12
+_LOOK_REMOTE_FOLDERS = 100  # each is a request
 
 
 @dataclass(frozen=True)
@@ -118,4 +120,4 @@ def forget_look() -> None:
 @lru_cache(maxsize=4)
 def _look(root: str) -> tuple[Folder, ...]:
     folders = walk(root, ProblemLog(), max_depth=_LOOK_DEPTH, max_entries=_LOOK_ENTRIES, max_siblings=_LOOK_SIBLINGS)
-    return tuple(islice(folders, _LOOK_FOLDERS))
+    return tuple(islice(folders, _LOOK_REMOTE_FOLDERS if is_remote(root) else _LOOK_FOLDERS))

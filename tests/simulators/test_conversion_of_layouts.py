@@ -64,5 +64,8 @@ def test_a_layout_converts_with_its_files_untouched(
         )
         assert np.array_equal(row.decode_label_map(), expected.label_map)
         assert contents.label_space.digest == dump.load_label_space().digest
+    card = (out / "README.md").read_text()
+    for column, unit in dump.metadata.get("units", {}).items():
+        assert (f"| unit of {column} | {unit} |" in card) == (column == "label" or column in dump.modalities)
     assert write_contact_sheet(str(out)) is not None
     assert write_report_page(str(out))

@@ -58,11 +58,11 @@ def test_dataset_file_states_what_files_cannot(make_tree: MakeTree) -> None:
     root = make_tree(["a/rgb/0.png", "a/semantic/0.png", "b/rgb/0.png", "b/semantic/0.png"])
     (root / "dataset.yaml").write_text(
         "label_space: cityscapes19\nfps: 10\nlabel_encoding: palette\nunits: {depth: m}\nsplit: {b: val}\n"
-        "camera: {fov_deg: 90}\n"
+        "camera: {fov_deg: 90, mounted: 2026-01-02}\n"
     )
     dump = discover(str(root))
     assert (dump.label_space, dump.fps, dump.label_encoding) == ("cityscapes19", 10.0, "palette")
-    assert dump.metadata == {"units": {"depth": "m"}, "camera": {"fov_deg": 90}}
+    assert dump.metadata == {"units": {"depth": "m"}, "camera": {"fov_deg": 90, "mounted": "2026-01-02"}}
     assert {f.sequence_id: f.split for f in dump.frames} == {"a": "train", "b": "val"}
     assert discover(str(root), label_space="camvid11").label_space == "camvid11"
 
