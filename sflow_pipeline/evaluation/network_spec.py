@@ -1,4 +1,14 @@
-"""What must be known of a network file to use it as judge or feature extractor: a small YAML beside it, or flags."""
+"""What must be known of a network file to use it as judge or feature extractor: a small YAML beside it, or flags.
+
+A judge is described like this, in ``judge.yaml`` or in ``<file>.yaml`` beside the file::
+
+    file: espnetv2_cityscapes.torchscript.pt
+    name: espnetv2_cityscapes
+    size_px: 1024x512
+    input_range: 0..255
+    label_space: cityscapes19
+    sha256: 6a26229242de…
+"""
 
 import re
 from collections.abc import Mapping

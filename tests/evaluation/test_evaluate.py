@@ -118,6 +118,28 @@ def test_classes_that_the_judge_has_no_word_for_are_not_scored(
     assert "the judge has no word for building, pole" in draw_markdown(found)
 
 
+def test_unknown_ids_are_not_scored_and_counted(tmp_path: Path, judge_file: Path, write_photos: Write) -> None:
+    import cv2
+
+    real = write_photos(tmp_path / "real", 1)
+    label_file = str(real / "s/semantic/000.png")
+    label_map = cv2.imread(label_file, cv2.IMREAD_UNCHANGED)
+    label_map[:12] = 77
+    cv2.imwrite(label_file, label_map)
+    oracle = run([], real, judge_file)[0]
+    assert oracle.scores["pixel_accuracy"].value == 1.0
+    assert oracle.notes == ("25.00% of the label pixels hold ids outside camvid11: not scored",)
+
+
+def test_class_that_the_labels_cannot_say_is_named(tmp_path: Path, judge_file: Path, write_photos: Write) -> None:
+    """Old CARLA tags have no cyclists: what the judge takes for one can only be wrong."""
+    sim = write_photos(tmp_path / "sim")
+    (sim / "dataset.yaml").write_text("label_space: carla-0.9.9\n")
+    row, _oracle = run([sim], write_photos(tmp_path / "real"), judge_file)
+    assert any("have no word for bicyclist" in note for note in row.notes)
+    assert next(item for item in row.classes if item.name == "bicyclist").is_absent
+
+
 def test_features_are_compared_and_called_by_their_extractor(
     tmp_path: Path, extractor_file: Path, write_photos: Write, write_dataset: Write
 ) -> None:
