@@ -1,10 +1,13 @@
 """``sflow-pipeline train``: a recipe and real photos in, a bundle out."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from sflow_pipeline.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from sflow_pipeline.config.recipe import Recipe
@@ -24,7 +27,7 @@ def train_command(
     perceptual: Annotated[
         Path | None,
         typer.Option(
-            "--perceptual", help="SqueezeNet 1.0 weights (.safetensors) for the perceptual loss.", metavar="FILE"
+            "--perceptual", help="VGG-19 or SqueezeNet weights (.safetensors) for the perceptual loss.", metavar="FILE"
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -33,6 +36,14 @@ def train_command(
         list[str] | None,
         typer.Option("--set", help="Change a recipe key: --set schedule.batch_size=4.", metavar="KEY=VALUE"),
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="segmenter: train that alone and add it to the bundle in --out.", metavar="PART"),
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Keep preview.html in --out up to date: curves and newest pictures.")
+    ] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write events/ in --out for TensorBoard.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Train a recipe on real photos; run it again to resume after an interruption.
@@ -43,19 +54,33 @@ def train_command(
 
       sflow-pipeline train sflow --data CamVid --out runs/sflow
       sflow-pipeline train sflow --data CamVid --out runs/other --set seed=2
+      sflow-pipeline train sflow --data CamVid --out runs/sflow --preview
     """
+    if only not in (None, "segmenter"):
+        raise UsageError(f"--only {only}: expected segmenter", hint="leave it out to train everything")
     loaded = _load(recipe, settings or [])
     import torch
 
     from sflow_pipeline.cli.training_display import TrainingDisplay
+    from sflow_pipeline.cli.training_followers import TrainingFollowers
     from sflow_pipeline.report.training_curves import write_training_curves
+    from sflow_pipeline.training.loop import TrainingProgress
     from sflow_pipeline.training.train import train
 
     if threads:
         torch.set_num_threads(threads)
-    with TrainingDisplay(quiet=as_json) as display:
-        summary = train(loaded, data, out, perceptual=perceptual, device=device, on_progress=display.update)
-    curves = write_training_curves(out / "losses.csv", out / "curves.svg")
+    with TrainingDisplay(quiet=as_json) as display, TrainingFollowers(out, preview, tensorboard) as followers:
+
+        def tell(progress: TrainingProgress) -> None:
+            display.update(progress)
+            followers.update(progress)
+
+        part: Literal["segmenter"] | None = "segmenter" if only else None
+        summary = train(loaded, data, out, perceptual=perceptual, device=device, only=part, on_progress=tell)
+    losses = out / "segmenter" / "losses.csv" if only else out / "losses.csv"
+    places = [] if only else [str(out / "samples")]
+    with suppress(TrainingError):  # so short a run has no curve
+        places.append(str(write_training_curves(losses, losses.with_name("curves.svg"))))
     facts = {
         "bundle": str(summary.bundle.path),
         "digest": summary.bundle.digest,
@@ -64,12 +89,21 @@ def train_command(
         "held_out": summary.held_out,
         "resumed_from": summary.resumed_from,
         "damaged_checkpoints": list(summary.damaged_checkpoints),
+        "segmenter": summary.segmenter.model_dump() if summary.segmenter else None,
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
     typer.echo(f"bundle: {summary.bundle.path} ({summary.images_seen} images seen, {summary.photos} photos)")
-    typer.echo(f"look at: {out / 'samples'} and {curves}")
+    if summary.segmenter:
+        scores = summary.segmenter
+        typer.echo(
+            f"segmenter: pixel accuracy {scores.pixel_accuracy:.3f}, mIoU {scores.miou:.3f} "
+            f"on {scores.held_out_photos} held-out photos"
+        )
+    if preview:
+        places.append(str(out / "preview.html"))
+    typer.echo(f"look at: {', '.join(places)}")
     typer.echo(f"use it: sflow-pipeline convert SIM_DIR OUT_DIR --bundle {summary.bundle.path}")
 
 
@@ -77,7 +111,6 @@ def _load(recipe: str, settings: list[str]) -> "Recipe":
     from sflow_pipeline.bundle import find_model
     from sflow_pipeline.config.decode import parse_yaml
     from sflow_pipeline.config.recipe import load_recipe
-    from sflow_pipeline.errors import UsageError
 
     overrides = {}
     for setting in settings:

@@ -11,9 +11,16 @@ _SMOOTHING = 0.9
 
 
 def write_training_curves(losses: Path, path: Path) -> Path:
-    """Draw ``losses.csv`` (images_seen, then one column per term): raw in grey, an exponential mean over it.
+    """Write what ``draw_training_curves`` draws as a file."""
+    path.write_text(draw_training_curves(losses))
+    return path
+
+
+def draw_training_curves(losses: Path) -> str:
+    """Draw ``losses.csv`` (images_seen, then one column per term) as SVG: raw in grey, an exponential mean over it.
 
     Raises:
+        OSError: there is no such file.
         TrainingError: the file has no rows yet, or is not a loss log.
     """
     rows = list(csv.DictReader(losses.read_text().splitlines()))
@@ -30,8 +37,7 @@ def write_training_curves(losses: Path, path: Path) -> Path:
     view = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {view}>'
     background = f'<rect width="{width}" height="{height}" fill="white"/>'
-    path.write_text("\n".join((head, background, *panels, "</svg>\n")))
-    return path
+    return "\n".join((head, background, *panels, "</svg>\n"))
 
 
 def _draw_panel(number: int, name: str, images: list[float], values: list[float]) -> str:

@@ -1,0 +1,76 @@
+"""A run from the command line can be followed: page, events, and a segmenter on top of what it made."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from sflow_pipeline.cli.app import app
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import MissingExtraError, OutputError, UsageError
+from sflow_pipeline.training.event_log import EventLog
+from sflow_pipeline.training.loop import TrainingProgress
+
+
+@pytest.fixture
+def arguments(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> list[str]:
+    (tmp_path / "recipe.yaml").write_text(tiny_recipe.model_dump_json())
+    return ["train", str(tmp_path / "recipe.yaml"), "--data", str(camvid), "--out", str(tmp_path / "run")]
+
+
+def test_preview_then_a_segmenter_alone(arguments: list[str], tmp_path: Path) -> None:
+    first = CliRunner().invoke(app, [*arguments, "--preview", "--json"], catch_exceptions=False)
+    facts = json.loads(first.stdout)
+    assert facts["segmenter"] is None
+    page = (tmp_path / "run" / "preview.html").read_text()
+    assert "After 20 images" in page
+    more = ["--set", "segmenter.images=8", "--set", "segmenter.width=6", "--set", "segmenter.crop_px=[32, 32]"]
+    second = CliRunner().invoke(app, [*arguments, "--only", "segmenter", *more, "--json"], catch_exceptions=False)
+    later = json.loads(second.stdout)
+    assert later["segmenter"]["images_seen"] == 8
+    assert later["digest"] == facts["digest"]
+
+
+def test_a_folder_that_is_refused_gets_no_page(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").touch()
+    refused = CliRunner().invoke(app, [*arguments, "--preview"])
+    assert isinstance(refused.exception, OutputError)
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_only_knows_one_part(arguments: list[str]) -> None:
+    refused = CliRunner().invoke(app, [*arguments, "--only", "dned"])
+    assert isinstance(refused.exception, UsageError)
+    assert "--only dned: expected segmenter" in str(refused.exception)
+
+
+def test_events_hold_every_term_by_images_seen(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventLog(tmp_path / "events")
+    for images in (2, 4):
+        log.add(TrainingProgress(images, 8, "joint", 1.0, {"gan": images / 8}))
+    log.add(TrainingProgress(4, 8, "segmenter", 1.0, {"cross_entropy": 2.0}))
+    log.close()
+    read = EventAccumulator(str(tmp_path / "events" / "gan"))
+    read.Reload()
+    assert [(e.step, e.value) for e in read.Scalars("gan")] == [(2, 0.25), (4, 0.5)]
+    read = EventAccumulator(str(tmp_path / "events" / "segmenter"))
+    read.Reload()
+    assert [(e.step, e.value) for e in read.Scalars("cross_entropy")] == [(4, 2.0)]
+
+
+def test_without_tensorboard_the_flag_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    for name in [name for name in sys.modules if name.startswith("torch.utils.tensorboard")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(torch.utils, "tensorboard", raising=False)
+    with pytest.raises(MissingExtraError, match="tensorboard is not installed") as caught:
+        EventLog(tmp_path / "events")
+    assert "--preview" in caught.value.hint
+    assert not (tmp_path / "events").exists()
