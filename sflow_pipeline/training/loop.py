@@ -67,15 +67,19 @@ class LossLog:
     def add(self, images_seen: int, terms: dict[str, float]) -> None:
         self._pending.append((images_seen, terms))
         if crossed(self._pending[0][0] - 1, images_seen, self.window_images):
-            self._header = self._header or ["images_seen", *dict.fromkeys(name for _, t in self._pending for name in t)]
+            seen = dict.fromkeys(name for _, t in self._pending for name in t)
+            self._header = self._header or ["images_seen"]
+            self._header += [name for name in seen if name not in self._header]
             values = ([t[name] for _, t in self._pending if name in t] for name in self._header[1:])
-            # A term that is not computed in every step may be absent from a window.
+            # Some terms are not computed in every step, and a window may have none of them.
             self._rows.append([str(images_seen), *(f"{sum(v) / len(v):.5f}" if v else "" for v in values)])
             self._pending.clear()
 
     def flush(self) -> None:
         with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows([self._header, *self._rows])
+            # Rows from before a term was there end early; blanks keep the table a table.
+            rows = [[*row, *[""] * (len(self._header) - len(row))] for row in self._rows]
+            csv.writer(file).writerows([self._header, *rows])
 
 
 def crossed(before: int, after: int, every: int) -> bool:

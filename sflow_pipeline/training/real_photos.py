@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import FrameError, TrainingError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
-from sflow_pipeline.simulators import SIMULATORS, Dump, discover
+from sflow_pipeline.label_reading import read_label_map
+from sflow_pipeline.label_spaces import build_mapping, load_label_space
+from sflow_pipeline.simulators import Dump, discover
+from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.training.photo_set import PhotoSet, pack_photo_set
 
@@ -85,19 +87,22 @@ def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path) -
 def _decode(
     dump: Dump, frames: Sequence[FrameRef], recipe: Recipe
 ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    adapter, space = SIMULATORS[dump.simulator], dump.load_label_space()
+    space = dump.load_label_space()
     mapping = build_mapping(space, load_label_space(recipe.label_space))
     for frame in frames:
         try:
-            photo = image_codec.decode_rgb((Path(dump.root) / frame.render).read_bytes(), name=frame.render)
-            label = image_codec.decode_label(
-                (Path(dump.root) / frame.label).read_bytes(), dump.label_encoding, name=frame.label
+            photo = image_codec.decode_rgb(read_bytes(dump.root, frame.render), name=frame.render)
+            label_map = read_label_map(
+                read_bytes(dump.root, frame.label),
+                read_bytes(dump.root, frame.label_table) if frame.label_table else None,
+                encoding=dump.label_encoding,
+                space=space,
+                simulator=dump.simulator,
+                path=frame.label,
+                has_rule=dump.label_rule is not None,
+                size_px=(photo.shape[1], photo.shape[0]),
             )
-            label_map = from_colors(label, space).label_map if dump.label_encoding == "palette" else label
-            if label_map.shape != photo.shape[:2]:
-                sizes = " and ".join(f"{h}x{w}" for h, w in (photo.shape[:2], label_map.shape))
-                raise FrameError(f"{frame.render} and {frame.label}: {sizes} (height x width) differ")
-            channels = mapping.apply(adapter.refine_label_map(label_map) if dump.label_rule else label_map)
+            channels = mapping.apply(label_map)
         except FrameError as error:
             raise TrainingError(
                 f"{frame.label}: {error}", hint=error.hint or "mend or remove the pair, then train again"

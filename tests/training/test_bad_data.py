@@ -27,7 +27,7 @@ def test_sizes_that_differ(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) ->
     cv2.imwrite(str(camvid / "trainannot" / "0001TP_000002.png"), np.zeros((24, 64), np.uint8))
     message = str(refuse(tiny_recipe, camvid, tmp_path))
     assert "0001TP_000002" in message
-    assert "48x64 and 24x64" in message
+    assert "64x24 pixels, its picture has 64x48" in message
 
 
 def test_ids_outside_the_label_space(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:

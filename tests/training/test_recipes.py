@@ -1,0 +1,42 @@
+"""Every recipe under models/ is one that this trainer can take a step of, in a small variant of itself."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sflow_pipeline.config.recipe import load_recipe
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.step import StepContext, train_step
+
+MODELS = Path(__file__).parents[2] / "models"
+SMALL = {
+    "generator.width": "9",
+    "generator.blocks": "2",
+    "discriminator.width": "8",
+    "schedule.crop_px": "[64, 64]",
+    "schedule.batch_size": "1",
+}
+
+
+def decode(value: str) -> object:
+    return value.strip("[]").split(", ") if value.startswith("[") else value
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in MODELS.glob("*/recipe.yaml")))
+def test_a_step_of_each_stage(name: str, camvid: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(MODELS / name, {key: decode(value) for key, value in SMALL.items()})
+    photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
+    state = TrainingState(recipe, classes=12)
+    sampler = CropSampler(photos, recipe.schedule, recipe.seed)
+    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None)
+    before = {key: p.detach().clone() for key, p in state.generator.named_parameters() if p.ndim > 1}
+    for images_seen in (0, recipe.schedule.laplacian_images):
+        state.images_seen = images_seen
+        terms = train_step(state, sampler.batch(0, 1), context)
+        assert terms["gan"] != 0
+        assert ("l1" in terms) == (recipe.loss.l1 > 0)
+    moved = [not torch.equal(before[key], p) for key, p in state.generator.named_parameters() if p.ndim > 1]
+    assert all(moved)
