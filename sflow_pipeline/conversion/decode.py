@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.index import SourceFrame
-from sflow_pipeline.conversion.label_reading import read_label
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import Frame
+from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.label_spaces import UNMAPPED, PaletteReading
 from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS, UNSIZED_COLUMNS
 from sflow_pipeline.simulators import SIMULATORS, LabelEncoding

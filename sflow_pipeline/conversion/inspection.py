@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.conversion.label_reading import read_label
 from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
 from sflow_pipeline.conversion.thumbnail import Thumbnail, draw_thumbnail
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import MODALITIES, FrameRef
+from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.label_spaces import (
     UNKNOWN_COLOR_ID,
     LabelMapping,

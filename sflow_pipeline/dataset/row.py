@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_spaces import LabelSpace, from_colors, from_table
+from sflow_pipeline.label_reading import read_label
+from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
-from sflow_pipeline.simulators import LabelEncoding, read_label_table
+from sflow_pipeline.simulators import LabelEncoding
 from sflow_pipeline.storage import image_codec
 
 #: Every column that holds a file.
@@ -118,12 +119,16 @@ class Row:
         return plane if isinstance(plane, np.ndarray) else None
 
     def _decode_label(self, data: bytes, name: str) -> NDArray[Any]:
-        stored: NDArray[Any] = image_codec.decode_label(data, self._label_format.encoding, name=name)
-        if self._label_format.encoding == "table":
-            table = str(self.values.get("label_table") or "").encode()
-            simulator = self._label_format.simulator
-            return from_table(stored, read_label_table(simulator, table, name), self._label_format.space).label_map
-        return from_colors(stored, self._label_format.space).label_map if stored.ndim == 3 else stored
+        known = self._label_format
+        table = self.values.get("label_table")
+        return read_label(
+            data,
+            str(table).encode() if table else None,
+            encoding=known.encoding,
+            space=known.space,
+            simulator=known.simulator,
+            path=name,
+        ).label_map
 
 
 def _load_array(data: bytes, name: str) -> NDArray[Any]:

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sflow_pipeline.errors import LabelSpaceError, OutputError, UsageError
-from sflow_pipeline.evaluation.label_reading import read_label_map
 from sflow_pipeline.evaluation.photo_source import Column, LabelledPhoto, check_split
+from sflow_pipeline.label_reading import read_label_map
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 from sflow_pipeline.label_spaces.catalog import parse_label_space
 from sflow_pipeline.storage.filesystem import Folder
@@ -68,13 +68,13 @@ class DatasetPhotos:
             photo = decode_rgb(row[self.column]["bytes"], name=f"{self.uri}: {sample_id} {self.column}")
             label_map = read_label_map(
                 row["label"]["bytes"],
-                f"{self.uri}: {sample_id} label",
-                label_space=self.label_space,
+                row["label_table"].encode() if row.get("label_table") else None,
+                space=self.label_space,
                 encoding=source["label_encoding"],
                 simulator=source["simulator"],
+                path=f"{self.uri}: {sample_id} label",
                 has_rule=bool(source.get("label_rule")),
                 size_px=(photo.shape[1], photo.shape[0]),
-                table=row["label_table"].encode() if row.get("label_table") else None,
             )
             yield LabelledPhoto(sample_id, row["variant"], photo, label_map)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.evaluation.label_reading import read_label_map
 from sflow_pipeline.evaluation.photo_source import LabelledPhoto, check_split
+from sflow_pipeline.label_reading import read_label_map
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage.image_codec import decode_rgb
@@ -37,13 +37,13 @@ class FolderPhotos:
             photo = decode_rgb(self._read(frame.render), name=frame.render)
             label_map = read_label_map(
                 self._read(frame.label),
-                frame.label,
-                label_space=self.label_space,
+                self._read(frame.label_table) if frame.label_table else None,
+                space=self.label_space,
                 encoding=self._dump.label_encoding,
                 simulator=self._dump.simulator,
+                path=frame.label,
                 has_rule=self._dump.label_rule is not None,
                 size_px=(photo.shape[1], photo.shape[0]),
-                table=self._read(frame.label_table) if frame.label_table else None,
             )
             yield LabelledPhoto(frame.sample_id, 0, photo, label_map)
 

@@ -10,8 +10,8 @@ import pytest
 from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.label_reading import read_label
 from sflow_pipeline.dataset.contents import load_contents
+from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.page import write_report_page
 from sflow_pipeline.simulators import discover
