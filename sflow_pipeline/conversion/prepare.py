@@ -1,8 +1,9 @@
 """Everything that is settled before a worker starts: bundle, dump, label spaces, columns, shards."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from sflow_pipeline.bundle import Bundle, load_bundle
@@ -173,7 +174,7 @@ def _build_settings(
     device, precision = resolve(job.device, job.precision)
     paths = {name: [path for frame in frames if (path := getattr(frame, name, None))] for name in columns}
     raw = [
-        name for name in columns if any(PurePosixPath(p).suffix.lower() not in _PICTURE_SUFFIXES for p in paths[name])
+        name for name in columns if any(os.path.splitext(p)[1].lower() not in _PICTURE_SUFFIXES for p in paths[name])
     ]
     return ConversionSettings(
         source_uri=Folder(job.sim_dir).full_uri,

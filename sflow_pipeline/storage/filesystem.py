@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ class Folder:
         """
         if not path:
             return self._base
-        if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts or "\0" in path:
+        if path.startswith("/") or "\\" in path or ".." in path.split("/") or "\0" in path:
             raise OutputError(f"path {path!r} leads out of its folder", hint="rename the sequence or frame")
         return f"{self._base.rstrip('/')}/{path}"
 
@@ -278,7 +279,7 @@ def _stat_local(path: str) -> FileFacts:
         facts = os.stat(path)
     except (OSError, ValueError, KeyError):
         return FileFacts(-1, 0)
-    return FileFacts(facts.st_size, facts.st_mtime_ns) if os.path.isfile(path) else FileFacts(-1, 0)
+    return FileFacts(facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else FileFacts(-1, 0)
 
 
 def _sync(path: Path) -> None:
