@@ -16,6 +16,7 @@ from sflow_pipeline.label_spaces import build_mapping, load_label_space
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.training.photo_set import PhotoSet, pack_photo_set
 
 
@@ -74,10 +75,9 @@ def split_frames(dump: Dump, recipe: Recipe) -> tuple[list[FrameRef], list[Frame
 
 def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path) -> PhotoSet:
     identity = hashlib.sha256(f"{dump.root}\n{dump.load_label_space().digest}\n{recipe.label_space}".encode())
-    for frame in frames:
-        for path in (frame.render, frame.label):
-            stat = (Path(dump.root) / path).stat()
-            identity.update(f"{path}\n{stat.st_size}\n{stat.st_mtime_ns}\n".encode())
+    paths = [path for frame in frames for path in (frame.render, frame.label)]
+    for path, fact in zip(paths, Folder(dump.root).stat(paths), strict=True):
+        identity.update(f"{path}\n{fact.size_bytes}\n{fact.mtime_ns}\n".encode())
     folder = cache / identity.hexdigest()[:16]
     if (folder / "index.json").exists():
         return PhotoSet(folder)

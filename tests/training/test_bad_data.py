@@ -1,5 +1,6 @@
 """Everything that can be wrong with training data is said before the first step."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import ConfigError, OutputError, SflowError, TrainingError
+from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.train import train
 
 
@@ -77,3 +79,12 @@ def test_a_recipe_key_that_does_not_exist(tmp_path: Path) -> None:
 def test_numbers_are_read_as_numbers(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("name: x\nschedule: {lr_generator: 2e-4}\n")
     assert load_recipe(tmp_path / "recipe.yaml", {"schedule.batch_size": "4"}).schedule.lr_generator == 0.0002
+
+
+def test_photos_in_an_archive_are_the_photos_unpacked(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", camvid)
+    plain, archived = (load_real_photos(str(data), tiny_recipe, tmp_path / "cache") for data in (camvid, packed))
+    for one, other in zip(plain, archived, strict=True):
+        assert len(one) == len(other) > 0
+        for i in range(len(one)):
+            assert all(np.array_equal(a, b) for a, b in zip(one.read(i), other.read(i), strict=True))
