@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import LabelSpace, derive_label_space
+from sflow_pipeline.label_spaces.catalog import MAX_ID
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.simulators.named_classes import name_strange_classes, parse_json_table
@@ -72,9 +73,12 @@ def _name_categories(root: str, frames: Sequence[FrameRef], log: ProblemLog) -> 
                 continue
             entries = parse_json_table(read_bytes(root, frame.label_table), frame.label_table)
             for entry in entries:
-                names.setdefault(int(entry["category_id"]), set()).add(str(entry["name"]))
+                category = int(entry["category_id"])
+                if not 0 <= category <= MAX_ID:
+                    raise ValueError(f"category {category}")
+                names.setdefault(category, set()).add(str(entry["name"]))
         except (OSError, FrameError, KeyError, TypeError, ValueError):
-            log.add("missing_table", frame.label)
+            log.add("unnamed_ids", frame.label)
     classes = {category: ",".join(sorted(of_class)[:_NAMES_PER_CLASS]) for category, of_class in names.items()}
     classes.setdefault(_BACKGROUND_ID, "background")
     counts = Counter(classes.values())

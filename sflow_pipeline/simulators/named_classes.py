@@ -60,7 +60,7 @@ def parse_json_table(data: bytes, path: str) -> Any:
     """
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad_table(path, str(error)) from error
 
 
@@ -69,6 +69,15 @@ def bad_table(path: str, what: str) -> FrameError:
     return FrameError(
         f"{path}: does not say what the label's pixels mean: {what}", hint="write the frame again", reason="unreadable"
     )
+
+
+def is_color(values: Iterable[int]) -> bool:
+    """Whether numbers can be a colour.
+
+    >>> is_color((255, 0, 0, 255)), is_color((300, 0, 0, 255))
+    (True, False)
+    """
+    return all(0 <= value <= 255 for value in values)
 
 
 def _list(names: list[str]) -> str:

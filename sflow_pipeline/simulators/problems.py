@@ -47,6 +47,10 @@ _WORDING: dict[str, tuple[Severity, str]] = {
         "warning",
         "labels have 8 bits where SYNTHIA writes 16, their ids may be gone: {first}; copy the original GT/LABELS",
     ),
+    "unnamed_ids": (
+        "warning",
+        "{n} frames do not say what all of their ids belong to: {first}; name a label space with --label-space",
+    ),
     "missing_table": (
         "error",
         "{n} labels without a file that says what their colours mean were left out: {first}; write those frames again",

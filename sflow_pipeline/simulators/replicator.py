@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelTable
+from sflow_pipeline.label_spaces.catalog import MAX_ID
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import read_bytes
-from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, parse_json_table
+from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, is_color, parse_json_table
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
 
 NAME = "replicator"
@@ -99,9 +100,11 @@ def read_label_table(data: bytes, path: str) -> LabelTable:
         name = _class_name(value)
         color = _COLOR.fullmatch(key)
         if color is not None and name is not None:
-            red, green, blue, alpha = map(int, color.groups())
+            red, green, blue, alpha = rgba = tuple(map(int, color.groups()))
+            if not is_color(rgba):
+                raise bad_table(path, f"{key!r} is no colour")
             colors[red, green, blue, alpha] = name
-        elif key.isdigit() and name is not None:
+        elif key.isascii() and key.isdigit() and len(key) <= 5 and int(key) <= MAX_ID and name is not None:
             ids[int(key)] = name
         else:
             raise bad_table(path, f"{key!r}: {value!r}")

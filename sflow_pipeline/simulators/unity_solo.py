@@ -11,7 +11,7 @@ from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.simulators.folder_walk import Folder, walk
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
-from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, parse_json_table
+from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, is_color, parse_json_table
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
@@ -85,7 +85,9 @@ def read_label_table(data: bytes, path: str) -> LabelTable:
         for annotation in _annotations(capture, "SemanticSegmentationAnnotation"):
             for entry in annotation.get("instances", ()):
                 try:
-                    red, green, blue, alpha = (int(value) for value in entry["pixelValue"])
+                    red, green, blue, alpha = rgba = [int(value) for value in entry["pixelValue"]]
+                    if not is_color(rgba):
+                        raise ValueError("no colour")
                     colors[red, green, blue, alpha] = str(entry["labelName"])
                 except (TypeError, KeyError, ValueError) as error:
                     raise bad_table(path, f"{entry!r}") from error

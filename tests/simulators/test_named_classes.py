@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
@@ -74,7 +75,19 @@ def test_replicator_labels_as_numbers(tmp_path: Path) -> None:
     assert table.ids == {0: "BACKGROUND", 3: "car"}
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"(1, 2)": {"class": "car"}}', b'{"(1, 2, 3, 4)": {}}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b'{"(1, 2)": {"class": "car"}}',
+        b'{"(1, 2, 3, 4)": {}}',
+        b'{"(256, 2, 3, 4)": {"class": "car"}}',
+        b'{"99999": {"class": "car"}}',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
 def test_a_table_that_is_none_names_its_file(content: bytes) -> None:
     with pytest.raises(FrameError, match=r"labels\.json: does not say what the label's pixels mean"):
         read_label_table("replicator", content, "labels.json")
@@ -184,3 +197,13 @@ def test_genuine_blenderproc(shared_data: Path) -> None:
     assert found.unmapped_ids == ()
     assert {"floor", "Hangar", "Drone"} <= {row.name for row in found.classes}
     assert sum(row.share for row in found.classes) == pytest.approx(1)
+
+
+def test_blenderproc_categories_that_no_label_file_can_hold(make_layout: MakeLayout) -> None:
+    root = make_layout("blenderproc")
+    with h5py.File(root / "run 0" / "1.hdf5", "r+") as file:
+        del file["instance_attribute_maps"]
+        file["instance_attribute_maps"] = np.bytes_('[{"category_id": -1, "name": "Nothing"}]')
+    dump = discover(str(root))
+    assert len(dump.frames) == 2
+    assert [(problem.kind, problem.severity) for problem in dump.problems] == [("unnamed_ids", "warning")]
