@@ -1,6 +1,7 @@
-"""Random access to the rows of one shard: the row group around a Parquet row, the files of a PNG tree's row."""
+"""Random access to the rows of one shard, in a Parquet file here or far away, or in a PNG tree."""
 
 import json
+import mmap
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sflow_pipeline.dataset.value_places import Place, find_places
 from sflow_pipeline.schema import IMAGE_TYPE
 from sflow_pipeline.storage.filesystem import Folder
 
@@ -48,59 +50,114 @@ def open_shard(folder: Folder, path: str, columns: Sequence[str]) -> ShardReader
     """A reader of a shard of either format that reads ``columns`` and the facts of each row, nothing else."""
     if path.endswith(".jsonl"):
         return TreeShardReader(folder, path, columns)
+    if folder.is_local:
+        return MappedShardReader(folder, path, columns)
     return ParquetShardReader(folder, path, columns)
 
 
 class ParquetShardReader:
-    """A Parquet shard. Of a local one, facts are read at once and contents row group by row group; the last row group
-    is kept for neighbours. Of a remote one, where requests are what costs, a row group is one request.
+    """A Parquet shard, row group by row group; the last one is kept for neighbours. For object stores, where requests
+    are what costs.
     """
 
     def __init__(self, folder: Folder, path: str, columns: Sequence[str]) -> None:
-        self._source = pa.memory_map(folder.locate(path)) if folder.is_local else folder.open_input(path)
-        # One thread: loaders already run a process per core, and threads do not survive a fork.
-        self._file = pq.ParquetFile(self._source, pre_buffer=not folder.is_local)
-        metadata = self._file.metadata
-        self._starts = [0, *accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))]
-        self._facts: list[dict[str, Any]] | None = None
-        self._group_columns = [*FACT_COLUMNS, *columns]
-        if folder.is_local:
-            schema = self._file.schema_arrow
-            files = [name for name in columns if schema.field(name).type == IMAGE_TYPE]
-            facts = [*FACT_COLUMNS, *(f"{name}.path" for name in files)]
-            self._facts = self._file.read(columns=facts, use_threads=False).to_pylist()
-            self._group_columns = [f"{name}.bytes" if name in files else name for name in columns]
-        self._group = -1
-        self._table = pa.table({})
+        self._source = folder.open_input(path)
+        self._file = pq.ParquetFile(self._source, pre_buffer=True)
+        self._starts = _list_starts(self._file.metadata)
+        self._group = _Group(self._file, [*FACT_COLUMNS, *columns])
 
     def read(self, index: int) -> dict[str, Any]:
         """See ``ShardReader.read``."""
         group = bisect_right(self._starts, index) - 1
-        if group != self._group and self._group_columns:
-            self._table = self._file.read_row_group(group, columns=self._group_columns, use_threads=False)
-            self._group = group
-        offset = index - self._starts[group]
-        values = {
-            name: column[offset].as_py()
-            for name, column in zip(self._table.column_names, self._table.columns, strict=True)
-        }
-        if self._facts is None:
-            return values
-        facts = self._facts[index]
-        contents = {
-            name: {**facts[name], **value} if isinstance(value, dict) else value for name, value in values.items()
-        }
-        return {**facts, **contents}
+        return self._group.read(group, index - self._starts[group])
 
     def read_variants(self) -> list[int]:
         """See ``ShardReader.read_variants``."""
-        table = self._file.read(columns=["variant"], use_threads=False)
-        return [int(variant) for variant in table.column(0).to_numpy()]
+        return _read_variants(self._file)
 
     def close(self) -> None:
         """See ``ShardReader.close``."""
         self._file.close()
         self._source.close()
+
+
+class MappedShardReader:
+    """A local Parquet shard in mapped memory. Facts of all rows are read at once; pictures are read alone, once their
+    row group was looked through for where they are.
+    """
+
+    def __init__(self, folder: Folder, path: str, columns: Sequence[str]) -> None:
+        with open(folder.locate(path), "rb") as stream:
+            self._mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._file = pq.ParquetFile(pa.BufferReader(self._mapped))
+        self._starts = _list_starts(self._file.metadata)
+        schema = self._file.schema_arrow
+        self._pictures = [name for name in columns if schema.field(name).type == IMAGE_TYPE]
+        facts = [*FACT_COLUMNS, *(f"{name}.path" for name in self._pictures)]
+        self._facts = self._file.read(columns=facts, use_threads=False).to_pylist()
+        self._texts = _Group(self._file, [name for name in columns if name not in self._pictures])
+        self._files = _Group(self._file, [f"{name}.bytes" for name in self._pictures])
+        self._places: dict[int, dict[str, list[Place]] | None] = {}
+
+    def read(self, index: int) -> dict[str, Any]:
+        """See ``ShardReader.read``."""
+        group = bisect_right(self._starts, index) - 1
+        offset = index - self._starts[group]
+        facts = self._facts[index]
+        if group not in self._places:
+            table = self._files.load(group)
+            self._places[group] = find_places(self._mapped, self._file.metadata, group, table, self._pictures)
+        places = self._places[group]
+        files = self._files.read(group, offset) if places is None else self._cut(places, offset)
+        return {
+            **facts,
+            **self._texts.read(group, offset),
+            **{name: value and {**facts[name], **value} for name, value in files.items()},
+        }
+
+    def read_variants(self) -> list[int]:
+        """See ``ShardReader.read_variants``."""
+        return _read_variants(self._file)
+
+    def close(self) -> None:
+        """See ``ShardReader.close``; the mapping goes with the last array that still looks at it."""
+        self._file.close()
+
+    def _cut(self, places: dict[str, list[Place]], offset: int) -> dict[str, Any]:
+        found = {name: column[offset] for name, column in places.items()}
+        return {name: place and {"bytes": self._mapped[place[0] : sum(place)]} for name, place in found.items()}
+
+
+class _Group:
+    """Some columns of the row group that was read last."""
+
+    def __init__(self, file: pq.ParquetFile, columns: Sequence[str]) -> None:
+        self._file = file
+        self._columns = list(columns)
+        self._number = -1
+        self._table = pa.table({})
+
+    def load(self, number: int) -> pa.Table:
+        """A row group."""
+        if number != self._number and self._columns:
+            # One thread: loaders already run a process per core, and threads do not survive a fork.
+            self._table = self._file.read_row_group(number, columns=self._columns, use_threads=False)
+            self._number = number
+        return self._table
+
+    def read(self, number: int, offset: int) -> dict[str, Any]:
+        """One row of a row group."""
+        table = self.load(number)
+        return {name: column[offset].as_py() for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _list_starts(metadata: pq.FileMetaData) -> list[int]:
+    """The first row of each row group, and the end."""
+    return [0, *accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))]
+
+
+def _read_variants(file: pq.ParquetFile) -> list[int]:
+    return [int(variant) for variant in file.read(columns=["variant"], use_threads=False).column(0).to_numpy()]
 
 
 class TreeShardReader:
