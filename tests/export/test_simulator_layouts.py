@@ -13,6 +13,7 @@ from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.export import export_dataset
+from sflow_pipeline.simulators import discover
 
 LAYOUTS = Path(__file__).parents[1] / "simulators" / "layouts"
 
@@ -35,9 +36,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def convert_layout(bundle, tmp_path):
     def run(name: str) -> Path:
-        load_layout(name).write(tmp_path / "sim")
-        places = {"sim_dir": str(tmp_path / "sim"), "out_dir": str(tmp_path / "out"), "bundle": str(bundle)}
-        convert(build_job({**places, "workers": 1, "unknown_ids": "ignore", "max_bad_fraction": 1.0}))
+        load_layout(name).write(tmp_path / name)
+        own_space = tmp_path / f"{name}-labels.yaml"  # of layouts whose classes are settled in each scene
+        places = {"sim_dir": str(tmp_path / name), "out_dir": str(tmp_path / "out"), "bundle": str(bundle)}
+        space = {"label_space": str(own_space)} if own_space.exists() else {}
+        convert(build_job({**places, **space, "workers": 1, "unknown_ids": "ignore", "max_bad_fraction": 1.0}))
         return tmp_path / "out"
 
     return run
@@ -54,7 +57,7 @@ def test_every_layout_opens_and_leaves(name, convert_layout, tmp_path):
         assert set(np.unique(sample.label)) <= dataset.label_space.ids() | {65535}
         np.testing.assert_array_equal(open_dataset(str(out), columns=["label"])[index].label, sample.label)
     has_instances = "instance" in dataset.columns
-    for to in ("cityscapes", "webdataset", *(("coco", "yolo") if has_instances else ())):
+    for to in ("cityscapes", "png", *(("coco", "yolo") if has_instances else ())):
         assert export_dataset(str(out), str(tmp_path / to), to).rows > 0
 
 
@@ -69,3 +72,13 @@ def test_a_label_whose_colours_change_meaning(convert_layout, tmp_path):
     files = sorted((tmp_path / "cs").rglob("*_labelIds.png"))
     middles = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[0, 16] for path in files]
     assert middles == [4, 24]  # static, person
+
+
+def test_classes_of_ones_own_travel_with_a_png_tree(convert_layout, tmp_path):
+    dataset = open_dataset(str(convert_layout("airsim")), columns=["label"])
+    export_dataset(str(tmp_path / "out"), str(tmp_path / "png"), "png")
+    again = discover(str(tmp_path / "png"))
+    assert len(again.frames) == len(dataset) and again.label_encoding == "palette"
+    found = again.load_label_space()
+    expected = [(item.id, item.name, item.concepts, item.color) for item in dataset.label_space.classes]
+    assert [(item.id, item.name, item.concepts, item.color) for item in found.classes] == expected
