@@ -1,0 +1,1 @@
+"""Recipes and jobs: typed settings, read from YAML."""
