@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from sflow_pipeline.errors import UsageError
-
 
 def run_command(
     job: Annotated[
@@ -28,13 +26,8 @@ def run_command(
       sflow-pipeline run pipelines/smoke.yaml --set workers=2 --set variants=3
     """
     from sflow_pipeline.cli.conversion_run import run_in_terminal
-    from sflow_pipeline.config.decode import parse_yaml
+    from sflow_pipeline.config.decode import parse_settings
     from sflow_pipeline.config.job import load_job
 
-    overrides = {}
-    for setting in settings or []:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {setting}: expected KEY=VALUE", hint="for example --set variants=3")
-        overrides[key] = parse_yaml(f"value: {value}", where=f"--set {setting}")["value"]
+    overrides = parse_settings(settings or [], example="variants=3")
     run_in_terminal(load_job(job, overrides), dry_run=dry_run, as_json=as_json)

@@ -109,14 +109,9 @@ def train_command(
 
 def _load(recipe: str, settings: list[str]) -> "Recipe":
     from sflow_pipeline.bundle import find_model
-    from sflow_pipeline.config.decode import parse_yaml
+    from sflow_pipeline.config.decode import parse_settings
     from sflow_pipeline.config.recipe import load_recipe
 
-    overrides = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {setting}: expected KEY=VALUE", hint="for example --set schedule.batch_size=4")
-        overrides[key] = parse_yaml(f"value: {value}", where=f"--set {setting}")["value"]
+    overrides = parse_settings(settings, example="schedule.batch_size=4")
     path = Path(recipe) if Path(recipe).is_file() else find_model(recipe, "recipe.yaml")
     return load_recipe(path, overrides)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sflow_pipeline.errors import ConfigError
+from sflow_pipeline.errors import ConfigError, UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,6 +63,24 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{where}: must be a mapping of keys to values", hint="write it as `key: value` lines")
     return content
+
+
+def parse_settings(settings: Iterable[str], example: str) -> dict[str, Any]:
+    """``KEY=VALUE`` texts of a command line's ``--set``, values read as YAML.
+
+    Raises:
+        UsageError: one has no key or no value; shows the example.
+
+    >>> parse_settings(["variants=3", "include=[edge, depth]"], example="variants=3")
+    {'variants': '3', 'include': ['edge', 'depth']}
+    """
+    parsed = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {setting}: expected KEY=VALUE", hint=f"for example --set {example}")
+        parsed[key] = parse_yaml(f"value: {value}", where=f"--set {setting}")["value"]
+    return parsed
 
 
 def decode_config(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
