@@ -289,6 +289,15 @@ def test_foreign_folder_is_refused(make_job, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["thesis.docx"]
 
 
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="needs a filesystem where nobody may create a folder")
+def test_an_output_folder_that_cannot_be_written_to(make_job):
+    with pytest.raises(OutputError) as caught:
+        convert(make_job(out_dir="/sys/sflow-out"))
+    assert "/sys/sflow-out" in caught.value.message
+    assert "cannot be written" in caught.value.message
+    assert caught.value.hint == "choose an output folder that can be written to"
+
+
 def test_output_inside_the_dump_is_refused(dump, make_job):
     with pytest.raises(UsageError):
         convert(make_job(out_dir=str(dump.root / "out")))
