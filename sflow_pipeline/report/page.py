@@ -97,7 +97,8 @@ def _histogram(scores: Sequence[float]) -> str:
         f"<title>{i / _BINS:.2f} to {(i + 1) / _BINS:.2f}: {int(n)} rows</title></rect>"
         for i, n in enumerate(counts)
     )
-    ticks = "".join(f'<text x="{x * 360:.0f}" y="126" font-size="11">{x:g}</text>' for x in (0, 0.5, 0.97))
+    ends = ((0, "0"), (177, "0.5"), (354, "1"))
+    ticks = "".join(f'<text x="{x}" y="126" font-size="11">{text}</text>' for x, text in ends)
     drawing = f'<g fill="#1f6feb">{bars}</g><g fill="#777">{ticks}</g>'
     svg = f'<svg width="370" height="130" viewBox="0 0 370 130">{drawing}</svg>'
     caption = f"edge F1, mean {np.mean(scores):.3f}, median {np.median(scores):.3f} of {len(scores)} rows"
