@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import shutil
-import socket
 import stat
 import tempfile
 import time
@@ -17,6 +16,7 @@ import pyarrow.fs as pafs
 
 from sflow_pipeline.archives import open_archive, split_archive
 from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.storage.process_identity import host_name, is_process_alive
 
 _TEMP_PREFIX = ".sflow-tmp-"
 _TEMP_MAX_AGE_S = 24 * 3600.0
@@ -229,34 +229,6 @@ class Scratch(NamedTuple):
             OutputError: the disk is full, the folder is read-only, …
         """
         self.folder._publish(self.path, path)  # the two are one unit in two names
-
-
-def host_name() -> str:
-    """This machine and process namespace, in characters that are safe in file names.
-
-    >>> "/" in host_name()
-    False
-    """
-    try:
-        namespace = os.readlink("/proc/self/ns/pid").removeprefix("pid:[").removesuffix("]")
-    except OSError:
-        namespace = "0"
-    name = "".join(c if c.isalnum() or c == "." else "_" for c in socket.gethostname())
-    return f"{name}.{namespace}"
-
-
-def is_process_alive(pid: int) -> bool:
-    """Whether a process of this machine runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:  # a killed child that nobody waited for is dead
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True
 
 
 @contextlib.contextmanager

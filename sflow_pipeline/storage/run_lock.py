@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sflow_pipeline.errors import OutputError, SflowError
-from sflow_pipeline.storage.filesystem import Folder, host_name, is_process_alive
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.process_identity import host_name, is_process_alive
 
 LOCK_PATH = ".sflow/lock.json"
 HEARTBEAT_S = 10.0

@@ -12,7 +12,7 @@ from sflow_pipeline import open_dataset
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.export import EXPORTERS, export_dataset
 from sflow_pipeline.export.destination import open_destination
-from sflow_pipeline.storage.filesystem import host_name
+from sflow_pipeline.storage.process_identity import host_name
 
 
 def test_someone_elses_folder_is_left_alone(convert_streets, tmp_path):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sflow_pipeline.errors import OutputError, UsageError
-from sflow_pipeline.storage.filesystem import Folder, host_name
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.process_identity import host_name
 
 
 def _names(root: Path) -> list[str]:

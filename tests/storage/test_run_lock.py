@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from sflow_pipeline.errors import OutputError
-from sflow_pipeline.storage.filesystem import Folder, host_name
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.process_identity import host_name
 from sflow_pipeline.storage.run_lock import LOCK_PATH, RunLock
 
 
