@@ -40,6 +40,7 @@ class BundleMetadata(BaseModel):
     input: str = "label ids of the label space and the simulator's RGB frame, any size"
     output: str = "RGB uint8, the input's size"
     images_seen: int = 0
+    started_from: str = ""
     palettes: int = 0
     training_data: str = ""
     training_data_licence: str = ""

@@ -30,6 +30,12 @@ def train_command(
             "--perceptual", help="VGG-19 or SqueezeNet weights (.safetensors) for the perceptual loss.", metavar="FILE"
         ),
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--start-from", help="Bundle whose networks to begin with, instead of random ones.", metavar="BUNDLE"
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[
         int | None,
@@ -62,10 +68,10 @@ def train_command(
 
     Examples:
 
-      sflow-pipeline train sflow --data CamVid --out runs/sflow
-      sflow-pipeline train sflow --data CamVid --out runs/other --set seed=2
-      sflow-pipeline train sflow --data CamVid --out runs/sflow --preview
-      sflow-pipeline train sflow --data CamVid --out runs/sflow --workers 2
+      sflow-pipeline train sflow --data CamVid --out runs/sflow --perceptual squeezenet1_0.safetensors
+      sflow-pipeline train sflow --data MyPhotos --out runs/mine --perceptual vgg19.safetensors --start-from sflow
+      sflow-pipeline train pix2pix --data CamVid --out runs/pix2pix --set seed=2 --preview
+      sflow-pipeline train pix2pix --data CamVid --out runs/pix2pix --workers 2
     """
     if only not in (None, "segmenter"):
         raise UsageError(f"--only {only}: expected segmenter", hint="leave it out to train everything")
@@ -75,6 +81,7 @@ def train_command(
     loaded = _load(recipe, settings or [])
     import torch
 
+    from sflow_pipeline.bundle import load_bundle
     from sflow_pipeline.cli.training_display import TrainingDisplay
     from sflow_pipeline.cli.training_followers import TrainingFollowers
     from sflow_pipeline.report.training_curves import write_training_curves
@@ -99,6 +106,7 @@ def train_command(
             perceptual=perceptual,
             device=device,
             workforce=workforce,
+            start=load_bundle(start_from) if start_from else None,
             only=part,
             on_progress=tell,
         )

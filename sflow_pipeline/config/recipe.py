@@ -71,6 +71,12 @@ class DiscriminatorRecipe(Section):
     width: int = Field(48, ge=8)
     layers: int = Field(3, ge=1, le=5, description="stride-2 layers; 3 sees 70 px patches")
     scales: Literal[1, 2, 3] = 1
+    semantic_width: int = Field(
+        0,
+        ge=0,
+        description="channels of the semantic judge, which names every pixel's class or calls it fake, from what the "
+        "perceptual network sees; 0: there is none",
+    )
 
 
 class LossRecipe(Section):
@@ -78,6 +84,7 @@ class LossRecipe(Section):
 
     gan: Literal["hinge", "lsgan", "bce"] = "hinge"
     adversarial: float = Field(1.0, ge=0, description="weight of the discriminator's verdict in the generator's loss")
+    semantic: float = Field(1.0, ge=0, description="weight of the semantic judge's verdict in the generator's loss")
     feature_matching: float = Field(10.0, ge=0)
     perceptual: float = Field(10.0, ge=0)
     dned: float = Field(1.0, ge=0)

@@ -30,6 +30,8 @@ class SqueezeNetFeatures(nn.Module):
     name = "SqueezeNet 1.0"
     #: Layers after which features are taken.
     slices = (4, 7, 12)
+    #: How many channels each slice has.
+    channels = (128, 256, 512)
     #: Weight of each slice; deeper slices speak of content, earlier ones of texture.
     weights: tuple[float, ...] = (0.5, 0.5, 1.0)
     #: Whether a slice's distance is divided by the photo's mean activation: activations grow with depth here.

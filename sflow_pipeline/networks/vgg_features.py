@@ -19,6 +19,8 @@ class VggFeatures(nn.Module):
     name = "VGG-19"
     #: Layers after which features are taken.
     slices = (1, 6, 11, 20, 29)
+    #: How many channels each slice has.
+    channels = (64, 128, 256, 512, 512)
     #: Weight of each slice (Wang et al. 2018).
     weights: tuple[float, ...] = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
     relative = False

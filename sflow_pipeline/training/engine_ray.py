@@ -27,16 +27,16 @@ from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, get_context
 from ray.train.torch import TorchTrainer, get_device
 
+from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
-from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.loop import TrainingProgress, run_training
 from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.state import build_state
 from sflow_pipeline.training.step import StepContext
 from sflow_pipeline.training.team import Team, Workforce
 
@@ -50,11 +50,11 @@ class TeamTask:
     """What every worker is told; folders are absolute."""
 
     recipe: Recipe
-    classes: int
     photos: Path
     held_out: Path
     out: Path
     perceptual: PerceptualNetwork | None
+    start: Bundle | None
 
 
 def train_on_ray(
@@ -167,10 +167,9 @@ def _train(task: TeamTask, team: Team, device: torch.device, on_progress: Callab
             f"worker {team.rank} on {socket.gethostname()} does not see {task.photos}: {error.strerror}",
             hint="put --out on storage that every machine of the cluster sees under the same path",
         ) from error
-    state = TrainingState(task.recipe, task.classes, device)
+    state = build_state(task.recipe, task.perceptual, device, task.start)
     load_newest_checkpoint(state, task.out)
-    perceptual = place_network(task.perceptual, device) if task.perceptual is not None else None
-    context = StepContext(task.recipe, task.classes, device, precision, perceptual, team)
+    context = StepContext.build(task.recipe, photos, device, precision, task.perceptual, team)
     learning, watching = (CropSampler(p, task.recipe.schedule, task.recipe.seed) for p in (photos, held_out))
     run_training(state, learning, watching, context, task.out, on_progress)
 

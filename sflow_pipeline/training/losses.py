@@ -1,6 +1,6 @@
 """The image stage's loss terms, each a mean that does not depend on image size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sflow_pipeline.networks.dned import mix_sides
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
-from sflow_pipeline.tensors import EdgeMap, Photo
+from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo
 from sflow_pipeline.training.draws import Draws
 from sflow_pipeline.training.team import ALONE, Team
 
@@ -74,22 +74,63 @@ def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def perceptual_loss(network: PerceptualNetwork, photo: Photo, fake: Photo, team: Team = ALONE) -> Tensor:
-    """Weighted L1 between the perceptual network's features of photo and fake.
+def measure_scales(network: PerceptualNetwork, real: Sequence[Tensor], team: Team = ALONE) -> list[Tensor]:
+    """What each slice's features are measured in: the photos' mean activation where the network asks for that, else 1.
 
-    Where the network asks for it, each slice is taken relative to the photo's mean activation, which is a scale,
-    because features follow a ReLU, and the weights' sum is divided out; else it is pix2pixHD's plain sum.
+    Features follow a ReLU, so their mean is a scale; activations of some networks grow with depth.
     """
-    with torch.no_grad():
-        real = network(photo)
-        means = [r.mean(dtype=torch.float32) for r in real] if network.relative else []
-        team.average(means)  # a batch that is shared has one mean
-        scales = [mean + 1e-6 for mean in means] or [1.0] * len(real)
-    terms = []
-    for weight, scale, r, f in zip(network.weights, scales, real, network(fake), strict=True):
-        terms.append(weight * _mean_distance(f, r) / scale)
+    means = [r.detach().mean(dtype=torch.float32) for r in real]
+    if not network.relative:
+        return [torch.ones_like(mean) for mean in means]
+    team.average(means)  # a batch that is shared has one mean
+    return [mean + 1e-6 for mean in means]
+
+
+def perceptual_loss(
+    network: PerceptualNetwork, real: Sequence[Tensor], fake: Sequence[Tensor], scales: Sequence[Tensor]
+) -> Tensor:
+    """Weighted L1 between the perceptual network's features of photo and fake, each slice in its scale.
+
+    Where slices are relative, the weights' sum is divided out; else it is pix2pixHD's plain sum.
+    """
+    terms = [
+        weight * _mean_distance(f, r) / scale
+        for weight, scale, r, f in zip(network.weights, scales, real, fake, strict=True)
+    ]
     total = torch.stack(terms).sum()
     return total / sum(network.weights) if network.relative else total
+
+
+def semantic_discriminator_loss(
+    real: Sequence[Tensor], fake: Sequence[Tensor], class_index: ClassIndexMap, class_weights: Float[Tensor, " classes"]
+) -> Tensor:
+    """How wrong the semantic judge is about the classes of photos, plus how far it is taken in by fakes (OASIS).
+
+    Args:
+        real, fake: its logits on photos and fakes, (b, classes + 1, h, w) of any sizes; fake is the last channel.
+        class_weights: how much a pixel of each class counts; void counts nothing.
+    """
+    is_fake = class_weights.new_full((class_index.shape[0], 1, 1), len(class_weights)).long()
+    taken_in = [F.cross_entropy(f.float(), is_fake.expand(-1, *f.shape[-2:])) for f in fake]
+    return semantic_loss(real, class_index, class_weights) + torch.stack(taken_in).mean()
+
+
+def semantic_loss(
+    logits: Sequence[Tensor], class_index: ClassIndexMap, class_weights: Float[Tensor, " classes"]
+) -> Tensor:
+    """Weighted cross-entropy between the semantic judge's logits and the classes, mean over its depths.
+
+    Of photos it is the judge's loss, of fakes the generator's: to be taken for a photo of the right class.
+    """
+    terms = []
+    for answer in logits:
+        truth = F.interpolate(class_index[:, None].float(), size=answer.shape[-2:], mode="nearest-exact")[:, 0].long()
+        weight = class_weights[truth]
+        per_pixel = F.cross_entropy(answer.float(), truth, reduction="none")
+        # Image by image, so that a batch may be shared; a crop may be void all over.
+        per_image = (per_pixel * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1.0)
+        terms.append(per_image.mean())
+    return torch.stack(terms).mean()
 
 
 def dned_loss(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"], target: EdgeMap) -> Tensor:

@@ -22,13 +22,11 @@ from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import Photo, to_unit_range
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
+from sflow_pipeline.training.class_weights import compute_class_weights
 from sflow_pipeline.training.crops import CropBatch, CropSampler
 from sflow_pipeline.training.loop import LossLog, TrainingProgress, crossed
 from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.segmenter_state import SegmenterState
-
-#: Rarer classes than this share of all pixels are not weighted any higher.
-_RAREST = 1e-4
 
 
 @dataclass(frozen=True)
@@ -108,18 +106,6 @@ def segmenter_step(state: SegmenterState, batch: CropBatch, context: SegmenterCo
     state.images_seen += len(photo)
     right = ((logits.argmax(dim=1) == truth) & counted).sum() / counted.sum().clamp(min=1)
     return {"cross_entropy": loss.item(), "accuracy": right.item()}
-
-
-def compute_class_weights(photos: PhotoSet, label_space: LabelSpace) -> Float[Tensor, " classes"]:
-    """One over the square root of each class's share of pixels, 1 for the mean pixel; void weighs nothing."""
-    counts = np.zeros(label_space.num_classes)
-    for i in range(len(photos)):
-        counts += np.bincount(photos.read(i)[1].ravel(), minlength=label_space.num_classes)
-    if label_space.void_channel is not None:
-        counts[label_space.void_channel] = 0
-    share = counts / max(counts.sum(), 1.0)
-    weights = np.where(share > 0, 1 / np.sqrt(np.maximum(share, _RAREST)), 0.0)
-    return torch.from_numpy((weights / max(float((weights * share).sum()), 1e-9)).astype(np.float32))
 
 
 @torch.inference_mode()

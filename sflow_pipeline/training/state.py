@@ -1,24 +1,33 @@
 """Everything that learns, and what resuming needs of it: networks, their averages and their optimisers."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator
 from sflow_pipeline.networks.dned import Dned
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.training.optimizer_slots import slots_from_tensors, slots_to_tensors
 from sflow_pipeline.training.team import ALONE, Team
 
 
 class TrainingState:
-    """Networks G, D, DNED, the moving averages of G and DNED, three Adam optimisers, and the clock ``images_seen``.
+    """Networks G, D, DNED, the moving averages of G and DNED, their Adam optimisers, and the clock ``images_seen``.
 
     All randomness of training is drawn from (seed, images_seen), so there is no RNG state to keep.
+
+    Args:
+        feature_channels: of each slice of the perceptual network, for a recipe with a semantic judge.
     """
 
     #: What may not change on resume; the length of the schedule may.
@@ -26,7 +35,13 @@ class TrainingState:
         ("label_space", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"), True
     )
 
-    def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: int,
+        device: torch.device | str = "cpu",
+        feature_channels: Sequence[int] = (),
+    ) -> None:
         torch.manual_seed(recipe.seed)
         schedule = recipe.schedule
         self.recipe = recipe
@@ -35,28 +50,53 @@ class TrainingState:
         channels, judge = recipe.generator.count_channels(classes), recipe.discriminator
         self.discriminator = MultiScaleDiscriminator(channels, judge.width, judge.layers, judge.scales)
         self.dned = Dned(recipe.dned.widths)
-        for network in (self.generator, self.discriminator, self.dned):
+        self.semantic_discriminator: SemanticDiscriminator | None = None
+        if judge.semantic_width:
+            self.semantic_discriminator = SemanticDiscriminator(feature_channels, classes, judge.semantic_width)
+        for network in self.learners.values():
             place_network(network, device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.dned_ema = copy.deepcopy(self.dned).requires_grad_(False)
-        betas = (0.5, 0.99)
         self.optimizers = {
-            "generator": torch.optim.Adam(self.generator.parameters(), schedule.lr_generator, betas, fused=True),
-            "discriminator": torch.optim.Adam(
-                self.discriminator.parameters(), schedule.lr_discriminator, betas, fused=True
-            ),
-            "dned": torch.optim.Adam(self.dned.parameters(), schedule.lr_dned, betas, fused=True),
+            name: torch.optim.Adam(network.parameters(), schedule.lr_generator, (0.5, 0.99), fused=True)
+            for name, network in self.learners.items()
         }
 
+    def begin_with(self, bundle: Bundle) -> None:
+        """Take a bundle's generator and DNED instead of random ones; optimisers and discriminators start anew.
+
+        Raises:
+            TrainingError: the bundle's networks are not the recipe's; names the first key that differs.
+        """
+        for key in ("label_space", "generator", "dned"):
+            theirs, ours = (recipe.model_dump(include={key})[key] for recipe in (bundle.recipe, self.recipe))
+            if key == "dned":
+                theirs, ours = theirs["widths"], ours["widths"]
+            if theirs != ours:
+                raise TrainingError(
+                    f"bundle {bundle.path}: {key} is {theirs} there and {ours} in the recipe",
+                    hint="start from a bundle of the same networks, or use the recipe that is in its folder",
+                )
+        weights = bundle.read_weights()
+        for name in ("generator", "dned"):
+            for network in (self.networks[name], self.networks[f"{name}_ema"]):
+                network.load_state_dict(weights[name])
+
     @property
-    def networks(self) -> dict[str, nn.Module]:
-        return {
+    def learners(self) -> dict[str, nn.Module]:
+        """The networks that an optimiser moves."""
+        learners: dict[str, nn.Module] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
             "dned": self.dned,
-            "generator_ema": self.generator_ema,
-            "dned_ema": self.dned_ema,
         }
+        if self.semantic_discriminator is not None:
+            learners["semantic_discriminator"] = self.semantic_discriminator
+        return learners
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return self.learners | {"generator_ema": self.generator_ema, "dned_ema": self.dned_ema}
 
     def set_learning_rates(self) -> None:
         """Constant, then linear to zero over the last ``decay_images``: a function of the clock alone."""
@@ -66,6 +106,7 @@ class TrainingState:
         base = {
             "generator": schedule.lr_warmup if self.images_seen < schedule.warmup_images else schedule.lr_generator,
             "discriminator": schedule.lr_discriminator,
+            "semantic_discriminator": schedule.lr_discriminator,
             "dned": schedule.lr_dned,
         }
         for name, optimizer in self.optimizers.items():
@@ -78,8 +119,8 @@ class TrainingState:
             optimizer.zero_grad(set_to_none=True)
         for loss in losses:
             loss.backward()
-        learners = (self.generator, self.discriminator, self.dned)
-        team.average(p.grad for network in learners for p in network.parameters() if p.grad is not None)
+        parameters = (p for network in self.learners.values() for p in network.parameters())
+        team.average(p.grad for p in parameters if p.grad is not None)
         for optimizer in self.optimizers.values():
             optimizer.step()
 
@@ -113,3 +154,24 @@ class TrainingState:
         for name, optimizer in self.optimizers.items():
             slots_from_tensors(name, optimizer, tensors)
         self.images_seen = images_seen
+
+
+def build_state(
+    recipe: Recipe, perceptual: PerceptualNetwork | None, device: torch.device | str, start: Bundle | None = None
+) -> TrainingState:
+    """The state that a run of ``recipe`` begins with.
+
+    Raises:
+        TrainingError: the recipe has a semantic judge and nothing to see with, or ``start`` holds other networks.
+    """
+    if recipe.discriminator.semantic_width and perceptual is None:
+        raise TrainingError(
+            f"recipe {recipe.name}: discriminator.semantic_width is {recipe.discriminator.semantic_width}, and the "
+            "semantic judge sees through a perceptual network, of which none is given",
+            hint="add --perceptual FILE, or --set discriminator.semantic_width=0",
+        )
+    classes = load_label_space(recipe.label_space).num_classes
+    state = TrainingState(recipe, classes, device, perceptual.channels if perceptual is not None else ())
+    if start is not None:
+        state.begin_with(start)
+    return state

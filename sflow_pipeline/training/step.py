@@ -9,12 +9,16 @@ from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.dned import SIDES, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.palette import build_own_palette_map
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
-from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap, build_semantic_map, to_unit_range
+from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo, SemanticMap, build_semantic_map, to_unit_range
 from sflow_pipeline.training.augmentation import Augmentation
+from sflow_pipeline.training.class_weights import compute_class_weights
 from sflow_pipeline.training.crops import CropBatch
 from sflow_pipeline.training.draws import Draws
 from sflow_pipeline.training.edge_corruption import corrupt_edges
@@ -24,8 +28,12 @@ from sflow_pipeline.training.losses import (
     feature_matching_loss,
     generator_loss,
     gradient_penalty,
+    measure_scales,
     perceptual_loss,
+    semantic_discriminator_loss,
+    semantic_loss,
 )
+from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.state import TrainingState
 from sflow_pipeline.training.team import ALONE, Team
 
@@ -40,6 +48,25 @@ class StepContext:
     precision: str
     perceptual: PerceptualNetwork | None
     team: Team = ALONE
+    class_weights: Float[Tensor, " classes"] | None = None
+
+    @classmethod
+    def build(
+        cls,
+        recipe: Recipe,
+        photos: PhotoSet,
+        device: torch.device,
+        precision: str,
+        perceptual: PerceptualNetwork | None,
+        team: Team = ALONE,
+    ) -> "StepContext":
+        """What a run on these photos needs, on its device."""
+        space = load_label_space(recipe.label_space)
+        network = None if perceptual is None else place_network(perceptual, device)
+        weights = None
+        if recipe.discriminator.semantic_width:
+            weights = compute_class_weights(photos, space).to(device)
+        return cls(recipe, space.num_classes, device, precision, network, team, weights)
 
     def autocast(self) -> torch.autocast:
         """bf16 where the run is in bf16."""
@@ -53,6 +80,7 @@ class _Scene:
     """
 
     photo: Photo
+    class_index: ClassIndexMap
     semantic: SemanticMap
     target: EdgeMap
     sides: Float[Tensor, "b 5 h w"]
@@ -110,18 +138,20 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         state.discriminator.requires_grad_(True)  # or backward would drop the gradients of its own loss
         terms["gan"] = generator_loss(loss.gan, fake_verdicts)
         terms["feature_matching"] = feature_matching_loss(real_verdicts, fake_verdicts)
-    if context.perceptual is not None and loss.perceptual:
-        # The network's stride would print its grid on the fakes if it always fell on the same pixels.
-        top, left = draws.integers(0, 15, count=2)
-        with context.autocast():
-            terms["perceptual"] = perceptual_loss(
-                context.perceptual, photo[..., top:, left:], fake[..., top:, left:], team
-            )
+    semantic_total = zero
+    if context.perceptual is not None:
+        seen = _look(context.perceptual, scene, fake, context, draws)
+        if loss.perceptual:
+            terms["perceptual"] = perceptual_loss(context.perceptual, seen.real, seen.fake, seen.scales)
+        if judging and state.semantic_discriminator is not None:
+            semantic_total, terms["semantic"] = _ask_semantic_judge(state.semantic_discriminator, seen, context)
+            terms["semantic_discriminator"] = semantic_total
     if loss.l1:
         terms["l1"] = (fake - photo).abs().mean()
     terms["dned"] = dned_loss(scene.sides, scene.alpha, scene.target)
     total = (
         loss.adversarial * terms.get("gan", zero)
+        + loss.semantic * terms.get("semantic", zero)
         + loss.feature_matching * terms.get("feature_matching", zero)
         + loss.perceptual * terms.get("perceptual", zero)
         + loss.l1 * terms.get("l1", zero)
@@ -131,7 +161,7 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     team.average(told.values())
     _stop_if_not_finite(told, state.images_seen)
     state.set_learning_rates()
-    state.descend(*((judge_total, total) if judging else (total,)), team=team)
+    state.descend(*((judge_total + semantic_total, total) if judging else (total,)), team=team)
 
     state.images_seen += images
     state.update_averages(images)
@@ -157,7 +187,47 @@ def _build_scene(state: TrainingState, batch: CropBatch, context: StepContext, d
     edge = fuse_sides(sides, alpha) if state.images_seen >= recipe.schedule.laplacian_images else damaged
     if not recipe.generator.use_edges:
         edge = torch.zeros_like(damaged)  # the judge must not know what the generator is not told
-    return _Scene(photo, semantic.contiguous(memory_format=torch.channels_last), target, sides, alpha, edge)
+    semantic = semantic.contiguous(memory_format=torch.channels_last)
+    return _Scene(photo, class_index, semantic, target, sides, alpha, edge)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the perceptual network sees of photo and fake, each slice in its scale, and the classes of those pixels."""
+
+    class_index: ClassIndexMap
+    real: list[Tensor]
+    fake: list[Tensor]
+    scales: list[Tensor]
+
+
+def _look(network: PerceptualNetwork, scene: _Scene, fake: Photo, context: StepContext, draws: Draws) -> _Seen:
+    # The network's stride would print its grid on the fakes if it always fell on the same pixels.
+    top, left = draws.integers(0, 15, count=2)
+    with context.autocast():
+        with torch.no_grad():
+            real_features = network(scene.photo[..., top:, left:])
+        fake_features = network(fake[..., top:, left:])
+    scales = measure_scales(network, real_features, context.team)
+    return _Seen(scene.class_index[:, top:, left:], real_features, fake_features, scales)
+
+
+def _ask_semantic_judge(judge: SemanticDiscriminator, seen: _Seen, context: StepContext) -> tuple[Tensor, Tensor]:
+    """The judge's own loss, and what the generator hears of it; each moves only its own network."""
+    if context.class_weights is None:
+        raise TrainingError("the semantic judge needs class weights", hint="give them in the StepContext")
+    real, fake = (
+        [features / scale.to(features.dtype) for features, scale in zip(side, seen.scales, strict=True)]
+        for side in (seen.real, seen.fake)
+    )
+    with context.autocast():
+        own = semantic_discriminator_loss(
+            judge(real), judge([f.detach() for f in fake]), seen.class_index, context.class_weights
+        )
+        judge.requires_grad_(False)
+        told = semantic_loss(judge(fake), seen.class_index, context.class_weights)
+        judge.requires_grad_(True)
+    return own, told
 
 
 def _draw_threshold(recipe: Recipe, draws: Draws) -> Float[Tensor, " b"]:

@@ -14,7 +14,6 @@ from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint
 from sflow_pipeline.training.crops import CropSampler
@@ -23,7 +22,7 @@ from sflow_pipeline.training.palette_bank import collect_palettes
 from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.segmenter import score_segmenter, train_segmenter
-from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.state import TrainingState, build_state
 from sflow_pipeline.training.step import StepContext
 from sflow_pipeline.training.team import Workforce
 
@@ -50,6 +49,7 @@ def train(
     perceptual: Path | None = None,
     device: str = "auto",
     workforce: Workforce | None = None,
+    start: Bundle | None = None,
     only: Literal["segmenter"] | None = None,
     details: dict[str, Any] | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
@@ -62,6 +62,7 @@ def train(
             says so.
         workforce: processes that share every batch, on Ray; by default this one trains alone. The segmenter, which is
             quick, always learns here.
+        start: a bundle whose generator and DNED the run begins with, instead of random ones.
         only: ``segmenter`` trains that one network and puts it into the bundle that ``out`` holds already.
         details: further fields of ``bundle.yaml`` (version, training_data, licence…).
 
@@ -84,19 +85,19 @@ def train(
     if finished is not None:
         summary = TrainingSummary(finished, finished.metadata.images_seen, None, (), len(photos), len(held_out))
     else:
-        state = TrainingState(recipe, space.num_classes, "cpu" if workforce else device)
+        state = build_state(recipe, network, "cpu" if workforce else device, start)
         checkpoint, damaged = load_newest_checkpoint(state, out)
         restarts = 0
         if workforce:
-            restarts = _train_in_team(state, photos, held_out, out, network, workforce, wanted, on_progress)
+            restarts = _train_in_team(state, photos, held_out, out, network, start, workforce, wanted, on_progress)
         else:
-            if network is not None:
-                network = place_network(network, device)
-            context = StepContext(recipe, space.num_classes, torch.device(device), precision, network)
+            context = StepContext.build(recipe, photos, torch.device(device), precision, network)
             learning, watching = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
             run_training(state, learning, watching, context, out, on_progress)
         named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
+        if start is not None:
+            fields["started_from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
         summary = TrainingSummary(
             bundle=export_bundle(state, photos, out / "bundle", fields),
             images_seen=state.images_seen,
@@ -145,6 +146,7 @@ def _train_in_team(
     held_out: PhotoSet,
     out: Path,
     network: PerceptualNetwork | None,
+    start: Bundle | None,
     workforce: Workforce,
     device: str,
     on_progress: Callable[[TrainingProgress], None],
@@ -161,11 +163,11 @@ def _train_in_team(
         ) from error
     task = TeamTask(
         recipe=state.recipe,
-        classes=load_label_space(state.recipe.label_space).num_classes,
         photos=photos.folder.resolve(),
         held_out=held_out.folder.resolve(),
         out=out.resolve(),
         perceptual=network,
+        start=start,
     )
     restarts = train_on_ray(task, workforce, device, on_progress)
     load_newest_checkpoint(state, out)

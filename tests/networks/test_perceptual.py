@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures, load_perceptual
 from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features
-from sflow_pipeline.training.losses import perceptual_loss
+from sflow_pipeline.training.losses import measure_scales, perceptual_loss
 
 #: torchvision's vgg19().features: layer number → channels in and out.
 VGG19 = {
@@ -77,7 +77,9 @@ def test_vgg_distance_is_the_weighted_sum_of_its_slices(tmp_path: Path) -> None:
     by_hand = sum(
         w * (a - b).abs().mean() for w, a, b in zip(network.weights, network(photo), network(fake), strict=True)
     )
-    assert perceptual_loss(network, photo, fake).item() == pytest.approx(float(by_hand), rel=1e-5)
+    real, made = network(photo), network(fake)
+    found = perceptual_loss(network, real, made, measure_scales(network, real))
+    assert found.item() == pytest.approx(float(by_hand), rel=1e-5)
 
 
 def test_wrong_files_are_named(tmp_path: Path) -> None:

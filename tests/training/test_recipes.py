@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from sflow_pipeline.config.recipe import load_recipe
+from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.state import build_state
 from sflow_pipeline.training.step import StepContext, train_step
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -29,14 +30,18 @@ def decode(value: str) -> object:
 def test_a_step_of_each_stage(name: str, camvid: Path, tmp_path: Path) -> None:
     recipe = load_recipe(MODELS / name, {key: decode(value) for key, value in SMALL.items()})
     photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
-    state = TrainingState(recipe, classes=12)
+    torch.manual_seed(5)
+    network = SqueezeNetFeatures().eval().requires_grad_(False) if recipe.discriminator.semantic_width else None
+    state = build_state(recipe, network, "cpu")
     sampler = CropSampler(photos, recipe.schedule, recipe.seed)
-    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None)
+    context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
     before = {key: p.detach().clone() for key, p in state.generator.named_parameters() if p.ndim > 1}
     for images_seen in sorted({0, recipe.schedule.warmup_images, recipe.schedule.laplacian_images}):
         state.images_seen = images_seen
         terms = train_step(state, sampler.batch(0, 1), context)
         assert ("gan" in terms) == (images_seen >= recipe.schedule.warmup_images)
         assert ("l1" in terms) == (recipe.loss.l1 > 0)
+        judged = recipe.discriminator.semantic_width > 0 and images_seen >= recipe.schedule.warmup_images
+        assert ("semantic" in terms) == judged
     moved = [not torch.equal(before[key], p) for key, p in state.generator.named_parameters() if p.ndim > 1]
     assert all(moved)

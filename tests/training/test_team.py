@@ -15,23 +15,23 @@ from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.loop import run_training
 from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.state import build_state
 from sflow_pipeline.training.step import StepContext, train_step
 from sflow_pipeline.training.team import ALONE, Team
 
 STEPS = 3
-LEARNERS = ("generator", "discriminator", "dned")
+LEARNERS = ("generator", "discriminator", "dned", "semantic_discriminator")
 
 
 def take_steps(recipe: Recipe, photos: Path, team: Team) -> dict[str, object]:
     """Terms of a few steps, and every weight before and after."""
     torch.set_num_threads(1)
-    state = TrainingState(recipe, classes=12)
-    before = {key: tensor.clone() for key, tensor in state.to_tensors().items()}
     torch.manual_seed(5)
     perceptual = SqueezeNetFeatures().eval().requires_grad_(False)
+    state = build_state(recipe, perceptual, "cpu")
+    before = {key: tensor.clone() for key, tensor in state.to_tensors().items()}
     sampler = CropSampler(PhotoSet(photos), recipe.schedule, recipe.seed)
-    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", perceptual, team)
+    context = StepContext.build(recipe, sampler.photos, torch.device("cpu"), "fp32", perceptual, team)
     batch = recipe.schedule.batch_size
     terms = [train_step(state, sampler.batch(state.images_seen, batch, team), context) for _ in range(STEPS)]
     return {"terms": terms, "before": before, "after": state.to_tensors()}
@@ -47,7 +47,7 @@ def work(rank: int, recipe_json: str, photos: str, folder: str) -> None:
 def disagree(rank: int, recipe_json: str, photos: str, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     recipe = Recipe.model_validate_json(recipe_json)
-    state = TrainingState(recipe, classes=12)
+    state = build_state(recipe, SqueezeNetFeatures(), "cpu")
     state.images_seen = 4 * rank  # as if one of them saw no checkpoint
     sampler = CropSampler(PhotoSet(Path(photos)), recipe.schedule, recipe.seed)
     context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None, Team(rank, 2))
@@ -63,6 +63,7 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
     """Every term there is, in the joint stage, on batches of four."""
     fields = tiny_recipe.model_dump()
     fields["schedule"] |= {"batch_size": 4, "laplacian_images": 0, "joint_images": 1000, "crop_px": (48, 48)}
+    fields["discriminator"]["semantic_width"] = 8
     fields["loss"] |= {"r1": 1.0, "r1_every_steps": 2, "l1": 1.0}
     return Recipe.model_validate(fields)
 
@@ -85,7 +86,7 @@ def test_two_processes_learn_what_one_does(recipe: Recipe, photos: Path, tmp_pat
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))
     assert all(torch.equal(first["after"][key], second["after"][key]) for key in first["after"])
     assert first["terms"] == second["terms"]
-    assert {"r1", "perceptual", "l1"} <= alone["terms"][0].keys()
+    assert {"r1", "perceptual", "l1", "semantic", "semantic_discriminator"} <= alone["terms"][0].keys()
     for ours, theirs in zip(first["terms"], alone["terms"], strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5)
     for network in LEARNERS:

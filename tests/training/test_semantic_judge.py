@@ -1,0 +1,105 @@
+"""The semantic judge: its losses against scikit-learn, who learns from it, and what it needs."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.losses import semantic_discriminator_loss, semantic_loss
+from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.state import TrainingState, build_state
+from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.train import train
+
+
+def test_loss_is_the_weighted_log_loss() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(1, 4, 6, 8)
+    classes = torch.randint(0, 3, (1, 6, 8), dtype=torch.uint8)
+    weights = torch.tensor([1.0, 3.0, 0.0])  # the third class is void
+    probabilities = logits.softmax(dim=1).permute(0, 2, 3, 1).reshape(-1, 4).double().numpy()
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    truth = classes.flatten().numpy()
+    expected = log_loss(truth, probabilities, sample_weight=weights.numpy()[truth], labels=range(4))
+    assert semantic_loss([logits], classes, weights).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_undecided_judge_is_wrong_by_chance_and_void_counts_nothing() -> None:
+    undecided = [torch.zeros(2, 4, 3, 4), torch.zeros(2, 4, 6, 8)]
+    classes, weights = torch.ones(2, 12, 16, dtype=torch.uint8), torch.tensor([1.0, 2.0, 0.0])
+    assert semantic_loss(undecided, classes, weights).item() == pytest.approx(math.log(4))
+    both = semantic_discriminator_loss(undecided, undecided, classes, weights)
+    assert both.item() == pytest.approx(2 * math.log(4))
+    assert semantic_loss(undecided, torch.full_like(classes, 2), weights).item() == 0
+
+
+def test_labels_of_smaller_answers_are_those_of_their_place() -> None:
+    classes = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    classes[:, 4:] = 1
+    sure = torch.zeros(1, 3, 4, 4)
+    sure[:, 0, :2] = sure[:, 1, 2:] = 9.0
+    assert semantic_loss([sure], classes, torch.ones(2)).item() < 1e-3
+
+
+@pytest.fixture
+def recipe(tiny_recipe: Recipe) -> Recipe:
+    fields = tiny_recipe.model_dump()
+    fields["discriminator"] |= {"semantic_width": 8}
+    fields["schedule"] |= {"crop_px": (48, 48), "joint_images": 1000, "lr_generator": 5e-3, "lr_discriminator": 2e-3}
+    return Recipe.model_validate(fields)
+
+
+def prepare(recipe: Recipe, camvid: Path, cache: Path) -> tuple[TrainingState, CropSampler, StepContext]:
+    photos, _ = load_real_photos(str(camvid), recipe, cache)
+    torch.manual_seed(5)
+    network = SqueezeNetFeatures().eval().requires_grad_(False)
+    context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
+    return build_state(recipe, network, "cpu"), CropSampler(photos, recipe.schedule, recipe.seed), context
+
+
+def test_it_learns_classes_and_what_is_fake(recipe: Recipe, camvid: Path, tmp_path: Path) -> None:
+    state, sampler, context = prepare(recipe, camvid, tmp_path)
+    state.optimizers["generator"].param_groups[0]["lr"] = 0.0
+    state.set_learning_rates = lambda: None  # type: ignore[method-assign]  # keep the generator where it is
+    losses = [train_step(state, sampler.batch(2 * i, 2), context)["semantic_discriminator"] for i in range(25)]
+    by_chance = 2 * math.log(13)
+    assert losses[0] > 0.9 * by_chance
+    assert np.mean(losses[-5:]) < 0.75 * by_chance
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_its_verdict_moves_the_generator_and_the_generators_loss_does_not_move_it(
+    recipe: Recipe, camvid: Path, tmp_path: Path, weight: float
+) -> None:
+    fields = recipe.model_dump()
+    fields["loss"] |= {"adversarial": 0.0, "feature_matching": 0.0, "perceptual": 0.0, "semantic": weight}
+    state, sampler, context = prepare(Recipe.model_validate(fields), camvid, tmp_path)
+    set_rates = state.set_learning_rates
+
+    def rest() -> None:
+        set_rates()
+        state.optimizers["semantic_discriminator"].param_groups[0]["lr"] = 0.0
+
+    state.set_learning_rates = rest  # type: ignore[method-assign]
+    before = {name: [p.clone() for p in state.networks[name].parameters()] for name in state.learners}
+    for i in range(3):
+        train_step(state, sampler.batch(2 * i, 2), context)
+    moved = {
+        name: any(not torch.equal(a, b) for a, b in zip(before[name], state.networks[name].parameters(), strict=True))
+        for name in state.learners
+    }
+    assert moved["generator"] == (weight > 0)
+    assert not moved["semantic_discriminator"]
+
+
+def test_without_a_perceptual_network_it_is_refused(recipe: Recipe, camvid: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"discriminator\.semantic_width is 8.*perceptual network") as caught:
+        train(recipe, str(camvid), tmp_path / "out", on_progress=lambda _: pytest.fail("a step was taken"))
+    assert "--perceptual FILE" in caught.value.hint
