@@ -68,10 +68,10 @@ def train_command(
 
     Examples:
 
-      sflow-pipeline train sflow --data CamVid --out runs/sflow --perceptual squeezenet1_0.safetensors
-      sflow-pipeline train sflow --data MyPhotos --out runs/mine --perceptual vgg19.safetensors --start-from sflow
-      sflow-pipeline train pix2pix --data CamVid --out runs/pix2pix --set seed=2 --preview
-      sflow-pipeline train pix2pix --data CamVid --out runs/pix2pix --workers 2
+      sflow-pipeline train sflow --data CamVid --out run --perceptual W.safetensors
+      sflow-pipeline train RECIPE --data PHOTOS --out run --start-from BUNDLE
+      sflow-pipeline train pix2pix --data CamVid --out run --set seed=2 --preview
+      sflow-pipeline train pix2pix --data CamVid --out run --workers 2
     """
     if only not in (None, "segmenter"):
         raise UsageError(f"--only {only}: expected segmenter", hint="leave it out to train everything")
