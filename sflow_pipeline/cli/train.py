@@ -68,9 +68,9 @@ def train_command(
 
     Examples:
 
-      sflow-pipeline train sflow --data CamVid --out run --perceptual W.safetensors
+      sflow-pipeline train sflow --data CamVid --out run --perceptual W
       sflow-pipeline train RECIPE --data PHOTOS --out run --start-from BUNDLE
-      sflow-pipeline train pix2pix --data CamVid --out run --set seed=2 --preview
+      sflow-pipeline train pix2pix --data CamVid --out run --preview
       sflow-pipeline train pix2pix --data CamVid --out run --workers 2
     """
     if only not in (None, "segmenter"):
