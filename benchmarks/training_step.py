@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 #: Of a step, and whose each is in the table.
 _PARTS = {
     "data": "data's",
-    "discriminator": "discriminator's",
+    "discriminator": "discriminators'",
     "generator": "generator's and DNED's",
     "optimisers": "optimisers'",
 }
@@ -30,9 +30,10 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.bundle.translator import Translator
     from sflow_pipeline.config.recipe import load_recipe
     from sflow_pipeline.label_spaces import load_label_space
+    from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
     from sflow_pipeline.training.crops import CropSampler
     from sflow_pipeline.training.photo_set import pack_photo_set
-    from sflow_pipeline.training.state import TrainingState
+    from sflow_pipeline.training.state import build_state
     from sflow_pipeline.training.step import StepContext, train_step
 
     recipe = load_recipe(find_model(DEFAULT_BUNDLE, "recipe.yaml"))
@@ -41,8 +42,9 @@ def measure(options: Options) -> list[Measurement]:
     with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
         photos = pack_photo_set(_draw_photos(classes), Path(temporary))
         sampler = CropSampler(photos, recipe.schedule, recipe.seed)
-        state = TrainingState(recipe, classes, device)
-        context = StepContext(recipe, classes, torch.device(device), precision, None)
+        network = SqueezeNetFeatures().eval().requires_grad_(False)  # what it sees does not matter here
+        state = build_state(recipe, network, device)
+        context = StepContext.build(recipe, photos, torch.device(device), precision, network)
         state.images_seen = recipe.schedule.warmup_images  # before that there is no discriminator
         clock = _Clock(state)
         steps: list[dict[str, float]] = []
@@ -71,17 +73,17 @@ def measure(options: Options) -> list[Measurement]:
 class _Clock:
     """Adds up the seconds of each part of a step; a part lasts until the next one is entered.
 
-    The discriminator's part is judging photos and fakes for its own loss, and that loss's backward pass; all that is
-    neither data, discriminator nor optimiser is the generator's and DNED's, judging included.
+    The discriminators' part is judging photos and fakes for their own loss, and that loss's backward pass; all that is
+    neither data, discriminators nor optimiser is the generator's and DNED's, judging and the perceptual loss included.
     """
 
     def __init__(self, state: Any) -> None:
         self._seconds: dict[str, float] = {}
         self._part = ""
         self._since = 0.0
-        judge = state.discriminator
-        judge.register_forward_pre_hook(lambda *_: self.enter(self._whose(judge)))
-        judge.register_forward_hook(lambda *_: self.enter("generator"))
+        for judge in filter(None, (state.discriminator, state.semantic_discriminator)):
+            judge.register_forward_pre_hook(lambda judge, _: self.enter(self._whose(judge)))
+            judge.register_forward_hook(lambda *_: self.enter("generator"))
         for optimizer in state.optimizers.values():
             optimizer.register_step_pre_hook(lambda *_: self.enter("optimisers"))
         descend = state.descend
