@@ -87,6 +87,13 @@ class LossRecipe(Section):
     semantic: float = Field(1.0, ge=0, description="weight of the semantic judge's verdict in the generator's loss")
     feature_matching: float = Field(10.0, ge=0)
     perceptual: float = Field(10.0, ge=0)
+    view_jitter: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="the perceptual network is shown photo and fake at a scale drawn from 1 ± this, so that a pattern "
+        "with the period of its strides earns nothing",
+    )
     dned: float = Field(1.0, ge=0)
     l1: float = Field(0.0, ge=0, description="distance of fake and photo, pixel by pixel (pix2pix: 100)")
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")

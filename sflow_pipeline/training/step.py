@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -193,7 +194,7 @@ def _build_scene(state: TrainingState, batch: CropBatch, context: StepContext, d
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the perceptual network sees of photo and fake, each slice in its scale, and the classes of those pixels."""
+    """What the perceptual network sees of photo and fake, the scale of each slice, and the classes of that place."""
 
     class_index: ClassIndexMap
     real: list[Tensor]
@@ -204,12 +205,17 @@ class _Seen:
 def _look(network: PerceptualNetwork, scene: _Scene, fake: Photo, context: StepContext, draws: Draws) -> _Seen:
     # The network's stride would print its grid on the fakes if it always fell on the same pixels.
     top, left = draws.integers(0, 15, count=2)
+    photo, fake, class_index = scene.photo[..., top:, left:], fake[..., top:, left:], scene.class_index[:, top:, left:]
+    if context.recipe.loss.view_jitter:
+        factor = 1 + context.recipe.loss.view_jitter * draws.integers(-100, 100)[0] / 100
+        size = [round(factor * side) for side in photo.shape[-2:]]
+        photo, fake = (F.interpolate(x, size, mode="bilinear", align_corners=False) for x in (photo, fake))
     with context.autocast():
         with torch.no_grad():
-            real_features = network(scene.photo[..., top:, left:])
-        fake_features = network(fake[..., top:, left:])
+            real_features = network(photo)
+        fake_features = network(fake)
     scales = measure_scales(network, real_features, context.team)
-    return _Seen(scene.class_index[:, top:, left:], real_features, fake_features, scales)
+    return _Seen(class_index, real_features, fake_features, scales)
 
 
 def _ask_semantic_judge(judge: SemanticDiscriminator, seen: _Seen, context: StepContext) -> tuple[Tensor, Tensor]:

@@ -103,3 +103,36 @@ def test_without_a_perceptual_network_it_is_refused(recipe: Recipe, camvid: Path
     with pytest.raises(TrainingError, match=r"discriminator\.semantic_width is 8.*perceptual network") as caught:
         train(recipe, str(camvid), tmp_path / "out", on_progress=lambda _: pytest.fail("a step was taken"))
     assert "--perceptual FILE" in caught.value.hint
+
+
+class Watched(SqueezeNetFeatures):
+    """Remembers the sizes of what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[tuple[int, ...]] = []
+
+    def forward(self, photo: torch.Tensor) -> list[torch.Tensor]:
+        self.shown.append(tuple(photo.shape[-2:]))
+        return super().forward(photo)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.25])
+def test_photo_and_fake_are_looked_at_in_one_scale_that_is_drawn(
+    recipe: Recipe, camvid: Path, tmp_path: Path, jitter: float
+) -> None:
+    fields = recipe.model_dump()
+    fields["loss"]["view_jitter"] = jitter
+    recipe = Recipe.model_validate(fields)
+    photos, _ = load_real_photos(str(camvid), recipe, tmp_path)
+    network = Watched().eval().requires_grad_(False)
+    state, sampler = build_state(recipe, network, "cpu"), CropSampler(photos, recipe.schedule, recipe.seed)
+    context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
+    for i in range(8):
+        train_step(state, sampler.batch(2 * i, 2), context)
+    real, fake = network.shown[::2], network.shown[1::2]
+    assert real == fake
+    heights = [height for height, _ in real]
+    smallest, largest = 48 - 15, 48  # a crop of up to 15 px keeps strides from falling on the same pixels
+    assert all((1 - jitter) * smallest - 1 <= height <= (1 + jitter) * largest + 1 for height in heights)
+    assert (max(heights) > largest or min(heights) < smallest) == (jitter > 0)
