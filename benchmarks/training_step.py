@@ -34,7 +34,8 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.training.crops import CropSampler
     from sflow_pipeline.training.photo_set import pack_photo_set
     from sflow_pipeline.training.state import build_state
-    from sflow_pipeline.training.step import StepContext, train_step
+    from sflow_pipeline.training.step import train_step
+    from sflow_pipeline.training.step_context import StepContext
 
     recipe = load_recipe(find_model(DEFAULT_BUNDLE, "recipe.yaml"))
     device, precision = Translator.resolve("cpu", recipe.precision)

@@ -37,7 +37,7 @@ from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.loop import TrainingProgress, run_training
 from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.step import StepContext
+from sflow_pipeline.training.step_context import StepContext
 from sflow_pipeline.training.team import Team, Workforce
 
 #: How often a team is started again before the run gives up.

@@ -11,7 +11,8 @@ from sflow_pipeline.training.checkpoint import save_checkpoint
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.samples import write_sample_strip
 from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sflow_pipeline.networks.palette import build_own_palette_map
 from sflow_pipeline.tensors import build_semantic_map, to_bytes, to_unit_range
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import StepContext
+from sflow_pipeline.training.step_context import StepContext
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.segmenter import score_segmenter, train_segmenter
 from sflow_pipeline.training.state import TrainingState, build_state
-from sflow_pipeline.training.step import StepContext
+from sflow_pipeline.training.step_context import StepContext
 from sflow_pipeline.training.team import Workforce
 
 

@@ -9,7 +9,8 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 
 #: Stage → the terms of three consecutive steps, fp32, one thread.
 GOLDEN: dict[int, list[dict[str, float]]] = {

@@ -12,7 +12,8 @@ from sflow_pipeline.training.draws import Draws
 from sflow_pipeline.training.losses import discriminator_loss, generator_loss, gradient_penalty
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 
 #: Far from the end of the schedule, at which learning rates are zero.
 FAST = {"laplacian_images": 1000, "lr_generator": 5e-3}

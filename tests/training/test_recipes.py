@@ -10,7 +10,8 @@ from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 
 MODELS = Path(__file__).parents[2] / "models"
 SMALL = {

@@ -15,7 +15,8 @@ from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.losses import semantic_discriminator_loss, semantic_loss
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import TrainingState, build_state
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 from sflow_pipeline.training.train import train
 
 

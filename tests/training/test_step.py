@@ -10,7 +10,8 @@ from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 
 
 @pytest.fixture

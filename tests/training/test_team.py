@@ -16,7 +16,8 @@ from sflow_pipeline.training.loop import run_training
 from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.step import StepContext, train_step
+from sflow_pipeline.training.step import train_step
+from sflow_pipeline.training.step_context import StepContext
 from sflow_pipeline.training.team import ALONE, Team
 
 STEPS = 3

@@ -1,0 +1,61 @@
+"""What the perceptual network sees of a photo and its fake, and what the semantic judge says to that."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.tensors import ClassIndexMap, Photo
+from sflow_pipeline.training.draws import Draws
+from sflow_pipeline.training.losses import measure_scales, semantic_discriminator_loss, semantic_loss
+from sflow_pipeline.training.scene import Scene
+from sflow_pipeline.training.step_context import StepContext
+
+
+@dataclass(frozen=True)
+class View:
+    """What the perceptual network sees of photo and fake, the scale of each slice, and the classes of that place."""
+
+    class_index: ClassIndexMap
+    real: list[Tensor]
+    fake: list[Tensor]
+    scales: list[Tensor]
+
+
+def look(network: PerceptualNetwork, scene: Scene, fake: Photo, context: StepContext, draws: Draws) -> View:
+    """Both pictures through the perceptual network, from one place and in one scale, which are drawn."""
+    # The network's stride would print its grid on the fakes if it always fell on the same pixels.
+    top, left = draws.integers(0, 15, count=2)
+    photo, fake, class_index = scene.photo[..., top:, left:], fake[..., top:, left:], scene.class_index[:, top:, left:]
+    if context.recipe.loss.view_jitter:
+        factor = 1 + context.recipe.loss.view_jitter * draws.integers(-100, 100)[0] / 100
+        size = [round(factor * side) for side in photo.shape[-2:]]
+        photo, fake = (F.interpolate(x, size, mode="bilinear", align_corners=False) for x in (photo, fake))
+    with context.autocast():
+        with torch.no_grad():
+            real_features = network(photo)
+        fake_features = network(fake)
+    scales = measure_scales(network, real_features, context.team)
+    return View(class_index, real_features, fake_features, scales)
+
+
+def ask_semantic_judge(judge: SemanticDiscriminator, view: View, context: StepContext) -> tuple[Tensor, Tensor]:
+    """The judge's own loss, and what the generator hears of it; each moves only its own network."""
+    if context.class_weights is None:
+        raise TrainingError("the semantic judge needs class weights", hint="give them in the StepContext")
+    real, fake = (
+        [features / scale.to(features.dtype) for features, scale in zip(side, view.scales, strict=True)]
+        for side in (view.real, view.fake)
+    )
+    with context.autocast():
+        own = semantic_discriminator_loss(
+            judge(real), judge([f.detach() for f in fake]), view.class_index, context.class_weights
+        )
+        judge.requires_grad_(False)
+        told = semantic_loss(judge(fake), view.class_index, context.class_weights)
+        judge.requires_grad_(True)
+    return own, told
