@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.loop import TrainingProgress
 from sflow_pipeline.training.train import train
 
@@ -35,7 +36,9 @@ def newest(folder: Path) -> Path:
     return max(folder.glob("checkpoint-*.safetensors"))
 
 
-def collect_terms(recipe: Recipe, data: Path, out: Path, stop: int | None = None) -> dict[int, dict[str, float]]:
+def collect_terms(
+    recipe: Recipe, data: Path, out: Path, stop: int | None = None, perceptual: Path | None = None
+) -> dict[int, dict[str, float]]:
     terms: dict[int, dict[str, float]] = {}
 
     def on_progress(progress: TrainingProgress) -> None:
@@ -44,19 +47,33 @@ def collect_terms(recipe: Recipe, data: Path, out: Path, stop: int | None = None
             raise StopError
 
     with contextlib.suppress(StopError):
-        train(recipe, str(data), out, on_progress=on_progress)
+        train(recipe, str(data), out, perceptual=perceptual, on_progress=on_progress)
     return terms
 
 
-@pytest.mark.parametrize("warmup_images", [0, 12], ids=["", "before the discriminator"])
+@pytest.mark.parametrize(
+    ("warmup_images", "semantic_width"),
+    [(0, 0), (12, 0), (0, 8)],
+    ids=["", "before the discriminator", "with a semantic judge"],
+)
 def test_interrupted_and_resumed_gives_the_same_losses_and_weights(
-    camvid: Path, tiny_recipe: Recipe, tmp_path: Path, warmup_images: int
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path, warmup_images: int, semantic_width: int
 ) -> None:
-    schedule = tiny_recipe.schedule.model_copy(update={"warmup_images": warmup_images})
-    tiny_recipe = tiny_recipe.model_copy(update={"schedule": schedule})
-    straight = collect_terms(tiny_recipe, camvid, tmp_path / "straight")
-    first = collect_terms(tiny_recipe, camvid, tmp_path / "resumed", stop=10)
-    second = collect_terms(tiny_recipe, camvid, tmp_path / "resumed")
+    fields = tiny_recipe.model_dump()
+    fields["schedule"] |= {"warmup_images": warmup_images}
+    perceptual = None
+    if semantic_width:
+        fields["schedule"]["crop_px"] = (48, 48)
+        fields["discriminator"]["semantic_width"] = semantic_width
+        fields["loss"]["view_jitter"] = 0.2
+        perceptual = tmp_path / "squeezenet.safetensors"
+        torch.manual_seed(0)
+        save_file(SqueezeNetFeatures().state_dict(), perceptual)
+    tiny_recipe = Recipe.model_validate(fields)
+    straight = collect_terms(tiny_recipe, camvid, tmp_path / "straight", perceptual=perceptual)
+    first = collect_terms(tiny_recipe, camvid, tmp_path / "resumed", stop=10, perceptual=perceptual)
+    second = collect_terms(tiny_recipe, camvid, tmp_path / "resumed", perceptual=perceptual)
+    assert all(("semantic_discriminator" in terms) == (semantic_width > 0) for terms in straight.values())
     assert max(first) == 10
     assert min(second) == 10  # the checkpoint at 8 images, then the step to 10 once more
     assert {**first, **second} == straight
