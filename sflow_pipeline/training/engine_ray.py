@@ -27,7 +27,6 @@ from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, get_context
 from ray.train.torch import TorchTrainer, get_device
 
-from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
@@ -54,7 +53,6 @@ class TeamTask:
     held_out: Path
     out: Path
     perceptual: PerceptualNetwork | None
-    start: Bundle | None
 
 
 def train_on_ray(
@@ -167,7 +165,7 @@ def _train(task: TeamTask, team: Team, device: torch.device, on_progress: Callab
             f"worker {team.rank} on {socket.gethostname()} does not see {task.photos}: {error.strerror}",
             hint="put --out on storage that every machine of the cluster sees under the same path",
         ) from error
-    state = build_state(task.recipe, task.perceptual, device, task.start)
+    state = build_state(task.recipe, task.perceptual, device)
     load_newest_checkpoint(state, task.out)
     context = StepContext.build(task.recipe, photos, device, precision, task.perceptual, team)
     learning, watching = (CropSampler(p, task.recipe.schedule, task.recipe.seed) for p in (photos, held_out))

@@ -15,7 +15,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
-from sflow_pipeline.training.checkpoint import load_newest_checkpoint
+from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.loop import TrainingProgress, run_training
 from sflow_pipeline.training.palette_bank import collect_palettes
@@ -89,7 +89,9 @@ def train(
         checkpoint, damaged = load_newest_checkpoint(state, out)
         restarts = 0
         if workforce:
-            restarts = _train_in_team(state, photos, held_out, out, network, start, workforce, wanted, on_progress)
+            if start is not None and checkpoint is None:
+                save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
+            restarts = _train_in_team(state, photos, held_out, out, network, workforce, wanted, on_progress)
         else:
             context = StepContext.build(recipe, photos, torch.device(device), precision, network)
             learning, watching = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
@@ -146,7 +148,6 @@ def _train_in_team(
     held_out: PhotoSet,
     out: Path,
     network: PerceptualNetwork | None,
-    start: Bundle | None,
     workforce: Workforce,
     device: str,
     on_progress: Callable[[TrainingProgress], None],
@@ -167,7 +168,6 @@ def _train_in_team(
         held_out=held_out.folder.resolve(),
         out=out.resolve(),
         perceptual=network,
-        start=start,
     )
     restarts = train_on_ray(task, workforce, device, on_progress)
     load_newest_checkpoint(state, out)

@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 
 pytest.importorskip("ray.train")
 
+from sflow_pipeline.bundle.bundle import build_random_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, UsageError
 from sflow_pipeline.training.loop import TrainingProgress
-from sflow_pipeline.training.state import TrainingState
+from sflow_pipeline.training.state import build_state
 from sflow_pipeline.training.team import Workforce
 from sflow_pipeline.training.train import train
 
@@ -57,16 +58,19 @@ def test_a_team_that_loses_a_worker_ends_where_one_process_does(
             os.kill(find_worker(), signal.SIGKILL)
         clock.append(progress.images_seen)
 
-    summary = train(tiny_recipe, str(camvid), tmp_path / "team", workforce=Workforce(2), on_progress=kill_once)
+    bundle = build_random_bundle(tmp_path / "bundle", seed=3, recipe=tiny_recipe)
+    summary = train(
+        tiny_recipe, str(camvid), tmp_path / "team", workforce=Workforce(2), start=bundle, on_progress=kill_once
+    )
     assert (summary.restarts, summary.images_seen, summary.resumed_from) == (1, 20, None)
     assert set(clock) == set(range(2, 21, 2))
     assert (tmp_path / "team" / "samples" / "000000020.png").is_file()
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    train(tiny_recipe, str(camvid), tmp_path / "alone")
+    train(tiny_recipe, str(camvid), tmp_path / "alone", start=bundle)
     ours, theirs = (load_file(tmp_path / run / LAST) for run in ("team", "alone"))
-    start = TrainingState(tiny_recipe, classes=12).to_tensors()
+    start = build_state(tiny_recipe, None, "cpu", bundle).to_tensors()
     # Not equal: gradients are added in another order, and Adam takes the sign of those that are nearly zero.
     assert measure_distance(ours, theirs) < 0.01 * measure_distance(start, theirs)
 
