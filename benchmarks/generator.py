@@ -20,6 +20,7 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.config.recipe import GeneratorRecipe, load_recipe
     from sflow_pipeline.label_spaces import load_label_space
     from sflow_pipeline.networks.generator import build_generator
+    from sflow_pipeline.networks.layers import place_network
     from sflow_pipeline.tensors import build_semantic_map
 
     _, precision = Translator.resolve("cpu")
@@ -31,18 +32,20 @@ def measure(options: Options) -> list[Measurement]:
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            networks = {}
+            networks, semantic = {}, {}
+            class_index = torch.randint(classes, (1, SIZE_PX[1], SIZE_PX[0]), dtype=torch.uint8)
+            colors = torch.rand(1, 3, SIZE_PX[1], SIZE_PX[0])
             for kind, recipe in recipes.items():
                 network = build_generator(recipe, classes).eval().requires_grad_(False)
-                networks[kind] = network.to("cpu", dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            class_index = torch.randint(classes, (1, SIZE_PX[1], SIZE_PX[0]), dtype=torch.uint8)
-            semantic = build_semantic_map(class_index, classes, dtype)
+                networks[kind] = place_network(network, "cpu", dtype)
+                shown = colors if recipe.use_palette else None
+                semantic[kind] = build_semantic_map(class_index, classes, dtype, palette_map=shown)
             edge = (torch.rand(1, 1, SIZE_PX[1], SIZE_PX[0]) > 0.9).to(dtype)
 
             def paint(kind: str, frames: int) -> float:
                 started = time.thread_time()
                 for _ in range(frames):
-                    networks[kind](semantic, edge)
+                    networks[kind](semantic[kind], edge)
                 return (time.thread_time() - started) / frames
 
             frames = options.frames or 8
