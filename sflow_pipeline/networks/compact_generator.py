@@ -4,15 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sflow_pipeline.networks.layers import PixelNorm, SemanticResBlock, pad_to_multiple
+from sflow_pipeline.networks.layers import PixelNorm, SemanticResBlock, activate, pad_to_multiple
 from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 
 
 class CompactGenerator(nn.Module):
     """U-shaped generator that works from half resolution down: about 1/15 of the resnet's arithmetic.
 
-    The pixel-unshuffle at its door keeps every input pixel while the widest convolutions see a quarter of them; the
-    semantic map modulates every residual block, so that the class decides what an empty area looks like.
+    The pixel-unshuffle at its door, a convolution of stride 2 in effect, keeps every input pixel while the widest
+    convolutions see a quarter of them; the semantic map modulates every residual block, so that the class decides what
+    an empty area looks like.
 
     >>> g = CompactGenerator(classes=12, width=8, blocks=1)
     >>> g(torch.zeros(1, 12, 30, 50), torch.zeros(1, 1, 30, 50)).shape
@@ -50,23 +51,31 @@ class CompactGenerator(nn.Module):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         at_quarter, at_eighth, at_sixteenth = pyramid
 
-        half = self._activate(self.head(F.pixel_unshuffle(torch.cat((semantic, edge.to(semantic.dtype)), dim=1), 2)))
+        half = self._activate(self._enter(torch.cat((semantic, edge.to(semantic.dtype)), dim=1)))
         quarter = self._activate(self.down1(half))
         eighth = self._activate(self.down2(quarter))
         x = self.down3(eighth)
         for block in self.middle:
             x = block(x, at_sixteenth)
-        x = self.block3(_upsample(self.up3(x)) + eighth, at_eighth)
-        x = self.block2(_upsample(self.up2(x)) + quarter, at_quarter)
-        x = self._activate(_upsample(self.up1(x)) + half)
-        x = F.leaky_relu(self.conv1(x), 0.2) + x
-        x = F.pixel_shuffle(F.leaky_relu(self.to_full(x), 0.2), 2)  # (b, 32, h/2, w/2) -> (b, 8, h, w)
-        x = F.leaky_relu(self.refine(torch.cat((x, edge.to(x.dtype)), dim=1)), 0.2)
+        x = self.block3(_upsample(self.up3(x)).add_(eighth), at_eighth)
+        x = self.block2(_upsample(self.up2(x)).add_(quarter), at_quarter)
+        x = self._activate(_upsample(self.up1(x)).add_(half))
+        x = activate(self.conv1(x)) + x
+        x = F.pixel_shuffle(activate(self.to_full(x)), 2)  # (b, 32, h/2, w/2) -> (b, 8, h, w)
+        x = activate(self.refine(torch.cat((x, edge.to(x.dtype)), dim=1)))
         photo: Tensor = torch.tanh(self.to_rgb(x))
         return photo[..., :height, :width]
 
+    def _enter(self, x: Tensor) -> Tensor:
+        """``head`` of the pixel-unshuffled input, as the 6x6 convolution of stride 2 that it is: nothing is copied."""
+        out, channels = self.head.out_channels, x.shape[1]
+        # (out, c*2*2, 3, 3) -> (out, c, 3*2, 3*2): pixel (dy, dx) of block (ky, kx) is pixel (2 ky + dy, 2 kx + dx)
+        blocks = self.head.weight.reshape(out, channels, 2, 2, 3, 3).permute(0, 1, 4, 2, 5, 3)
+        weight = blocks.reshape(out, channels, 6, 6).contiguous(memory_format=torch.channels_last)
+        return F.conv2d(x, weight, self.head.bias, stride=2, padding=2)
+
     def _activate(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(self.norm(x), 0.2)
+        return activate(self.norm(x))
 
 
 @torch.no_grad()

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from sflow_pipeline.config.recipe import GeneratorRecipe
+from sflow_pipeline.networks.compact_generator import CompactGenerator
 from sflow_pipeline.networks.dned import Dned, fuse_sides, uniform_alpha
 from sflow_pipeline.networks.generator import build_generator
 
@@ -78,3 +80,10 @@ def test_alpha_changes_the_skeleton() -> None:
     assert fine.shape == (1, 1, 33, 47)
     assert not torch.allclose(fine, fuse_sides(sides, uniform_alpha(1)))
     assert torch.allclose(fine, torch.sigmoid(sides[:, :1]))
+
+
+def test_the_compact_generators_door_is_a_convolution_of_the_unshuffled_input() -> None:
+    torch.manual_seed(0)
+    generator = CompactGenerator(classes=5, width=9, blocks=1)
+    seen = torch.randn(2, 6, 32, 48)
+    assert torch.allclose(generator._enter(seen), generator.head(F.pixel_unshuffle(seen, 2)), atol=1e-5)
