@@ -57,9 +57,9 @@ class CompactGenerator(nn.Module):
         x = self.down3(eighth)
         for block in self.middle:
             x = block(x, at_sixteenth)
-        x = self.block3(_upsample(self.up3(x)).add_(eighth), at_eighth)
-        x = self.block2(_upsample(self.up2(x)).add_(quarter), at_quarter)
-        x = self._activate(_upsample(self.up1(x)).add_(half))
+        x = self.block3(_upsample(self.up3(x)) + eighth, at_eighth)
+        x = self.block2(_upsample(self.up2(x)) + quarter, at_quarter)
+        x = self._activate(_upsample(self.up1(x)) + half)
         x = activate(self.conv1(x)) + x
         x = F.pixel_shuffle(activate(self.to_full(x)), 2)  # (b, 32, h/2, w/2) -> (b, 8, h, w)
         x = activate(self.refine(torch.cat((x, edge.to(x.dtype)), dim=1)))

@@ -101,4 +101,4 @@ class SemanticResBlock(nn.Module):
     ) -> Float[Tensor, "b c h w"]:
         y: Tensor = self.conv1(activate(self.norm1(x, semantic)))
         y = self.conv2(activate(self.norm2(y, semantic)))
-        return y.add_(x)
+        return x + y
