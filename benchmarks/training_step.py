@@ -87,15 +87,15 @@ class _Clock:
             judge.register_forward_hook(lambda *_: self.enter("generator"))
         for optimizer in state.optimizers.values():
             optimizer.register_step_pre_hook(lambda *_: self.enter("optimisers"))
-        descend = state.descend
+        differentiate = state.differentiate
 
-        def descend_on_the_clock(judge_total: Any, total: Any, **others: Any) -> None:
+        def differentiate_on_the_clock(judge_total: Any, total: Any, **others: Any) -> None:
             judge_total.register_hook(lambda _: self.enter("discriminator"))
             total.register_hook(lambda _: self.enter("generator"))
-            descend(judge_total, total, **others)
-            self.enter("generator")  # what follows is the averages of its weights
+            differentiate(judge_total, total, **others)
+            self.enter("generator")  # what follows the optimisers is the averages of its weights
 
-        state.descend = descend_on_the_clock
+        state.differentiate = differentiate_on_the_clock
 
     @staticmethod
     def _whose(judge: Any) -> str:

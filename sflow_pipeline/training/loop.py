@@ -2,13 +2,14 @@
 
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.training.checkpoint import save_checkpoint
-from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.crops import CropBatch, CropSampler
+from sflow_pipeline.training.prefetch import prefetch_batches
 from sflow_pipeline.training.samples import write_sample_strip
 from sflow_pipeline.training.state import TrainingState
 from sflow_pipeline.training.step import train_step
@@ -46,9 +47,9 @@ def run_training(
     out.mkdir(parents=True, exist_ok=True)
     log = LossLog(out / "losses.csv", state.images_seen)
     started, first = time.monotonic(), state.images_seen
-    while state.images_seen < recipe.total_images:
+    for batch in _batches(train, first, context):
         before = state.images_seen
-        terms = train_step(state, train.batch(before, schedule.batch_size, team), context)
+        terms = train_step(state, batch, context)
         now = state.images_seen
         finished = now >= recipe.total_images
         is_checkpoint = crossed(before, now, schedule.checkpoint_every_images) or finished
@@ -66,6 +67,14 @@ def run_training(
         if is_checkpoint:
             log.flush()
             save_checkpoint(state, out)
+
+
+def _batches(sampler: CropSampler, first_image: int, context: StepContext) -> Iterator[CropBatch]:
+    """The rest of the schedule; a GPU has them cut ahead of time, a CPU has nobody to spare for that."""
+    batch_size, last_image, team = context.recipe.schedule.batch_size, context.recipe.total_images, context.team
+    if context.device.type != "cpu":
+        return prefetch_batches(sampler, first_image, last_image, batch_size, team)
+    return (sampler.batch(number, batch_size, team) for number in range(first_image, last_image, batch_size))
 
 
 def _check_agreement(state: TrainingState, context: StepContext) -> None:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.config.recipe import Recipe
@@ -113,14 +114,17 @@ class TrainingState:
             for group in optimizer.param_groups:
                 group["lr"] = base[name] * factor
 
-    def descend(self, *losses: Tensor, team: Team = ALONE) -> None:
-        """One optimiser step of every network on the sum of what the losses say of it, in the mean of a team."""
+    def differentiate(self, *losses: Tensor, team: Team = ALONE) -> None:
+        """The gradients of every network: the sum of what the losses say of it, in the mean of a team."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         for loss in losses:
             loss.backward()
         parameters = (p for network in self.learners.values() for p in network.parameters())
         team.average(p.grad for p in parameters if p.grad is not None)
+
+    def descend(self) -> None:
+        """One optimiser step of every network along the gradients that it holds."""
         for optimizer in self.optimizers.values():
             optimizer.step()
 
@@ -128,10 +132,9 @@ class TrainingState:
     def update_averages(self, images: int) -> None:
         """Move the averages towards the networks; the half-life grows with the clock at first, as in edm2."""
         half_life = min(self.recipe.schedule.ema_half_life_images, max(1.0, 0.05 * self.images_seen))
-        decay = 0.5 ** (images / half_life)
+        move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
         for average, network in ((self.generator_ema, self.generator), (self.dned_ema, self.dned)):
-            for a, n in zip(average.parameters(), network.parameters(), strict=True):
-                a.lerp_(n, 1 - decay)
+            move(list(average.parameters()), list(network.parameters()), self.images_seen)
 
     @torch.no_grad()
     def fingerprint(self) -> Tensor:

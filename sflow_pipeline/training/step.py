@@ -1,5 +1,7 @@
 """One training step: edges, discriminator, generator and DNED, in named phases."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -91,19 +93,22 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         + loss.l1 * terms.get("l1", zero)
         + loss.dned * terms["dned"]
     )
-    told = {name: term.detach().clone() for name, term in terms.items()}
-    team.average(told.values())
-    _stop_if_not_finite(told, state.images_seen)
+    told = torch.stack([term.detach().float() for term in terms.values()])
+    team.average([told])
+    state.differentiate(*((judge_total, total) if judging else (total,)), team=team)
+    # Asked once a step, and late: a GPU stands still while it is waited for.
+    values = dict(zip(terms, told.tolist(), strict=True))
+    _stop_if_not_finite(values, state.images_seen)
     state.set_learning_rates()
-    state.descend(*((judge_total, total) if judging else (total,)), team=team)
+    state.descend()
 
     state.images_seen += images
     state.update_averages(images)
-    return {name: term.item() for name, term in told.items()}
+    return values
 
 
-def _stop_if_not_finite(terms: dict[str, Tensor], images_seen: int) -> None:
-    broken = [name for name, term in terms.items() if not torch.isfinite(term)]
+def _stop_if_not_finite(terms: dict[str, float], images_seen: int) -> None:
+    broken = [name for name, term in terms.items() if not math.isfinite(term)]
     if broken:
         raise TrainingError(
             f"loss term {', '.join(broken)} is not finite after {images_seen} images",

@@ -1,13 +1,16 @@
 """One step moves what it should, and stops at what is not a number."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.training.crops import CropSampler
+from sflow_pipeline.training.crops import CropBatch, CropSampler
+from sflow_pipeline.training.prefetch import prefetch_batches
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import TrainingState
 from sflow_pipeline.training.step import train_step
@@ -84,6 +87,35 @@ def test_crops_are_the_same_whoever_asks_and_cover_every_photo(run) -> None:
     assert torch.equal(batch.class_index[1], again.class_index[0])
     assert batch.photo.shape == (3, 3, 32, 32)
     assert set(batch.class_index.unique().tolist()) <= {0, 3}
+
+
+def test_crops_that_threads_cut_ahead_come_in_order(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, sampler, _ = run
+    expected = [sampler.batch(first, 2) for first in range(4, 44, 2)]
+    cut = sampler.batch
+    delays = iter(np.random.default_rng(0).uniform(0, 0.01, 20))
+    monkeypatch.setattr(sampler, "batch", lambda *place: (time.sleep(next(delays)), cut(*place))[1])
+    ahead = list(prefetch_batches(sampler, first_image=4, last_image=44, batch_size=2))
+    assert len(ahead) == len(expected)
+    for ours, theirs in zip(ahead, expected, strict=True):
+        assert torch.equal(ours.photo, theirs.photo)
+        assert torch.equal(ours.class_index, theirs.class_index)
+
+
+def test_a_crop_that_cannot_be_cut_stops_the_run_in_its_turn(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, sampler, _ = run
+    cut = sampler.batch
+
+    def lose_the_disk(first_image: int, *others) -> CropBatch:
+        if first_image == 8:
+            raise OSError("disk lost")
+        return cut(first_image, *others)
+
+    monkeypatch.setattr(sampler, "batch", lose_the_disk)
+    batches = prefetch_batches(sampler, first_image=0, last_image=100, batch_size=2)
+    assert [len(next(batches).photo) for _ in range(4)] == [2, 2, 2, 2]
+    with pytest.raises(OSError, match="disk lost"):
+        next(batches)
 
 
 def test_labels_stay_with_their_photo_through_augmentation(run) -> None:

@@ -1,0 +1,31 @@
+"""Crops cut by threads while the device is busy with those before them."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sflow_pipeline.training.crops import CropBatch, CropSampler
+from sflow_pipeline.training.team import ALONE, Team
+
+#: A GPU learns from a batch in less time than one core cuts it.
+_THREADS = 4
+
+
+def prefetch_batches(
+    sampler: CropSampler, first_image: int, last_image: int, batch_size: int, team: Team = ALONE
+) -> Iterator[CropBatch]:
+    """The batches from ``first_image`` to ``last_image``, in order, the next few cut ahead of time.
+
+    A crop depends on its number alone, so what is learned does not depend on who cuts it, or when.
+    """
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="crops")
+    ahead: deque[Future[CropBatch]] = deque()
+    try:
+        for number in range(first_image, last_image, batch_size):
+            ahead.append(pool.submit(sampler.batch, number, batch_size, team))
+            if len(ahead) > 2 * _THREADS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
