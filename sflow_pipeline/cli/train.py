@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -54,7 +54,12 @@ def train_command(
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option("--only", help="segmenter: train that alone and add it to the bundle in --out.", metavar="PART"),
+        typer.Option(
+            "--only",
+            help="segmenter: train that alone and add it to the bundle in --out; bundle: export the newest checkpoint, "
+            "without segmenter.",
+            metavar="PART",
+        ),
     ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Keep preview.html in --out up to date: curves and newest pictures.")
@@ -72,12 +77,13 @@ def train_command(
       sflow-pipeline train RECIPE --data PHOTOS --out run --start-from BUNDLE
       sflow-pipeline train pix2pix --data CamVid --out run --preview
       sflow-pipeline train pix2pix --data CamVid --out run --workers 2
+      sflow-pipeline train sflow --data CamVid --out run --perceptual W --only bundle
     """
-    if only not in (None, "segmenter"):
-        raise UsageError(f"--only {only}: expected segmenter", hint="leave it out to train everything")
+    if only not in (None, "segmenter", "bundle"):
+        raise UsageError(f"--only {only}: expected segmenter or bundle", hint="leave it out to train everything")
     together = workers > 1 or address is not None
     if only and together:
-        raise UsageError("--only segmenter: it learns in one process", hint="leave out --workers and --address")
+        raise UsageError(f"--only {only}: that is done in one process", hint="leave out --workers and --address")
     loaded = _load(recipe, settings or [])
     import torch
 
@@ -97,7 +103,6 @@ def train_command(
             display.update(progress)
             followers.update(progress)
 
-        part: Literal["segmenter"] | None = "segmenter" if only else None
         workforce = Workforce(workers, address, threads or 1) if together else None
         summary = train(
             loaded,
@@ -107,11 +112,11 @@ def train_command(
             device=device,
             workforce=workforce,
             start=load_bundle(start_from) if start_from else None,
-            only=part,
+            only=cast(Literal["segmenter", "bundle"] | None, only),
             on_progress=tell,
         )
-    losses = out / "segmenter" / "losses.csv" if only else out / "losses.csv"
-    places = [] if only else [str(out / "samples")]
+    losses = out / "segmenter" / "losses.csv" if only == "segmenter" else out / "losses.csv"
+    places = [] if only == "segmenter" else [str(out / "samples")]
     with suppress(TrainingError):  # so short a run has no curve
         places.append(str(write_training_curves(losses, losses.with_name("curves.svg"))))
     facts = {

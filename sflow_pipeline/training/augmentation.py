@@ -1,11 +1,11 @@
 """Differentiable augmentation of what the discriminator sees (Zhao et al. 2020), so that photos are not learned."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.draws import Draws
+from sflow_pipeline.training.shift import shift
 
 
 class Augmentation:
@@ -28,9 +28,7 @@ class Augmentation:
             return draws.integers(low, high)[0]
 
         self._brightness, self._saturation, self._contrast = draw(-0.3, 0.3), draw(0.5, 1.5), draw(0.6, 1.4)
-        top, left = draw_place(-(height // 8), height // 8), draw_place(-(width // 8), width // 8)
-        # A negative pad crops: one copy moves the picture, and what comes in from outside is zero.
-        self._place = (left, -left, top, -top)
+        self._place = draw_place(-(height // 8), height // 8), draw_place(-(width // 8), width // 8)
         hole_y, hole_x = draw_place(0, height - height // 4), draw_place(0, width - width // 4)
         self._keep = torch.ones(1, 1, height, width, device=photo.device)
         self._keep[..., hole_y : hole_y + height // 4, hole_x : hole_x + width // 4] = 0
@@ -44,4 +42,4 @@ class Augmentation:
 
     def of_conditions(self, conditions: Tensor) -> Tensor:
         """Translation and cut-out alone, for (b, classes + 1, h, w) semantic and edge maps."""
-        return F.pad(conditions, self._place) * self._keep.to(conditions.dtype)
+        return shift(conditions, *self._place) * self._keep.to(conditions.dtype)

@@ -19,12 +19,14 @@ _KEEP = 3
 class Resumable(Protocol):
     """Something that learns by a recipe's clock and can be written down.
 
-    ``fixed`` names the recipe's fields that must be the same on resume, as pydantic's ``include``.
+    ``fixed`` names the recipe's fields that must be the same on resume, as pydantic's ``include``; ``given`` is what
+    the run was given besides its recipe, by option, which must be the same too.
     """
 
     recipe: Recipe
     images_seen: int
     fixed: ClassVar[dict[str, Any]]
+    given: dict[str, str]
 
     def to_tensors(self) -> dict[str, Tensor]: ...
 
@@ -36,7 +38,11 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint-{state.images_seen:09d}.safetensors"
     temporary = folder / f".{path.name}.{os.getpid()}"
-    metadata = {"images_seen": str(state.images_seen), "recipe": state.recipe.model_dump_json()}
+    metadata = {
+        "images_seen": str(state.images_seen),
+        "recipe": state.recipe.model_dump_json(),
+        "given": json.dumps(state.given),
+    }
     save_file(state.to_tensors(), temporary, metadata=metadata)
     digest = _file_digest(temporary)
     with open(temporary, "rb+") as file:
@@ -57,7 +63,7 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
         The checkpoint that was restored (None where there is none), and the damaged ones that were passed over.
 
     Raises:
-        TrainingError: a checkpoint belongs to another recipe, or every one is damaged.
+        TrainingError: a checkpoint belongs to another recipe or was given something else, or every one is damaged.
     """
     damaged: list[Path] = []
     for path in _list_checkpoints(folder):
@@ -67,6 +73,7 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
         _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
+        _check_given(path, json.loads(metadata.get("given", "{}")), state)
         state.from_tensors(load_file(path), int(metadata["images_seen"]))
         return path, damaged
     if damaged:
@@ -109,4 +116,14 @@ def _check_recipe(path: Path, saved: Recipe, state: Resumable) -> None:
         raise TrainingError(
             f"{path}: made by another recipe: {key} is {json.dumps(theirs)} there and {json.dumps(ours)} here",
             hint="train into another --out folder, or use the recipe that began this one",
+        )
+
+
+def _check_given(path: Path, given: dict[str, str], state: Resumable) -> None:
+    different = [option for option, theirs in given.items() if state.given.get(option, theirs) != theirs]
+    if different:
+        option = different[0]
+        raise TrainingError(
+            f"{path}: made with {option} {given[option]}, and this run has {state.given[option]}",
+            hint=f"give {option} as the run that began this one did, or train into another --out folder",
         )

@@ -19,6 +19,7 @@ class SegmenterState:
     def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
+        self.given: dict[str, str] = {}
         self.images_seen = 0
         self.network = place_network(Segmenter(classes, recipe.segmenter.width), device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), recipe.segmenter.lr, weight_decay=1e-2)

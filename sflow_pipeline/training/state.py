@@ -46,6 +46,7 @@ class TrainingState:
         torch.manual_seed(recipe.seed)
         schedule = recipe.schedule
         self.recipe = recipe
+        self.given: dict[str, str] = {}
         self.images_seen = 0
         self.generator = build_generator(recipe.generator, classes)
         channels, judge = recipe.generator.count_channels(classes), recipe.discriminator
@@ -175,6 +176,7 @@ def build_state(
         )
     classes = load_label_space(recipe.label_space).num_classes
     state = TrainingState(recipe, classes, device, perceptual.channels if perceptual is not None else ())
+    state.given = {"--perceptual": perceptual.name if perceptual is not None else "none"}
     if start is not None:
         state.begin_with(start)
     return state

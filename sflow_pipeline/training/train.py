@@ -12,7 +12,7 @@ import torch
 from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, load_bundle, save_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import MissingExtraError, OutputError, UsageError
+from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
@@ -50,7 +50,7 @@ def train(
     device: str = "auto",
     workforce: Workforce | None = None,
     start: Bundle | None = None,
-    only: Literal["segmenter"] | None = None,
+    only: Literal["segmenter", "bundle"] | None = None,
     details: dict[str, Any] | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> TrainingSummary:
@@ -63,20 +63,22 @@ def train(
         workforce: processes that share every batch, on Ray; by default this one trains alone. The segmenter, which is
             quick, always learns here.
         start: a bundle whose generator and DNED the run begins with, instead of random ones.
-        only: ``segmenter`` trains that one network and puts it into the bundle that ``out`` holds already.
+        only: ``segmenter`` trains that one network and puts it into the bundle that ``out`` holds already; ``bundle``
+            trains nothing and exports what the newest checkpoint holds, also while a run goes on.
         details: further fields of ``bundle.yaml`` (version, training_data, licence…).
 
     Raises:
         UsageError: ``only`` asks for a segmenter of no images; a batch, or the machines, cannot serve so many workers.
-        BundleError: ``only`` is given and ``out`` holds no bundle.
-        TrainingError: bad data, weights or checkpoints, named before the first step; a term that is not finite.
+        BundleError: ``only`` is segmenter and ``out`` holds no bundle.
+        TrainingError: bad data, weights or checkpoints, named before the first step; a term that is not finite;
+            ``only`` is bundle and ``out`` holds no checkpoint.
     """
     network = load_perceptual(perceptual) if perceptual else None
     if workforce:
         _check_workforce(workforce, recipe, device)
     wanted, device = device, "auto" if workforce else device
     device, precision = Translator.resolve(device, recipe.precision)
-    finished = _find_bundle(recipe, out) if only else None
+    finished = _find_bundle(recipe, out) if only == "segmenter" else None
     _claim(out)
     photos, held_out = load_real_photos(data, recipe, out / "cache")
     generator = recipe.generator.model_copy(update={"use_instances": photos.has_instances})
@@ -88,7 +90,12 @@ def train(
         state = build_state(recipe, network, "cpu" if workforce else device, start)
         checkpoint, damaged = load_newest_checkpoint(state, out)
         restarts = 0
-        if workforce:
+        if only == "bundle":
+            if checkpoint is None:
+                raise TrainingError(
+                    f"--only bundle: {out} holds no checkpoint", hint="name the --out folder of a run that has begun"
+                )
+        elif workforce:
             if start is not None and checkpoint is None:
                 save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
             restarts = _train_in_team(state, photos, held_out, out, network, workforce, wanted, on_progress)
@@ -109,7 +116,7 @@ def train(
             held_out=len(held_out),
             restarts=restarts,
         )
-    if not recipe.segmenter.images:
+    if not recipe.segmenter.images or only == "bundle":
         return summary
     segmenter = train_segmenter(
         recipe, space, photos, out / "segmenter", device=device, precision=precision, on_progress=on_progress

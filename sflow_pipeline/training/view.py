@@ -13,6 +13,7 @@ from sflow_pipeline.tensors import ClassIndexMap, Photo
 from sflow_pipeline.training.draws import Draws
 from sflow_pipeline.training.losses import measure_scales, semantic_discriminator_loss, semantic_loss
 from sflow_pipeline.training.scene import Scene
+from sflow_pipeline.training.shift import shift
 from sflow_pipeline.training.step_context import StepContext
 
 
@@ -29,8 +30,8 @@ class View:
 def look(network: PerceptualNetwork, scene: Scene, fake: Photo, context: StepContext, draws: Draws) -> View:
     """Both pictures through the perceptual network, from one place and in one scale, which are drawn."""
     # The network's stride would print its grid on the fakes if it always fell on the same pixels.
-    top, left = draws.integers(0, 15, count=2)
-    photo, fake, class_index = scene.photo[..., top:, left:], fake[..., top:, left:], scene.class_index[:, top:, left:]
+    place = draws.integers(-15, 15, count=2)
+    photo, fake, class_index = (shift(picture, *place) for picture in (scene.photo, fake, scene.class_index))
     if context.recipe.loss.view_jitter:
         factor = 1 + context.recipe.loss.view_jitter * draws.integers(-100, 100)[0] / 100
         size = [round(factor * side) for side in photo.shape[-2:]]

@@ -87,3 +87,17 @@ def test_the_compact_generators_door_is_a_convolution_of_the_unshuffled_input() 
     generator = CompactGenerator(classes=5, width=9, blocks=1)
     seen = torch.randn(2, 6, 32, 48)
     assert torch.allclose(generator._enter(seen), generator.head(F.pixel_unshuffle(seen, 2)), atol=1e-5)
+
+
+def test_the_compact_generator_prints_no_chequerboard_on_a_flat_area() -> None:
+    """Its sub-pixels are given weights that have nothing to do with each other, which is what training does to them."""
+    torch.manual_seed(0)
+    generator = CompactGenerator(classes=12, width=12, blocks=1).double()
+    torch.nn.init.normal_(generator.to_full.weight, std=0.2)
+    torch.nn.init.normal_(generator.refine.weight, std=0.2)
+    road = torch.zeros(1, 12, 192, 192, dtype=torch.float64)
+    road[:, 3] = 1
+    with torch.no_grad():
+        photo = generator(road, torch.zeros(1, 1, 192, 192, dtype=torch.float64))
+    inside = photo[..., 80:112, 80:112]
+    assert inside.std(dim=(2, 3)).max() < 1e-9

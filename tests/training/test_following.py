@@ -9,9 +9,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.cli.app import app
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import MissingExtraError, OutputError, UsageError
+from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
 from sflow_pipeline.training.event_log import EventLog
 from sflow_pipeline.training.loop import TrainingProgress
 
@@ -43,22 +44,38 @@ def test_a_folder_that_is_refused_gets_no_page(arguments: list[str], tmp_path: P
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
-def test_only_knows_one_part(arguments: list[str]) -> None:
+def test_only_knows_two_parts(arguments: list[str]) -> None:
     refused = CliRunner().invoke(app, [*arguments, "--only", "dned"])
     assert isinstance(refused.exception, UsageError)
-    assert "--only dned: expected segmenter" in str(refused.exception)
+    assert "--only dned: expected segmenter or bundle" in str(refused.exception)
+
+
+def test_the_newest_checkpoint_becomes_a_bundle_before_the_run_ends(arguments: list[str], tmp_path: Path) -> None:
+    none_yet = CliRunner().invoke(app, [*arguments, "--only", "bundle"])
+    assert isinstance(none_yet.exception, TrainingError)
+    assert f"--only bundle: {tmp_path / 'run'} holds no checkpoint" in str(none_yet.exception)
+    every = ["--set", "schedule.checkpoint_every_images=4"]
+    whole = json.loads(CliRunner().invoke(app, [*arguments, *every, "--json"], catch_exceptions=False).stdout)
+    newest = max((tmp_path / "run").glob("checkpoint-*.safetensors"))
+    newest.unlink()
+    early = CliRunner().invoke(app, [*arguments, *every, "--only", "bundle", "--json"], catch_exceptions=False)
+    facts = json.loads(early.stdout)
+    assert (whole["images_seen"], facts["images_seen"]) == (20, 16)
+    assert load_bundle(facts["bundle"]).metadata.images_seen == 16
+    assert not newest.exists()  # nothing was trained
 
 
 def test_the_segmenter_is_not_shared_out(arguments: list[str]) -> None:
     refused = CliRunner().invoke(app, [*arguments, "--only", "segmenter", "--workers", "2"])
     assert isinstance(refused.exception, UsageError)
-    assert "--only segmenter: it learns in one process" in str(refused.exception)
+    assert "--only segmenter: that is done in one process" in str(refused.exception)
 
 
 def test_one_process_needs_no_ray(arguments: list[str]) -> None:
     code = f"""
 import sys
 from typer.testing import CliRunner
+from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.cli.app import app
 done = CliRunner().invoke(app, {[*arguments, "--json"]!r}, catch_exceptions=False)
 assert done.exit_code == 0, done.output

@@ -136,3 +136,15 @@ def test_a_checkpoint_of_another_recipe_is_refused(camvid: Path, tiny_recipe: Re
     ) as caught:
         train(other, str(camvid), tmp_path / "run")
     assert "--out" in caught.value.hint
+
+
+def test_a_run_does_not_lose_its_perceptual_network_on_the_way(
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    perceptual = tmp_path / "squeezenet.safetensors"
+    save_file(SqueezeNetFeatures().state_dict(), perceptual)
+    train(tiny_recipe, str(camvid), tmp_path / "run", perceptual=perceptual)
+    longer = tiny_recipe.model_copy(update={"schedule": tiny_recipe.schedule.model_copy(update={"joint_images": 16})})
+    with pytest.raises(TrainingError, match=r"made with --perceptual SqueezeNet 1.0, and this run has none"):
+        train(longer, str(camvid), tmp_path / "run")
+    assert train(longer, str(camvid), tmp_path / "run", perceptual=perceptual).images_seen == 24
