@@ -77,7 +77,7 @@ def train_command(
       sflow-pipeline train RECIPE --data PHOTOS --out run --start-from BUNDLE
       sflow-pipeline train pix2pix --data CamVid --out run --preview
       sflow-pipeline train pix2pix --data CamVid --out run --workers 2
-      sflow-pipeline train sflow --data CamVid --out run --perceptual W --only bundle
+      sflow-pipeline train pix2pix --data CamVid --out run --only bundle
     """
     if only not in (None, "segmenter", "bundle"):
         raise UsageError(f"--only {only}: expected segmenter or bundle", hint="leave it out to train everything")
