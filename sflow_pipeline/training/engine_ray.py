@@ -10,14 +10,11 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -28,15 +25,11 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedErr
 from ray.train.torch import TorchTrainer, get_device
 
 from sflow_pipeline.bundle.translator import Translator
-from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.loop import TrainingProgress, run_training
-from sflow_pipeline.training.photo_set import PhotoSet
+from sflow_pipeline.training.loop import TrainingProgress
 from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.task import TrainingTask
 from sflow_pipeline.training.team import Team, Workforce
 
 #: How often a team is started again before the run gives up.
@@ -44,19 +37,8 @@ _MAX_RESTARTS = 3
 _POLL_S = 0.2
 
 
-@dataclass(frozen=True)
-class TeamTask:
-    """What every worker is told; folders are absolute."""
-
-    recipe: Recipe
-    photos: Path
-    held_out: Path
-    out: Path
-    perceptual: PerceptualNetwork | None
-
-
 def train_on_ray(
-    task: TeamTask, workforce: Workforce, device: str, on_progress: Callable[[TrainingProgress], None]
+    task: TrainingTask, workforce: Workforce, device: str, on_progress: Callable[[TrainingProgress], None]
 ) -> int:
     """Train to the end of the schedule; the last checkpoint in ``task.out`` is the result.
 
@@ -154,22 +136,15 @@ def _work(config: dict[str, Any]) -> None:
         raise
 
 
-def _train(task: TeamTask, team: Team, device: torch.device, on_progress: Callable[[TrainingProgress], None]) -> None:
+def _train(
+    task: TrainingTask, team: Team, device: torch.device, on_progress: Callable[[TrainingProgress], None]
+) -> None:
     _, precision = Translator.resolve(str(device), task.recipe.precision)
     is_bf16 = team.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
     precision = "bf16" if all(answer[0] for answer in is_bf16) else "fp32"
-    try:
-        photos, held_out = PhotoSet(task.photos), PhotoSet(task.held_out)
-    except OSError as error:
-        raise TrainingError(
-            f"worker {team.rank} on {socket.gethostname()} does not see {task.photos}: {error.strerror}",
-            hint="put --out on storage that every machine of the cluster sees under the same path",
-        ) from error
     state = build_state(task.recipe, task.perceptual, device)
     load_newest_checkpoint(state, task.out)
-    context = StepContext.build(task.recipe, photos, device, precision, task.perceptual, team)
-    learning, watching = (CropSampler(p, task.recipe.schedule, task.recipe.seed) for p in (photos, held_out))
-    run_training(state, learning, watching, context, task.out, on_progress)
+    task.carry_out(state, device, precision, on_progress, team)
 
 
 @contextmanager

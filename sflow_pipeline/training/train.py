@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, load_bundle, save_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
+from sflow_pipeline.networks.perceptual import load_perceptual
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.loop import TrainingProgress, run_training
+from sflow_pipeline.training.loop import TrainingProgress
 from sflow_pipeline.training.palette_bank import collect_palettes
 from sflow_pipeline.training.photo_set import PhotoSet
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.segmenter import score_segmenter, train_segmenter
 from sflow_pipeline.training.state import TrainingState, build_state
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.task import TrainingTask
 from sflow_pipeline.training.team import Workforce
 
 
@@ -95,14 +92,14 @@ def train(
                 raise TrainingError(
                     f"--only bundle: {out} holds no checkpoint", hint="name the --out folder of a run that has begun"
                 )
-        elif workforce:
-            if start is not None and checkpoint is None:
-                save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
-            restarts = _train_in_team(state, photos, held_out, out, network, workforce, wanted, on_progress)
         else:
-            context = StepContext.build(recipe, photos, torch.device(device), precision, network)
-            learning, watching = (CropSampler(p, recipe.schedule, recipe.seed) for p in (photos, held_out))
-            run_training(state, learning, watching, context, out, on_progress)
+            task = TrainingTask(recipe, photos.folder.resolve(), held_out.folder.resolve(), out.resolve(), network)
+            if workforce:
+                if start is not None and checkpoint is None:
+                    save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
+                restarts = _train_in_team(task, state, workforce, wanted, on_progress)
+            else:
+                task.carry_out(state, device, precision, on_progress)
         named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
         if start is not None:
@@ -150,34 +147,24 @@ def _check_workforce(workforce: Workforce, recipe: Recipe, device: str) -> None:
 
 
 def _train_in_team(
+    task: TrainingTask,
     state: TrainingState,
-    photos: PhotoSet,
-    held_out: PhotoSet,
-    out: Path,
-    network: PerceptualNetwork | None,
     workforce: Workforce,
     device: str,
     on_progress: Callable[[TrainingProgress], None],
 ) -> int:
     """Bring ``state`` to the end of its schedule; returns how often workers had to be started again."""
-    if state.images_seen >= state.recipe.total_images:
+    if state.images_seen >= task.recipe.total_images:
         return 0
     try:
-        from sflow_pipeline.training.engine_ray import TeamTask, train_on_ray
+        from sflow_pipeline.training.engine_ray import train_on_ray
     except ImportError as error:
         raise MissingExtraError(
             f"--workers {workforce.workers}: Ray Train cannot be loaded ({error})",
             hint="pip install 'sflow-pipeline[cluster]', or train in one process",
         ) from error
-    task = TeamTask(
-        recipe=state.recipe,
-        photos=photos.folder.resolve(),
-        held_out=held_out.folder.resolve(),
-        out=out.resolve(),
-        perceptual=network,
-    )
     restarts = train_on_ray(task, workforce, device, on_progress)
-    load_newest_checkpoint(state, out)
+    load_newest_checkpoint(state, task.out)
     return restarts
 
 
