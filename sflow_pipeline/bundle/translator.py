@@ -1,5 +1,6 @@
 """The translator: a bundle's networks on a device, frames in and photos out."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,17 +70,23 @@ class Translator:
     def resolve(device: str = "auto", precision: str = "auto") -> tuple[str, str]:
         """The concrete device and precision, without loading anything.
 
+        Raises:
+            UsageError: there is no such device.
+
         >>> Translator.resolve("cpu", "fp32")
         ('cpu', 'fp32')
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise UsageError(f"--device {device}: no such device", hint="use auto, cpu, cuda or cuda:N")
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise UsageError(
                 f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto"
             )
         if precision == "auto":
-            native = device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+            on_gpu = device != "cpu"
+            native = torch.cuda.is_bf16_supported(False) if on_gpu else torch.cpu._is_avx512_bf16_supported()
             precision = "bf16" if native else "fp32"
         return device, precision
 

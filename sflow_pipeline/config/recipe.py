@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sflow_pipeline.config.decode import decode_config, read_yaml
 from sflow_pipeline.errors import ConfigError
+
+#: Pixels; what judges see is moved by up to 15.
+CropSide = Annotated[int, Field(ge=16)]
 
 
 class Section(BaseModel):
@@ -105,7 +108,7 @@ class ScheduleRecipe(Section):
     """How long, how fast; the clock is images seen."""
 
     batch_size: int = Field(2, ge=1)
-    crop_px: tuple[int, int] = Field((192, 256), description="(height, width) of training crops")
+    crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.55, 1.0), description="photo scale range before cropping")
     laplacian_images: int = Field(
         10_000, ge=0, description="stage A: generator on Laplacian edges, DNED learns beside it"
@@ -130,7 +133,7 @@ class SegmenterRecipe(Section):
     images: int = Field(0, ge=0, description="how many crops it learns from; 0: the bundle has none")
     width: int = Field(24, ge=4, description="channels at half resolution; 24 is 2.7 MB")
     batch_size: int = Field(4, ge=1)
-    crop_px: tuple[int, int] = Field((192, 256), description="(height, width) of training crops")
+    crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.5, 1.2), description="photo scale range before cropping")
     lr: float = Field(1e-3, gt=0, description="falls to zero along the way")
     checkpoint_every_images: int = Field(2_000, ge=1)

@@ -38,29 +38,22 @@ def compare_edges(sources: Sequence[tuple[str, PhotoSource]], limit: int | None 
         the real photos; ``protocol``; ``notes`` on what could not be measured.
 
     Raises:
-        UsageError: no converted dataset is among the sources, so that no threshold is given; or two datasets were
-            made with different thresholds.
+        UsageError: see ``find_edge_threshold``; or a picture is too small to measure.
     """
-    datasets = [source for _name, source in sources if isinstance(source, DatasetPhotos)]
-    thresholds = sorted({source.edge_threshold for source in datasets})
-    if len(thresholds) != 1:
-        raise UsageError(
-            f"--edges: {'no converted dataset' if not thresholds else f'edge thresholds {thresholds} differ'}",
-            hint="evaluate datasets of one bundle: edges are compared at the threshold that it was trained with",
-        )
-    threshold = thresholds[0]
+    threshold = find_edge_threshold([source for _name, source in sources])
     found: dict[str, EdgeStatistics] = {}
     notes = []
     for name, source in sources:
         if isinstance(source, DatasetPhotos) and source.column == "image":
             for label, column in (("simulator's edges", "render"), ("DNED's edges", "edge")):
                 if column in source.columns:
-                    found[f"{name}: {label}"] = compute_edge_statistics(_read_column(source, column, threshold, limit))
+                    edges = _read_column(source, column, threshold, limit)
+                    found[f"{name}: {label}"] = _measure(name, edges)
                 else:
                     notes.append(f"{name}: no column {column}; convert with it to compare {label}")
         if not isinstance(source, DatasetPhotos) or source.column == "image":
             photos = (detect_edges(photo.photo, threshold) for photo in islice(source.read(), limit))
-            found[name] = compute_edge_statistics(photos)
+            found[name] = _measure(name, photos)
     real = found[sources[-1][0]]
     sets = {
         name: {
@@ -82,6 +75,29 @@ def compare_edges(sources: Sequence[tuple[str, PhotoSource]], limit: int | None 
         "size": "every picture at its own size, as the extractor meets it in training and conversion",
     }
     return {"protocol": protocol, "sets": sets, "notes": notes}
+
+
+def find_edge_threshold(sources: Sequence[PhotoSource]) -> float:
+    """The Laplacian threshold of the datasets among the sources.
+
+    Raises:
+        UsageError: no converted dataset is among them, so that no threshold is given; or two were made with different
+            thresholds.
+    """
+    thresholds = sorted({source.edge_threshold for source in sources if isinstance(source, DatasetPhotos)})
+    if len(thresholds) != 1:
+        raise UsageError(
+            f"--edges: {'no converted dataset' if not thresholds else f'edge thresholds {thresholds} differ'}",
+            hint="evaluate datasets of one bundle: edges are compared at the threshold that it was trained with",
+        )
+    return thresholds[0]
+
+
+def _measure(name: str, edges: Iterator[NDArray[np.bool_]]) -> EdgeStatistics:
+    try:
+        return compute_edge_statistics(edges)
+    except ValueError as error:
+        raise UsageError(f"--edges: {name}: {error}", hint="leave --edges away, or compare larger pictures") from error
 
 
 def _read_column(

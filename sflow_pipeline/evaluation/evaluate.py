@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import torch
 
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.edge_comparison import compare_edges
+from sflow_pipeline.evaluation.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.extractor import Extractor
 from sflow_pipeline.evaluation.judge import Judge
 from sflow_pipeline.evaluation.measurement import Measurement, measure
@@ -80,7 +80,9 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
     if settings.judge is None and settings.extractor is None and not settings.edges:
         raise UsageError("nothing to measure", hint="give --judge, --extractor or --edges")
     candidates = _open_all(settings)
-    device = _resolve_device(settings.device)
+    if settings.edges:
+        find_edge_threshold([candidate.source for candidate in candidates])  # before hours of judging
+    device, _ = Translator.resolve(settings.device)
     judge = Judge(settings.judge, device) if settings.judge else None
     extractor = Extractor(settings.extractor, device) if settings.extractor else None
     reference = candidates[-1].source
@@ -198,7 +200,7 @@ def _describe_protocol(
 ) -> dict[str, Any]:
     # Frames of one video resemble each other more than photos drawn at random do.
     interval = (
-        f"{COVERAGE:.0%} percentile bootstrap over images, {REPLICATES} draws (too narrow for frames of one video)"
+        f"{COVERAGE:.0%} percentile bootstrap over frames, {REPLICATES} draws (too narrow for frames of one video)"
     )
     protocol: dict[str, Any] = {
         "reference": settings.reference,
@@ -234,11 +236,3 @@ def _describe_network(spec: NetworkSpec, digest: str) -> dict[str, Any]:
         "filter": spec.filter,
         "source": spec.source,
     }
-
-
-def _resolve_device(device: str) -> str:
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto")
-    return device

@@ -39,6 +39,13 @@ class Measurement:
         """How many pictures."""
         return len(self.sample_ids)
 
+    def sum_by_sample(self) -> NDArray[np.int64]:
+        """(samples, channels, channels) confusions: variants of a sample, which share a label, are one draw of it."""
+        order = {sample_id: index for index, sample_id in enumerate(dict.fromkeys(self.sample_ids))}
+        sums = np.zeros((len(order), *self.confusions.shape[1:]), np.int64)
+        np.add.at(sums, [order[sample_id] for sample_id in self.sample_ids], self.confusions)
+        return sums
+
 
 def measure(
     source: PhotoSource,

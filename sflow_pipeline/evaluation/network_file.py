@@ -7,6 +7,7 @@ come from someone you trust. ``sha256`` in its YAML pins the file you looked at.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,18 +59,7 @@ def _load_torchscript(path: Path, device: str) -> Network:
         ) from error
     module.eval()
 
-    def run(batch: Tensor) -> Tensor:
-        try:
-            answer = module(batch)
-        except RuntimeError as error:
-            size = f"{batch.shape[-1]}x{batch.shape[-2]}"
-            raise UsageError(
-                f"{path}: fails on a {size} picture ({str(error).strip().splitlines()[-1]})",
-                hint="give the input size that it was made for",
-            ) from error
-        return _first_tensor(answer, path)
-
-    return run
+    return lambda batch: _first_tensor(_run(module, batch, path), path)
 
 
 def _load_onnx(path: Path) -> Network:
@@ -83,13 +73,26 @@ def _load_onnx(path: Path) -> Network:
         # By default it computes in bfloat16 where the processor can, and a judge must not depend on the machine.
         model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError as error:
-        raise UsageError(f"{path}: not an ONNX network ({str(error).strip().splitlines()[0]})") from error
+        raise UsageError(
+            f"{path}: not an ONNX network ({str(error).strip().splitlines()[0]})", hint="export the network again"
+        ) from error
 
-    def run(batch: Tensor) -> Tensor:
+    def compute(batch: Tensor) -> Tensor:
         answer = model(batch.cpu().numpy())[model.output(0)]
         return torch.from_numpy(answer).to(batch.device)
 
-    return run
+    return lambda batch: _run(compute, batch, path)
+
+
+def _run(network: Callable[[Tensor], Any], batch: Tensor, path: Path) -> Any:
+    try:
+        return network(batch)
+    except RuntimeError as error:
+        size = f"{batch.shape[-1]}x{batch.shape[-2]}"
+        raise UsageError(
+            f"{path}: fails on a {size} picture ({str(error).strip().splitlines()[-1]})",
+            hint="give the input size that it was made for",
+        ) from error
 
 
 def _first_tensor(answer: object, path: Path) -> Tensor:

@@ -20,7 +20,8 @@ def score_segmentation(found: Measurement, scoring: ScoringSpace, common: Sequen
         scoring: the classes.
         common: channels of the classes that occur in the truth of every row of the table.
     """
-    total = found.confusions.sum(axis=0)
+    by_sample = found.sum_by_sample()
+    total = by_sample.sum(axis=0)
     scored = scoring.scored_channels
     absent = [scoring.space.classes[channel].name for channel in scored if not total[channel].any()]
     scores = {}
@@ -33,14 +34,15 @@ def score_segmentation(found: Measurement, scoring: ScoringSpace, common: Sequen
         note = f"over {len(common)} classes" if metric.classes == "every_row" else ""
         if metric.name == "miou" and absent:
             note = f"absent from the truth and left out: {', '.join(absent)}"
-        interval = compute_interval(found.confusions, score)
+        interval = compute_interval(by_sample, score)
         scores[metric.name] = Score(finite(score(total)), found.n, interval, note=note)
     return scores
 
 
 def describe_classes(found: Measurement, scoring: ScoringSpace) -> tuple[ClassScore, ...]:
     """IoU of every scored class, in the label space's order."""
-    total = found.confusions.sum(axis=0)
+    by_sample = found.sum_by_sample()
+    total = by_sample.sum(axis=0)
     iou = compute_iou(total)
     shares = total.sum(axis=1) / max(int(total.sum()), 1)
     classes = []
@@ -49,7 +51,7 @@ def describe_classes(found: Measurement, scoring: ScoringSpace) -> tuple[ClassSc
         def score(counts: NDArray[np.int64], channel: int = channel) -> float:
             return float(compute_iou(counts)[channel])
 
-        interval = compute_interval(found.confusions, score)
+        interval = compute_interval(by_sample, score)
         name = scoring.space.classes[channel].name
         classes.append(ClassScore(name, finite(float(iou[channel])), interval, float(shares[channel])))
     return tuple(classes)

@@ -16,7 +16,8 @@ class ScoringSpace:
         space: whose classes are scored; classes are matched by name and concept.
         void: channel of everything that is not scored.
         num_channels: of confusion counts.
-        excluded: names of classes that no class of the judge stands for; their true pixels count as void.
+        excluded: names of classes that no class of the judge stands for, and of kinds of void (the ego vehicle); their
+            true pixels count as void.
         judge_table: (judge classes,) channel of each of the judge's classes.
     """
 
@@ -69,6 +70,6 @@ def build_scoring_space(
     excluded = tuple(
         item.name
         for channel, item in enumerate(space.classes)
-        if channel != void and channel not in reachable and item.concepts[0].split(".")[0] != "void"
+        if channel != void and (channel not in reachable or item.concepts[0].split(".")[0] == "void")
     )
     return ScoringSpace(space, void, max(space.num_classes, void + 1), excluded, judge_table)

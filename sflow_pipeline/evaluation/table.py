@@ -85,7 +85,7 @@ def _draw_edges(edges: Mapping[str, Any]) -> str:
             str(found["n"]),
             f"{found['density']:.4f}",
             f"{found['density_tv']:.3f}",
-            f"{found['orientation_tv']:.3f}",
+            "-" if found["orientation_tv"] is None else f"{found['orientation_tv']:.3f}",
         ]
         for name, found in edges["sets"].items()
     ]

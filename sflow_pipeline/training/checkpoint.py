@@ -20,7 +20,7 @@ class Resumable(Protocol):
     """Something that learns by a recipe's clock and can be written down.
 
     ``fixed`` names the recipe's fields that must be the same on resume, as pydantic's ``include``; ``given`` is what
-    the run was given besides its recipe, by option, which must be the same too.
+    the run was given besides its recipe, by option: what is given again on resume must be the same, the rest is kept.
     """
 
     recipe: Recipe
@@ -34,7 +34,18 @@ class Resumable(Protocol):
 
 
 def save_checkpoint(state: Resumable, folder: Path) -> Path:
-    """Write ``checkpoint-<images>.safetensors`` with its digest beside it, then drop all but the newest three."""
+    """Write ``checkpoint-<images>.safetensors`` with its digest beside it, then drop all but the newest three.
+
+    Raises:
+        TrainingError: a weight is not finite; nothing is written, so that the newest checkpoint is one to go on from.
+    """
+    tensors = state.to_tensors()
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise TrainingError(
+            f"{broken[0]} is not finite after {state.images_seen} images",
+            hint="resume from the last checkpoint with a lower learning rate or precision: fp32",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint-{state.images_seen:09d}.safetensors"
     temporary = folder / f".{path.name}.{os.getpid()}"
@@ -43,7 +54,7 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
         "recipe": state.recipe.model_dump_json(),
         "given": json.dumps(state.given),
     }
-    save_file(state.to_tensors(), temporary, metadata=metadata)
+    save_file(tensors, temporary, metadata=metadata)
     digest = _file_digest(temporary)
     with open(temporary, "rb+") as file:
         os.fsync(file.fileno())
@@ -73,7 +84,9 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
         _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
-        _check_given(path, json.loads(metadata.get("given", "{}")), state)
+        given = json.loads(metadata.get("given", "{}"))
+        _check_given(path, given, state)
+        state.given = given | state.given
         state.from_tensors(load_file(path), int(metadata["images_seen"]))
         return path, damaged
     if damaged:
@@ -82,6 +95,12 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
             hint="remove them to start anew, or restore one from a backup",
         )
     return None, damaged
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe that a checkpoint was made by."""
+    with safe_open(path, framework="pt") as file:
+        return Recipe.model_validate_json(file.metadata()["recipe"])
 
 
 def _list_checkpoints(folder: Path) -> list[Path]:

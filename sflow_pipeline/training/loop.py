@@ -92,7 +92,10 @@ def _check_agreement(state: TrainingState, context: StepContext) -> None:
 
 
 class LossLog:
-    """``losses.csv``: the mean of each term over every 100 images; rows past the point of a resume are dropped."""
+    """``losses.csv``: the mean of each term over every 100 images; rows past the point of a resume are dropped.
+
+    A checkpoint ends a row, however few images it is of, so that a resumed run writes the rows of one that was not.
+    """
 
     def __init__(self, path: Path, images_seen: int, window_images: int = 100) -> None:
         self.path = path
@@ -105,15 +108,20 @@ class LossLog:
     def add(self, images_seen: int, terms: dict[str, float]) -> None:
         self._pending.append((images_seen, terms))
         if crossed(self._pending[0][0] - 1, images_seen, self.window_images):
-            seen = dict.fromkeys(name for _, t in self._pending for name in t)
-            self._header = self._header or ["images_seen"]
-            self._header += [name for name in seen if name not in self._header]
-            values = ([t[name] for _, t in self._pending if name in t] for name in self._header[1:])
-            # Some terms are not computed in every step, and a window may have none of them.
-            self._rows.append([str(images_seen), *(f"{sum(v) / len(v):.5f}" if v else "" for v in values)])
-            self._pending.clear()
+            self._end_row()
+
+    def _end_row(self) -> None:
+        seen = dict.fromkeys(name for _, t in self._pending for name in t)
+        self._header = self._header or ["images_seen"]
+        self._header += [name for name in seen if name not in self._header]
+        values = ([t[name] for _, t in self._pending if name in t] for name in self._header[1:])
+        # Some terms are not computed in every step, and a window may have none of them.
+        self._rows.append([str(self._pending[-1][0]), *(f"{sum(v) / len(v):.5f}" if v else "" for v in values)])
+        self._pending.clear()
 
     def flush(self) -> None:
+        if self._pending:
+            self._end_row()
         with self.path.open("w", newline="") as file:
             # Rows from before a term was there end early; blanks keep the table a table.
             rows = [[*row, *[""] * (len(self._header) - len(row))] for row in self._rows]

@@ -60,16 +60,19 @@ def pack_photo_set(
     names: list[str] = []
     places: list[tuple[int, int, int]] = []
     temporary = folder / f"photos.bin.{os.getpid()}"
-    with open(temporary, "wb") as file:
-        for name, photo, *planes in photos:
-            names.append(name)
-            places.append((file.tell(), photo.shape[0], photo.shape[1]))
-            file.write(np.ascontiguousarray(photo).data)
-            for plane in planes:
-                file.write(np.ascontiguousarray(plane).data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, folder / "photos.bin")
+    try:
+        with open(temporary, "wb") as file:
+            for name, photo, *planes in photos:
+                names.append(name)
+                places.append((file.tell(), photo.shape[0], photo.shape[1]))
+                file.write(np.ascontiguousarray(photo).data)
+                for plane in planes:
+                    file.write(np.ascontiguousarray(plane).data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, folder / "photos.bin")
+    finally:
+        temporary.unlink(missing_ok=True)
     index = folder / f"index.json.{os.getpid()}"
     index.write_text(json.dumps({"names": names, "places": places, "has_instances": has_instances}))
     os.replace(index, folder / "index.json")

@@ -80,7 +80,7 @@ def split_frames(dump: Dump, recipe: Recipe) -> tuple[list[FrameRef], list[Frame
         raise TrainingError(
             f"data {dump.root}: {len(train)} photos to learn from and {len(held_out)} held out, "
             f"batches need {recipe.schedule.batch_size} and watching needs 1",
-            hint="give more photos, or lower schedule.batch_size",
+            hint="give more photos, lower schedule.batch_size, or change data.holdout_fraction",
         )
     return train, held_out
 
@@ -97,7 +97,8 @@ def _choose_instances(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe) ->
 
 
 def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path, with_instances: bool) -> PhotoSet:
-    identity = hashlib.sha256(f"{dump.root}\n{dump.load_label_space().digest}\n{recipe.label_space}".encode())
+    spaces = f"{dump.load_label_space().digest}\n{load_label_space(recipe.label_space).digest}"
+    identity = hashlib.sha256(f"{dump.root}\n{spaces}".encode())
     paths = [path for frame in frames for path in (frame.render, frame.label)]
     if with_instances:
         paths += [str(frame.instance) for frame in frames]
@@ -129,7 +130,7 @@ def _decode(
             )
             channels = mapping.apply(label_map)
             instances = [_read_instances(dump.root, str(frame.instance), photo.shape[:2])] if with_instances else []
-        except FrameError as error:
+        except (FrameError, OSError) as error:
             text = str(error)
             named = text.startswith(tuple(path for path in (frame.render, frame.label, frame.instance) if path))
             raise TrainingError(

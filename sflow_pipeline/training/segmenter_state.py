@@ -14,7 +14,13 @@ from sflow_pipeline.training.optimizer_slots import slots_from_tensors, slots_to
 class SegmenterState:
     """The segmenter, its optimiser, and the clock ``images_seen``; randomness is drawn from (seed, images_seen)."""
 
-    fixed: ClassVar[dict[str, Any]] = {"label_space": True, "segmenter": {"width", "lr"}, "seed": True, "name": True}
+    fixed: ClassVar[dict[str, Any]] = {
+        "label_space": True,
+        "data": True,
+        "segmenter": {"width"},
+        "seed": True,
+        "name": True,
+    }
 
     def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
         torch.manual_seed(recipe.seed)

@@ -33,7 +33,7 @@ class TrainingState:
 
     #: What may not change on resume; the length of the schedule may.
     fixed: ClassVar[dict[str, Any]] = dict.fromkeys(
-        ("label_space", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"), True
+        ("label_space", "data", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"), True
     )
 
     def __init__(
@@ -178,5 +178,6 @@ def build_state(
     state = TrainingState(recipe, classes, device, perceptual.channels if perceptual is not None else ())
     state.given = {"--perceptual": perceptual.name if perceptual is not None else "none"}
     if start is not None:
+        state.given["--start-from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
         state.begin_with(start)
     return state

@@ -13,7 +13,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.perceptual import load_perceptual
-from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
+from sflow_pipeline.training.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.loop import TrainingProgress
 from sflow_pipeline.training.palette_bank import collect_palettes
 from sflow_pipeline.training.photo_set import PhotoSet
@@ -86,12 +86,15 @@ def train(
     else:
         state = build_state(recipe, network, "cpu" if workforce else device, start)
         checkpoint, damaged = load_newest_checkpoint(state, out)
+        if checkpoint is None:
+            state.given.setdefault("--start-from", "none")
         restarts = 0
         if only == "bundle":
             if checkpoint is None:
                 raise TrainingError(
                     f"--only bundle: {out} holds no checkpoint", hint="name the --out folder of a run that has begun"
                 )
+            state.recipe = read_recipe(checkpoint)
         else:
             task = TrainingTask(recipe, photos.folder.resolve(), held_out.folder.resolve(), out.resolve(), network)
             if workforce:
@@ -102,8 +105,8 @@ def train(
                 task.carry_out(state, device, precision, on_progress)
         named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
-        if start is not None:
-            fields["started_from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
+        if state.given.get("--start-from", "none") != "none":
+            fields["started_from"] = state.given["--start-from"]
         summary = TrainingSummary(
             bundle=export_bundle(state, photos, out / "bundle", fields),
             images_seen=state.images_seen,

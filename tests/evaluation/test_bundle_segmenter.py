@@ -36,6 +36,9 @@ def test_bundle_is_a_judge(tmp_path: Path, write_photos: Callable[..., Path], se
     )
     photos = write_photos(tmp_path / "photos", 3)
     spec = load_network_spec(bundle.path, what="judge")
+    assert load_network_spec(bundle.path / "segmenter.safetensors", what="judge") == spec
+    with pytest.raises(UsageError, match="weights without a network"):
+        load_network_spec(bundle.path / "weights.safetensors", what="judge")
     (oracle,) = evaluate(EvaluationSettings((), str(photos), judge=spec)).rows
     truth: list[NDArray[np.uint8]] = []
     answers: list[NDArray[np.int64]] = []

@@ -17,6 +17,7 @@ from sflow_pipeline.evaluation.edge_statistics import (
     detect_edges,
 )
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
+from sflow_pipeline.evaluation.table import draw_markdown
 
 Write = Callable[..., Path]
 
@@ -88,6 +89,23 @@ def test_dataset_without_the_edge_column_says_so(tmp_path: Path, write_photos: W
     found = evaluate(EvaluationSettings((str(out),), str(real), edges=True)).edges
     assert "out: DNED's edges" not in found["sets"]
     assert "no column edge" in found["notes"][0]
+
+
+def test_pictures_without_an_edge_get_a_dash(tmp_path: Path, write_photos: Write, write_dataset: Write) -> None:
+    real, sim = write_photos(tmp_path / "real"), write_photos(tmp_path / "sim")
+    for path in sim.rglob("rgb/*.png"):
+        cv2.imwrite(str(path), np.full((48, 64, 3), 90, np.uint8))
+    found = evaluate(EvaluationSettings((str(write_dataset(sim, tmp_path / "out")),), str(real), edges=True))
+    assert found.edges["sets"]["out: simulator's edges"]["orientation_tv"] is None
+    (row,) = [line for line in draw_markdown(found).splitlines() if "out: simulator's edges" in line]
+    assert row.split("|")[-2].strip() == "-"
+
+
+def test_small_pictures_are_named(tmp_path: Path, write_photos: Write, write_dataset: Write) -> None:
+    sim = write_photos(tmp_path / "sim")
+    out = write_dataset(sim, tmp_path / "out", size="32x24")
+    with pytest.raises(UsageError, match=r"--edges: out: edge map .*expected at least 32x32"):
+        evaluate(EvaluationSettings((str(out),), str(sim), edges=True))
 
 
 def test_edges_need_a_dataset_that_names_the_threshold(tmp_path: Path, write_photos: Write) -> None:

@@ -98,6 +98,7 @@ def test_judge_of_other_classes_is_mapped_by_meaning(
     excluded = back.protocol["score_space"]["excluded"]
     assert {"parking", "tunnel", "caravan"} <= set(excluded)
     assert not {"road", "sky", "car"} & set(excluded)
+    assert not {"ego_vehicle", "rectification_border", "out_of_roi"} & set(back.protocol["score_space"]["scored"])
 
 
 def test_classes_that_the_judge_has_no_word_for_are_not_scored(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.config.recipe import Recipe, load_recipe
-from sflow_pipeline.errors import ConfigError, OutputError, SflowError, TrainingError
+from sflow_pipeline.errors import ConfigError, OutputError, SflowError, TrainingError, UsageError
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.train import train
 
@@ -101,3 +101,25 @@ def test_photos_in_an_archive_are_the_photos_unpacked(camvid: Path, tiny_recipe:
         assert len(one) == len(other) > 0
         for i in range(len(one)):
             assert all(np.array_equal(a, b) for a, b in zip(one.read(i), other.read(i), strict=True))
+
+
+def test_a_photo_that_the_disk_will_not_give(
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(root: str, path: str) -> bytes:
+        raise OSError(5, "Input/output error", path)
+
+    monkeypatch.setattr("sflow_pipeline.training.real_photos.read_bytes", fail)
+    assert "Input/output error" in str(refuse(tiny_recipe, camvid, tmp_path))
+    assert not list((tmp_path / "out").rglob("photos.bin*"))
+
+
+def test_a_device_that_does_not_exist(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--device gpu: no such device"):
+        train(tiny_recipe, str(camvid), tmp_path / "out", device="gpu")
+
+
+def test_crops_smaller_than_what_judges_move_them_by(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(tiny_recipe.model_dump_json())
+    with pytest.raises(ConfigError, match="crop_px"):
+        load_recipe(tmp_path, {"schedule.crop_px": "[8, 64]"})

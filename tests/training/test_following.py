@@ -63,6 +63,10 @@ def test_the_newest_checkpoint_becomes_a_bundle_before_the_run_ends(arguments: l
     assert (whole["images_seen"], facts["images_seen"]) == (20, 16)
     assert load_bundle(facts["bundle"]).metadata.images_seen == 16
     assert not newest.exists()  # nothing was trained
+    plain = CliRunner().invoke(app, [*arguments, "--only", "bundle", "--set", "schedule.lr_generator=0.5"])
+    assert plain.exit_code == 0
+    recipe = load_bundle(facts["bundle"]).recipe
+    assert recipe.schedule.lr_generator != 0.5  # what was trained by is what the bundle says
 
 
 def test_the_segmenter_is_not_shared_out(arguments: list[str]) -> None:

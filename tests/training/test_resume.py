@@ -16,7 +16,9 @@ from safetensors.torch import load_file, save_file
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.training.checkpoint import save_checkpoint
 from sflow_pipeline.training.loop import TrainingProgress
+from sflow_pipeline.training.state import build_state
 from sflow_pipeline.training.train import train
 
 
@@ -82,6 +84,7 @@ def test_interrupted_and_resumed_gives_the_same_losses_and_weights(
     assert all(torch.equal(a[key], b[key]) for key in a)
     rows = [list(csv.reader((tmp_path / run / "losses.csv").open())) for run in ("straight", "resumed")]
     assert rows[0] == rows[1]
+    assert [row[0] for row in rows[0]] == ["images_seen", "4", "8", "12", "16", "20"]
 
 
 def test_kill_9_leaves_a_run_that_goes_on(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
@@ -136,6 +139,24 @@ def test_a_checkpoint_of_another_recipe_is_refused(camvid: Path, tiny_recipe: Re
     ) as caught:
         train(other, str(camvid), tmp_path / "run")
     assert "--out" in caught.value.hint
+
+
+def test_held_out_photos_stay_held_out(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    collect_terms(tiny_recipe, camvid, tmp_path / "run", stop=6)
+    data = tiny_recipe.data.model_copy(update={"holdout_fraction": 0.5})
+    with pytest.raises(TrainingError, match=r"data\.holdout_fraction is 0\.15 there and 0\.5 here"):
+        train(tiny_recipe.model_copy(update={"data": data}), str(camvid), tmp_path / "run")
+
+
+def test_a_broken_network_never_becomes_the_newest_checkpoint(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    state = build_state(tiny_recipe, None, "cpu")
+    whole = save_checkpoint(state, tmp_path)
+    state.images_seen = 4
+    with torch.no_grad():
+        next(state.generator.parameters()).fill_(torch.nan)
+    with pytest.raises(TrainingError, match=r"generator/\S+ is not finite after 4 images"):
+        save_checkpoint(state, tmp_path)
+    assert [path for path in tmp_path.iterdir() if path.suffix == ".safetensors"] == [whole]
 
 
 def test_a_run_does_not_lose_its_perceptual_network_on_the_way(

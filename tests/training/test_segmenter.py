@@ -110,6 +110,7 @@ def test_interrupted_and_resumed_gives_the_same_weights(camvid: Path, recipe: Re
     a, b = load_file(tmp_path / "straight" / name), load_file(tmp_path / "resumed" / name)
     assert a.keys() == b.keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
+    assert len((tmp_path / "straight" / "losses.csv").read_text().split()) > 2
     assert (tmp_path / "straight" / "losses.csv").read_text() == (tmp_path / "resumed" / "losses.csv").read_text()
 
 

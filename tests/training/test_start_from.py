@@ -36,6 +36,10 @@ def test_the_new_bundle_says_where_it_came_from(bundle, camvid: Path, tiny_recip
     assert load_bundle(made.path).metadata.started_from == f"tiny 0.1.0, digest {bundle.digest[:12]}"
     assert made.metadata.images_seen == 4
     assert made.digest != bundle.digest
+    again = train(recipe, str(camvid), tmp_path / "second", only="bundle").bundle
+    assert again.metadata.started_from == made.metadata.started_from
+    with pytest.raises(TrainingError, match="made with --start-from none, and this run has tiny"):
+        train(tiny_recipe, str(camvid), tmp_path / "first", start=bundle)
 
 
 def test_other_networks_are_refused(bundle, camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
