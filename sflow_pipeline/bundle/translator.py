@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
+from sflow_pipeline.config.job import DEVICE_PATTERN
 from sflow_pipeline.errors import BundleError, FrameError, UsageError
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
@@ -76,10 +77,10 @@ class Translator:
         >>> Translator.resolve("cpu", "fp32")
         ('cpu', 'fp32')
         """
+        if not re.fullmatch(DEVICE_PATTERN, device):
+            raise UsageError(f"--device {device}: no such device", hint="use auto, cpu, cuda or cuda:N")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-            raise UsageError(f"--device {device}: no such device", hint="use auto, cpu, cuda or cuda:N")
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise UsageError(
                 f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto"

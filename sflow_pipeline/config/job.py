@@ -13,6 +13,9 @@ OptionalColumn = Literal[
     "instance", "depth", "flow", "occlusion", "label_table", "boxes", "boxes_file", "camera", "render", "edge"
 ]  # fmt: skip
 
+#: What ``--device`` may say.
+DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
+
 #: Alphas that have a name; ``bundle.alpha`` says what they weigh.
 AlphaName = Literal["even", "crisp", "soft", "broad"]
 
@@ -49,7 +52,7 @@ class ConvertJob(BaseModel):
     size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    device: str = Field("auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     split: str | None = Field(
         None,

@@ -26,11 +26,14 @@ from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
 _EDGE_STRENGTH = 128
 
 
-def compare_edges(sources: Sequence[tuple[str, PhotoSource]], limit: int | None = None) -> dict[str, Any]:
+def compare_edges(
+    sources: Sequence[tuple[str, PhotoSource]], threshold: float, limit: int | None = None
+) -> dict[str, Any]:
     """Edge statistics of datasets (simulator's pictures, DNED's answer, converted photos) and of real photos.
 
     Args:
         sources: name and pictures; the real photos are the last.
+        threshold: of the Laplacian, see ``find_edge_threshold``.
         limit: pictures of each at most.
 
     Returns:
@@ -38,9 +41,8 @@ def compare_edges(sources: Sequence[tuple[str, PhotoSource]], limit: int | None 
         the real photos; ``protocol``; ``notes`` on what could not be measured.
 
     Raises:
-        UsageError: see ``find_edge_threshold``; or a picture is too small to measure.
+        UsageError: a picture is too small to measure.
     """
-    threshold = find_edge_threshold([source for _name, source in sources])
     found: dict[str, EdgeStatistics] = {}
     notes = []
     for name, source in sources:

@@ -80,8 +80,8 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
     if settings.judge is None and settings.extractor is None and not settings.edges:
         raise UsageError("nothing to measure", hint="give --judge, --extractor or --edges")
     candidates = _open_all(settings)
-    if settings.edges:
-        find_edge_threshold([candidate.source for candidate in candidates])  # before hours of judging
+    # Asked before hours of judging, which it must not cost.
+    threshold = find_edge_threshold([c.source for c in candidates]) if settings.edges else None
     device, _ = Translator.resolve(settings.device)
     judge = Judge(settings.judge, device) if settings.judge else None
     extractor = Extractor(settings.extractor, device) if settings.extractor else None
@@ -90,7 +90,9 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
     scoring = build_scoring_space(space, judge.label_space, judge.classes) if judge is not None else None
     measured = [_measure(c, judge, scoring, extractor, settings.limit, on_photo) for c in candidates]
     rows = _build_rows(candidates, measured, scoring, extractor)
-    edges = compare_edges([(c.name, c.source) for c in candidates], settings.limit) if settings.edges else {}
+    edges = {}
+    if threshold is not None:
+        edges = compare_edges([(c.name, c.source) for c in candidates], threshold, settings.limit)
     return Evaluation(_describe_protocol(settings, judge, extractor, scoring), rows, edges)
 
 

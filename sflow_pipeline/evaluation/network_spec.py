@@ -75,16 +75,15 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
         ConfigError: something must be known and is not, or a value is wrong.
     """
     target = Path(path).expanduser()
-    is_segmenter = target.name == "segmenter.safetensors"
-    if what == "judge" and (target.is_dir() or is_segmenter):
-        from sflow_pipeline.evaluation.bundle_segmenter import describe_bundle_segmenter
+    if what == "judge" and (target.is_dir() or target.suffix == ".safetensors"):
+        from sflow_pipeline.evaluation.bundle_segmenter import SEGMENTER_FILE, describe_bundle_segmenter
 
-        segmenter = describe_bundle_segmenter(target.parent if is_segmenter else target)
+        if not target.is_dir() and target.name != SEGMENTER_FILE:
+            raise UsageError(
+                f"--judge {path}: weights without a network", hint="give the bundle's folder, whose segmenter is meant"
+            )
+        segmenter = describe_bundle_segmenter(target if target.is_dir() else target.parent)
         return decode_config(NetworkSpec, segmenter | dict(overrides or {}), where=str(path))
-    if what == "judge" and target.suffix == ".safetensors":
-        raise UsageError(
-            f"--judge {path}: weights without a network", hint="give the bundle's folder, whose segmenter is meant"
-        )
     if not target.is_file():
         raise UsageError(
             f"--{what} {path}: no such file",

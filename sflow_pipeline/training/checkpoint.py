@@ -81,8 +81,7 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
         if not _is_whole(path):
             damaged.append(path)
             continue
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+        metadata = _read_metadata(path)
         _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
         given = json.loads(metadata.get("given", "{}"))
         _check_given(path, given, state)
@@ -99,8 +98,12 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe that a checkpoint was made by."""
+    return Recipe.model_validate_json(_read_metadata(path)["recipe"])
+
+
+def _read_metadata(path: Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
-        return Recipe.model_validate_json(file.metadata()["recipe"])
+        return dict(file.metadata())
 
 
 def _list_checkpoints(folder: Path) -> list[Path]:

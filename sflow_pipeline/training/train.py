@@ -87,7 +87,7 @@ def train(
         state = build_state(recipe, network, "cpu" if workforce else device, start)
         checkpoint, damaged = load_newest_checkpoint(state, out)
         if checkpoint is None:
-            state.given.setdefault("--start-from", "none")
+            state.given.setdefault("--start-from", "none")  # a resumed run keeps what its checkpoint says
         restarts = 0
         if only == "bundle":
             if checkpoint is None:
