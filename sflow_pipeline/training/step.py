@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.coarse_noise import TILE, CoarseNoise
 from sflow_pipeline.training.augmentation import Augmentation
 from sflow_pipeline.training.crops import CropBatch
 from sflow_pipeline.training.draws import Draws
@@ -16,6 +17,7 @@ from sflow_pipeline.training.losses import (
     generator_loss,
     gradient_penalty,
     perceptual_loss,
+    repetition_loss,
 )
 from sflow_pipeline.training.scene import build_scene
 from sflow_pipeline.training.state import TrainingState
@@ -39,6 +41,9 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     photo = scene.photo
 
     # Fake.
+    for noise in (m for m in state.generator.modules() if isinstance(m, CoarseNoise)):
+        down, right = draws.integers(0, TILE - 1, 2)
+        noise.offset = (down, right)
     with context.autocast():
         fake = state.generator(scene.semantic, scene.edge)
     fake = fake.float()
@@ -84,6 +89,8 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
             judge_total = judge_total + terms["semantic_discriminator"]
     if loss.l1:
         terms["l1"] = (fake - photo).abs().mean()
+    if loss.repetition:
+        terms["repetition"] = repetition_loss(photo, fake)
     terms["dned"] = dned_loss(scene.sides, scene.alpha, scene.target)
     total = (
         loss.adversarial * terms.get("gan", zero)
@@ -91,6 +98,7 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         + loss.feature_matching * terms.get("feature_matching", zero)
         + loss.perceptual * terms.get("perceptual", zero)
         + loss.l1 * terms.get("l1", zero)
+        + loss.repetition * terms.get("repetition", zero)
         + loss.dned * terms["dned"]
     )
     told = torch.stack([term.detach().float() for term in terms.values()])

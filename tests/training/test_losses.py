@@ -9,7 +9,7 @@ import torch
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.training.crops import CropSampler
 from sflow_pipeline.training.draws import Draws
-from sflow_pipeline.training.losses import discriminator_loss, generator_loss, gradient_penalty
+from sflow_pipeline.training.losses import discriminator_loss, generator_loss, gradient_penalty, repetition_loss
 from sflow_pipeline.training.real_photos import load_real_photos
 from sflow_pipeline.training.state import TrainingState
 from sflow_pipeline.training.step import train_step
@@ -37,6 +37,55 @@ def test_cross_entropy_of_an_undecided_judge() -> None:
     sure = [[torch.full((1, 1, 4, 4), 9.0)]]
     assert discriminator_loss("bce", sure, [[-sure[0][0]]]).item() < 1e-3
     assert generator_loss("bce", sure).item() < 1e-3
+
+
+def texture(period: int, seed: int = 0) -> torch.Tensor:
+    cell = torch.rand(1, 3, period, period, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return cell.repeat(1, 1, 300 // period, 300 // period)[..., :128, :160]
+
+
+def test_only_what_repeats_with_the_strides_period_and_not_in_the_photo_is_repetition() -> None:
+    photo = texture(300)
+    assert repetition_loss(photo, texture(300, seed=1)) < 0.5
+    assert repetition_loss(photo, texture(13)) < 0.5
+    # A cell of 16 recurs at four of the eight lags, one of 8 at all of them.
+    assert repetition_loss(photo, texture(16)) == pytest.approx(4, abs=0.3)
+    assert repetition_loss(photo, texture(8)) == pytest.approx(8, abs=0.3)
+    assert repetition_loss(texture(16), texture(16)) == 0
+    assert repetition_loss(photo, torch.zeros_like(photo)) == 0
+    # Crops smaller than a lag have nothing to compare.
+    assert repetition_loss(photo[..., :16, :16], photo[..., :16, :16]) == 0
+
+
+def test_repetition_is_unlearned(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    lattice, photo = texture(16).requires_grad_(), texture(300)
+    optimizer = torch.optim.Adam([lattice], lr=0.05)
+    before = repetition_loss(photo, lattice)
+    for _ in range(20):
+        optimizer.zero_grad()
+        repetition_loss(photo, lattice).backward()
+        optimizer.step()
+    assert repetition_loss(photo, lattice) < 0.5 * before
+    recipe = change(tiny_recipe, loss={"repetition": 1.0}, generator={"noise_maps": 2})
+    assert all(0 <= terms["repetition"] < 8 for terms in run_steps(recipe, camvid, tmp_path / "cache"))
+
+
+def test_noise_moves_and_resuming_moves_it_alike(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    recipe = change(tiny_recipe, generator={"noise_maps": 2}, schedule=FAST)
+    photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
+    sampler = CropSampler(photos, recipe.schedule, recipe.seed)
+    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None)
+
+    def step(state: TrainingState) -> dict[str, float]:
+        return train_step(state, sampler.batch(state.images_seen, 2), context)
+
+    whole, resumed = TrainingState(recipe, classes=12), TrainingState(recipe, classes=12)
+    step(whole)
+    resumed.from_tensors({k: v.clone() for k, v in whole.to_tensors().items()}, whole.images_seen)
+    first = whole.generator.noise.offset
+    assert step(whole) == step(resumed)
+    assert whole.generator.noise.offset == resumed.generator.noise.offset != first
+    assert whole.generator_ema.noise.offset == (0, 0)
 
 
 def run_steps(recipe: Recipe, camvid: Path, cache: Path, steps: int = 4) -> list[dict[str, float]]:
