@@ -101,8 +101,9 @@ def perceptual_loss(
     return total / sum(network.weights) if network.relative else total
 
 
-#: Where a repetition is looked for, (down, right) pixels: one coarse cell and half of it, along and across.
-LAGS = tuple((down * s, right * s) for s in (8, 16) for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)))
+#: Where a repetition is looked for, (down, right) pixels: up to one coarse cell away in steps of half of it, one of
+#: each pair of opposites.
+LAGS = tuple((down, right) for down in (0, 8, 16) for right in (-16, -8, 0, 8, 16) if (down, right) > (0, 0))
 
 
 def repetition_loss(real: Photo, fake: Photo, window: int = 64) -> Tensor:
@@ -117,7 +118,7 @@ def repetition_loss(real: Photo, fake: Photo, window: int = 64) -> Tensor:
     >>> bool(repetition_loss(noise, repeated) > 1), repetition_loss(repeated, repeated).item()
     (True, 0.0)
     """
-    window = min(window, *(side - max(map(max, LAGS)) for side in real.shape[-2:]))
+    window = min(window, *(side - LAGS[-1][0] for side in real.shape[-2:]))
     if window < 2:
         return fake.new_zeros(())
     excess = [F.relu(f - F.relu(r)) for r, f in zip(_correlate(real, window), _correlate(fake, window), strict=True)]

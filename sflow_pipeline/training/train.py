@@ -1,5 +1,6 @@
 """A whole training run: checks, data, resume, the loop, and the bundle at its end."""
 
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.perceptual import load_perceptual
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.loop import TrainingProgress
 from sflow_pipeline.training.palette_bank import collect_palettes
@@ -77,53 +80,56 @@ def train(
     device, precision = Translator.resolve(device, recipe.precision)
     finished = _find_bundle(recipe, out) if only == "segmenter" else None
     _claim(out)
-    photos, held_out = load_real_photos(data, recipe, out / "cache")
-    generator = recipe.generator.model_copy(update={"use_instances": photos.has_instances})
-    recipe = recipe.model_copy(update={"generator": generator})  # "auto" is settled from here on
-    space = load_label_space(recipe.label_space)
-    if finished is not None:
-        summary = TrainingSummary(finished, finished.metadata.images_seen, None, (), len(photos), len(held_out))
-    else:
-        state = build_state(recipe, network, "cpu" if workforce else device, start)
-        checkpoint, damaged = load_newest_checkpoint(state, out)
-        if checkpoint is None:
-            state.given.setdefault("--start-from", "none")  # a resumed run keeps what its checkpoint says
-        restarts = 0
-        if only == "bundle":
-            if checkpoint is None:
-                raise TrainingError(
-                    f"--only bundle: {out} holds no checkpoint", hint="name the --out folder of a run that has begun"
-                )
-            state.recipe = read_recipe(checkpoint)
+    # Exporting on the way is safe beside a run; checkpoints and losses of two runs would mix.
+    with contextlib.nullcontext() if only == "bundle" else RunLock(Folder(str(out))):
+        photos, held_out = load_real_photos(data, recipe, out / "cache")
+        generator = recipe.generator.model_copy(update={"use_instances": photos.has_instances})
+        recipe = recipe.model_copy(update={"generator": generator})  # "auto" is settled from here on
+        space = load_label_space(recipe.label_space)
+        if finished is not None:
+            summary = TrainingSummary(finished, finished.metadata.images_seen, None, (), len(photos), len(held_out))
         else:
-            task = TrainingTask(recipe, photos.folder.resolve(), held_out.folder.resolve(), out.resolve(), network)
-            if workforce:
-                if start is not None and checkpoint is None:
-                    save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
-                restarts = _train_in_team(task, state, workforce, wanted, on_progress)
+            state = build_state(recipe, network, "cpu" if workforce else device, start)
+            checkpoint, damaged = load_newest_checkpoint(state, out)
+            if checkpoint is None:
+                state.given.setdefault("--start-from", "none")  # a resumed run keeps what its checkpoint says
+            restarts = 0
+            if only == "bundle":
+                if checkpoint is None:
+                    raise TrainingError(
+                        f"--only bundle: {out} holds no checkpoint",
+                        hint="name the --out folder of a run that has begun",
+                    )
+                state.recipe = read_recipe(checkpoint)
             else:
-                task.carry_out(state, device, precision, on_progress)
-        named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
-        fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
-        if state.given.get("--start-from", "none") != "none":
-            fields["started_from"] = state.given["--start-from"]
-        summary = TrainingSummary(
-            bundle=export_bundle(state, photos, out / "bundle", fields),
-            images_seen=state.images_seen,
-            resumed_from=checkpoint.name if checkpoint else None,
-            damaged_checkpoints=tuple(path.name for path in damaged),
-            photos=len(photos),
-            held_out=len(held_out),
-            restarts=restarts,
+                task = TrainingTask(recipe, photos.folder.resolve(), held_out.folder.resolve(), out.resolve(), network)
+                if workforce:
+                    if start is not None and checkpoint is None:
+                        save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
+                    restarts = _train_in_team(task, state, workforce, wanted, on_progress)
+                else:
+                    task.carry_out(state, device, precision, on_progress)
+            named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
+            fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
+            if state.given.get("--start-from", "none") != "none":
+                fields["started_from"] = state.given["--start-from"]
+            summary = TrainingSummary(
+                bundle=export_bundle(state, photos, out / "bundle", fields),
+                images_seen=state.images_seen,
+                resumed_from=checkpoint.name if checkpoint else None,
+                damaged_checkpoints=tuple(path.name for path in damaged),
+                photos=len(photos),
+                held_out=len(held_out),
+                restarts=restarts,
+            )
+        if not recipe.segmenter.images or only == "bundle":
+            return summary
+        segmenter = train_segmenter(
+            recipe, space, photos, out / "segmenter", device=device, precision=precision, on_progress=on_progress
         )
-    if not recipe.segmenter.images or only == "bundle":
-        return summary
-    segmenter = train_segmenter(
-        recipe, space, photos, out / "segmenter", device=device, precision=precision, on_progress=on_progress
-    )
-    scores = score_segmenter(segmenter, space, held_out)
-    bundle = add_segmenter(summary.bundle, recipe.segmenter, segmenter.network.state_dict(), scores)
-    return dataclasses.replace(summary, bundle=bundle, segmenter=scores)
+        scores = score_segmenter(segmenter, space, held_out)
+        bundle = add_segmenter(summary.bundle, recipe.segmenter, segmenter.network.state_dict(), scores)
+        return dataclasses.replace(summary, bundle=bundle, segmenter=scores)
 
 
 def export_bundle(state: TrainingState, photos: PhotoSet, path: Path, details: dict[str, Any]) -> Bundle:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.errors import OutputError, TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.checkpoint import save_checkpoint
 from sflow_pipeline.training.loop import TrainingProgress
@@ -169,3 +169,19 @@ def test_a_run_does_not_lose_its_perceptual_network_on_the_way(
     with pytest.raises(TrainingError, match=r"made with --perceptual SqueezeNet 1.0, and this run has none"):
         train(longer, str(camvid), tmp_path / "run")
     assert train(longer, str(camvid), tmp_path / "run", perceptual=perceptual).images_seen == 24
+
+
+def test_two_runs_do_not_share_a_folder(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    seen: list[str] = []
+
+    def on_progress(progress: TrainingProgress) -> None:
+        if progress.images_seen > tiny_recipe.schedule.checkpoint_every_images and not seen:
+            with pytest.raises(OutputError) as caught:
+                train(tiny_recipe, str(camvid), run)
+            seen.append(caught.value.message)
+            assert train(tiny_recipe, str(camvid), run, only="bundle").images_seen < progress.images_seen
+
+    train(tiny_recipe, str(camvid), run, on_progress=on_progress)
+    assert "being written by another run: process" in seen[0]
+    train(tiny_recipe, str(camvid), run)
