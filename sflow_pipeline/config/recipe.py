@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from sflow_pipeline.config.decode import decode_config, read_yaml
 from sflow_pipeline.errors import ConfigError
@@ -63,20 +63,6 @@ class GeneratorRecipe(Section):
         False, description="show the mean colour of each class: the photo's own in training, another photo's after it"
     )
 
-    noise_maps: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="compact: fixed noises added to the coarsest features, so that a flat area need not repeat itself "
-        "with the period of the strides; 0: none",
-    )
-
-    @model_validator(mode="after")
-    def _only_compact_takes_noise(self) -> "GeneratorRecipe":
-        if self.noise_maps and self.kind != "compact":
-            raise ValueError(f"noise_maps is {self.noise_maps} and kind is {self.kind}; only compact takes noise")
-        return self
-
     def count_channels(self, classes: int) -> int:
         """Of the semantic map: one per class, one for the instance boundaries, three for the palette."""
         return classes + (self.use_instances is True) + 3 * self.use_palette
@@ -114,7 +100,7 @@ class LossRecipe(Section):
     dned: float = Field(1.0, ge=0)
     l1: float = Field(0.0, ge=0, description="distance of fake and photo, pixel by pixel (pix2pix: 100)")
     repetition: float = Field(
-        0.0, ge=0, description="how much more the fake's detail resembles itself 8 and 16 pixels away than the photo's"
+        0.0, ge=0, description="how much more the fake's detail resembles itself a few pixels away than the photo's"
     )
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
     r1_every_steps: int = Field(16, ge=1, description="how often r1 is computed; its weight makes up for it")

@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sflow_pipeline.networks.coarse_noise import CoarseNoise
 from sflow_pipeline.networks.layers import PixelNorm, SemanticResBlock, activate, pad_to_multiple
 from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 
@@ -23,7 +22,7 @@ class CompactGenerator(nn.Module):
 
     stride = 16
 
-    def __init__(self, classes: int, width: int = 48, blocks: int = 4, noise_maps: int = 0) -> None:
+    def __init__(self, classes: int, width: int = 48, blocks: int = 4) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth = width, 2 * width, 4 * width, 16 * width // 3
         self.head = nn.Conv2d(4 * (classes + 1), half, 3, padding=1)
@@ -42,7 +41,6 @@ class CompactGenerator(nn.Module):
         self.to_rgb = nn.Conv2d(16, 3, 3, padding=1)
         self.norm = PixelNorm()
         _start_as_nearest(self.to_full)
-        self.noise = CoarseNoise(sixteenth, noise_maps) if noise_maps else None
 
     def forward(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo:
         height, width = semantic_map.shape[-2:]
@@ -57,8 +55,6 @@ class CompactGenerator(nn.Module):
         quarter = self._activate(self.down1(half))
         eighth = self._activate(self.down2(quarter))
         x = self.down3(eighth)
-        if self.noise is not None:
-            x = self.noise(x)
         for block in self.middle:
             x = block(x, at_sixteenth)
         x = self.block3(_upsample(self.up3(x)) + eighth, at_eighth)

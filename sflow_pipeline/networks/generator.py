@@ -1,7 +1,5 @@
 """What every generator is, and which one a recipe asks for: semantic map and edge map in, photo out."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from torch import nn
@@ -27,11 +25,11 @@ def build_generator(recipe: GeneratorRecipe, classes: int) -> nn.Module:
     >>> type(build_generator(GeneratorRecipe(kind="compact", width=9, blocks=1), classes=3)).__name__
     'CompactGenerator'
     """
-    kinds: dict[str, Callable[[int, int, int], nn.Module]] = {
-        "compact": partial(CompactGenerator, noise_maps=recipe.noise_maps),
+    kinds = {
+        "compact": CompactGenerator,
         "resnet": ResnetGenerator,
         "unet": UnetGenerator,
         "global_local": GlobalLocalGenerator,
     }
-    generator = kinds[recipe.kind](recipe.count_channels(classes), recipe.width, recipe.blocks)
+    generator: nn.Module = kinds[recipe.kind](recipe.count_channels(classes), recipe.width, recipe.blocks)
     return generator if recipe.use_edges else LabelOnlyGenerator(generator)

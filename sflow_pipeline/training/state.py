@@ -74,8 +74,6 @@ class TrainingState:
             theirs, ours = (recipe.model_dump(include={key})[key] for recipe in (bundle.recipe, self.recipe))
             if key == "dned":
                 theirs, ours = theirs["widths"], ours["widths"]
-            if key == "generator" and not theirs["noise_maps"]:
-                ours = ours | {"noise_maps": 0}  # noise can be given to a generator that grew up without
             if theirs != ours:
                 raise TrainingError(
                     f"bundle {bundle.path}: {key} is {theirs} there and {ours} in the recipe",
@@ -84,8 +82,7 @@ class TrainingState:
         weights = bundle.read_weights()
         for name in ("generator", "dned"):
             for network in (self.networks[name], self.networks[f"{name}_ema"]):
-                given = {k: v for k, v in network.state_dict().items() if k.startswith("noise.")} | weights[name]
-                network.load_state_dict(given)
+                network.load_state_dict(weights[name])
 
     @property
     def learners(self) -> dict[str, nn.Module]:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.networks.coarse_noise import TILE, CoarseNoise
 from sflow_pipeline.training.augmentation import Augmentation
 from sflow_pipeline.training.crops import CropBatch
 from sflow_pipeline.training.draws import Draws
@@ -41,9 +40,6 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     photo = scene.photo
 
     # Fake.
-    for noise in (m for m in state.generator.modules() if isinstance(m, CoarseNoise)):
-        down, right = draws.integers(0, TILE - 1, 2)
-        noise.offset = (down, right)
     with context.autocast():
         fake = state.generator(scene.semantic, scene.edge)
     fake = fake.float()

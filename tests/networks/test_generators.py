@@ -3,10 +3,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from pydantic import ValidationError
 
 from sflow_pipeline.config.recipe import GeneratorRecipe
-from sflow_pipeline.networks.coarse_noise import CoarseNoise
 from sflow_pipeline.networks.compact_generator import CompactGenerator
 from sflow_pipeline.networks.dned import Dned, fuse_sides, uniform_alpha
 from sflow_pipeline.networks.generator import build_generator
@@ -103,28 +101,3 @@ def test_the_compact_generator_prints_no_chequerboard_on_a_flat_area() -> None:
         photo = generator(road, torch.zeros(1, 1, 192, 192, dtype=torch.float64))
     inside = photo[..., 80:112, 80:112]
     assert inside.std(dim=(2, 3)).max() < 1e-9
-
-
-@pytest.mark.parametrize("noise_maps", [0, 4])
-def test_noise_keeps_a_flat_area_from_repeating_itself_every_stride(noise_maps: int) -> None:
-    torch.manual_seed(0)
-    generator = build_generator(GeneratorRecipe(kind="compact", width=9, blocks=1, noise_maps=noise_maps), classes=3)
-    scene = torch.ones(1, 3, 240, 240), torch.zeros(1, 1, 240, 240)
-    with torch.no_grad():
-        photo, again = generator(*scene), generator(*scene)
-    middle, a_stride_on = photo[..., 96:112, 96:112], photo[..., 112:128, 112:128]
-    assert torch.allclose(middle, a_stride_on, atol=1e-5) == (noise_maps == 0)
-    assert torch.equal(photo, again)
-
-
-def test_noise_comes_round_on_pictures_larger_than_its_tile() -> None:
-    noise = CoarseNoise(channels=3, maps=2)
-    with torch.no_grad():
-        added = noise(torch.zeros(1, 3, 70, 140))
-    assert torch.equal(added[..., :6, :70], added[..., 64:, 64:134])
-    assert added.std() > 0
-
-
-def test_only_the_compact_generator_takes_noise() -> None:
-    with pytest.raises(ValidationError, match="noise_maps is 4 and kind is unet"):
-        GeneratorRecipe(kind="unet", noise_maps=4)

@@ -29,20 +29,6 @@ def test_it_begins_with_the_bundles_networks(bundle, tiny_recipe: Recipe) -> Non
     assert state.images_seen == 0
 
 
-def test_a_generator_that_grew_up_without_noise_is_given_some_and_keeps_it(
-    bundle, camvid: Path, tiny_recipe: Recipe, tmp_path: Path
-) -> None:
-    generator = tiny_recipe.generator.model_copy(update={"noise_maps": 2})
-    recipe = tiny_recipe.model_copy(update={"generator": generator})
-    state = build_state(recipe, None, "cpu", bundle)
-    old = bundle.read_weights()["generator"]
-    assert all(torch.equal(state.generator.state_dict()[key], weight.float()) for key, weight in old.items())
-    noisy = train(recipe, str(camvid), tmp_path / "noisy", start=bundle).bundle
-    assert "noise.tile" in noisy.read_weights()["generator"]
-    with pytest.raises(TrainingError, match=r"'noise_maps': 2.* there and .*'noise_maps': 0.* in the recipe"):
-        build_state(tiny_recipe, None, "cpu", noisy)
-
-
 def test_the_new_bundle_says_where_it_came_from(bundle, camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
     schedule = tiny_recipe.schedule.model_copy(update={"laplacian_images": 0, "joint_images": 4})
     recipe = tiny_recipe.model_copy(update={"schedule": schedule})
