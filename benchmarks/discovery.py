@@ -56,7 +56,7 @@ def _walk(root: str, *, look_up: bool) -> int:
 
 
 def _index(root: str) -> int:
-    from sflow_pipeline.conversion.index import build_index
+    from sflow_pipeline.conversion.source_index import build_index
     from sflow_pipeline.simulators import discover
     from sflow_pipeline.storage.filesystem import Folder
 
@@ -68,7 +68,7 @@ def _main(mode: str, root: str) -> None:
     if mode == "index":
         import pyarrow as pa
 
-        import sflow_pipeline.conversion.index
+        import sflow_pipeline.conversion.source_index
         import sflow_pipeline.simulators  # noqa: F401  loading code is start-up
 
         pa.table({"name": ["pyarrow loads pandas at its first list, where that is installed"]})

@@ -8,7 +8,7 @@ from sflow_pipeline.conversion.convert import convert as convert_dump
 from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
-from sflow_pipeline.report.page import write_report_page
+from sflow_pipeline.report.dataset_page import write_report_page
 
 
 @dataclass(frozen=True)

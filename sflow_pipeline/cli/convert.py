@@ -96,7 +96,7 @@ def convert_command(
     flags: dict[str, Any] = {
         name: value for name, value in locals().items() if name not in ("dry_run", "as_json") and value is not None
     }
-    from sflow_pipeline.cli.conversion_run import run_in_terminal
+    from sflow_pipeline.cli.run_in_terminal import run_in_terminal
     from sflow_pipeline.config.job import build_job
 
     run_in_terminal(build_job(flags), dry_run=dry_run, as_json=as_json)

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sflow_pipeline.conversion.inspection import Inspection
+    from sflow_pipeline.inspection.inspect_dump import Inspection
 
 _THUMBNAILS = 12
 _BAR = 16
@@ -52,7 +52,7 @@ def inspect_command(
       sflow-pipeline inspect SIM_DIR --html dump.html
       sflow-pipeline inspect SIM_DIR --label-space carla-0.9.14 --json
     """
-    from sflow_pipeline.conversion.inspection import inspect_dump
+    from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
     found = inspect_dump(
         dump,

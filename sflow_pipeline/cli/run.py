@@ -25,7 +25,7 @@ def run_command(
       sflow-pipeline run pipelines/smoke.yaml
       sflow-pipeline run pipelines/smoke.yaml --set workers=2 --set variants=3
     """
-    from sflow_pipeline.cli.conversion_run import run_in_terminal
+    from sflow_pipeline.cli.run_in_terminal import run_in_terminal
     from sflow_pipeline.config.decode import parse_settings
     from sflow_pipeline.config.job import load_job
 

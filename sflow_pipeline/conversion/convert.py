@@ -8,15 +8,15 @@ from typing import Any
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
-from sflow_pipeline.conversion.label_check import LabelCensus, check_census, take_census
+from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
+from sflow_pipeline.conversion.engines.workers import choose_workers
+from sflow_pipeline.conversion.label_census import LabelCensus, check_census, take_census
 from sflow_pipeline.conversion.plan import Plan, build_plan
-from sflow_pipeline.conversion.prepare import Preparation, prepare
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.conversion.shard_job import ShardTask, write_quarantine
+from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
+from sflow_pipeline.conversion.shard import ShardTask, write_quarantine
 from sflow_pipeline.conversion.summary import QuarantinedFrame, Summary
-from sflow_pipeline.conversion.termination import raise_on_sigterm
-from sflow_pipeline.conversion.translate import BundleTranslatorFactory, CarriedBundle, TranslatorFactory
-from sflow_pipeline.conversion.workers import choose_workers
+from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, CarriedBundle, TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import ShardRecord, check_ours, load_commits, remove_commit
@@ -85,19 +85,19 @@ class _Run:
         progress.on_step("looking at the dump")
         resolve = None
         if job.address is not None:
-            from sflow_pipeline.conversion import engine_ray
+            from sflow_pipeline.conversion.engines import on_ray
 
-            facts = stack.enter_context(engine_ray.connect(job.address, job.workers or 1))
+            facts = stack.enter_context(on_ray.connect(job.address, job.workers or 1))
             self._cluster = (facts.cpus, facts.gpus)
 
             def resolve(device: str, precision: str) -> tuple[str, str]:
-                return engine_ray.resolve_device(device, precision, facts)
+                return on_ray.resolve_device(device, precision, facts)
 
-        self.ready: Preparation = prepare(job, resolve)
+        self.resolved: ResolvedJob = resolve_job(job, resolve)
         self.job = job
         self.workers = 1
         self._build_translator = build_translator
-        for warning in self.ready.warnings:
+        for warning in self.resolved.warnings:
             self.warn(warning)
 
     def warn(self, text: str) -> None:
@@ -107,8 +107,8 @@ class _Run:
     def check_labels(self, *, keep_counts: bool) -> LabelCensus:
         self.progress.on_step("checking every label's class ids")
         source = Folder(self.job.sim_dir)
-        census = take_census(self.ready.frames, self.ready.settings, source, self.out if keep_counts else None)
-        warning = check_census(census, self.ready.settings)
+        census = take_census(self.resolved.frames, self.resolved.settings, source, self.out if keep_counts else None)
+        warning = check_census(census, self.resolved.settings)
         if warning:
             self.warn(warning)
         return census
@@ -117,7 +117,7 @@ class _Run:
         self.progress.on_step("looking at what is there already")
         check_ours(self.out)
         plan = build_plan(
-            self.ready.tasks,
+            self.resolved.tasks,
             load_commits(self.out),
             self.out,
             resume=self.job.resume,
@@ -128,7 +128,7 @@ class _Run:
 
     def check_space(self, plan: Plan) -> None:
         free = self.out.free_bytes()
-        needed = sum(self.ready.estimated_bytes[task.shard_id] for task in plan.tasks)
+        needed = sum(self.resolved.estimated_bytes[task.shard_id] for task in plan.tasks)
         if free is None or needed <= free:
             return
         text = f"{self.job.out_dir}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
@@ -140,7 +140,7 @@ class _Run:
         tasks = plan.tasks
         if not tasks:
             return
-        settings = self.ready.settings
+        settings = self.resolved.settings
         cpus, gpus = self._cluster or (None, None)
         self.workers = choose_workers(self.job, settings.device, tasks, cpus, gpus)
         bad = sum(record.quarantined for record in plan.kept)
@@ -152,18 +152,18 @@ class _Run:
             self._check_bad(bad, plan.frames)
 
     def _start_engine(self, tasks: list[ShardTask]) -> Iterator[ShardRecord]:
-        settings = self.ready.settings
+        settings = self.resolved.settings
         build_translator = self._build_translator
         if self._cluster is None and self.workers == 1:
-            from sflow_pipeline.conversion.engine_inprocess import run_in_process
+            from sflow_pipeline.conversion.engines.in_process import run_in_process
 
             build_translator = build_translator or self._build_factory()
             return run_in_process(tasks, settings, build_translator, self.progress.on_frames)
-        from sflow_pipeline.conversion import engine_ray
+        from sflow_pipeline.conversion.engines import on_ray
 
         if self._cluster is None:
-            self._stack.enter_context(engine_ray.connect(None, self.workers))
-        return engine_ray.run_on_ray(
+            self._stack.enter_context(on_ray.connect(None, self.workers))
+        return on_ray.run_on_ray(
             tasks,
             settings,
             build_translator or self._build_factory(),
@@ -174,8 +174,8 @@ class _Run:
         )
 
     def _build_factory(self) -> TranslatorFactory:
-        settings = self.ready.settings
-        return BundleTranslatorFactory(CarriedBundle.load(self.ready.bundle), settings.device, settings.precision)
+        settings = self.resolved.settings
+        return BundleTranslatorFactory(CarriedBundle.load(self.resolved.bundle), settings.device, settings.precision)
 
     def _note_failed(self, failed: Any) -> None:
         self.failed.append(failed.task.shard_id)
@@ -194,12 +194,12 @@ class _Run:
 
     def finish(self, plan: Plan, census: LabelCensus, started: float) -> Summary:
         commits = load_commits(self.out)
-        records = [commits[task.shard_id] for task in self.ready.tasks if task.shard_id in commits]
+        records = [commits[task.shard_id] for task in self.resolved.tasks if task.shard_id in commits]
         self._check_bad(sum(record.quarantined for record in records), plan.frames)
         self.progress.on_step("writing manifest and card")
         left_out = self._write_left_out()
         if not self.failed:
-            write_documents(self.out, self.ready, records, census, left_out)
+            write_documents(self.out, self.resolved, records, census, left_out)
         for record in plan.removed:
             remove_commit(self.out, record)
         self._remove_orphans(records, left_out)
@@ -223,12 +223,12 @@ class _Run:
             reasons=dict(reasons.most_common()),
             examples=tuple(self._list_examples(records)),
             failed_shards=tuple(self.failed),
-            label_is_resized=self.ready.label_is_resized,
-            label_files=describe_label_files(self.ready),
+            label_is_resized=self.resolved.label_is_resized,
+            label_files=describe_label_files(self.resolved),
             edge_f1_mean=sum(f1 * rows for f1, rows in scored) / sum(r for _f1, r in scored) if scored else None,
             workers=self.workers,
-            device=self.ready.settings.device,
-            precision=self.ready.settings.precision,
+            device=self.resolved.settings.device,
+            precision=self.resolved.settings.precision,
             duration_s=time.monotonic() - started,
             warnings=tuple(self.warnings),
         )
@@ -237,7 +237,7 @@ class _Run:
         """Files of the dump that belong to no frame, as quarantine rows."""
         rows = [
             {"source_uri": path, "reason": problem.kind, "message": problem.message}
-            for problem in self.ready.dump.problems
+            for problem in self.resolved.dump.problems
             if problem.severity == "error"
             for path in problem.paths
         ]

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from sflow_pipeline import __version__
-from sflow_pipeline.conversion.label_check import LabelCensus
-from sflow_pipeline.conversion.prepare import Preparation
+from sflow_pipeline.conversion.label_census import LabelCensus
+from sflow_pipeline.conversion.resolve_job import ResolvedJob
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import ShardRecord, encode_json, write_manifest
@@ -21,17 +21,17 @@ _INTRODUCTION = (
 
 
 def write_documents(
-    out: Folder, ready: Preparation, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
+    out: Folder, resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
 ) -> None:
     """Write ``labels.json``, ``README.md`` and, last, ``manifest.json``; the same dataset gives the same bytes."""
-    out.write_bytes(LABELS_PATH, encode_json(describe_labels(ready, census)))
-    out.write_bytes(CARD_PATH, build_card(ready, records, census, left_out).encode("utf-8", "backslashreplace"))
-    write_manifest(out, _describe_facts(ready, left_out), records)
+    out.write_bytes(LABELS_PATH, encode_json(describe_labels(resolved, census)))
+    out.write_bytes(CARD_PATH, build_card(resolved, records, census, left_out).encode("utf-8", "backslashreplace"))
+    write_manifest(out, _describe_facts(resolved, left_out), records)
 
 
-def describe_labels(ready: Preparation, census: LabelCensus) -> dict[str, Any]:
+def describe_labels(resolved: ResolvedJob, census: LabelCensus) -> dict[str, Any]:
     """The label spaces involved and the mapping that was applied."""
-    settings = ready.settings
+    settings = resolved.settings
     return {
         "labels_follow": settings.source_space.name,
         "label_encoding": settings.label_encoding,
@@ -46,10 +46,10 @@ def describe_labels(ready: Preparation, census: LabelCensus) -> dict[str, Any]:
 
 
 def build_card(
-    ready: Preparation, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
+    resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
 ) -> str:
     """The dataset card: YAML header for Hugging Face, then prose and tables."""
-    settings, bundle, dump = ready.settings, ready.bundle, ready.dump
+    settings, bundle, dump = resolved.settings, resolved.bundle, resolved.dump
     rows = sum(record.rows for record in records)
     splits = sorted({record.split for record in records if record.rows})
     header: dict[str, Any] = {
@@ -66,7 +66,7 @@ def build_card(
     facts = [
         ("simulator", f"{dump.simulator} {dump.version}".strip()),
         ("labels follow", f"{settings.source_space.name} (version {settings.source_space.version}), see labels.json"),
-        ("label files", describe_label_files(ready)),
+        ("label files", describe_label_files(resolved)),
         ("size", "each frame's own" if settings.size_px is None else f"{settings.size_px[0]}x{settings.size_px[1]}"),
         ("model", f"bundle {bundle.name} {bundle.metadata.version}, digest `{bundle.digest[:16]}`"),
         ("model's training data", bundle.metadata.training_data or "not stated"),
@@ -76,7 +76,7 @@ def build_card(
             "of the first variants",
             f"edges {', '.join(settings.alpha)}" + (f"; colours {settings.palette}" if settings.palettes else ""),
         ),
-        *((f"unit of {name}", str(unit)) for name, unit in _list_units(ready)),
+        *((f"unit of {name}", str(unit)) for name, unit in _list_units(resolved)),
         ("frames", str(sum(record.frames for record in records))),
         ("rows", str(rows)),
         ("quarantined frames", str(sum(record.quarantined for record in records))),
@@ -113,23 +113,23 @@ def build_card(
     ]
     if dump.simulator and settings.label_rule:
         parts.append(f"Rule `{settings.label_rule}` shaped what the model saw; label files are untouched by it.\n")
-    if ready.warnings:
-        parts.append("## Notes\n\n" + "\n".join(f"- {warning}" for warning in ready.warnings) + "\n")
+    if resolved.warnings:
+        parts.append("## Notes\n\n" + "\n".join(f"- {warning}" for warning in resolved.warnings) + "\n")
     return "\n".join(parts)
 
 
-def _list_units(ready: Preparation) -> list[tuple[str, Any]]:
+def _list_units(resolved: ResolvedJob) -> list[tuple[str, Any]]:
     """(column, unit) of the columns that the dump states a unit for."""
-    units = ready.dump.metadata.get("units", {})
-    columns = ("label", *ready.settings.columns)
+    units = resolved.dump.metadata.get("units", {})
+    columns = ("label", *resolved.settings.columns)
     return [(name, units[name]) for name in columns if name in units] if isinstance(units, dict) else []
 
 
-def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, Any]:
-    settings, bundle, dump = ready.settings, ready.bundle, ready.dump
+def _describe_facts(resolved: ResolvedJob, left_out: dict[str, Any]) -> dict[str, Any]:
+    settings, bundle, dump = resolved.settings, resolved.bundle, resolved.dump
     return {
         "tool_version": __version__,
-        "job": ready.job.describe_content(),
+        "job": resolved.job.describe_content(),
         "source": {
             "root": settings.source_uri,
             "simulator": dump.simulator,
@@ -146,21 +146,21 @@ def _describe_facts(ready: Preparation, left_out: dict[str, Any]) -> dict[str, A
             "version": settings.source_space.version,
             "digest": settings.source_space.digest,
         },
-        "label_resized": ready.label_is_resized,
+        "label_resized": resolved.label_is_resized,
         "columns": settings.row_schema.names,
         "settings_fingerprint": settings.fingerprint,
         "edge_threshold": settings.edge_threshold,
         "device": settings.device.partition(":")[0],
         "precision": settings.precision,
         "left_out": left_out,
-        "warnings": list(ready.warnings),
+        "warnings": list(resolved.warnings),
     }
 
 
-def describe_label_files(ready: Preparation) -> str:
+def describe_label_files(resolved: ResolvedJob) -> str:
     """What the rows' label files are to the simulator's labels; a dump says so itself where it has no such files."""
-    own = str(ready.dump.metadata.get("label_files", "byte for byte the simulator's"))
-    if not ready.label_is_resized:
+    own = str(resolved.dump.metadata.get("label_files", "byte for byte the simulator's"))
+    if not resolved.label_is_resized:
         return own
     return f"resized to the picture's size by nearest pixel (frames that have it already are {own})"
 

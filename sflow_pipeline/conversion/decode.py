@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.conversion.index import SourceFrame
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import Frame
 from sflow_pipeline.label_reading import read_label

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from sflow_pipeline.conversion.shard_job import ShardTask
+from sflow_pipeline.conversion.shard import ShardTask
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import ShardRecord
 from sflow_pipeline.storage.shard_file import count_shard_rows, hash_stored_file, list_shard_files

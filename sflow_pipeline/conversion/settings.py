@@ -1,6 +1,7 @@
 """What a worker must know to convert any shard of a job; small, picklable, and everything that decides bytes."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import AlphaName
+from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelEncoding
@@ -127,3 +129,13 @@ class ConversionSettings:
             {"id": row.source_id, "name": row.source_name, "target_id": row.target_id, "target_name": row.target_name}
             for row in self.mapping.rows
         ]
+
+
+def compute_fingerprint(settings: ConversionSettings, frames: Sequence[SourceFrame]) -> str:
+    """A shard's fingerprint: sha256 hex of its frames, their files' identities and the settings.
+
+    Other frames of the dump, the place of the folders and the number of workers do not count.
+    """
+    return compute_digest(
+        {"settings": settings.fingerprint, "frames": [[asdict(frame.ref), frame.identities] for frame in frames]}
+    )

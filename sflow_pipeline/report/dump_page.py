@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.report.html import build_page, build_table, embed_picture
+from sflow_pipeline.report.page_parts import build_page, build_table, embed_picture
 
 _BAR_PX = 240
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.conversion.inspection import inspect_dump
 from sflow_pipeline.errors import DumpError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.simulators.carla import refine_label_map

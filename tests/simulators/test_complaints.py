@@ -11,8 +11,8 @@ import pytest
 from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import plan_conversion
-from sflow_pipeline.conversion.inspection import inspect_dump
 from sflow_pipeline.errors import DumpError, LabelSpaceError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators import discover
 

@@ -13,7 +13,7 @@ from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
-from sflow_pipeline.report.page import write_report_page
+from sflow_pipeline.report.dataset_page import write_report_page
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.filesystem import Folder
 

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sflow_pipeline.conversion.inspection import inspect_dump
 from sflow_pipeline.errors import DumpError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.filesystem import Folder
 

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sflow_pipeline.conversion.inspection import inspect_dump
 from sflow_pipeline.errors import DumpError, FrameError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import LabelSpace, from_table
 from sflow_pipeline.simulators import discover, read_label_table
 from sflow_pipeline.storage.filesystem import Folder

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.shard_job import ShardTask
+from sflow_pipeline.conversion.shard import ShardTask
 
 #: Starting Ray costs about as much time as converting so many small frames.
 _FRAMES_PER_START = 100

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sflow_pipeline.conversion.decode import read_frame_label
-from sflow_pipeline.conversion.index import SourceFrame
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
 from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, PaletteReading, explain_unknown_colors
 from sflow_pipeline.storage.filesystem import Folder

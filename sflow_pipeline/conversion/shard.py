@@ -18,9 +18,9 @@ from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
 from sflow_pipeline.conversion.gate import judge_photo
-from sflow_pipeline.conversion.index import SourceFrame
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.translate import FrameTranslator
+from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.translator_factory import FrameTranslator
 from sflow_pipeline.errors import FrameError, SflowError
 from sflow_pipeline.schema import QUARANTINE_SCHEMA
 from sflow_pipeline.storage import image_codec

@@ -1,4 +1,4 @@
-"""Everything that is settled before a worker starts: bundle, dump, label spaces, columns, shards."""
+"""Resolves a job before any worker starts: bundle, dump, label spaces, columns, settings and shards."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from typing import Any
 
 from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.fingerprint import compute_fingerprint
-from sflow_pipeline.conversion.index import SourceFrame, build_index, read_frames
 from sflow_pipeline.conversion.resize import is_resizable
-from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard_job import ShardTask
+from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
+from sflow_pipeline.conversion.shard import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
 from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
+from sflow_pipeline.conversion.source_index import SourceFrame, build_index, read_frames
 from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.label_spaces import build_mapping
@@ -31,11 +30,11 @@ Resolve = Callable[[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """A conversion that is ready to be planned.
+class ResolvedJob:
+    """A job with every choice made: what planning and the dataset card start from.
 
     Attributes:
-        job, bundle, dump, settings: what was asked for, and what it became.
+        job, bundle, dump, settings: the request, and what it resolved to.
         tasks: every shard of the dataset, in index order.
         label_is_resized: some frame's size is not the output's.
         estimated_bytes: shard id -> bytes it will take, about.
@@ -56,7 +55,7 @@ class Preparation:
         return [frame for task in self.tasks for frame in task.frames]
 
 
-def prepare(job: ConvertJob, resolve: Resolve | None = None) -> Preparation:
+def resolve_job(job: ConvertJob, resolve: Resolve | None = None) -> ResolvedJob:
     """Find and check everything that a job needs; nothing is written.
 
     Args:
@@ -91,7 +90,7 @@ def prepare(job: ConvertJob, resolve: Resolve | None = None) -> Preparation:
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
             f"{settings.target_space.name}: the model paints them as void, label files keep them"
         )
-    return Preparation(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, (*notes, *warnings))
+    return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, (*notes, *warnings))
 
 
 def _check_places(job: ConvertJob) -> None:

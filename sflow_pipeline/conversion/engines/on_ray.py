@@ -19,10 +19,10 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
+from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard_job import ShardTask, convert_frames, convert_shard
-from sflow_pipeline.conversion.threads import limit_threads
-from sflow_pipeline.conversion.translate import TranslatorFactory
+from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
+from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.errors import SflowError
 from sflow_pipeline.storage.manifest import ShardRecord
 

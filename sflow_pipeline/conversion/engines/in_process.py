@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard_job import ShardTask, convert_shard
-from sflow_pipeline.conversion.threads import single_threaded
-from sflow_pipeline.conversion.translate import TranslatorFactory
+from sflow_pipeline.conversion.shard import ShardTask, convert_shard
+from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.storage.manifest import ShardRecord
 
 

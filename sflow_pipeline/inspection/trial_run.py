@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.index import build_index, read_frames
-from sflow_pipeline.conversion.label_check import take_census
-from sflow_pipeline.conversion.prepare import prepare
-from sflow_pipeline.conversion.shard_job import ShardTask, convert_frames
-from sflow_pipeline.conversion.threads import single_threaded
-from sflow_pipeline.conversion.translate import BundleTranslatorFactory, TranslatorFactory
+from sflow_pipeline.conversion.engines.threads import single_threaded
+from sflow_pipeline.conversion.label_census import take_census
+from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.shard import ShardTask, convert_frames
+from sflow_pipeline.conversion.source_index import build_index, read_frames
+from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.storage.filesystem import Folder
@@ -49,7 +49,7 @@ class Estimate:
         return f"about {minutes} min" if self.seconds >= 120 else f"about {self.seconds:.0f} s"
 
 
-def rehearse(
+def time_a_few_frames(
     job: ConvertJob, frames: Sequence[FrameRef], pixels: float, build_translator: TranslatorFactory | None = None
 ) -> Estimate:
     """Do to a few frames everything that a conversion does to them, but for writing.
@@ -64,17 +64,17 @@ def rehearse(
         SflowError: the job could not start.
         DumpError: none of the frames can be converted.
     """
-    ready = prepare(job.model_copy(update={"limit": 1}))
-    settings, source = ready.settings, Folder(job.sim_dir)
+    resolved = resolve_job(job.model_copy(update={"limit": 1}))
+    settings, source = resolved.settings, Folder(job.sim_dir)
 
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
         found = read_frames(build_index(chosen, source, settings.modalities))
         take_census(found, settings, source, None)
-        results = convert_frames(ShardTask("rehearsal", "train", "", found), settings, translator)
+        results = convert_frames(ShardTask("trial", "train", "", found), settings, translator)
         return [row for result in results for row in result.rows]
 
     with single_threaded():
-        build = build_translator or BundleTranslatorFactory(ready.bundle, settings.device, settings.precision)
+        build = build_translator or BundleTranslatorFactory(resolved.bundle, settings.device, settings.precision)
         translator = build()
         run(frames[:1])
         started = time.perf_counter()
@@ -88,7 +88,7 @@ def rehearse(
     measured_bytes = sum(len(value["bytes"]) for row in rows for value in row.values() if isinstance(value, dict))
     share = pixels / sum(row["width_px"] * row["height_px"] for row in rows)
     how = (
-        f"{len(rows)} frame{'s' if len(rows) > 1 else ''} converted in memory with bundle {ready.bundle.name}, "
+        f"{len(rows)} frame{'s' if len(rows) > 1 else ''} converted in memory with bundle {resolved.bundle.name}, "
         f"one worker on {settings.device} ({settings.precision}), start-up not counted"
     )
     return Estimate(round(measured_bytes * share), round(seconds * share, 1), how)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sflow_pipeline.report.contact_sheet import CONTACT_SHEET_PATH, draw_contact_sheet
-from sflow_pipeline.report.html import build_page, build_table, embed_picture
+from sflow_pipeline.report.page_parts import build_page, build_table, embed_picture
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb
 from sflow_pipeline.storage.manifest import list_shards, load_manifest

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from sflow_pipeline.bundle import build_random_bundle
-from sflow_pipeline.conversion.inspection import inspect_dump
 from sflow_pipeline.errors import DumpError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
 
 def write(root: Path, index: int, label: NDArray[np.generic], size_px: tuple[int, int] = (20, 10)) -> None:

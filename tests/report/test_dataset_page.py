@@ -12,7 +12,7 @@ import pytest
 import sflow_pipeline
 from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.conversion.sample_dump import write_sample_dump
-from sflow_pipeline.report.page import write_report_page
+from sflow_pipeline.report.dataset_page import write_report_page
 
 
 class Outline(HTMLParser):

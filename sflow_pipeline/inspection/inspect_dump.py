@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.rehearsal import TIMED_FRAMES, Estimate, rehearse
 from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
-from sflow_pipeline.conversion.thumbnail import Thumbnail, draw_thumbnail
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import MODALITIES, FrameRef, read_column
+from sflow_pipeline.inspection.thumbnail import Thumbnail, draw_thumbnail
+from sflow_pipeline.inspection.trial_run import TIMED_FRAMES, Estimate, time_a_few_frames
 from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.label_spaces import (
     UNKNOWN_COLOR_ID,
@@ -151,7 +151,7 @@ def inspect_dump(
         fields = {"simulator": simulator, "label_space": label_space, "bundle": bundle}
         beside = f"{root if '://' in root else Path(root).resolve()}.unwritten"
         job = build_job({"sim_dir": root, "out_dir": beside, **fields})
-        estimate = rehearse(job, _choose(chosen, 1 + TIMED_FRAMES, read_all=0), tally.pixels * share)
+        estimate = time_a_few_frames(job, _choose(chosen, 1 + TIMED_FRAMES, read_all=0), tally.pixels * share)
     else:
         how = "at most, from the pixels of the opened frames; --estimate measures"
         estimate = Estimate(round(tally.output_bytes * share), None, how)

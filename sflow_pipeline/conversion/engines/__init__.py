@@ -1,0 +1,1 @@
+"""Engines: where shards are converted, in this process or on Ray actors, and what they share."""
