@@ -22,8 +22,8 @@ from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.sample_dump import write_sample_dump
 from sflow_pipeline.dataset.sample_dataset import SampleDataset, open_dataset
+from sflow_pipeline.street.write_dump import write_sample_dump
 
 COLUMNS = ("image", "label")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sflow_pipeline.conversion.sample_dump import write_sample_dump
 from sflow_pipeline.storage.image_codec import encode_label, encode_rgb
+from sflow_pipeline.street.write_dump import write_sample_dump
 
 #: File systems allow about 65 000 links of one file.
 _MOST_LINKS = 50_000

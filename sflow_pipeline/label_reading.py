@@ -5,14 +5,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_spaces import LabelSpace, PaletteReading, from_colors, from_table
+from sflow_pipeline.label_spaces import LabelReading, LabelSpace, from_colors, from_table
 from sflow_pipeline.simulators import LabelEncoding, read_label_table, refine_label_map
 from sflow_pipeline.storage import image_codec
 
 
 def read_label(
     data: bytes, table: bytes | None, *, encoding: LabelEncoding, space: LabelSpace, simulator: str, path: str
-) -> PaletteReading:
+) -> LabelReading:
     """Decode a label file.
 
     Args:
@@ -38,7 +38,7 @@ def read_label(
                 f"{path}: nothing says what its colours mean", hint="restore its label table", reason="missing"
             )
         return from_table(label, read_label_table(simulator, table, path), space)
-    return PaletteReading(label, {})
+    return LabelReading(label, {})
 
 
 def read_label_map(

@@ -26,7 +26,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def street_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small drawn dump in the plain layout with every modality: two streets of four frames, 96x48."""
-    from sflow_pipeline.conversion.sample_dump import write_sample_dump
+    from sflow_pipeline.street.write_dump import write_sample_dump
 
     root = tmp_path_factory.mktemp("streets") / "sim"
     write_sample_dump(root, sequences=2, frames=4, size=(96, 48), seed=4, workers=1)

@@ -48,7 +48,7 @@ def simulate_command(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from sflow_pipeline.conversion.sample_dump import write_sample_dump
+    from sflow_pipeline.street.write_dump import write_sample_dump
 
     console = Console(stderr=True)
     columns = (TextColumn("drawing streets"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -13,7 +13,7 @@ from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import Frame
 from sflow_pipeline.label_reading import read_label
-from sflow_pipeline.label_spaces import UNMAPPED, PaletteReading
+from sflow_pipeline.label_spaces import UNMAPPED, LabelReading
 from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS, UNSIZED_COLUMNS
 from sflow_pipeline.simulators import LabelEncoding, refine_label_map
 from sflow_pipeline.storage import image_codec
@@ -93,7 +93,7 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     return DecodedFrame(frame, class_index, files, texts, *digests, instance_map)
 
 
-def read_frame_label(data: bytes, table: bytes | None, path: str, settings: ConversionSettings) -> PaletteReading:
+def read_frame_label(data: bytes, table: bytes | None, path: str, settings: ConversionSettings) -> LabelReading:
     """(h, w) class ids of the dump's label space; colours that no class has become 65535.
 
     Raises:

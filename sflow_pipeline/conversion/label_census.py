@@ -14,7 +14,7 @@ from sflow_pipeline.conversion.decode import read_frame_label
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
-from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, PaletteReading, explain_unknown_colors
+from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, LabelReading, explain_unknown_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import STATE_PATH
 
@@ -110,7 +110,7 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
     )
 
 
-def _read(frame: SourceFrame, settings: ConversionSettings, source: Folder) -> PaletteReading:
+def _read(frame: SourceFrame, settings: ConversionSettings, source: Folder) -> LabelReading:
     table = source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
     return read_frame_label(source.read_bytes(frame.ref.label), table, frame.ref.label, settings)
 

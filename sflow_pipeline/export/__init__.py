@@ -9,7 +9,7 @@ from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export import cityscapes, coco, kitti, mp4, png, webdataset, yolo
 from sflow_pipeline.export.destination import open_destination
-from sflow_pipeline.export.exporter import Exporter, Job
+from sflow_pipeline.export.exporter import Exporter, ExportTask
 from sflow_pipeline.label_spaces import describe_label_space
 
 _MODULES: tuple[Exporter, ...] = (cityscapes, png, webdataset, coco, yolo, kitti, mp4)
@@ -93,7 +93,9 @@ def export_dataset(
         "variants": None if variants is None else sorted(set(variants)),
     }
     with open_destination(dest, out_dir, marker) as destination:
-        outcome = EXPORTERS[to].export(Job(_watch(contents, splits, variants, on_row), contents, destination, fps))
+        outcome = EXPORTERS[to].export(
+            ExportTask(_watch(contents, splits, variants, on_row), contents, destination, fps)
+        )
     exporter = EXPORTERS[to]
     return ExportSummary(
         dest,

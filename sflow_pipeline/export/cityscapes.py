@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from sflow_pipeline.export.exporter import Job, Outcome
+from sflow_pipeline.export.exporter import ExportTask, Outcome
 from sflow_pipeline.export.instances import INSTANCES_PER_CLASS
 from sflow_pipeline.export.relabel import CityscapesLabels
 from sflow_pipeline.storage import image_codec
@@ -15,12 +15,12 @@ LAYOUT = "leftImg8bit and gtFine with labelIds, labelTrainIds, instanceIds and c
 _NO_CITY = re.compile(r"[^A-Za-z0-9-]+")
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. A sequence is a city, a variant the number in the middle of a name."""
-    labels = CityscapesLabels(job.contents.label_format)
+    labels = CityscapesLabels(task.contents.label_format)
     cities: dict[str, str] = {}
     rows = 0
-    for row in job.rows:
+    for row in task.rows:
         city = _name_city(row.sequence_id, cities)
         name = f"{row.split}/{city}/{city}_{row.variant:06d}_{row.frame_index:06d}"
         label_map = row.decode_label_map()
@@ -28,16 +28,16 @@ def export(job: Job) -> Outcome:
         instance_ids = label_ids.astype(np.uint16)
         for instance, class_id, number in labels.number_instances(row, label_map, INSTANCES_PER_CLASS):
             instance_ids.reshape(-1)[instance.pixels] = class_id * INSTANCES_PER_CLASS + number
-        job.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_file("image"))
+        task.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_file("image"))
         truth = f"gtFine/{name}_gtFine"
-        job.dest.write(f"{truth}_labelIds.png", labels.encode(row, labels.space, label_ids))
+        task.dest.write(f"{truth}_labelIds.png", labels.encode(row, labels.space, label_ids))
         train_ids = labels.to_train_ids(label_ids)
-        job.dest.write(f"{truth}_labelTrainIds.png", labels.encode(row, labels.train_space, train_ids))
-        job.dest.write(f"{truth}_instanceIds.png", image_codec.encode_uint16(instance_ids))
-        job.dest.write(f"{truth}_color.png", image_codec.encode_label(labels.colors[label_ids]))
-        job.dest.note_sample(row, f"leftImg8bit/{name}_leftImg8bit.png")
+        task.dest.write(f"{truth}_labelTrainIds.png", labels.encode(row, labels.train_space, train_ids))
+        task.dest.write(f"{truth}_instanceIds.png", image_codec.encode_uint16(instance_ids))
+        task.dest.write(f"{truth}_color.png", image_codec.encode_label(labels.colors[label_ids]))
+        task.dest.note_sample(row, f"leftImg8bit/{name}_leftImg8bit.png")
         rows += 1
-    notes = () if "instance" in job.contents.columns else ("no instance column: instanceIds hold plain label ids",)
+    notes = () if "instance" in task.contents.columns else ("no instance column: instanceIds hold plain label ids",)
     return Outcome(rows, labels.describe(), notes)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.export.exporter import Job, Outcome, build_flat_name, require_column
+from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, require_column
 from sflow_pipeline.export.instances import Instance, find_instances, is_thing
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.storage import image_codec
@@ -17,13 +17,13 @@ NAME = "coco"
 LAYOUT = "<split>/*.png, annotations/instances_<split>.json, panoptic_<split>.json and panoptic_<split>/*.png"
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Rows without an instance file are left out and counted."""
-    require_column(job.contents, "instance", NAME)
-    space, simulator = job.contents.label_space, job.contents.label_format.simulator
+    require_column(task.contents, "instance", NAME)
+    space, simulator = task.contents.label_space, task.contents.label_format.simulator
     splits: dict[str, _Split] = defaultdict(lambda: _Split(space))
     rows = skipped = 0
-    for row in job.rows:
+    for row in task.rows:
         instance_map = row.decode_plane("instance")
         label_map = row.decode_label_map()
         if instance_map is None or instance_map.shape[:2] != label_map.shape:
@@ -33,13 +33,13 @@ def export(job: Job) -> Outcome:
         panoptic = splits[row.split].add(
             row, name, label_map, find_instances(instance_map, label_map, space, simulator)
         )
-        job.dest.write(f"{row.split}/{name}", row.require_file("image"))
-        job.dest.write(f"annotations/panoptic_{row.split}/{name}", image_codec.encode_label(panoptic))
-        job.dest.note_sample(row, f"{row.split}/{name}")
+        task.dest.write(f"{row.split}/{name}", row.require_file("image"))
+        task.dest.write(f"annotations/panoptic_{row.split}/{name}", image_codec.encode_label(panoptic))
+        task.dest.note_sample(row, f"{row.split}/{name}")
         rows += 1
     for split, collected in splits.items():
         for kind, content in (("instances", collected.instances), ("panoptic", collected.panoptic)):
-            job.dest.write(f"annotations/{kind}_{split}.json", json.dumps(content, ensure_ascii=False).encode("utf-8"))
+            task.dest.write(f"annotations/{kind}_{split}.json", json.dumps(content, ensure_ascii=False).encode("utf-8"))
     notes = (f"{skipped} rows without a readable instance file are left out",) if skipped else ()
     return Outcome(rows, f"class ids of {space.name} are the category ids; masks are pixel-exact", notes)
 

@@ -11,7 +11,7 @@ from sflow_pipeline.export.destination import Destination
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportTask:
     """What an exporter is given.
 
     Attributes:
@@ -48,7 +48,7 @@ class Exporter(Protocol):
     NAME: str
     LAYOUT: str
 
-    def export(self, job: Job) -> Outcome:
+    def export(self, task: ExportTask) -> Outcome:
         """Write everything.
 
         Raises:

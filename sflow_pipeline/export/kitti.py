@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sflow_pipeline.export.exporter import Job, Outcome
+from sflow_pipeline.export.exporter import ExportTask, Outcome
 from sflow_pipeline.export.relabel import CityscapesLabels
 from sflow_pipeline.storage import image_codec
 
@@ -14,11 +14,11 @@ _FOLDERS = {"train": "training", "test": "testing"}
 _INSTANCES_PER_CLASS = 256
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Frames are numbered from 0 in each split; ``samples.jsonl`` says which is which."""
-    labels = CityscapesLabels(job.contents.label_format)
+    labels = CityscapesLabels(task.contents.label_format)
     counts: dict[str, int] = {}
-    for row in job.rows:
+    for row in task.rows:
         folder = _FOLDERS.get(row.split, row.split)
         name = f"{counts.setdefault(folder, 0):06d}_10.png"
         counts[folder] += 1
@@ -27,10 +27,10 @@ def export(job: Job) -> Outcome:
         instance_ids = label_ids.astype(np.uint16) * _INSTANCES_PER_CLASS
         for instance, class_id, number in labels.number_instances(row, label_map, _INSTANCES_PER_CLASS):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
-        job.dest.write(f"{folder}/image_2/{name}", row.require_file("image"))
-        job.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids))
-        job.dest.write(f"{folder}/semantic_rgb/{name}", image_codec.encode_label(labels.colors[label_ids]))
-        job.dest.write(f"{folder}/instance/{name}", image_codec.encode_uint16(instance_ids))
-        job.dest.note_sample(row, f"{folder}/image_2/{name}")
-    notes = () if "instance" in job.contents.columns else ("no instance column: instance files number no objects",)
+        task.dest.write(f"{folder}/image_2/{name}", row.require_file("image"))
+        task.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids))
+        task.dest.write(f"{folder}/semantic_rgb/{name}", image_codec.encode_label(labels.colors[label_ids]))
+        task.dest.write(f"{folder}/instance/{name}", image_codec.encode_uint16(instance_ids))
+        task.dest.note_sample(row, f"{folder}/image_2/{name}")
+    notes = () if "instance" in task.contents.columns else ("no instance column: instance files number no objects",)
     return Outcome(sum(counts.values()), labels.describe(), notes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import MissingExtraError, UsageError
 from sflow_pipeline.export.destination import Destination
-from sflow_pipeline.export.exporter import Job, Outcome
+from sflow_pipeline.export.exporter import ExportTask, Outcome
 from sflow_pipeline.storage.image_codec import decode_rgb
 
 NAME = "mp4"
@@ -21,30 +21,30 @@ _DEFAULT_FPS = 10.0
 _QUALITY = "18"
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. A frame that is missing from a sequence leaves its time to the one before.
 
     Raises:
         MissingExtraError: PyAV is not installed.
     """
     av = _import_av()
-    fps = job.fps or job.contents.fps or _DEFAULT_FPS
+    fps = task.fps or task.contents.fps or _DEFAULT_FPS
     rows = 0
     sequence: tuple[str, str] | None = None
     with ExitStack() as stack:
         videos: dict[int, _Video] = {}
-        for row in job.rows:
+        for row in task.rows:
             if (row.split, row.sequence_id) != sequence:
                 stack.pop_all().close()
                 sequence, videos = (row.split, row.sequence_id), {}
             if row.variant not in videos:
                 variant = f"_v{row.variant}" if row.variant else ""
                 path = f"{row.split}/{row.sequence_id}{variant}.mp4"
-                videos[row.variant] = _Video(av, job.dest, path, fps, row.frame_index)
+                videos[row.variant] = _Video(av, task.dest, path, fps, row.frame_index)
                 stack.callback(videos[row.variant].close)
             videos[row.variant].add(decode_rgb(row.require_file("image"), name=row.sample_id), row.frame_index)
             rows += 1
-    stated = job.fps or job.contents.fps
+    stated = task.fps or task.contents.fps
     notes = () if stated else (f"nothing says how many frames a second there are: played at {fps:g}; see --fps",)
     return Outcome(rows, "none: videos hold pictures alone", notes)
 

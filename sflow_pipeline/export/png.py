@@ -5,7 +5,7 @@ The result is itself a dump that `inspect` and `convert` read.
 
 import yaml
 
-from sflow_pipeline.export.exporter import Job, Outcome
+from sflow_pipeline.export.exporter import ExportTask, Outcome
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space, list_label_spaces, load_label_space
 
 NAME = "png"
@@ -16,37 +16,37 @@ _TEXT_SUFFIX = ".json"
 _SPACE_PATH = "label_space.yaml"
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Variants after the first are sequences of their own."""
     splits: dict[str, str] = {}
     rows = 0
-    for row in job.rows:
+    for row in task.rows:
         sequence = f"{row.split}/{row.sequence_id}" + (f"_v{row.variant}" if row.variant else "")
         splits[sequence] = row.split
-        for column in job.contents.columns:
+        for column in task.contents.columns:
             if row.values.get(column) is None:
                 continue
             folder = f"{sequence}/{_FOLDERS.get(column, column)}"
             data = row.values[column]
             if isinstance(data, str):
-                job.dest.write(f"{folder}/{row.frame_name}{_TEXT_SUFFIX}", data.encode("utf-8"))
+                task.dest.write(f"{folder}/{row.frame_name}{_TEXT_SUFFIX}", data.encode("utf-8"))
             else:
-                job.dest.write(f"{folder}/{row.frame_name}{row.suffix(column)}", row.require_file(column))
-        job.dest.note_sample(row, f"{sequence}/rgb/{row.frame_name}{row.suffix('image')}")
+                task.dest.write(f"{folder}/{row.frame_name}{row.suffix(column)}", row.require_file(column))
+        task.dest.note_sample(row, f"{sequence}/rgb/{row.frame_name}{row.suffix('image')}")
         rows += 1
-    space = job.contents.label_space
+    space = task.contents.label_space
     stated = {
         "label_space": space.name if _is_packaged(space) else _SPACE_PATH,
-        "label_encoding": job.contents.label_format.encoding,
-        **({"fps": job.contents.fps} if job.contents.fps else {}),
+        "label_encoding": task.contents.label_format.encoding,
+        **({"fps": task.contents.fps} if task.contents.fps else {}),
         "split": splits,
     }
     if not _is_packaged(space):
         described = yaml.safe_dump(describe_label_space(space), sort_keys=False, allow_unicode=True)
-        job.dest.write(_SPACE_PATH, described.encode("utf-8"))
-    job.dest.write("dataset.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
+        task.dest.write(_SPACE_PATH, described.encode("utf-8"))
+    task.dest.write("dataset.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
     notes = []
-    if job.contents.label_format.encoding == "table":
+    if task.contents.label_format.encoding == "table":
         notes.append("labels mean what label_table says frame by frame, which `convert` cannot read in this layout")
     return Outcome(rows, f"byte for byte the dataset's ({space.name})", tuple(notes))
 

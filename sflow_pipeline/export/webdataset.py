@@ -9,7 +9,7 @@ from typing import Any
 
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.export.destination import Destination
-from sflow_pipeline.export.exporter import Job, Outcome, build_flat_name
+from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name
 
 NAME = "webdataset"
 LAYOUT = "<split>-000000.tar with <key>.image.png, <key>.label.png, … and <key>.json; labels untouched"
@@ -18,39 +18,39 @@ _MAX_ROWS = 1000
 _MAX_BYTES = 256 << 20
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``."""
     rows = 0
     counts: dict[str, int] = {}
     waiting: list[Row] = []
     waiting_bytes = 0
-    for row in job.rows:
+    for row in task.rows:
         if waiting and (row.split != waiting[0].split or len(waiting) == _MAX_ROWS or waiting_bytes >= _MAX_BYTES):
-            _write_tar(job, waiting, counts)
+            _write_tar(task, waiting, counts)
             waiting, waiting_bytes = [], 0
         waiting.append(row)
         waiting_bytes += sum(len(value["bytes"]) for value in row.values.values() if isinstance(value, dict))
         rows += 1
     if waiting:
-        _write_tar(job, waiting, counts)
-    return Outcome(rows, f"byte for byte the dataset's ({job.contents.label_space.name})")
+        _write_tar(task, waiting, counts)
+    return Outcome(rows, f"byte for byte the dataset's ({task.contents.label_space.name})")
 
 
-def _write_tar(job: Job, rows: list[Row], counts: dict[str, int]) -> None:
+def _write_tar(task: ExportTask, rows: list[Row], counts: dict[str, int]) -> None:
     split = rows[0].split
     number = counts.setdefault(split, 0)
     counts[split] += 1
-    with _open_tar(job.dest, f"{split}-{number:06d}.tar") as tar:
+    with _open_tar(task.dest, f"{split}-{number:06d}.tar") as tar:
         for row in rows:
             key = build_flat_name(row)
-            for column in job.contents.columns:
+            for column in task.contents.columns:
                 value = row.values.get(column)
                 if isinstance(value, str):
                     _add(tar, f"{key}.{column}.json", value.encode("utf-8"))
                 elif value is not None:
                     _add(tar, f"{key}.{column}{row.suffix(column)}", row.require_file(column))
-            facts = {name: value for name, value in row.values.items() if name not in job.contents.columns}
-            facts["label_space"] = job.contents.label_space.name
+            facts = {name: value for name, value in row.values.items() if name not in task.contents.columns}
+            facts["label_space"] = task.contents.label_space.name
             _add(tar, f"{key}.json", json.dumps(facts, sort_keys=True, ensure_ascii=False).encode("utf-8"))
 
 

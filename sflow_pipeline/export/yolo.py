@@ -2,22 +2,22 @@
 
 import yaml
 
-from sflow_pipeline.export.exporter import Job, Outcome, build_flat_name, require_column
+from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, require_column
 from sflow_pipeline.export.instances import Instance, find_instances, is_thing
 
 NAME = "yolo"
 LAYOUT = "images/<split>/*.png, labels/<split>/*.txt and data.yaml; boxes of people and vehicles"
 
 
-def export(job: Job) -> Outcome:
+def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Rows without an instance file are left out: without boxes they would be background."""
-    require_column(job.contents, "instance", NAME)
-    space, simulator = job.contents.label_space, job.contents.label_format.simulator
+    require_column(task.contents, "instance", NAME)
+    space, simulator = task.contents.label_space, task.contents.label_format.simulator
     things = [item for item in space.classes if is_thing(item) and item.id != space.void_id]
     index_of = {item.id: index for index, item in enumerate(things)}
     splits: dict[str, int] = {}
     skipped = 0
-    for row in job.rows:
+    for row in task.rows:
         instance_map = row.decode_plane("instance")
         label_map = row.decode_label_map()
         if instance_map is None or instance_map.shape[:2] != label_map.shape:
@@ -26,15 +26,15 @@ def export(job: Job) -> Outcome:
         name = f"{row.split}/{build_flat_name(row)}"
         found = find_instances(instance_map, label_map, space, simulator)
         lines = [f"{index_of[instance.class_id]} {_format_box(instance, label_map.shape)}\n" for instance in found]
-        job.dest.write(f"images/{name}.png", row.require_file("image"))
-        job.dest.write(f"labels/{name}.txt", "".join(lines).encode())
-        job.dest.note_sample(row, f"images/{name}.png")
+        task.dest.write(f"images/{name}.png", row.require_file("image"))
+        task.dest.write(f"labels/{name}.txt", "".join(lines).encode())
+        task.dest.note_sample(row, f"images/{name}.png")
         splits[row.split] = splits.get(row.split, 0) + 1
     # Trainers insist on train and val; a dataset of one split is both until somebody divides it.
     folders = {split: f"images/{split}" for split in splits}
     first = next(iter(folders.values()), "images/train")
     stated = {"train": first, "val": first, **folders, "names": {index: item.name for index, item in enumerate(things)}}
-    job.dest.write("data.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
+    task.dest.write("data.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
     notes = [f"{skipped} rows without a readable instance file are left out"] if skipped else []
     notes += [f"no {split} split: data.yaml names {first}" for split in ("train", "val") if split not in folders]
     labels = f"boxes of the {len(things)} countable classes of {space.name}, tight around the visible pixels"

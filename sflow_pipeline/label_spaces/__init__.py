@@ -1,12 +1,12 @@
 """Named, versioned class tables and the mappings between them."""
 
 from sflow_pipeline.label_spaces.catalog import list_label_spaces, load_label_space
+from sflow_pipeline.label_spaces.color_labels import UNKNOWN_COLOR_ID, LabelReading, from_colors
 from sflow_pipeline.label_spaces.derived_space import derive_label_space
 from sflow_pipeline.label_spaces.described_space import describe_label_space, restore_label_space
 from sflow_pipeline.label_spaces.label_space import LabelClass, LabelSpace
 from sflow_pipeline.label_spaces.label_table import LabelTable, from_table
 from sflow_pipeline.label_spaces.mapping import UNMAPPED, LabelMapping, MappingRow, build_mapping
-from sflow_pipeline.label_spaces.palette import UNKNOWN_COLOR_ID, PaletteReading, from_colors
 from sflow_pipeline.label_spaces.unknown_colors import explain_unknown_colors
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "UNMAPPED",
     "LabelClass",
     "LabelMapping",
+    "LabelReading",
     "LabelSpace",
     "LabelTable",
     "MappingRow",
-    "PaletteReading",
     "build_mapping",
     "derive_label_space",
     "describe_label_space",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.label_spaces.color_labels import UNKNOWN_COLOR_ID, LabelReading
 from sflow_pipeline.label_spaces.label_space import LabelSpace
-from sflow_pipeline.label_spaces.palette import UNKNOWN_COLOR_ID, PaletteReading
 
 Rgba = tuple[int, int, int, int]
 
@@ -34,7 +34,7 @@ class LabelTable:
 
 def from_table(
     label: NDArray[np.uint8] | NDArray[np.uint16], table: LabelTable, label_space: LabelSpace
-) -> PaletteReading:
+) -> LabelReading:
     """Turn pixels into ids of ``label_space`` by class name.
 
     Args:
@@ -55,7 +55,7 @@ def from_table(
     known = np.array(sorted(names), np.uint32)
     ids = np.array([id_of_name.get(names[code], UNKNOWN_COLOR_ID) for code in known.tolist()], np.uint16)
     if not len(known):
-        return PaletteReading(np.full(codes.shape, other, np.uint16), {})
+        return LabelReading(np.full(codes.shape, other, np.uint16), {})
     position = np.minimum(np.searchsorted(known, codes), len(known) - 1)
     label_map = np.where(known[position] == codes, ids[position], np.uint16(other))
     unknown = {}
@@ -64,7 +64,7 @@ def from_table(
         for index in np.argsort(-counts, kind="stable").tolist():
             code = int(values[index])
             unknown[code >> 24, code >> 16 & 255, code >> 8 & 255] = int(counts[index])
-    return PaletteReading(label_map, unknown)
+    return LabelReading(label_map, unknown)
 
 
 def _code(rgba: Rgba) -> int:

@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.label_spaces.color_labels import UNKNOWN_COLOR_ID, LabelReading
 from sflow_pipeline.label_spaces.label_space import Color, LabelSpace
-from sflow_pipeline.label_spaces.palette import UNKNOWN_COLOR_ID, PaletteReading
 
 _MIN_BLENDS = 8
 _NEARLY_ALL = 0.9
 _SHOWN = 3
 
 
-def explain_unknown_colors(reading: PaletteReading, label_space: LabelSpace) -> str:
+def explain_unknown_colors(reading: LabelReading, label_space: LabelSpace) -> str:
     """What the unknown colours of one label are and, where it shows, how they came about; "" where there are none.
 
     >>> from sflow_pipeline.label_spaces import from_colors, load_label_space

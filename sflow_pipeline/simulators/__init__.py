@@ -1,7 +1,7 @@
 """Simulator adapters: from a folder of files to named frames.
 
-``discover`` finds out which simulator wrote a dump and lists its frames. A new simulator is one new module (see
-``adapter.py``) and one entry in ``SIMULATORS``.
+``discover`` finds out which simulator wrote a dump and lists its frames. A new simulator is one new module in
+``layouts/`` and one entry in its ``LAYOUTS``.
 """
 
 import difflib
@@ -13,32 +13,10 @@ from numpy.typing import NDArray
 from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.label_spaces import LabelTable, load_label_space
-from sflow_pipeline.simulators import (
-    ade20k,
-    airsim,
-    blenderproc,
-    blenderproc_coco,
-    camvid,
-    camvid32,
-    carla,
-    cityscapes,
-    folder,
-    gta,
-    hypersim,
-    kitti,
-    mapillary,
-    replicator,
-    shift,
-    sintel,
-    synthia,
-    unity_solo,
-    video,
-    viper,
-    vkitti2,
-)
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
+from sflow_pipeline.simulators.layouts import LAYOUTS, carla, replicator, unity_solo
 from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
 
 __all__ = [
@@ -53,14 +31,7 @@ __all__ = [
     "refine_label_map",
 ]
 
-SIMULATORS: Mapping[str, Adapter] = {
-    adapter.NAME: adapter
-    for adapter in (
-        *(folder, carla, shift, synthia, gta, viper, vkitti2, airsim),
-        *(replicator, unity_solo, blenderproc, blenderproc_coco, hypersim, sintel, video),
-        *(camvid, camvid32, cityscapes, kitti, mapillary, ade20k),
-    )
-}
+SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in LAYOUTS}
 
 _UNPACK = (
     "unpack it: only .zip, .tar and .hdf5 files in a local folder are read as they are (gunzip x.tar.gz makes x.tar)"

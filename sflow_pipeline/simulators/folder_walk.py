@@ -19,7 +19,7 @@ _MAX_LINKS = 2  # links within links multiply: without a limit a few folders cou
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class DumpFolder:
     """One folder of a dump: ``path`` relative to the root ("" for the root itself), names sorted."""
 
     path: str
@@ -39,7 +39,7 @@ def walk(
     max_entries: int | None = None,
     max_siblings: int | None = None,
     enter_archives: bool = True,
-) -> Iterator[Folder]:
+) -> Iterator[DumpFolder]:
     """Yield every folder under ``root``, parents first, siblings in name order; hidden ones are passed over.
 
     A zip, tar or HDF5 file counts as a folder of its name. Where ``img``, ``img.tar``, ``img.zip`` and ``img.hdf5``
@@ -82,7 +82,7 @@ def walk(
                 log.add("link_loop", folder.join(name), f"more than {_MAX_LINKS} links deep")
 
 
-def _without_copies(folder: Folder, log: ProblemLog) -> list[str]:
+def _without_copies(folder: DumpFolder, log: ProblemLog) -> list[str]:
     """The folders to enter: of a folder and archives of the same name, one."""
     best: dict[str, tuple[int, str]] = {}
     for name in folder.folders:
@@ -97,7 +97,7 @@ def _without_copies(folder: Folder, log: ProblemLog) -> list[str]:
 
 def _read_folder(
     root: str, path: str, parents: tuple[str, ...], log: ProblemLog, max_entries: int | None
-) -> tuple[Folder, dict[str, str]]:
+) -> tuple[DumpFolder, dict[str, str]]:
     folders: list[str] = []
     files: list[str] = []
     real_paths: dict[str, str] = {}
@@ -125,24 +125,24 @@ def _read_folder(
         if is_archive_name(name):
             files.remove(name)
             folders.append(name)
-    return Folder(path, tuple(sorted(folders)), tuple(sorted(files))), real_paths
+    return DumpFolder(path, tuple(sorted(folders)), tuple(sorted(files))), real_paths
 
 
-def _read_archive_folder(inside: tuple[str, str], path: str, log: ProblemLog, max_entries: int | None) -> Folder:
+def _read_archive_folder(inside: tuple[str, str], path: str, log: ProblemLog, max_entries: int | None) -> DumpFolder:
     prefix = f"{path}/" if path else ""
     try:
         folders, files = open_archive(inside[0]).listing.get(inside[1], ((), ()))
     except OSError as error:
         log.add("unreadable_archive", path or ".", error.strerror or str(error))
-        return Folder(path, (), ())
+        return DumpFolder(path, (), ())
     for name in files:
         if is_packed_name(name) or is_archive_name(name):
             log.add("packed_archive", prefix + name)
     wanted = [tuple(n for n in islice(names, max_entries) if _is_wanted(n, prefix, log)) for names in (folders, files)]
-    return Folder(path, wanted[0], wanted[1])
+    return DumpFolder(path, wanted[0], wanted[1])
 
 
-def _read_remote_folder(root: str, path: str, log: ProblemLog, max_entries: int | None) -> Folder:
+def _read_remote_folder(root: str, path: str, log: ProblemLog, max_entries: int | None) -> DumpFolder:
     prefix = f"{path}/" if path else ""
     names: dict[bool, list[str]] = {True: [], False: []}
     try:
@@ -153,7 +153,7 @@ def _read_remote_folder(root: str, path: str, log: ProblemLog, max_entries: int 
                     log.add("remote_archive", prefix + name)
     except OSError as error:
         log.add("unreadable_folder", path or ".", str(error))
-    return Folder(path, tuple(sorted(names[True])), tuple(sorted(names[False])))
+    return DumpFolder(path, tuple(sorted(names[True])), tuple(sorted(names[False])))
 
 
 def _keep_wanted(names: list[str], prefix: str, log: ProblemLog) -> list[str]:

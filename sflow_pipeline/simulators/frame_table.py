@@ -9,7 +9,7 @@ from itertools import chain, compress, islice, pairwise
 from typing import Any
 
 from sflow_pipeline.frames import FrameList
-from sflow_pipeline.simulators.folder_walk import Folder
+from sflow_pipeline.simulators.folder_walk import DumpFolder
 from sflow_pipeline.simulators.problems import ProblemLog
 
 #: The sequence of files that are in no sequence folder.
@@ -138,7 +138,7 @@ def _is_ascending(numbers: list[int]) -> bool:
     return all(map(operator.lt, numbers, islice(numbers, 1, None)))
 
 
-def index_files(folder: Folder, log: ProblemLog, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
+def index_files(folder: DumpFolder, log: ProblemLog, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
     """Frame name (file name without suffix) -> path, for the files of a folder with one of the suffixes."""
     allowed = frozenset(suffixes)
     prefix = folder.join("")

@@ -10,7 +10,7 @@ from itertools import islice
 from sflow_pipeline.frames import FrameList
 from sflow_pipeline.simulators.dump import Dump, LabelEncoding
 from sflow_pipeline.simulators.dump_files import is_remote
-from sflow_pipeline.simulators.folder_walk import Folder, walk
+from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
 from sflow_pipeline.simulators.problems import ProblemLog
 
@@ -25,7 +25,7 @@ _LOOK_REMOTE_FOLDERS = 100  # each is a request
 
 
 @dataclass(frozen=True)
-class Place:
+class FrameIdentity:
     """Where a file belongs: its sequence, its frame's name there, its split, its number."""
 
     sequence_id: str
@@ -34,20 +34,22 @@ class Place:
     number: int | None = None
 
 
-Locate = Callable[[re.Match[str]], Place]
+Identify = Callable[[re.Match[str]], FrameIdentity]
 
 
-def locate_by_groups(match: re.Match[str]) -> Place:
+def identify_by_groups(match: re.Match[str]) -> FrameIdentity:
     """Sequence from the groups ``head`` and ``sequence`` where there are any, frame from ``frame``.
 
-    >>> locate_by_groups(re.fullmatch(HEAD + r"img/(?P<frame>[0-9]+).png", "val/town/img/7.png"))
-    Place(sequence_id='val/town', frame='7', split='val', number=7)
+    >>> identify_by_groups(re.fullmatch(HEAD + r"img/(?P<frame>[0-9]+).png", "val/town/img/7.png"))
+    FrameIdentity(sequence_id='val/town', frame='7', split='val', number=7)
     """
     groups = match.groupdict()
     parts = [part for part in (groups.get("head"), groups.get("sequence")) if part]
     frame = match["frame"]
     digits = re.findall(r"[0-9]{1,18}", groups.get("number") or frame)
-    return Place("/".join(parts) or ROOT_SEQUENCE, frame, split_of(match.string), int(digits[-1]) if digits else None)
+    return FrameIdentity(
+        "/".join(parts) or ROOT_SEQUENCE, frame, split_of(match.string), int(digits[-1]) if digits else None
+    )
 
 
 @dataclass
@@ -56,7 +58,7 @@ class PatternFinder:
 
     root: str
     patterns: Patterns
-    locate: Locate = locate_by_groups
+    identify: Identify = identify_by_groups
     log: ProblemLog = field(default_factory=ProblemLog)
 
     def frames(self) -> FrameList:
@@ -72,7 +74,7 @@ class PatternFinder:
                     match = pattern.fullmatch(path)
                     if match is None:
                         continue
-                    place = self.locate(match)
+                    place = self.identify(match)
                     key = place.split, place.sequence_id
                     files = sequences.setdefault(key, {"render": {}, "label": {}}).setdefault(modality, {})
                     first = files.setdefault(place.frame, path)
@@ -101,7 +103,7 @@ def discover_by_paths(
     label_space: str,
     label_encoding: LabelEncoding,
     why: str,
-    locate: Locate = locate_by_groups,
+    identify: Identify = identify_by_groups,
     version: str = "",
     units: Mapping[str, str] | None = None,
 ) -> Dump:
@@ -111,10 +113,10 @@ def discover_by_paths(
         root: the dump's folder.
         patterns: of its files.
         simulator, label_space, label_encoding, why, version: as in ``Dump``.
-        locate: where a matching file belongs.
+        identify: where a matching file belongs.
         units: modality -> unit, for those that need one.
     """
-    finder = PatternFinder(root, patterns, locate)
+    finder = PatternFinder(root, patterns, identify)
     frames = finder.frames()
     return Dump(
         root=root,
@@ -144,7 +146,7 @@ def find_layout(root: str, patterns: Patterns) -> str | None:
     return None
 
 
-def quick_look(root: str) -> Sequence[Folder]:
+def quick_look(root: str) -> Sequence[DumpFolder]:
     """Some folders of a dump, from the top: enough to recognise a layout, few enough to be quick anywhere.
 
     Of files whose names differ in nothing but digits, it has a few. One look serves every adapter; ``detect`` forgets
@@ -159,10 +161,10 @@ def forget_look() -> None:
 
 
 @lru_cache(maxsize=4)
-def _look(root: str) -> tuple[Folder, ...]:
+def _look(root: str) -> tuple[DumpFolder, ...]:
     folders = walk(root, ProblemLog(), max_depth=_LOOK_DEPTH, max_entries=_LOOK_ENTRIES, max_siblings=_LOOK_SIBLINGS)
     seen = islice(folders, _LOOK_REMOTE_FOLDERS if is_remote(root) else _LOOK_FOLDERS)
-    return tuple(Folder(folder.path, folder.folders, _thin_out(folder.files)) for folder in seen)
+    return tuple(DumpFolder(folder.path, folder.folders, _thin_out(folder.files)) for folder in seen)
 
 
 def _thin_out(files: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import MissingExtraError
 from sflow_pipeline.export import mp4
 from sflow_pipeline.export.destination import open_destination
-from sflow_pipeline.export.exporter import Job
+from sflow_pipeline.export.exporter import ExportTask
 from sflow_pipeline.storage.image_codec import encode_rgb
 
 
@@ -61,7 +61,7 @@ def test_missing_frames_leave_their_time_and_odd_sizes_fit(convert_streets, tmp_
         for i in (7, 8, 11)
     ]
     with open_destination(str(tmp_path / "dest"), "/data/out", {}) as dest:
-        mp4.export(Job(iter(rows), contents, dest))
+        mp4.export(ExportTask(iter(rows), contents, dest))
     pictures, times, _rate = read_video(tmp_path / "dest" / "val" / "a.mp4")
     assert times == pytest.approx([0, 0.1, 0.4])
     assert pictures[0].shape == (34, 50, 3)

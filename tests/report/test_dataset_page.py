@@ -11,8 +11,8 @@ import pytest
 
 import sflow_pipeline
 from sflow_pipeline.bundle import build_random_bundle
-from sflow_pipeline.conversion.sample_dump import write_sample_dump
 from sflow_pipeline.report.dataset_page import write_report_page
+from sflow_pipeline.street.write_dump import write_sample_dump
 
 
 class Outline(HTMLParser):

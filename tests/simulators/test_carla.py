@@ -13,7 +13,7 @@ from sflow_pipeline.errors import DumpError
 from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
 from sflow_pipeline.simulators import discover
-from sflow_pipeline.simulators.carla import refine_label_map
+from sflow_pipeline.simulators.layouts.carla import refine_label_map
 
 MakeCarla = Callable[..., Path]
 

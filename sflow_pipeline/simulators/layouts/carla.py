@@ -1,0 +1,172 @@
+"""CARLA recordings: picture and tag folders side by side, or pairs told apart by their endings."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import DumpError
+from sflow_pipeline.simulators.dump import Dump
+from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
+from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.layouts.carla_tags import VERSIONS, count_versions, judge_tags, read_label_sample
+from sflow_pipeline.simulators.path_patterns import quick_look
+from sflow_pipeline.simulators.problems import ProblemLog
+
+NAME = "carla"
+LAYOUT = (
+    "CameraRGB beside CameraSeg, RGB beside Segmentation_Images, sensor.camera.rgb beside "
+    "sensor.camera.semantic_segmentation, or <frame>_img.png with <frame>_labelIds.png"
+)
+
+#: Folder of a sensor -> modality. Folders belong together that share what is before or after these names.
+_FOLDERS = {
+    "CameraRGB": "render",
+    "CameraSeg": "label",
+    "CameraInstance": "instance",
+    "CameraDepth": "depth",
+    "RGB": "render",
+    "Segmentation_Images": "label",
+    "sensor.camera.rgb": "render",
+    "sensor.camera.semantic_segmentation": "label",
+    "sensor.camera.instance_segmentation": "instance",
+    "sensor.camera.depth": "depth",
+    "sensor.camera.optical_flow": "flow",
+}
+_FOLDER = re.compile("(?P<sensor>" + "|".join(map(re.escape, _FOLDERS)) + r")(?P<camera>[._-]\w+)?")
+_UNITS = {
+    "depth": "m = 1000 * (R + 256 * G + 65536 * B) / (2**24 - 1) as the sensor writes it; logarithmic where it is grey",
+    "instance": "tag in the red channel, object in green and blue",
+    "flow": "hue is the direction, value the length: for looking at, CARLA saves no numbers as pictures",
+}
+#: Endings of loose files -> modality.
+_ENDINGS = {"_img": "render", "_labelIds": "label", "_instance": "instance"}
+_TOWN_FRAME_TICK = re.compile(r"(?P<town>.+)_(?P<frame>[0-9]{1,18})_(?P<tick>[0-9]+)")
+
+#: Ids that ``refine_label_map`` writes; they are the derived classes of label space carla-0.9.9.
+SKY_ID, TERRAIN_ID = 13, 22
+_ROAD_ID, _SIDEWALK_ID = 7, 8
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    for folder in quick_look(root):
+        where = folder.path or "the folder"
+        by_camera: dict[str, dict[str, str]] = {}
+        for name in folder.folders:
+            sensor = _FOLDER.fullmatch(name)
+            if sensor:
+                by_camera.setdefault(sensor["camera"] or "", {})[_FOLDERS[sensor["sensor"]]] = name
+        for names in by_camera.values():
+            label = names.get("label") or names.get("instance")
+            if "render" in names and label:
+                return f"{where} holds {names['render']} and {label}"
+        stems = {file.rpartition(".")[0] for file in folder.files}
+        if all(any(stem.endswith(ending) for stem in stems) for ending in ("_img", "_labelIds")):
+            return f"{where} holds files that end in _img and in _labelIds"
+    return None
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``.
+
+    Raises:
+        DumpError: the labels do not tell which CARLA version wrote them, and ``label_space`` does not either.
+    """
+    log = ProblemLog()
+    table = FrameTable(log)
+    sensors: dict[str, dict[str, dict[str, str]]] = {}
+    for folder in walk(root, log):
+        parent, _, name = folder.path.rpartition("/")
+        sensor = _FOLDER.fullmatch(name)
+        if sensor:
+            camera = "/".join(part for part in (parent, (sensor["camera"] or "").lstrip("._-")) if part)
+            files = sensors.setdefault(camera, {"render": {}, "label": {}})
+            files.setdefault(_FOLDERS[sensor["sensor"]], {}).update(index_files(folder, log))
+        _add_loose_pairs(folder, table, log)
+    for path, files in sorted(sensors.items()):
+        if not files["label"] and files.get("instance"):
+            files["label"] = files["instance"]  # its red channel holds the tags
+        if files["label"]:
+            table.add_sequence(sequence_of(path), split_of(path), files)
+    frames = table.frames()
+    sample = read_label_sample(root, [frame.label for frame in frames])
+    holds_objects = bool(frames) and all(frame.label == frame.instance for frame in frames)
+    evidence = judge_tags([label[..., 0] for label in sample if label.ndim == 3] if holds_objects else sample)
+    if label_space is None and frames:
+        label_space = evidence.label_space
+        if label_space is None:
+            raise DumpError(
+                f"dump {root}: {evidence.text}",
+                hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file",
+            )
+        if not evidence.is_sure:
+            log.add("label_space_guessed", frames[0].label, f"taken for {label_space}: {evidence.text}")
+    elif frames and label_space in VERSIONS and evidence.is_sure and evidence.label_space != label_space:
+        doubt = f"{label_space} was asked for, the labels look like {evidence.text}"
+        log.add("label_space_doubted", frames[0].label, doubt)
+    if not holds_objects and len(mixed := count_versions(sample)) > 1:
+        found = ", ".join(f"{count} of {name}" for name, count in mixed.items())
+        log.add("mixed_versions", frames[0].label, f"of {len(sample)} labels that were opened, {found}")
+    label_space = label_space or next(iter(VERSIONS))
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version=VERSIONS.get(label_space, ""),
+        label_space=label_space,
+        label_encoding="red_channel" if holds_objects else evidence.encoding,
+        frames=frames,
+        problems=log.problems(),
+        why=evidence.text,
+        label_rule="sky_touches_top" if label_space == "carla-0.9.9" else None,
+        metadata={"units": _UNITS},
+    )
+
+
+def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
+    """Rule ``sky_touches_top``: split CARLA's tag 0 before 0.9.10 into sky and terrain.
+
+    A connected region of tag 0 that touches the top border is sky; so is one that ends above the highest row of
+    road or sidewalk, which is sky seen between leaves. The others are lawns and other untagged ground.
+
+    Args:
+        label_map: (h, w) uint8 or uint16 ids of label space carla-0.9.9.
+
+    Returns:
+        (h, w) ids, the same type: tag 0 replaced by ``SKY_ID`` or ``TERRAIN_ID``.
+
+    >>> refine_label_map(np.array([[0, 0, 9], [9, 9, 0], [7, 0, 7], [0, 7, 7]], np.uint8)).tolist()
+    [[13, 13, 9], [9, 9, 13], [7, 13, 7], [13, 7, 7]]
+    >>> refine_label_map(np.array([[0, 0, 9], [9, 9, 9], [7, 0, 7], [0, 7, 7]], np.uint8)).tolist()
+    [[13, 13, 9], [9, 9, 9], [7, 22, 7], [22, 7, 7]]
+    """
+    import cv2
+
+    untagged = label_map == 0
+    _, regions, stats, _ = cv2.connectedComponentsWithStats(untagged.view(np.uint8), connectivity=8)
+    paved_rows = np.flatnonzero(((label_map == _ROAD_ID) | (label_map == _SIDEWALK_ID)).any(axis=1))
+    horizon = int(paved_rows[0]) if len(paved_rows) else 0
+    ends = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
+    is_sky = (stats[:, cv2.CC_STAT_TOP] == 0) | (ends <= horizon)
+    new_ids = np.where(is_sky, SKY_ID, TERRAIN_ID).astype(label_map.dtype)
+    return np.where(untagged, new_ids[regions], label_map)
+
+
+def _add_loose_pairs(folder: DumpFolder, table: FrameTable, log: ProblemLog) -> None:
+    """``<town>_<frame>_<tick>_{img,labelIds,instance}.png``, one sequence per town."""
+    sequences: dict[str, dict[str, dict[str, str]]] = {}
+    numbers: dict[str, dict[str, int]] = {}
+    for name, path in index_files(folder, log, IMAGE_SUFFIXES).items():
+        for ending, modality in _ENDINGS.items():
+            if name.endswith(ending):
+                frame = name.removesuffix(ending)
+                parts = _TOWN_FRAME_TICK.fullmatch(frame)
+                sequence_id = folder.join(parts["town"]) if parts else sequence_of(folder.path)
+                files = sequences.setdefault(sequence_id, {"render": {}, "label": {}})
+                files.setdefault(modality, {})[frame] = path
+                if parts:
+                    numbers.setdefault(sequence_id, {})[frame] = int(parts["frame"])
+    for sequence_id, files in sorted(sequences.items()):
+        if files["label"]:
+            table.add_sequence(sequence_id, split_of(folder.path), files, numbers.get(sequence_id))

@@ -1,0 +1,66 @@
+"""SYNTHIA: ``RGB`` beside ``GT/LABELS`` (16-bit, class in red), in random and in video sets; older sets in colours."""
+
+import re
+
+from sflow_pipeline.simulators.dump import Dump, LabelEncoding
+from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, split_of
+from sflow_pipeline.simulators.label_header import find_storage
+from sflow_pipeline.simulators.path_patterns import HEAD, FrameIdentity, PatternFinder, find_layout
+
+NAME = "synthia"
+LAYOUT = "RGB beside GT/LABELS or GT, video sets with <camera>/<view> folders below each"
+
+_REST = r"(?P<side>Left|Right)?/(?:(?P<view>Stereo_\w+/Omni_\w)/)?(?P<frame>[^/]+)\.png"
+_PATTERNS = {
+    "render": re.compile(rf"{HEAD}RGB{_REST}"),
+    "label": re.compile(rf"{HEAD}GT(?:/LABELS)?{_REST}"),
+    "depth": re.compile(rf"{HEAD}Depth(?:/Depth)?{_REST}"),
+    "camera": re.compile(rf"{HEAD}CameraParams{_REST.replace('png', 'txt')}"),
+}
+_UNITS = {
+    "depth": "cm, 16 bits",
+    "label": "class in the red channel, instance in the green one (16-bit files)",
+    "camera": "extrinsic matrix, column by column, in m",
+}
+_VIDEO_FPS = 5.0
+
+
+def matches(root: str) -> str | None:
+    """See ``Adapter.matches``."""
+    return find_layout(root, _PATTERNS)
+
+
+def discover(root: str, label_space: str | None) -> Dump:
+    """See ``Adapter.discover``. A sequence is one view of a video; a random set is one sequence without a rate."""
+    finder = PatternFinder(root, _PATTERNS, _identify)
+    frames = finder.frames()
+    labels = [frame.label for frame in frames]
+    storage = find_storage(root, labels, finder.log)
+    is_video = any("Omni_" in path for path in labels)
+    holds_ids = any("/LABELS/" in f"/{path}" for path in labels)
+    encoding: LabelEncoding = (
+        "red_channel" if holds_ids and "grey" not in storage else "ids" if holds_ids else "palette"
+    )
+    if holds_ids and storage == "colour":
+        finder.log.add("lost_16_bits", labels[0])
+    if label_space is None:
+        is_old = not holds_ids and not any("GTLeft/" in path or "GTRight/" in path for path in labels)
+        label_space = "synthia-seqs" if is_video or is_old else "synthia22"
+    return Dump(
+        root=root,
+        simulator=NAME,
+        version="video sequences" if is_video else "random frames",
+        label_space=label_space,
+        label_encoding=encoding,
+        frames=frames,
+        fps=_VIDEO_FPS if is_video else None,
+        problems=finder.log.problems(),
+        why=f"RGB beside {'GT/LABELS' if holds_ids else 'GT'}, labels stored as {storage}",
+        metadata={"units": _UNITS},
+    )
+
+
+def _identify(match: re.Match[str]) -> FrameIdentity:
+    parts = [part for part in (match["head"], match["view"], match["side"]) if part]
+    number = int(match["frame"]) if match["frame"].isdigit() else None
+    return FrameIdentity("/".join(parts) or ROOT_SEQUENCE, match["frame"], split_of(match["head"] or ""), number)
