@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint format types imports doctest test bench wheel-test lock clean
+.PHONY: help demo check lint format types imports doctest test modules bench wheel-test lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ doctest: $(VENV)/.installed-dev ## The examples in docstrings
 
 test: $(VENV)/.installed-dev ## The tests; PYTEST_ARGS='-k gate -x' narrows them
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+modules: ## Write docs/modules.md from the docstrings
+	$(PYTHON) tools/list_modules.py
 
 bench: $(VENV)/.installed-dev ## Measure speed on this machine; BENCH_ARGS='--only pipeline --frames 64' narrows it
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)

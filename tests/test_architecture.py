@@ -1,37 +1,53 @@
-"""ARCHITECTURE.md names every module once more than the code does: on a line that says what it is for."""
+"""The documents name files that exist, and docs/modules.md lists every module as its docstring describes it."""
 
-import ast
 import re
+import runpy
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sflow_pipeline"
-PAGE = ROOT / "ARCHITECTURE.md"
-#: What a person writes beside a path so that the line says something.
+MODULES_PAGE = ROOT / "docs/modules.md"
+#: A first docstring line with fewer words describes nothing.
 FEWEST_WORDS = 3
+PAGES = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+RECORDS = sorted(ROOT.glob("docs/decisions/*.md"))
 
 
 def list_modules() -> list[str]:
-    """Paths below the package; an ``__init__.py`` is its package, not a module of its own."""
-    return sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
+    """Paths of all modules below the package."""
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 
-def read_first_sentence(path: Path) -> str:
-    """What a module says of itself: a line to start from."""
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return re.split(r"(?<=\.)\s", " ".join(docstring.split()), maxsplit=1)[0]
+def test_modules_page_is_up_to_date() -> None:
+    tool = runpy.run_path(str(ROOT / "tools/list_modules.py"))
+    assert MODULES_PAGE.read_text(encoding="utf-8") == tool["render_page"](), "docs/modules.md is stale: make modules"
 
 
-def test_every_module_has_a_line() -> None:
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    missing = []
-    for module in list_modules():
-        described = [re.sub(r"`[^`]*`", "", line) for line in lines if f"`{module}`" in line]
-        if not any(len(re.findall(r"\w+", text)) >= FEWEST_WORDS for text in described):
-            missing.append(f"`{module}` {read_first_sentence(PACKAGE / module)}")
-    assert not missing, "add a line on each to ARCHITECTURE.md:\n" + "\n".join(missing)
+def test_modules_page_lists_every_module() -> None:
+    listed = re.findall(r"^- `(.+?)`: ", MODULES_PAGE.read_text(encoding="utf-8"), flags=re.M)
+    assert sorted(listed) == [path for path in list_modules() if not path.endswith("__init__.py")]
 
 
-def test_no_line_is_left_of_a_module_that_went() -> None:
-    named = re.findall(r"`([\w./-]+\.py)`", PAGE.read_text(encoding="utf-8"))
+def test_every_module_is_described() -> None:
+    lines = re.findall(r"^- `(.+?)`: (.*)$", MODULES_PAGE.read_text(encoding="utf-8"), flags=re.M)
+    assert [path for path, text in lines if len(re.findall(r"\w+", text)) < FEWEST_WORDS] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *RECORDS], ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    named = re.findall(r"`([\w.-]+/[\w./-]+\.(?:py|yaml))`", page.read_text(encoding="utf-8"))
     assert [path for path in named if not (PACKAGE / path).is_file() and not (ROOT / path).is_file()] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *RECORDS, ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=lambda p: p.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if not re.match(r"[a-z]+://", link)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_every_decision_is_linked() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert [path.name for path in RECORDS if f"docs/decisions/{path.name}" not in page] == []
