@@ -1,21 +1,31 @@
-"""The frozen perceptual network, loaded from a file that the user names; which one it is, its tensors say."""
+"""Loading of perceptual networks from files that users name; the tensors in a file determine the network."""
 
 from pathlib import Path
 
 from safetensors.torch import load_file
 
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.hed import HedFeatures
+from sflow_pipeline.networks.perceptual_network import PerceptualNetwork
 from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features, SqueezeNetFeatures
-from sflow_pipeline.networks.vgg_features import VggFeatures
+from sflow_pipeline.networks.vgg_features import Vgg16Features, Vgg19Features
 
 __all__ = ["PerceptualNetwork", "SqueezeNetFeatures", "load_perceptual"]
 
-PerceptualNetwork = SqueezeNetFeatures | VggFeatures
-_KNOWN: tuple[type[PerceptualNetwork], ...] = (SqueezeNetFeatures, SqueezeNet11Features, VggFeatures)
+#: HED before VGG-16, whose tensors it has, too.
+_KNOWN: tuple[type[PerceptualNetwork], ...] = (
+    SqueezeNetFeatures,
+    SqueezeNet11Features,
+    EfficientNetLiteFeatures,
+    HedFeatures,
+    Vgg16Features,
+    Vgg19Features,
+)
 
 
 def load_perceptual(path: str | Path) -> PerceptualNetwork:
-    """The frozen network from a safetensors file: VGG-19, SqueezeNet 1.0 or 1.1 in torchvision's layout.
+    """The frozen network from a safetensors file in the layout of its published weights.
 
     Raises:
         TrainingError: the file cannot be read or holds none of them; names what it comes closest to and lacks.
@@ -44,5 +54,5 @@ def load_perceptual(path: str | Path) -> PerceptualNetwork:
     raise TrainingError(
         f"perceptual weights {path}: closest to {closest.name}, of which {len(lacks[closest])} tensors are absent or "
         f"of another shape, first {lacks[closest][0]}",
-        hint=f"use ImageNet weights of {', '.join(kind.name for kind in _KNOWN)} in torchvision's state-dict layout",
+        hint=f"use weights of {', '.join(kind.name for kind in _KNOWN)} in their published state-dict layout",
     )

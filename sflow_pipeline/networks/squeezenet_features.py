@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sflow_pipeline.networks.imagenet import ImagenetNorm
-from sflow_pipeline.tensors import Photo
+from sflow_pipeline.networks.perceptual_network import PerceptualNetwork
 
 
 class _Fire(nn.Module):
@@ -24,23 +23,17 @@ def _pool() -> nn.Module:
     return nn.MaxPool2d(3, 2, ceil_mode=True)
 
 
-class SqueezeNetFeatures(nn.Module):
+class SqueezeNetFeatures(PerceptualNetwork):
     """SqueezeNet 1.0 (Iandola et al. 2016) in torchvision's state-dict layout, features after three depths."""
 
     name = "SqueezeNet 1.0"
-    #: Layers after which features are taken.
     slices = (4, 7, 12)
-    #: How many channels each slice has.
     channels = (128, 256, 512)
-    #: Weight of each slice; deeper slices speak of content, earlier ones of texture.
-    weights: tuple[float, ...] = (0.5, 0.5, 1.0)
-    #: Whether a slice's distance is divided by the photo's mean activation: activations grow with depth here.
-    relative = True
+    weights = (0.5, 0.5, 1.0)
 
     def __init__(self) -> None:
         super().__init__()
         self.features = self._build_layers()
-        self.normalise = ImagenetNorm()
 
     def _build_layers(self) -> nn.Sequential:
         return nn.Sequential(
@@ -49,16 +42,6 @@ class SqueezeNetFeatures(nn.Module):
             _Fire(256, 32, 128), _Fire(256, 48, 192), _Fire(384, 48, 192), _Fire(384, 64, 256), _pool(),
             _Fire(512, 64, 256),
         )  # fmt: skip
-
-    def forward(self, photo: Photo) -> list[Tensor]:
-        """Features of each slice, shallow first."""
-        x = self.normalise(photo)
-        features = []
-        for i, layer in enumerate(self.features):
-            x = layer(x)
-            if i in self.slices:
-                features.append(x)
-        return features
 
 
 class SqueezeNet11Features(SqueezeNetFeatures):

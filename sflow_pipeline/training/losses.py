@@ -77,9 +77,9 @@ def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
 def measure_scales(network: PerceptualNetwork, real: Sequence[Tensor], team: Team = ALONE) -> list[Tensor]:
     """What each slice's features are measured in: the photos' mean activation where the network asks for that, else 1.
 
-    Features follow a ReLU, so their mean is a scale; activations of some networks grow with depth.
+    The scale is the mean absolute activation; activations of some networks grow with depth.
     """
-    means = [r.detach().mean(dtype=torch.float32) for r in real]
+    means = [r.detach().abs().mean(dtype=torch.float32) for r in real]
     if not network.relative:
         return [torch.ones_like(mean) for mean in means]
     team.average(means)  # a batch that is shared has one mean

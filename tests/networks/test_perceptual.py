@@ -3,14 +3,19 @@
 import math
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.hed import HedFeatures
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures, load_perceptual
 from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features
+from sflow_pipeline.networks.vgg_features import Vgg16Features
 from sflow_pipeline.training.losses import measure_scales, perceptual_loss
 
 #: torchvision's vgg19().features: layer number → channels in and out.
@@ -80,6 +85,80 @@ def test_vgg_distance_is_the_weighted_sum_of_its_slices(tmp_path: Path) -> None:
     real, made = network(photo), network(fake)
     found = perceptual_loss(network, real, made, measure_scales(network, real))
     assert found.item() == pytest.approx(float(by_hand), rel=1e-5)
+
+
+#: (index, channels in, channels out, kernel) of every block of EfficientNet-Lite0, from the paper's table 1 (B0).
+LITE0_BLOCKS = (
+    (0, 32, 16, 3), (1, 16, 24, 3), (2, 24, 24, 3), (3, 24, 40, 5), (4, 40, 40, 5), (5, 40, 80, 3), (6, 80, 80, 3),
+    (7, 80, 80, 3), (8, 80, 112, 5), (9, 112, 112, 5), (10, 112, 112, 5), (11, 112, 192, 5), (12, 192, 192, 5),
+    (13, 192, 192, 5), (14, 192, 192, 5), (15, 192, 320, 3),
+)  # fmt: skip
+
+
+def test_efficientnet_lite0_has_its_published_tensors() -> None:
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    expected = {"_conv_stem.weight": (32, 3, 3, 3), "_conv_head.weight": (1280, 320, 1, 1)}
+    norms = {"_bn0": 32, "_bn1": 1280}
+    for index, inputs, outputs, kernel in LITE0_BLOCKS:
+        block, width = f"_blocks.{index}.", inputs * (6 if index else 1)
+        expected |= {
+            f"{block}_depthwise_conv.weight": (width, 1, kernel, kernel),
+            f"{block}_project_conv.weight": (outputs, width, 1, 1),
+        }
+        expected |= {f"{block}_expand_conv.weight": (width, inputs, 1, 1)} if index else {}
+        norms |= {f"{block}_bn1": width, f"{block}_bn2": outputs} | ({f"{block}_bn0": width} if index else {})
+    expected |= {f"{n}.{k}": () if k == norm[-1] else (c,) for n, c in norms.items() for k in norm}
+    network = EfficientNetLiteFeatures()
+    assert {k: tuple(v.shape) for k, v in network.state_dict().items()} == expected
+    # 4,652,008 parameters with the classifier's 1000 * (1280 + 1).
+    assert sum(p.numel() for p in network.parameters()) == 4_652_008 - 1_281_000
+
+
+def test_efficientnet_lite0_gives_features_at_four_strides_for_any_size() -> None:
+    network = EfficientNetLiteFeatures()
+    photo = torch.rand(2, 3, 97, 128) * 2 - 1
+    features = network.train()(photo)
+    assert [tuple(f.shape) for f in features] == [(2, 24, 25, 32), (2, 40, 13, 16), (2, 112, 7, 8), (2, 320, 4, 4)]
+    assert network.embed(photo).shape == (2, 1280)
+    alone = network(photo[:1])
+    assert torch.allclose(alone[-1], features[-1][:1], atol=1e-5)  # no statistics of the batch
+
+
+def test_genuine_efficientnet_lite0_names_what_is_in_a_street(shared_data: Path) -> None:
+    path = shared_data / "perceptual" / "efficientnet_lite0_imagenet.safetensors"
+    network, state = load_perceptual(path), load_file(path)
+    assert network.name == "EfficientNet-Lite0"
+    frame = cv2.imread(str(shared_data / "carla-scapes/images/Town10HD_000033_5026200_img.png"))
+    pixels = np.ascontiguousarray(cv2.resize(frame, (224, 224), interpolation=cv2.INTER_AREA)[..., ::-1])
+    photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+    logits = F.linear(network.embed(photo), state["_fc.weight"].float(), state["_fc.bias"].float())
+    assert logits[0].topk(3).indices.tolist() == [920, 468, 829]  # traffic light, cab, streetcar
+    assert logits.softmax(1).max().item() == pytest.approx(0.328, abs=0.002)  # as efficientnet-lite-pytorch computes
+
+
+def test_torchvision_vgg16_is_read_as_itself(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    saved = Vgg16Features()
+    extra = {"classifier.6.bias": torch.zeros(1000)}
+    save_file(saved.state_dict() | extra, tmp_path / "vgg16.safetensors")
+    assert sum(p.numel() for p in saved.parameters()) == 14_714_688  # torchvision's vgg16().features
+    network = load_perceptual(tmp_path / "vgg16.safetensors")
+    assert type(network) is Vgg16Features
+    photo = torch.rand(1, 3, 32, 48) * 2 - 1
+    assert [tuple(f.shape[1:]) for f in network(photo)] == [
+        (64, 32, 48), (128, 16, 24), (256, 8, 12), (512, 4, 6), (512, 2, 3)
+    ]  # fmt: skip
+
+
+def test_genuine_hed_finds_the_outline_and_not_the_inside(shared_data: Path) -> None:
+    network = load_perceptual(shared_data / "perceptual" / "hed_vgg16_bsds500.safetensors")
+    assert isinstance(network, HedFeatures)
+    photo = torch.full((1, 3, 96, 128), 0.6)
+    photo[:, 0, 24:72, 32:96] = -0.8
+    edges = network.detect_edges(photo)[0, 0]
+    outline = torch.cat((edges[24, 40:88], edges[71, 40:88], edges[32:64, 32], edges[32:64, 95]))
+    assert edges.shape == (96, 128)
+    assert outline.mean() > edges[40:56, 52:76].mean() + 0.3
 
 
 def test_wrong_files_are_named(tmp_path: Path) -> None:
