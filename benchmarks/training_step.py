@@ -31,11 +31,11 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.config.recipe import load_recipe
     from sflow_pipeline.label_spaces import load_label_space
     from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
-    from sflow_pipeline.training.crops import CropSampler
-    from sflow_pipeline.training.photo_set import pack_photo_set
-    from sflow_pipeline.training.state import build_state
-    from sflow_pipeline.training.step import train_step
-    from sflow_pipeline.training.step_context import StepContext
+    from sflow_pipeline.training.data.crops import CropSampler
+    from sflow_pipeline.training.data.photo_set import pack_photo_set
+    from sflow_pipeline.training.step.context import StepContext
+    from sflow_pipeline.training.step.state import build_state
+    from sflow_pipeline.training.step.train_step import train_step
 
     recipe = load_recipe(find_model(DEFAULT_BUNDLE, "recipe.yaml"))
     device, precision = Translator.resolve("cpu", recipe.precision)
@@ -51,7 +51,7 @@ def measure(options: Options) -> list[Measurement]:
         steps: list[dict[str, float]] = []
         for step in range((options.frames or 10) + 1):
             clock.start("data")
-            batch = sampler.batch(state.images_seen, recipe.schedule.batch_size)
+            batch = sampler.cut_batch(state.images_seen, recipe.schedule.batch_size)
             clock.enter("generator")
             train_step(state, batch, context)
             parts = clock.stop()
@@ -87,15 +87,15 @@ class _Clock:
             judge.register_forward_hook(lambda *_: self.enter("generator"))
         for optimizer in state.optimizers.values():
             optimizer.register_step_pre_hook(lambda *_: self.enter("optimisers"))
-        differentiate = state.differentiate
+        backward = state.backward
 
-        def differentiate_on_the_clock(judge_total: Any, total: Any, **others: Any) -> None:
+        def backward_on_the_clock(judge_total: Any, total: Any, **others: Any) -> None:
             judge_total.register_hook(lambda _: self.enter("discriminator"))
             total.register_hook(lambda _: self.enter("generator"))
-            differentiate(judge_total, total, **others)
+            backward(judge_total, total, **others)
             self.enter("generator")  # what follows the optimisers is the averages of its weights
 
-        state.differentiate = differentiate_on_the_clock
+        state.backward = backward_on_the_clock
 
     @staticmethod
     def _whose(judge: Any) -> str:

@@ -91,8 +91,8 @@ def train_command(
     from sflow_pipeline.cli.training_display import TrainingDisplay
     from sflow_pipeline.cli.training_followers import TrainingFollowers
     from sflow_pipeline.report.training_curves import write_training_curves
-    from sflow_pipeline.training.loop import TrainingProgress
-    from sflow_pipeline.training.team import Workforce
+    from sflow_pipeline.training.process_group import WorkerOptions
+    from sflow_pipeline.training.run.loop import TrainingProgress
     from sflow_pipeline.training.train import train
 
     if threads:
@@ -103,14 +103,14 @@ def train_command(
             display.update(progress)
             followers.update(progress)
 
-        workforce = Workforce(workers, address, threads or 1) if together else None
+        worker_options = WorkerOptions(workers, address, threads or 1) if together else None
         summary = train(
             loaded,
             data,
             out,
             perceptual=perceptual,
             device=device,
-            workforce=workforce,
+            worker_options=worker_options,
             start=load_bundle(start_from) if start_from else None,
             only=cast(Literal["segmenter", "bundle"] | None, only),
             on_progress=tell,

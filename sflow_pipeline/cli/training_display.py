@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from sflow_pipeline.training.loop import TrainingProgress
+    from sflow_pipeline.training.run.loop import TrainingProgress
 
 _LINE_EVERY_S = 30.0
 

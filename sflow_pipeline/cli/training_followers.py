@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from sflow_pipeline.training.loop import TrainingProgress
+    from sflow_pipeline.training.run.loop import TrainingProgress
 
 _PAGE_EVERY_S = 30.0
 
@@ -15,7 +15,7 @@ class TrainingFollowers:
     """Writes ``preview.html`` every half minute and at the end, ``events/`` at every step; either only if asked for."""
 
     def __init__(self, out: Path, preview: bool, tensorboard: bool) -> None:
-        from sflow_pipeline.training.event_log import EventLog
+        from sflow_pipeline.training.run.event_log import EventLog
 
         self._out = out
         self._preview = preview

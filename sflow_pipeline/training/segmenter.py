@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,12 +22,52 @@ from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
 from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import Photo, to_unit_range
-from sflow_pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from sflow_pipeline.training.class_weights import compute_class_weights
-from sflow_pipeline.training.crops import CropBatch, CropSampler
-from sflow_pipeline.training.loop import LossLog, TrainingProgress, crossed
-from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.segmenter_state import SegmenterState
+from sflow_pipeline.training.data.class_weights import compute_class_weights
+from sflow_pipeline.training.data.crops import CropBatch, CropSampler
+from sflow_pipeline.training.data.photo_set import PhotoSet
+from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, save_checkpoint
+from sflow_pipeline.training.run.loop import LossLog, TrainingProgress, crossed
+from sflow_pipeline.training.step.state import pack_moments, unpack_moments
+
+
+class SegmenterState:
+    """The segmenter, its optimiser, and the clock ``images_seen``; randomness is drawn from (seed, images_seen)."""
+
+    fixed: ClassVar[dict[str, Any]] = {
+        "label_space": True,
+        "data": True,
+        "segmenter": {"width"},
+        "seed": True,
+        "name": True,
+    }
+
+    def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.provenance: dict[str, str] = {}
+        self.images_seen = 0
+        self.network = place_network(Segmenter(classes, recipe.segmenter.width), device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), recipe.segmenter.lr, weight_decay=1e-2)
+
+    def set_learning_rate(self) -> None:
+        """A polynomial of the clock that ends at zero, as segmenters like it."""
+        remaining = max(0.0, 1 - self.images_seen / self.recipe.segmenter.images)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.segmenter.lr * remaining**0.9
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state under a flat name, as a checkpoint stores it."""
+        tensors = {f"segmenter/{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= pack_moments("segmenter", self.optimizer)
+        return {k: v.detach().contiguous() for k, v in tensors.items()}
+
+    def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
+        """Take over what ``to_tensors`` gave."""
+        prefix = "segmenter/"
+        weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        self.network.load_state_dict(weights)
+        unpack_moments("segmenter", self.optimizer, tensors)
+        self.images_seen = images_seen
 
 
 @dataclass(frozen=True)
@@ -66,7 +107,7 @@ def train_segmenter(
     started, first = time.monotonic(), state.images_seen
     while state.images_seen < settings.images:
         before = state.images_seen
-        terms = segmenter_step(state, sampler.batch(before, settings.batch_size), context)
+        terms = segmenter_step(state, sampler.cut_batch(before, settings.batch_size), context)
         log.add(state.images_seen, terms)
         speed = (state.images_seen - first) / (time.monotonic() - started)
         on_progress(TrainingProgress(state.images_seen, settings.images, "segmenter", speed, terms))

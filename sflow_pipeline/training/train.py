@@ -16,15 +16,15 @@ from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.perceptual import load_perceptual
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
-from sflow_pipeline.training.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
-from sflow_pipeline.training.loop import TrainingProgress
-from sflow_pipeline.training.palette_bank import collect_palettes
-from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.data.palettes import collect_palettes
+from sflow_pipeline.training.data.photo_set import PhotoSet
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.process_group import WorkerOptions
+from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
+from sflow_pipeline.training.run.loop import TrainingProgress
+from sflow_pipeline.training.run.process import ProcessInputs
 from sflow_pipeline.training.segmenter import score_segmenter, train_segmenter
-from sflow_pipeline.training.state import TrainingState, build_state
-from sflow_pipeline.training.task import TrainingTask
-from sflow_pipeline.training.team import Workforce
+from sflow_pipeline.training.step.state import TrainingState, build_state
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def train(
     *,
     perceptual: Path | None = None,
     device: str = "auto",
-    workforce: Workforce | None = None,
+    worker_options: WorkerOptions | None = None,
     start: Bundle | None = None,
     only: Literal["segmenter", "bundle"] | None = None,
     details: dict[str, Any] | None = None,
@@ -74,9 +74,9 @@ def train(
             ``only`` is bundle and ``out`` holds no checkpoint.
     """
     network = load_perceptual(perceptual) if perceptual else None
-    if workforce:
-        _check_workforce(workforce, recipe, device)
-    wanted, device = device, "auto" if workforce else device
+    if worker_options:
+        _check_workers(worker_options, recipe, device)
+    wanted, device = device, "auto" if worker_options else device
     device, precision = Translator.resolve(device, recipe.precision)
     finished = _find_bundle(recipe, out) if only == "segmenter" else None
     _claim(out)
@@ -89,10 +89,10 @@ def train(
         if finished is not None:
             summary = TrainingSummary(finished, finished.metadata.images_seen, None, (), len(photos), len(held_out))
         else:
-            state = build_state(recipe, network, "cpu" if workforce else device, start)
+            state = build_state(recipe, network, "cpu" if worker_options else device, start)
             checkpoint, damaged = load_newest_checkpoint(state, out)
             if checkpoint is None:
-                state.given.setdefault("--start-from", "none")  # a resumed run keeps what its checkpoint says
+                state.provenance.setdefault("--start-from", "none")  # a resumed run keeps what its checkpoint says
             restarts = 0
             if only == "bundle":
                 if checkpoint is None:
@@ -102,17 +102,19 @@ def train(
                     )
                 state.recipe = read_recipe(checkpoint)
             else:
-                task = TrainingTask(recipe, photos.folder.resolve(), held_out.folder.resolve(), out.resolve(), network)
-                if workforce:
+                process_inputs = ProcessInputs(
+                    recipe, photos.folder.resolve(), held_out.folder.resolve(), out.resolve(), network
+                )
+                if worker_options:
                     if start is not None and checkpoint is None:
                         save_checkpoint(state, out)  # workers do not see the bundle's folder, but this one
-                    restarts = _train_in_team(task, state, workforce, wanted, on_progress)
+                    restarts = _train_on_workers(process_inputs, state, worker_options, wanted, on_progress)
                 else:
-                    task.carry_out(state, device, precision, on_progress)
+                    process_inputs.run(state, device, precision, on_progress)
             named = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
             fields = {"version": "0.1.0", "perceptual_network": named} | (details or {})
-            if state.given.get("--start-from", "none") != "none":
-                fields["started_from"] = state.given["--start-from"]
+            if state.provenance.get("--start-from", "none") != "none":
+                fields["started_from"] = state.provenance["--start-from"]
             summary = TrainingSummary(
                 bundle=export_bundle(state, photos, out / "bundle", fields),
                 images_seen=state.images_seen,
@@ -143,8 +145,8 @@ def export_bundle(state: TrainingState, photos: PhotoSet, path: Path, details: d
     return save_bundle(path, state.recipe, networks, fields)
 
 
-def _check_workforce(workforce: Workforce, recipe: Recipe, device: str) -> None:
-    workers, batch = workforce.workers, recipe.schedule.batch_size
+def _check_workers(worker_options: WorkerOptions, recipe: Recipe, device: str) -> None:
+    workers, batch = worker_options.workers, recipe.schedule.batch_size
     if batch % workers:
         fitting = max(n for n in range(1, workers) if batch % n == 0)
         raise UsageError(
@@ -155,25 +157,25 @@ def _check_workforce(workforce: Workforce, recipe: Recipe, device: str) -> None:
         raise UsageError(f"--device {device}: Ray gives every worker its GPU", hint="use --device cuda")
 
 
-def _train_in_team(
-    task: TrainingTask,
+def _train_on_workers(
+    process_inputs: ProcessInputs,
     state: TrainingState,
-    workforce: Workforce,
+    worker_options: WorkerOptions,
     device: str,
     on_progress: Callable[[TrainingProgress], None],
 ) -> int:
     """Bring ``state`` to the end of its schedule; returns how often workers had to be started again."""
-    if state.images_seen >= task.recipe.total_images:
+    if state.images_seen >= process_inputs.recipe.total_images:
         return 0
     try:
-        from sflow_pipeline.training.engine_ray import train_on_ray
+        from sflow_pipeline.training.run.on_ray import train_on_ray
     except ImportError as error:
         raise MissingExtraError(
-            f"--workers {workforce.workers}: Ray Train cannot be loaded ({error})",
+            f"--workers {worker_options.workers}: Ray Train cannot be loaded ({error})",
             hint="pip install 'sflow-pipeline[cluster]', or train in one process",
         ) from error
-    restarts = train_on_ray(task, workforce, device, on_progress)
-    load_newest_checkpoint(state, task.out)
+    restarts = train_on_ray(process_inputs, worker_options, device, on_progress)
+    load_newest_checkpoint(state, process_inputs.out)
     return restarts
 
 

@@ -16,7 +16,7 @@ from sflow_pipeline.networks.hed import HedFeatures
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures, load_perceptual
 from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features
 from sflow_pipeline.networks.vgg_features import Vgg16Features
-from sflow_pipeline.training.losses import measure_scales, perceptual_loss
+from sflow_pipeline.training.step.losses import measure_scales, perceptual_loss
 
 #: torchvision's vgg19().features: layer number → channels in and out.
 VGG19 = {

@@ -9,7 +9,7 @@ import pytest
 
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import ConfigError, OutputError, SflowError, TrainingError, UsageError
-from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.data.real_photos import load_real_photos
 from sflow_pipeline.training.train import train
 
 
@@ -109,7 +109,7 @@ def test_a_photo_that_the_disk_will_not_give(
     def fail(root: str, path: str) -> bytes:
         raise OSError(5, "Input/output error", path)
 
-    monkeypatch.setattr("sflow_pipeline.training.real_photos.read_bytes", fail)
+    monkeypatch.setattr("sflow_pipeline.training.data.real_photos.read_bytes", fail)
     assert "Input/output error" in str(refuse(tiny_recipe, camvid, tmp_path))
     assert not list((tmp_path / "out").rglob("photos.bin*"))
 

@@ -14,9 +14,9 @@ pytest.importorskip("ray.train")
 from sflow_pipeline.bundle.bundle import build_random_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, UsageError
-from sflow_pipeline.training.loop import TrainingProgress
-from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.team import Workforce
+from sflow_pipeline.training.process_group import WorkerOptions
+from sflow_pipeline.training.run.loop import TrainingProgress
+from sflow_pipeline.training.step.state import build_state
 from sflow_pipeline.training.train import train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -60,7 +60,12 @@ def test_a_team_that_loses_a_worker_ends_where_one_process_does(
 
     bundle = build_random_bundle(tmp_path / "bundle", seed=3, recipe=tiny_recipe)
     summary = train(
-        tiny_recipe, str(camvid), tmp_path / "team", workforce=Workforce(2), start=bundle, on_progress=kill_once
+        tiny_recipe,
+        str(camvid),
+        tmp_path / "team",
+        worker_options=WorkerOptions(2),
+        start=bundle,
+        on_progress=kill_once,
     )
     assert (summary.restarts, summary.images_seen, summary.resumed_from) == (1, 20, None)
     assert set(clock) == set(range(2, 21, 2))
@@ -84,7 +89,7 @@ def test_a_team_that_loses_a_worker_ends_where_one_process_does(
 
 def refuse(recipe: Recipe, camvid: Path, out: Path, workers: int, device: str = "auto") -> UsageError:
     with pytest.raises(UsageError) as caught:
-        train(recipe, str(camvid), out, workforce=Workforce(workers), device=device)
+        train(recipe, str(camvid), out, worker_options=WorkerOptions(workers), device=device)
     return caught.value
 
 
@@ -127,8 +132,8 @@ def test_too_small_a_cluster_is_refused_before_it_waits_for_ever(
 def test_without_ray_train_the_flag_says_how_to_get_it(
     camvid: Path, tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "sflow_pipeline.training.engine_ray", raising=False)
+    monkeypatch.delitem(sys.modules, "sflow_pipeline.training.run.on_ray", raising=False)
     monkeypatch.setitem(sys.modules, "ray.train", None)
     with pytest.raises(MissingExtraError, match="--workers 2: Ray Train cannot be loaded") as caught:
-        train(tiny_recipe, str(camvid), tmp_path / "out", workforce=Workforce(2))
+        train(tiny_recipe, str(camvid), tmp_path / "out", worker_options=WorkerOptions(2))
     assert "sflow-pipeline[cluster]" in caught.value.hint

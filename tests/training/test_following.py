@@ -13,8 +13,8 @@ from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.cli.app import app
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
-from sflow_pipeline.training.event_log import EventLog
-from sflow_pipeline.training.loop import TrainingProgress
+from sflow_pipeline.training.run.event_log import EventLog
+from sflow_pipeline.training.run.loop import TrainingProgress
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import train_step
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import TrainingState
+from sflow_pipeline.training.step.train_step import train_step
 
 #: Stage → the terms of three consecutive steps, fp32, one thread.
 GOLDEN: dict[int, list[dict[str, float]]] = {
@@ -37,7 +37,7 @@ def test_losses_of_three_steps(camvid: Path, tiny_recipe: Recipe, tmp_path: Path
         state.images_seen = images_seen
         sampler = CropSampler(photos, tiny_recipe.schedule, tiny_recipe.seed)
         context = StepContext(tiny_recipe, 12, torch.device("cpu"), "fp32", None)
-        steps = [train_step(state, sampler.batch(state.images_seen, 2), context) for _ in range(3)]
+        steps = [train_step(state, sampler.cut_batch(state.images_seen, 2), context) for _ in range(3)]
     finally:
         torch.set_num_threads(threads)
     for found, golden in zip(steps, GOLDEN[images_seen], strict=True):

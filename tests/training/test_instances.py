@@ -12,8 +12,8 @@ from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import FrameError, TrainingError
 from sflow_pipeline.storage.image_codec import decode_plane
 from sflow_pipeline.tensors import build_boundary_map
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.real_photos import load_real_photos
 from sflow_pipeline.training.train import train
 
 
@@ -68,7 +68,7 @@ def test_crops_show_where_two_cars_touch(cityscapes: Path, tiny_recipe: Recipe, 
     assert (len(photos), len(held_out)) == (6, 1)
     np.testing.assert_array_equal(np.unique(photos.read_instances(0)), [0, 1, 2])
     whole = tiny_recipe.schedule.model_copy(update={"crop_px": (48, 64), "scale": (1.0, 1.0)})
-    batch = CropSampler(photos, whole, seed=1).batch(0, 6)
+    batch = CropSampler(photos, whole, seed=1).cut_batch(0, 6)
     assert batch.boundary_map is not None
     for class_index, boundary in zip(batch.class_index.numpy(), batch.boundary_map[:, 0].numpy(), strict=True):
         inside_cars = boundary.astype(bool) & (cv2.erode(np.uint8(class_index == 8), np.ones((5, 5))) > 0)

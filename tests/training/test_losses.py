@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.draws import Draws
-from sflow_pipeline.training.losses import discriminator_loss, generator_loss, gradient_penalty, repetition_loss
-from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import train_step
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.losses import discriminator_loss, generator_loss, gradient_penalty, repetition_loss
+from sflow_pipeline.training.step.state import TrainingState
+from sflow_pipeline.training.step.step_rng import StepRng
+from sflow_pipeline.training.step.train_step import train_step
 
 #: Far from the end of the schedule, at which learning rates are zero.
 FAST = {"laplacian_images": 1000, "lr_generator": 5e-3}
@@ -24,7 +24,7 @@ def test_gradient_penalty_of_a_linear_judge_is_its_squared_norm(size: tuple[int,
     """A patch's verdict w·x has the gradient w; patches of stride 4 that do not overlap make it exact."""
     judge = torch.nn.Conv2d(3, 1, 4, stride=4)
     photo = torch.rand(2, 3, *size)
-    penalty = gradient_penalty(lambda x: [[judge(x)]], photo, Draws(0, first_image=0, batch_size=2))
+    penalty = gradient_penalty(lambda x: [[judge(x)]], photo, StepRng(0, first_image=0, batch_size=2))
     assert penalty.item() == pytest.approx(judge.weight.square().sum().item(), rel=1e-5)
     penalty.backward()
     assert torch.allclose(judge.weight.grad, 2 * judge.weight, rtol=1e-5)
@@ -75,7 +75,7 @@ def run_steps(recipe: Recipe, camvid: Path, cache: Path, steps: int = 4) -> list
     state = TrainingState(recipe, classes=12)
     sampler = CropSampler(photos, recipe.schedule, recipe.seed)
     context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None)
-    return [train_step(state, sampler.batch(state.images_seen, 2), context) for _ in range(steps)]
+    return [train_step(state, sampler.cut_batch(state.images_seen, 2), context) for _ in range(steps)]
 
 
 def change(recipe: Recipe, **sections: dict[str, object]) -> Recipe:

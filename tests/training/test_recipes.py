@@ -7,11 +7,11 @@ import torch
 
 from sflow_pipeline.config.recipe import load_recipe
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.step import train_step
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import build_state
+from sflow_pipeline.training.step.train_step import train_step
 
 MODELS = Path(__file__).parents[2] / "models"
 SMALL = {
@@ -39,7 +39,7 @@ def test_a_step_of_each_stage(name: str, camvid: Path, tmp_path: Path) -> None:
     before = {key: p.detach().clone() for key, p in state.generator.named_parameters() if p.ndim > 1}
     for images_seen in sorted({0, recipe.schedule.warmup_images, recipe.schedule.laplacian_images}):
         state.images_seen = images_seen
-        terms = train_step(state, sampler.batch(0, 1), context)
+        terms = train_step(state, sampler.cut_batch(0, 1), context)
         assert ("gan" in terms) == (images_seen >= recipe.schedule.warmup_images)
         assert ("l1" in terms) == (recipe.loss.l1 > 0)
         judged = recipe.discriminator.semantic_width > 0 and images_seen >= recipe.schedule.warmup_images

@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import OutputError, TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
-from sflow_pipeline.training.checkpoint import save_checkpoint
-from sflow_pipeline.training.loop import TrainingProgress
-from sflow_pipeline.training.state import build_state
+from sflow_pipeline.training.run.checkpoint import save_checkpoint
+from sflow_pipeline.training.run.loop import TrainingProgress
+from sflow_pipeline.training.step.state import build_state
 from sflow_pipeline.training.train import train
 
 

@@ -14,10 +14,10 @@ from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import to_unit_range
-from sflow_pipeline.training.class_weights import compute_class_weights
-from sflow_pipeline.training.loop import TrainingProgress
-from sflow_pipeline.training.photo_set import PhotoSet, pack_photo_set
-from sflow_pipeline.training.real_photos import load_real_photos
+from sflow_pipeline.training.data.class_weights import compute_class_weights
+from sflow_pipeline.training.data.photo_set import PhotoSet, pack_photo_set
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.run.loop import TrainingProgress
 from sflow_pipeline.training.segmenter import train_segmenter
 from sflow_pipeline.training.train import train
 

@@ -11,12 +11,12 @@ from sklearn.metrics import log_loss
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.losses import semantic_discriminator_loss, semantic_loss
-from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import TrainingState, build_state
-from sflow_pipeline.training.step import train_step
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.losses import semantic_discriminator_loss, semantic_loss
+from sflow_pipeline.training.step.state import TrainingState, build_state
+from sflow_pipeline.training.step.train_step import train_step
 from sflow_pipeline.training.train import train
 
 
@@ -69,7 +69,7 @@ def test_it_learns_classes_and_what_is_fake(recipe: Recipe, camvid: Path, tmp_pa
     state, sampler, context = prepare(recipe, camvid, tmp_path)
     state.optimizers["generator"].param_groups[0]["lr"] = 0.0
     state.set_learning_rates = lambda: None  # type: ignore[method-assign]  # keep the generator where it is
-    losses = [train_step(state, sampler.batch(2 * i, 2), context)["semantic_discriminator"] for i in range(25)]
+    losses = [train_step(state, sampler.cut_batch(2 * i, 2), context)["semantic_discriminator"] for i in range(25)]
     by_chance = 2 * math.log(13)
     assert losses[0] > 0.9 * by_chance
     assert np.mean(losses[-5:]) < 0.75 * by_chance
@@ -89,12 +89,12 @@ def test_its_verdict_moves_the_generator_and_the_generators_loss_does_not_move_i
         state.optimizers["semantic_discriminator"].param_groups[0]["lr"] = 0.0
 
     state.set_learning_rates = rest  # type: ignore[method-assign]
-    before = {name: [p.clone() for p in state.networks[name].parameters()] for name in state.learners}
+    before = {name: [p.clone() for p in state.networks[name].parameters()] for name in state.trained_networks}
     for i in range(3):
-        train_step(state, sampler.batch(2 * i, 2), context)
+        train_step(state, sampler.cut_batch(2 * i, 2), context)
     moved = {
         name: any(not torch.equal(a, b) for a, b in zip(before[name], state.networks[name].parameters(), strict=True))
-        for name in state.learners
+        for name in state.trained_networks
     }
     assert moved["generator"] == (weight > 0)
     assert not moved["semantic_discriminator"]
@@ -130,7 +130,7 @@ def test_photo_and_fake_are_looked_at_in_one_scale_that_is_drawn(
     state, sampler = build_state(recipe, network, "cpu"), CropSampler(photos, recipe.schedule, recipe.seed)
     context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
     for i in range(8):
-        train_step(state, sampler.batch(2 * i, 2), context)
+        train_step(state, sampler.cut_batch(2 * i, 2), context)
     real, fake = network.shown[::2], network.shown[1::2]
     assert real == fake
     heights = [height for height, _ in real]

@@ -9,7 +9,7 @@ from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.training.state import build_state
+from sflow_pipeline.training.step.state import build_state
 from sflow_pipeline.training.train import train
 
 
@@ -23,9 +23,9 @@ def test_it_begins_with_the_bundles_networks(bundle, tiny_recipe: Recipe) -> Non
     state = build_state(recipe, None, "cpu", bundle)
     generator = build_generator(bundle.recipe.generator, 12)
     generator.load_state_dict(bundle.read_weights()["generator"])
-    scene = torch.rand(1, 12, 32, 32), torch.rand(1, 1, 32, 32)
+    inputs = torch.rand(1, 12, 32, 32), torch.rand(1, 1, 32, 32)
     for painter in (state.generator, state.generator_ema):
-        assert torch.allclose(painter(*scene), generator(*scene), atol=1e-5)
+        assert torch.allclose(painter(*inputs), generator(*inputs), atol=1e-5)
     assert state.images_seen == 0
 
 

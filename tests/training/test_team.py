@@ -11,20 +11,20 @@ from torch import Tensor
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.squeezenet_features import SqueezeNetFeatures
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.loop import run_training
-from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.real_photos import load_real_photos
-from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.step import train_step
-from sflow_pipeline.training.step_context import StepContext
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.photo_set import PhotoSet
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
+from sflow_pipeline.training.run.loop import run_training
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import build_state
+from sflow_pipeline.training.step.train_step import train_step
 
 STEPS = 3
 LEARNERS = ("generator", "discriminator", "dned", "semantic_discriminator")
 
 
-def take_steps(recipe: Recipe, photos: Path, team: Team) -> dict[str, object]:
+def take_steps(recipe: Recipe, photos: Path, group: ProcessGroup) -> dict[str, object]:
     """Terms of a few steps, and every weight before and after."""
     torch.set_num_threads(1)
     torch.manual_seed(5)
@@ -32,15 +32,15 @@ def take_steps(recipe: Recipe, photos: Path, team: Team) -> dict[str, object]:
     state = build_state(recipe, perceptual, "cpu")
     before = {key: tensor.clone() for key, tensor in state.to_tensors().items()}
     sampler = CropSampler(PhotoSet(photos), recipe.schedule, recipe.seed)
-    context = StepContext.build(recipe, sampler.photos, torch.device("cpu"), "fp32", perceptual, team)
+    context = StepContext.build(recipe, sampler.photos, torch.device("cpu"), "fp32", perceptual, group)
     batch = recipe.schedule.batch_size
-    terms = [train_step(state, sampler.batch(state.images_seen, batch, team), context) for _ in range(STEPS)]
+    terms = [train_step(state, sampler.cut_batch(state.images_seen, batch, group), context) for _ in range(STEPS)]
     return {"terms": terms, "before": before, "after": state.to_tensors()}
 
 
 def work(rank: int, recipe_json: str, photos: str, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    found = take_steps(Recipe.model_validate_json(recipe_json), Path(photos), Team(rank, 2))
+    found = take_steps(Recipe.model_validate_json(recipe_json), Path(photos), ProcessGroup(rank, 2))
     torch.save(found, f"{folder}/rank{rank}.pt")
     dist.destroy_process_group()
 
@@ -51,7 +51,7 @@ def disagree(rank: int, recipe_json: str, photos: str, folder: str) -> None:
     state = build_state(recipe, SqueezeNetFeatures(), "cpu")
     state.images_seen = 4 * rank  # as if one of them saw no checkpoint
     sampler = CropSampler(PhotoSet(Path(photos)), recipe.schedule, recipe.seed)
-    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None, Team(rank, 2))
+    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None, ProcessGroup(rank, 2))
     with pytest.raises(TrainingError, match=r"do not hold the same weights, after 0 and 4 images") as caught:
         run_training(state, sampler, sampler, context, Path(folder) / "out")
     assert "storage that every machine sees" in caught.value.hint
@@ -81,7 +81,7 @@ def measure_distance(a: dict[str, Tensor], b: dict[str, Tensor], network: str) -
 
 def test_two_processes_learn_what_one_does(recipe: Recipe, photos: Path, tmp_path: Path) -> None:
     threads = torch.get_num_threads()
-    alone = take_steps(recipe, photos, ALONE)
+    alone = take_steps(recipe, photos, SINGLE_PROCESS)
     torch.set_num_threads(threads)
     mp.spawn(work, (recipe.model_dump_json(), str(photos), str(tmp_path)), nprocs=2)
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))

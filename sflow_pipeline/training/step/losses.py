@@ -11,8 +11,8 @@ from torch import Tensor
 from sflow_pipeline.networks.dned import mix_sides
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo
-from sflow_pipeline.training.draws import Draws
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
+from sflow_pipeline.training.step.step_rng import StepRng
 
 #: Features of every layer of every scale, the verdict last.
 Verdicts = list[list[Tensor]]
@@ -48,7 +48,7 @@ def generator_loss(kind: GanKind, fake: Verdicts) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def gradient_penalty(judge: Callable[[Photo], Verdicts], photo: Photo, draws: Draws) -> Tensor:
+def gradient_penalty(judge: Callable[[Photo], Verdicts], photo: Photo, rng: StepRng) -> Tensor:
     """R1 (Mescheder et al. 2018): squared gradient of a patch's verdict on photos, summed over pixels, mean of patches.
 
     One backward pass for all patches: verdicts are summed under random signs, and what patches have in common cancels
@@ -58,7 +58,7 @@ def gradient_penalty(judge: Callable[[Photo], Verdicts], photo: Photo, draws: Dr
     terms = []
     for scale in judge(photo):
         verdict = scale[-1]
-        signs = draws.bits(*verdict.shape[1:]).to(verdict) * 2 - 1
+        signs = rng.bits(*verdict.shape[1:]).to(verdict) * 2 - 1
         (gradient,) = torch.autograd.grad((verdict * signs).sum(), photo, create_graph=True)
         terms.append(gradient.square().sum() / verdict.numel())
     return torch.stack(terms).mean()
@@ -74,7 +74,9 @@ def feature_matching_loss(real: Verdicts, fake: Verdicts) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def measure_scales(network: PerceptualNetwork, real: Sequence[Tensor], team: Team = ALONE) -> list[Tensor]:
+def measure_scales(
+    network: PerceptualNetwork, real: Sequence[Tensor], group: ProcessGroup = SINGLE_PROCESS
+) -> list[Tensor]:
     """What each slice's features are measured in: the photos' mean activation where the network asks for that, else 1.
 
     The scale is the mean absolute activation; activations of some networks grow with depth.
@@ -82,7 +84,7 @@ def measure_scales(network: PerceptualNetwork, real: Sequence[Tensor], team: Tea
     means = [r.detach().abs().mean(dtype=torch.float32) for r in real]
     if not network.relative:
         return [torch.ones_like(mean) for mean in means]
-    team.average(means)  # a batch that is shared has one mean
+    group.average(means)  # a batch that is shared has one mean
     return [mean + 1e-6 for mean in means]
 
 

@@ -17,16 +17,18 @@ _KEEP = 3
 
 
 class Resumable(Protocol):
-    """Something that learns by a recipe's clock and can be written down.
+    """Training state that a checkpoint can hold.
 
-    ``fixed`` names the recipe's fields that must be the same on resume, as pydantic's ``include``; ``given`` is what
-    the run was given besides its recipe, by option: what is given again on resume must be the same, the rest is kept.
+    Attributes:
+        fixed: the recipe's fields that must be the same on resume, as pydantic's ``include``.
+        provenance: inputs of the run besides its recipe, by option. An option that is given again on resume must have
+            the same value; the others are kept.
     """
 
     recipe: Recipe
     images_seen: int
     fixed: ClassVar[dict[str, Any]]
-    given: dict[str, str]
+    provenance: dict[str, str]
 
     def to_tensors(self) -> dict[str, Tensor]: ...
 
@@ -52,7 +54,7 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
     metadata = {
         "images_seen": str(state.images_seen),
         "recipe": state.recipe.model_dump_json(),
-        "given": json.dumps(state.given),
+        "given": json.dumps(state.provenance),
     }
     save_file(tensors, temporary, metadata=metadata)
     digest = _file_digest(temporary)
@@ -85,7 +87,7 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
         _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
         given = json.loads(metadata.get("given", "{}"))
         _check_given(path, given, state)
-        state.given = given | state.given
+        state.provenance = given | state.provenance
         state.from_tensors(load_file(path), int(metadata["images_seen"]))
         return path, damaged
     if damaged:
@@ -142,10 +144,10 @@ def _check_recipe(path: Path, saved: Recipe, state: Resumable) -> None:
 
 
 def _check_given(path: Path, given: dict[str, str], state: Resumable) -> None:
-    different = [option for option, theirs in given.items() if state.given.get(option, theirs) != theirs]
+    different = [option for option, theirs in given.items() if state.provenance.get(option, theirs) != theirs]
     if different:
         option = different[0]
         raise TrainingError(
-            f"{path}: made with {option} {given[option]}, and this run has {state.given[option]}",
+            f"{path}: made with {option} {given[option]}, and this run has {state.provenance[option]}",
             hint=f"give {option} as the run that began this one did, or train into another --out folder",
         )

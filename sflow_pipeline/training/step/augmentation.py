@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from sflow_pipeline.tensors import Photo
-from sflow_pipeline.training.draws import Draws
-from sflow_pipeline.training.shift import shift
+from sflow_pipeline.training.step.mirror_shift import mirror_shift
+from sflow_pipeline.training.step.step_rng import StepRng
 
 
 class Augmentation:
@@ -13,19 +13,19 @@ class Augmentation:
 
     Drawn once a step, then applied alike to photos, fakes and conditions, so that they stay comparable.
 
-    >>> draw = Augmentation(torch.zeros(2, 3, 32, 48), Draws(0, first_image=0, batch_size=2))
+    >>> draw = Augmentation(torch.zeros(2, 3, 32, 48), StepRng(0, first_image=0, batch_size=2))
     >>> draw.of_photo(torch.zeros(2, 3, 32, 48)).shape
     torch.Size([2, 3, 32, 48])
     """
 
-    def __init__(self, photo: Photo, draws: Draws) -> None:
+    def __init__(self, photo: Photo, rng: StepRng) -> None:
         _, _, height, width = photo.shape
 
         def draw(low: float, high: float) -> Tensor:
-            return (low + (high - low) * draws.rand(1, 1, 1)).to(photo.device)
+            return (low + (high - low) * rng.rand(1, 1, 1)).to(photo.device)
 
         def draw_place(low: int, high: int) -> int:
-            return draws.integers(low, high)[0]
+            return rng.integers(low, high)[0]
 
         self._brightness, self._saturation, self._contrast = draw(-0.3, 0.3), draw(0.5, 1.5), draw(0.6, 1.4)
         self._place = draw_place(-(height // 8), height // 8), draw_place(-(width // 8), width // 8)
@@ -42,4 +42,4 @@ class Augmentation:
 
     def of_conditions(self, conditions: Tensor) -> Tensor:
         """Translation and cut-out alone, for (b, classes + 1, h, w) semantic and edge maps."""
-        return shift(conditions, *self._place) * self._keep.to(conditions.dtype)
+        return mirror_shift(conditions, *self._place) * self._keep.to(conditions.dtype)

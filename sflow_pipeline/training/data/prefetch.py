@@ -4,15 +4,15 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sflow_pipeline.training.crops import CropBatch, CropSampler
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.data.crops import CropBatch, CropSampler
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 #: A GPU learns from a batch in less time than one core cuts it.
 _THREADS = 4
 
 
 def prefetch_batches(
-    sampler: CropSampler, first_image: int, last_image: int, batch_size: int, team: Team = ALONE
+    sampler: CropSampler, first_image: int, last_image: int, batch_size: int, group: ProcessGroup = SINGLE_PROCESS
 ) -> Iterator[CropBatch]:
     """The batches from ``first_image`` to ``last_image``, in order, the next few cut ahead of time.
 
@@ -22,7 +22,7 @@ def prefetch_batches(
     ahead: deque[Future[CropBatch]] = deque()
     try:
         for number in range(first_image, last_image, batch_size):
-            ahead.append(pool.submit(sampler.batch, number, batch_size, team))
+            ahead.append(pool.submit(sampler.cut_batch, number, batch_size, group))
             if len(ahead) > 2 * _THREADS:
                 yield ahead.popleft().result()
         while ahead:

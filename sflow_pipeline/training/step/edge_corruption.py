@@ -7,21 +7,21 @@ from torch import Tensor
 
 from sflow_pipeline.config.recipe import DnedRecipe
 from sflow_pipeline.tensors import EdgeMap
-from sflow_pipeline.training.draws import Draws
+from sflow_pipeline.training.step.step_rng import StepRng
 
 
-def corrupt_edges(edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe: DnedRecipe, draws: Draws) -> EdgeMap:
+def corrupt_edges(edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe: DnedRecipe, rng: StepRng) -> EdgeMap:
     """Drop strokes in blobs and edges inside objects, thicken, lose resolution; each sample draws its own mix.
 
-    >>> draws = Draws(0, first_image=0, batch_size=2)
-    >>> corrupt_edges(torch.ones(2, 1, 32, 48), torch.zeros(2, 32, 48, dtype=torch.uint8), DnedRecipe(), draws).shape
+    >>> rng = StepRng(0, first_image=0, batch_size=2)
+    >>> corrupt_edges(torch.ones(2, 1, 32, 48), torch.zeros(2, 32, 48, dtype=torch.uint8), DnedRecipe(), rng).shape
     torch.Size([2, 1, 32, 48])
     """
     batch, _, height, width = edge_map.shape
     device = edge_map.device
 
     def chance(probability: float) -> Float[Tensor, "b 1 1 1"]:
-        return (draws.rand(1, 1, 1) < probability).float().to(device)
+        return (rng.rand(1, 1, 1) < probability).float().to(device)
 
     # Thickness: dilate a few, then thin a few by keeping random pixels.
     thick = chance(0.25)
@@ -32,19 +32,19 @@ def corrupt_edges(edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe
     edges = edges * (1 - coarse) + small * coarse
     # Blobs: smooth noise above a random level removes whole strokes.
     dropped = chance(recipe.stroke_dropout)
-    level = draws.rand(1, 1, 1).to(device)
-    edges = edges * (1 - dropped * (_smooth_noise(height, width, draws).to(device) < 0.7 * level).float())
+    level = rng.rand(1, 1, 1).to(device)
+    edges = edges * (1 - dropped * (_smooth_noise(height, width, rng).to(device) < 0.7 * level).float())
     # Interiors: CG objects are clean inside; keep a share of the classes, and what runs along class borders.
     interior = chance(recipe.interior_dropout)
-    strength = draws.rand(1, 1, 1).to(device).sqrt()
-    per_class = draws.rand(256).to(device)
+    strength = rng.rand(1, 1, 1).to(device).sqrt()
+    per_class = rng.rand(256).to(device)
     class_keeps = per_class.gather(1, class_index.long().view(batch, -1)).view(batch, 1, height, width) > strength
     keep = torch.maximum(class_keeps.float(), _near_borders(class_index))
     return edges * (1 - interior * (1 - keep))
 
 
-def _smooth_noise(height: int, width: int, draws: Draws) -> Float[Tensor, "b 1 h w"]:
-    coarse = draws.rand(1, max(2, height // 16), max(2, width // 16))
+def _smooth_noise(height: int, width: int, rng: StepRng) -> Float[Tensor, "b 1 h w"]:
+    coarse = rng.rand(1, max(2, height // 16), max(2, width // 16))
     return F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
 
 

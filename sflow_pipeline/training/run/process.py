@@ -10,16 +10,16 @@ import torch
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.loop import TrainingProgress, run_training
-from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step_context import StepContext
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.photo_set import PhotoSet
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
+from sflow_pipeline.training.run.loop import TrainingProgress, run_training
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import TrainingState
 
 
 @dataclass(frozen=True)
-class TrainingTask:
+class ProcessInputs:
     """The same for every process of a team.
 
     Args:
@@ -33,13 +33,13 @@ class TrainingTask:
     out: Path
     perceptual: PerceptualNetwork | None
 
-    def carry_out(
+    def run(
         self,
         state: TrainingState,
         device: torch.device | str,
         precision: str,
         on_progress: Callable[[TrainingProgress], None],
-        team: Team = ALONE,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         """Bring ``state`` to the end of the recipe's schedule.
 
@@ -50,9 +50,9 @@ class TrainingTask:
             photos, held_out = PhotoSet(self.photos), PhotoSet(self.held_out)
         except OSError as error:
             raise TrainingError(
-                f"worker {team.rank} on {socket.gethostname()} does not see {self.photos}: {error.strerror}",
+                f"worker {group.rank} on {socket.gethostname()} does not see {self.photos}: {error.strerror}",
                 hint="put --out on storage that every machine of the cluster sees under the same path",
             ) from error
-        context = StepContext.build(self.recipe, photos, torch.device(device), precision, self.perceptual, team)
+        context = StepContext.build(self.recipe, photos, torch.device(device), precision, self.perceptual, group)
         learning, watching = (CropSampler(p, self.recipe.schedule, self.recipe.seed) for p in (photos, held_out))
         run_training(state, learning, watching, context, self.out, on_progress)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sflow_pipeline.config.recipe import ScheduleRecipe
 from sflow_pipeline.tensors import build_boundary_map
-from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.data.photo_set import PhotoSet
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class CropSampler:
         self.schedule = schedule
         self.seed = seed
 
-    def batch(self, first_image: int, batch_size: int, team: Team = ALONE) -> CropBatch:
+    def cut_batch(self, first_image: int, batch_size: int, group: ProcessGroup = SINGLE_PROCESS) -> CropBatch:
         """Crops number ``first_image`` to ``first_image + batch_size - 1``, or a team member's share of them."""
-        crops = [self._crop(first_image + i) for i in team.share(first_image, batch_size)]
+        crops = [self._crop(first_image + i) for i in group.share(first_image, batch_size)]
         photo, class_index, *instances = (torch.from_numpy(np.stack(planes)) for planes in zip(*crops, strict=True))
         boundary_map = build_boundary_map(instances[0].int()) if instances else None
         return CropBatch(photo.permute(0, 3, 1, 2).contiguous(), class_index, boundary_map)

@@ -12,15 +12,15 @@ from sflow_pipeline.networks.dned import SIDES, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.palette import build_own_palette_map
 from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo, SemanticMap, build_semantic_map, to_unit_range
-from sflow_pipeline.training.crops import CropBatch
-from sflow_pipeline.training.draws import Draws
-from sflow_pipeline.training.edge_corruption import corrupt_edges
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropBatch
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.edge_corruption import corrupt_edges
+from sflow_pipeline.training.step.state import TrainingState
+from sflow_pipeline.training.step.step_rng import StepRng
 
 
 @dataclass(frozen=True)
-class Scene:
+class StepInputs:
     """What one step is about: ``target`` is the photo's skeleton, ``sides`` and ``alpha`` are DNED's answer to what CG
     would leave of it, ``edge`` is what the generator is shown.
     """
@@ -34,7 +34,7 @@ class Scene:
     edge: EdgeMap
 
 
-def build_scene(state: TrainingState, batch: CropBatch, context: StepContext, draws: Draws) -> Scene:
+def build_inputs(state: TrainingState, batch: CropBatch, context: StepContext, rng: StepRng) -> StepInputs:
     """Edges of the photo, damaged and repaired, and its semantic map, on the device."""
     recipe = context.recipe
     photo_bytes = batch.photo.to(context.device, non_blocking=True)
@@ -46,25 +46,25 @@ def build_scene(state: TrainingState, batch: CropBatch, context: StepContext, dr
     if recipe.generator.use_palette:
         colors = build_own_palette_map(photo, class_index, context.classes)
     semantic = build_semantic_map(class_index, context.classes, dtype, boundary, colors)
-    target = extract_edges(photo_bytes, _draw_threshold(recipe, draws).to(context.device))
-    damaged = corrupt_edges(target, class_index, recipe.dned, draws)
-    alpha = _draw_dirichlet(recipe.dned.alpha_concentration, draws).to(context.device)
+    target = extract_edges(photo_bytes, _draw_threshold(recipe, rng).to(context.device))
+    damaged = corrupt_edges(target, class_index, recipe.dned, rng)
+    alpha = _draw_dirichlet(recipe.dned.alpha_concentration, rng).to(context.device)
     with context.autocast():
         sides = state.dned(damaged)
     edge = fuse_sides(sides, alpha) if state.images_seen >= recipe.schedule.laplacian_images else damaged
     if not recipe.generator.use_edges:
         edge = torch.zeros_like(damaged)  # the judge must not know what the generator is not told
     semantic = semantic.contiguous(memory_format=torch.channels_last)
-    return Scene(photo, class_index, semantic, target, sides, alpha, edge)
+    return StepInputs(photo, class_index, semantic, target, sides, alpha, edge)
 
 
-def _draw_threshold(recipe: Recipe, draws: Draws) -> Float[Tensor, " b"]:
+def _draw_threshold(recipe: Recipe, rng: StepRng) -> Float[Tensor, " b"]:
     span = math.log1p(recipe.edges.jitter)
-    return recipe.edges.threshold * torch.exp(span * (2 * draws.rand() - 1))
+    return recipe.edges.threshold * torch.exp(span * (2 * rng.rand() - 1))
 
 
-def _draw_dirichlet(concentration: float, draws: Draws) -> Float[Tensor, "b 5"]:
-    gamma = draws.per_image(
+def _draw_dirichlet(concentration: float, rng: StepRng) -> Float[Tensor, "b 5"]:
+    gamma = rng.per_image(
         lambda images, rng: torch._standard_gamma(torch.full((images, SIDES), concentration), generator=rng)
     )
     return gamma / gamma.sum(dim=1, keepdim=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """One process of ``size`` that share every batch, in torch's default process group; alone, it costs nothing.
 
     Image number n is learned from by rank n % size and gradients are averaged. All losses are means over images, so a
@@ -28,7 +28,7 @@ class Team:
     def share(self, first_image: int, batch_size: int) -> list[int]:
         """Which positions of a batch are this process's.
 
-        >>> Team(rank=1, size=2).share(first_image=5, batch_size=4)
+        >>> ProcessGroup(rank=1, size=2).share(first_image=5, batch_size=4)
         [0, 2]
         """
         return [i for i in range(batch_size) if (first_image + i) % self.size == self.rank]
@@ -55,11 +55,11 @@ class Team:
 
 
 #: One process, which is the rule.
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @dataclass(frozen=True)
-class Workforce:
+class WorkerOptions:
     """How many processes to train with, where (a Ray cluster, or None: this machine), and CPU threads of each."""
 
     workers: int

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.training.checkpoint import save_checkpoint
-from sflow_pipeline.training.crops import CropBatch, CropSampler
-from sflow_pipeline.training.prefetch import prefetch_batches
-from sflow_pipeline.training.samples import write_sample_strip
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step import train_step
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropBatch, CropSampler
+from sflow_pipeline.training.data.prefetch import prefetch_batches
+from sflow_pipeline.training.run.checkpoint import save_checkpoint
+from sflow_pipeline.training.run.samples import write_sample_strip
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import TrainingState
+from sflow_pipeline.training.step.train_step import train_step
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def run_training(
     Raises:
         TrainingError: the processes of a team do not hold the same state; see ``train_step`` too.
     """
-    recipe, schedule, team = context.recipe, context.recipe.schedule, context.team
+    recipe, schedule, group = context.recipe, context.recipe.schedule, context.group
     _check_agreement(state, context)
     out.mkdir(parents=True, exist_ok=True)
     log = LossLog(out / "losses.csv", state.images_seen)
@@ -55,7 +55,7 @@ def run_training(
         is_checkpoint = crossed(before, now, schedule.checkpoint_every_images) or finished
         if is_checkpoint:
             _check_agreement(state, context)
-        if not team.is_leader:
+        if not group.is_leader:
             continue
         log.add(now, terms)
         speed = (now - first) / (time.monotonic() - started)
@@ -71,17 +71,17 @@ def run_training(
 
 def _batches(sampler: CropSampler, first_image: int, context: StepContext) -> Iterator[CropBatch]:
     """The rest of the schedule; a GPU has them cut ahead of time, a CPU has nobody to spare for that."""
-    batch_size, last_image, team = context.recipe.schedule.batch_size, context.recipe.total_images, context.team
+    batch_size, last_image, group = context.recipe.schedule.batch_size, context.recipe.total_images, context.group
     if context.device.type != "cpu":
-        return prefetch_batches(sampler, first_image, last_image, batch_size, team)
-    return (sampler.batch(number, batch_size, team) for number in range(first_image, last_image, batch_size))
+        return prefetch_batches(sampler, first_image, last_image, batch_size, group)
+    return (sampler.cut_batch(number, batch_size, group) for number in range(first_image, last_image, batch_size))
 
 
 def _check_agreement(state: TrainingState, context: StepContext) -> None:
     """Weights that differ between processes would be averaged into nonsense without a word."""
-    if context.team.size == 1:
+    if context.group.size == 1:
         return
-    held = context.team.gather(state.fingerprint().to(context.device))
+    held = context.group.gather(state.fingerprint().to(context.device))
     different = [rank for rank, theirs in enumerate(held) if theirs != held[0]]
     if different:
         clocks = [int(held[rank][0]) for rank in (0, different[0])]

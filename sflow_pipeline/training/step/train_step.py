@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.training.augmentation import Augmentation
-from sflow_pipeline.training.crops import CropBatch
-from sflow_pipeline.training.draws import Draws
-from sflow_pipeline.training.losses import (
+from sflow_pipeline.training.data.crops import CropBatch
+from sflow_pipeline.training.step.augmentation import Augmentation
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.features import compute_semantic_losses, extract_features
+from sflow_pipeline.training.step.inputs import build_inputs
+from sflow_pipeline.training.step.losses import (
     discriminator_loss,
     dned_loss,
     feature_matching_loss,
@@ -18,10 +20,8 @@ from sflow_pipeline.training.losses import (
     perceptual_loss,
     repetition_loss,
 )
-from sflow_pipeline.training.scene import build_scene
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step_context import StepContext
-from sflow_pipeline.training.view import ask_semantic_judge, look
+from sflow_pipeline.training.step.state import TrainingState
+from sflow_pipeline.training.step.step_rng import StepRng
 
 
 def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> dict[str, float]:
@@ -33,18 +33,18 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     Raises:
         TrainingError: a term is not finite; names the term and the clock.
     """
-    recipe, loss, team = context.recipe, context.recipe.loss, context.team
-    images = len(batch.photo) * team.size
-    draws = Draws(recipe.seed * 1_000_003 + state.images_seen, state.images_seen, images, team)
-    scene = build_scene(state, batch, context, draws)
-    photo = scene.photo
+    recipe, loss, group = context.recipe, context.recipe.loss, context.group
+    images = len(batch.photo) * group.size
+    rng = StepRng(recipe.seed * 1_000_003 + state.images_seen, state.images_seen, images, group)
+    inputs = build_inputs(state, batch, context, rng)
+    photo = inputs.photo
 
     # Fake.
     with context.autocast():
-        fake = state.generator(scene.semantic, scene.edge)
+        fake = state.generator(inputs.semantic, inputs.edge)
     fake = fake.float()
-    conditions = torch.cat((scene.semantic, scene.edge.detach().to(scene.semantic.dtype)), dim=1)
-    draw = Augmentation(photo, draws) if loss.augment else None
+    conditions = torch.cat((inputs.semantic, inputs.edge.detach().to(inputs.semantic.dtype)), dim=1)
+    draw = Augmentation(photo, rng) if loss.augment else None
     if draw:
         conditions = draw.of_conditions(conditions)
 
@@ -65,7 +65,7 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         if loss.r1 and state.images_seen // images % loss.r1_every_steps == 0:
             # Second derivatives are kept out of bf16.
             shown, given = (draw.of_photo(photo) if draw else photo), conditions.float()
-            terms["r1"] = gradient_penalty(lambda picture: state.discriminator(picture, given), shown, draws)
+            terms["r1"] = gradient_penalty(lambda picture: state.discriminator(picture, given), shown, rng)
         judge_total = terms["discriminator"] + loss.r1 * loss.r1_every_steps / 2 * terms.get("r1", zero)
 
         # Generator and DNED; the judge is fixed while they learn.
@@ -77,17 +77,19 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     # What the perceptual network sees is compared with the photo, and judged class by class.
     semantic_judge = state.semantic_discriminator if judging else None
     if context.perceptual is not None and (loss.perceptual or semantic_judge is not None):
-        view = look(context.perceptual, scene, fake, context, draws)
+        features = extract_features(context.perceptual, inputs, fake, context, rng)
         if loss.perceptual:
-            terms["perceptual"] = perceptual_loss(context.perceptual, view.real, view.fake, view.scales)
+            terms["perceptual"] = perceptual_loss(context.perceptual, features.real, features.fake, features.scales)
         if semantic_judge is not None:
-            terms["semantic_discriminator"], terms["semantic"] = ask_semantic_judge(semantic_judge, view, context)
+            terms["semantic_discriminator"], terms["semantic"] = compute_semantic_losses(
+                semantic_judge, features, context
+            )
             judge_total = judge_total + terms["semantic_discriminator"]
     if loss.l1:
         terms["l1"] = (fake - photo).abs().mean()
     if loss.repetition:
         terms["repetition"] = repetition_loss(photo, fake)
-    terms["dned"] = dned_loss(scene.sides, scene.alpha, scene.target)
+    terms["dned"] = dned_loss(inputs.sides, inputs.alpha, inputs.target)
     total = (
         loss.adversarial * terms.get("gan", zero)
         + loss.semantic * terms.get("semantic", zero)
@@ -98,13 +100,13 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         + loss.dned * terms["dned"]
     )
     told = torch.stack([term.detach().float() for term in terms.values()])
-    team.average([told])
-    state.differentiate(*((judge_total, total) if judging else (total,)), team=team)
+    group.average([told])
+    state.backward(*((judge_total, total) if judging else (total,)), group=group)
     # Asked once a step, and late: a GPU stands still while it is waited for.
     values = dict(zip(terms, told.tolist(), strict=True))
     _stop_if_not_finite(values, state.images_seen)
     state.set_learning_rates()
-    state.descend()
+    state.optimizer_step()
 
     state.images_seen += images
     state.update_averages(images)

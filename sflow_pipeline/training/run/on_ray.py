@@ -26,11 +26,11 @@ from ray.train.torch import TorchTrainer, get_device
 
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
-from sflow_pipeline.training.checkpoint import load_newest_checkpoint
-from sflow_pipeline.training.loop import TrainingProgress
-from sflow_pipeline.training.state import build_state
-from sflow_pipeline.training.task import TrainingTask
-from sflow_pipeline.training.team import Team, Workforce
+from sflow_pipeline.training.process_group import ProcessGroup, WorkerOptions
+from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint
+from sflow_pipeline.training.run.loop import TrainingProgress
+from sflow_pipeline.training.run.process import ProcessInputs
+from sflow_pipeline.training.step.state import build_state
 
 #: How often a team is started again before the run gives up.
 _MAX_RESTARTS = 3
@@ -38,9 +38,12 @@ _POLL_S = 0.2
 
 
 def train_on_ray(
-    task: TrainingTask, workforce: Workforce, device: str, on_progress: Callable[[TrainingProgress], None]
+    process_inputs: ProcessInputs,
+    worker_options: WorkerOptions,
+    device: str,
+    on_progress: Callable[[TrainingProgress], None],
 ) -> int:
-    """Train to the end of the schedule; the last checkpoint in ``task.out`` is the result.
+    """Train to the end of the schedule; the last checkpoint in ``process_inputs.out`` is the result.
 
     Returns:
         How often the team had to be started again because a worker died.
@@ -49,18 +52,23 @@ def train_on_ray(
         UsageError: workers need more CPUs or GPUs than there are.
         TrainingError: Ray cannot be reached, workers keep dying, or what ``run_training`` raises.
     """
-    scratch = task.out / ".ray"
+    scratch = process_inputs.out / ".ray"
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")  # a busy machine loads torch for minutes
-    with ThreadPoolExecutor(1, "sflow-train") as thread, _connect(workforce):
-        use_gpu = _choose_gpus(workforce, device)
+    with ThreadPoolExecutor(1, "sflow-train") as thread, _connect(worker_options):
+        use_gpu = _choose_gpus(worker_options, device)
         board: Any = ray.remote(num_cpus=0)(_Board).remote()
         trainer = TorchTrainer(
             _work,
-            train_loop_config={"task": task, "board": board, "use_gpu": use_gpu, "threads": workforce.threads},
+            train_loop_config={
+                "inputs": process_inputs,
+                "board": board,
+                "use_gpu": use_gpu,
+                "threads": worker_options.threads,
+            },
             scaling_config=ScalingConfig(
-                num_workers=workforce.workers,
+                num_workers=worker_options.workers,
                 use_gpu=use_gpu,
-                resources_per_worker={"CPU": workforce.threads, "GPU": int(use_gpu)},
+                resources_per_worker={"CPU": worker_options.threads, "GPU": int(use_gpu)},
             ),
             run_config=RunConfig(
                 name="team", storage_path=str(scratch), failure_config=FailureConfig(max_failures=_MAX_RESTARTS)
@@ -123,43 +131,46 @@ def _work(config: dict[str, Any]) -> None:
     """What runs in every worker."""
     board = config["board"]
     worker = get_context()
-    team = Team(worker.get_world_rank(), worker.get_world_size())
+    group = ProcessGroup(worker.get_world_rank(), worker.get_world_size())
     torch.set_num_threads(config["threads"])
     cv2.setNumThreads(config["threads"])
-    if team.is_leader:
+    if group.is_leader:
         ray.get(board.start.remote())
     device = get_device() if config["use_gpu"] else torch.device("cpu")
     try:
-        _train(config["task"], team, device, lambda progress: ray.get(board.add.remote(progress)))
+        _train(config["inputs"], group, device, lambda progress: ray.get(board.add.remote(progress)))
     except SflowError as error:  # another team would meet it too
         ray.get(board.fail.remote(error))
         raise
 
 
 def _train(
-    task: TrainingTask, team: Team, device: torch.device, on_progress: Callable[[TrainingProgress], None]
+    process_inputs: ProcessInputs,
+    group: ProcessGroup,
+    device: torch.device,
+    on_progress: Callable[[TrainingProgress], None],
 ) -> None:
-    _, precision = Translator.resolve(str(device), task.recipe.precision)
-    is_bf16 = team.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
+    _, precision = Translator.resolve(str(device), process_inputs.recipe.precision)
+    is_bf16 = group.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
     precision = "bf16" if all(answer[0] for answer in is_bf16) else "fp32"
-    state = build_state(task.recipe, task.perceptual, device)
-    load_newest_checkpoint(state, task.out)
-    task.carry_out(state, device, precision, on_progress, team)
+    state = build_state(process_inputs.recipe, process_inputs.perceptual, device)
+    load_newest_checkpoint(state, process_inputs.out)
+    process_inputs.run(state, device, precision, on_progress, group)
 
 
 @contextmanager
-def _connect(workforce: Workforce) -> Iterator[None]:
+def _connect(worker_options: WorkerOptions) -> Iterator[None]:
     """Start Ray on this machine, or join a cluster; undone at the end unless Ray already ran."""
     if ray.is_initialized():
         yield
         return
-    address = workforce.address
+    address = worker_options.address
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             # Without "local", the address file of a dead cluster breaks the next start.
             address=address or "local",
-            num_cpus=None if address else workforce.workers * workforce.threads,
+            num_cpus=None if address else worker_options.workers * worker_options.threads,
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -180,9 +191,9 @@ def _connect(workforce: Workforce) -> Iterator[None]:
         ray.shutdown()
 
 
-def _choose_gpus(workforce: Workforce, device: str) -> bool:
+def _choose_gpus(worker_options: WorkerOptions, device: str) -> bool:
     """Whether workers get a GPU each."""
-    workers, threads = workforce.workers, workforce.threads
+    workers, threads = worker_options.workers, worker_options.threads
     resources = ray.cluster_resources()
     cpus, gpus = (int(resources.get(kind, 0)) for kind in ("CPU", "GPU"))
     if cpus < workers * threads:

@@ -18,7 +18,7 @@ from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
-from sflow_pipeline.training.photo_set import PhotoSet, pack_photo_set
+from sflow_pipeline.training.data.photo_set import PhotoSet, pack_photo_set
 
 
 def load_real_photos(data: str, recipe: Recipe, cache: Path) -> tuple[PhotoSet, PhotoSet]:

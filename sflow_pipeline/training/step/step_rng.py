@@ -5,22 +5,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 
-class Draws:
+class StepRng:
     """Random numbers of one step, drawn for the whole batch by every process, each of which keeps its images' rows.
 
-    >>> Draws(0, first_image=0, batch_size=4).rand(1, 1, 1).shape
+    >>> StepRng(0, first_image=0, batch_size=4).rand(1, 1, 1).shape
     torch.Size([4, 1, 1, 1])
-    >>> Draws(0, first_image=0, batch_size=4, team=Team(1, 2)).rand(1, 1, 1).shape
+    >>> StepRng(0, first_image=0, batch_size=4, group=ProcessGroup(1, 2)).rand(1, 1, 1).shape
     torch.Size([2, 1, 1, 1])
     """
 
-    def __init__(self, seed: int, first_image: int, batch_size: int, team: Team = ALONE) -> None:
+    def __init__(self, seed: int, first_image: int, batch_size: int, group: ProcessGroup = SINGLE_PROCESS) -> None:
         self._generator = torch.Generator().manual_seed(seed)
         self._batch_size = batch_size
-        self._mine = team.share(first_image, batch_size)
+        self._mine = group.share(first_image, batch_size)
 
     def per_image(self, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
         """What ``draw`` makes for a whole batch of so many images, at this process's images."""

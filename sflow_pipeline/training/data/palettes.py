@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sflow_pipeline.networks.palette import fill_palettes, measure_palette
 from sflow_pipeline.tensors import to_unit_range
-from sflow_pipeline.training.photo_set import PhotoSet
+from sflow_pipeline.training.data.photo_set import PhotoSet
 
 #: Enough to draw from, and small beside the weights.
 _MOST = 256

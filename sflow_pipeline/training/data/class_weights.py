@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.training.photo_set import PhotoSet
+from sflow_pipeline.training.data.photo_set import PhotoSet
 
 #: Rarer classes than this share of all pixels are not weighted any higher.
 _RAREST = 1e-4

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sflow_pipeline.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from sflow_pipeline.training.loop import TrainingProgress
+    from sflow_pipeline.training.run.loop import TrainingProgress
 
 
 class EventLog:

@@ -11,9 +11,9 @@ from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.palette import build_own_palette_map
 from sflow_pipeline.tensors import build_semantic_map, to_bytes, to_unit_range
-from sflow_pipeline.training.crops import CropSampler
-from sflow_pipeline.training.state import TrainingState
-from sflow_pipeline.training.step_context import StepContext
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import TrainingState
 
 
 @torch.no_grad()
@@ -24,7 +24,7 @@ def write_sample_strip(
     stride = max(1, len(validation.photos) // rows)
     strips: list[NDArray[np.uint8]] = []
     for i in range(rows):
-        batch = validation.batch(i * stride, 1)
+        batch = validation.cut_batch(i * stride, 1)
         photo = batch.photo.to(context.device)
         colors = None
         if context.recipe.generator.use_palette:

@@ -10,9 +10,9 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
-from sflow_pipeline.training.class_weights import compute_class_weights
-from sflow_pipeline.training.photo_set import PhotoSet
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.data.class_weights import compute_class_weights
+from sflow_pipeline.training.data.photo_set import PhotoSet
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class StepContext:
     device: torch.device
     precision: str
     perceptual: PerceptualNetwork | None
-    team: Team = ALONE
+    group: ProcessGroup = SINGLE_PROCESS
     class_weights: Float[Tensor, " classes"] | None = None
 
     @classmethod
@@ -35,7 +35,7 @@ class StepContext:
         device: torch.device,
         precision: str,
         perceptual: PerceptualNetwork | None,
-        team: Team = ALONE,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> "StepContext":
         """What a run on these photos needs, on its device."""
         space = load_label_space(recipe.label_space)
@@ -43,7 +43,7 @@ class StepContext:
         weights = None
         if recipe.discriminator.semantic_width:
             weights = compute_class_weights(photos, space).to(device)
-        return cls(recipe, space.num_classes, device, precision, network, team, weights)
+        return cls(recipe, space.num_classes, device, precision, network, group, weights)
 
     def autocast(self) -> torch.autocast:
         """bf16 where the run is in bf16."""

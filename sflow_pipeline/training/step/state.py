@@ -18,8 +18,7 @@ from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
-from sflow_pipeline.training.optimizer_slots import slots_from_tensors, slots_to_tensors
-from sflow_pipeline.training.team import ALONE, Team
+from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 
 class TrainingState:
@@ -46,7 +45,7 @@ class TrainingState:
         torch.manual_seed(recipe.seed)
         schedule = recipe.schedule
         self.recipe = recipe
-        self.given: dict[str, str] = {}
+        self.provenance: dict[str, str] = {}
         self.images_seen = 0
         self.generator = build_generator(recipe.generator, classes)
         channels, judge = recipe.generator.count_channels(classes), recipe.discriminator
@@ -55,16 +54,16 @@ class TrainingState:
         self.semantic_discriminator: SemanticDiscriminator | None = None
         if judge.semantic_width:
             self.semantic_discriminator = SemanticDiscriminator(feature_channels, classes, judge.semantic_width)
-        for network in self.learners.values():
+        for network in self.trained_networks.values():
             place_network(network, device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.dned_ema = copy.deepcopy(self.dned).requires_grad_(False)
         self.optimizers = {
             name: torch.optim.Adam(network.parameters(), schedule.lr_generator, (0.5, 0.99), fused=True)
-            for name, network in self.learners.items()
+            for name, network in self.trained_networks.items()
         }
 
-    def begin_with(self, bundle: Bundle) -> None:
+    def load_networks(self, bundle: Bundle) -> None:
         """Take a bundle's generator and DNED instead of random ones; optimisers and discriminators start anew.
 
         Raises:
@@ -85,20 +84,20 @@ class TrainingState:
                 network.load_state_dict(weights[name])
 
     @property
-    def learners(self) -> dict[str, nn.Module]:
+    def trained_networks(self) -> dict[str, nn.Module]:
         """The networks that an optimiser moves."""
-        learners: dict[str, nn.Module] = {
+        networks: dict[str, nn.Module] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
             "dned": self.dned,
         }
         if self.semantic_discriminator is not None:
-            learners["semantic_discriminator"] = self.semantic_discriminator
-        return learners
+            networks["semantic_discriminator"] = self.semantic_discriminator
+        return networks
 
     @property
     def networks(self) -> dict[str, nn.Module]:
-        return self.learners | {"generator_ema": self.generator_ema, "dned_ema": self.dned_ema}
+        return self.trained_networks | {"generator_ema": self.generator_ema, "dned_ema": self.dned_ema}
 
     def set_learning_rates(self) -> None:
         """Constant, then linear to zero over the last ``decay_images``: a function of the clock alone."""
@@ -115,16 +114,16 @@ class TrainingState:
             for group in optimizer.param_groups:
                 group["lr"] = base[name] * factor
 
-    def differentiate(self, *losses: Tensor, team: Team = ALONE) -> None:
+    def backward(self, *losses: Tensor, group: ProcessGroup = SINGLE_PROCESS) -> None:
         """The gradients of every network: the sum of what the losses say of it, in the mean of a team."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         for loss in losses:
             loss.backward()
-        parameters = (p for network in self.learners.values() for p in network.parameters())
-        team.average(p.grad for p in parameters if p.grad is not None)
+        parameters = (p for network in self.trained_networks.values() for p in network.parameters())
+        group.average(p.grad for p in parameters if p.grad is not None)
 
-    def descend(self) -> None:
+    def optimizer_step(self) -> None:
         """One optimiser step of every network along the gradients that it holds."""
         for optimizer in self.optimizers.values():
             optimizer.step()
@@ -147,7 +146,7 @@ class TrainingState:
         """Every tensor of the state under a flat name, as a checkpoint stores it."""
         tensors = {f"{n}/{k}": v for n, network in self.networks.items() for k, v in network.state_dict().items()}
         for name, optimizer in self.optimizers.items():
-            tensors |= slots_to_tensors(name, optimizer)
+            tensors |= pack_moments(name, optimizer)
         return {k: v.detach().contiguous() for k, v in tensors.items()}
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
@@ -156,7 +155,7 @@ class TrainingState:
             prefix = f"{name}/"
             network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         for name, optimizer in self.optimizers.items():
-            slots_from_tensors(name, optimizer, tensors)
+            unpack_moments(name, optimizer, tensors)
         self.images_seen = images_seen
 
 
@@ -176,8 +175,28 @@ def build_state(
         )
     classes = load_label_space(recipe.label_space).num_classes
     state = TrainingState(recipe, classes, device, perceptual.channels if perceptual is not None else ())
-    state.given = {"--perceptual": perceptual.name if perceptual is not None else "none"}
+    state.provenance = {"--perceptual": perceptual.name if perceptual is not None else "none"}
     if start is not None:
-        state.given["--start-from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
-        state.begin_with(start)
+        state.provenance["--start-from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
+        state.load_networks(start)
     return state
+
+
+def pack_moments(name: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Every moment under ``optimizer/<name>/<parameter>/<slot>``."""
+    state = optimizer.state_dict()["state"]
+    return {f"optimizer/{name}/{i}/{slot}": v for i, slots in state.items() for slot, v in slots.items()}
+
+
+def unpack_moments(name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Take over what ``pack_moments`` gave; other names are passed over."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    parameters = optimizer.param_groups[0]["params"]
+    for key, value in tensors.items():
+        if key.startswith(f"optimizer/{name}/"):
+            _, _, i, slot = key.split("/")
+            # Fused Adam walks memory as it lies: a moment must have its parameter's strides, not the file's.
+            like = parameters[int(i)]
+            value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+            slots.setdefault(int(i), {})[slot] = value
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,1 @@
+"""Training data: packed photo sets, random crops, class weights and palettes."""
