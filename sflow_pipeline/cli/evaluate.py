@@ -68,7 +68,7 @@ def evaluate_command(
       sflow-pipeline evaluate --compare A B --reference CamVid --judge j.yaml
     """
     from sflow_pipeline.errors import UsageError
-    from sflow_pipeline.evaluation.network_spec import load_network_spec
+    from sflow_pipeline.evaluation.reference_networks.spec import load_network_spec
 
     judge_flags = {"label_space": judge_label_space, "size_px": judge_size, "input_range": judge_range}
     extractor_flags = {"size_px": extractor_size, "input_range": extractor_range}
@@ -78,8 +78,8 @@ def evaluate_command(
     if len(paths) > 1 and not compare:
         raise UsageError(f"{len(paths)} datasets to evaluate", hint="add --compare to put them in one table")
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-    from sflow_pipeline.evaluation.table import draw_markdown
-    from sflow_pipeline.evaluation.write_results import write_comparison, write_metrics
+    from sflow_pipeline.evaluation.results.files import write_comparison, write_metrics
+    from sflow_pipeline.evaluation.results.markdown import draw_markdown
 
     settings = EvaluationSettings(
         paths=paths,

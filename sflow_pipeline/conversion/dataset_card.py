@@ -9,6 +9,7 @@ from sflow_pipeline import __version__
 from sflow_pipeline.conversion.label_census import LabelCensus
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
+from sflow_pipeline.markdown import draw_table
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import ShardRecord, encode_json, write_manifest
 
@@ -92,9 +93,9 @@ def build_card(
         f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n",
         f"# {header['pretty_name']}\n",
         _INTRODUCTION,
-        _table(("fact", "value"), facts),
+        draw_table(("fact", "value"), facts),
         "## Splits\n",
-        _table(
+        draw_table(
             ("split", "frames", "rows", "quarantined"),
             [
                 (
@@ -109,7 +110,7 @@ def build_card(
         ),
         "## Classes\n",
         "Share of all label pixels.\n",
-        _table(("id", "class", "share"), classes),
+        draw_table(("id", "class", "share"), classes),
     ]
     if dump.simulator and settings.label_rule:
         parts.append(f"Rule `{settings.label_rule}` shaped what the model saw; label files are untouched by it.\n")
@@ -167,11 +168,6 @@ def describe_label_files(resolved: ResolvedJob) -> str:
 
 def _describe_space(space: LabelSpace) -> dict[str, Any]:
     return {**describe_label_space(space), "digest": space.digest}
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (head, *rows)]
-    return "\n".join([lines[0], "|" + " --- |" * len(head), *lines[1:]]) + "\n"
 
 
 def _size_category(rows: int) -> str:

@@ -10,15 +10,15 @@ import numpy as np
 
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.edge_comparison import compare_edges, find_edge_threshold
-from sflow_pipeline.evaluation.extractor import Extractor
-from sflow_pipeline.evaluation.judge import Judge
-from sflow_pipeline.evaluation.measurement import Measurement, measure
-from sflow_pipeline.evaluation.network_spec import NetworkSpec
+from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
+from sflow_pipeline.evaluation.measures.measurement import Measurement, measure
+from sflow_pipeline.evaluation.measures.row_scores import describe_classes, score_features, score_segmentation
+from sflow_pipeline.evaluation.measures.scoring_space import ScoringSpace, build_scoring_space
 from sflow_pipeline.evaluation.photo_source import PhotoSource, open_photos
-from sflow_pipeline.evaluation.row_scores import describe_classes, score_features, score_segmentation
-from sflow_pipeline.evaluation.scores import Evaluation, Row, Score
-from sflow_pipeline.evaluation.scoring_space import ScoringSpace, build_scoring_space
+from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
+from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
+from sflow_pipeline.evaluation.results.scores import Evaluation, Row, Score
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
 from sflow_pipeline.metrics import list_protocols
 from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES
@@ -83,7 +83,7 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
     # Asked before hours of judging, which it must not cost.
     threshold = find_edge_threshold([c.source for c in candidates]) if settings.edges else None
     device, _ = Translator.resolve(settings.device)
-    judge = Judge(settings.judge, device) if settings.judge else None
+    judge = ReferenceSegmenter(settings.judge, device) if settings.judge else None
     extractor = Extractor(settings.extractor, device) if settings.extractor else None
     reference = candidates[-1].source
     space = load_label_space(settings.score_space) if settings.score_space else reference.label_space
@@ -121,7 +121,7 @@ def _open_all(settings: EvaluationSettings) -> list[_Candidate]:
 
 def _measure(
     candidate: _Candidate,
-    judge: Judge | None,
+    judge: ReferenceSegmenter | None,
     scoring: ScoringSpace | None,
     extractor: Extractor | None,
     limit: int | None,
@@ -198,7 +198,10 @@ def _list_notes(candidate: _Candidate, found: Measurement, scoring: ScoringSpace
 
 
 def _describe_protocol(
-    settings: EvaluationSettings, judge: Judge | None, extractor: Extractor | None, scoring: ScoringSpace | None
+    settings: EvaluationSettings,
+    judge: ReferenceSegmenter | None,
+    extractor: Extractor | None,
+    scoring: ScoringSpace | None,
 ) -> dict[str, Any]:
     # Frames of one video resemble each other more than photos drawn at random do.
     interval = (

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.edge_statistics import (
+from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
+from sflow_pipeline.evaluation.measures.edge_statistics import (
     DENSITY_BOUNDS,
     ORIENTATION_BINS,
     compute_edge_statistics,
@@ -16,8 +17,7 @@ from sflow_pipeline.evaluation.edge_statistics import (
     count_orientations,
     detect_edges,
 )
-from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-from sflow_pipeline.evaluation.table import draw_markdown
+from sflow_pipeline.evaluation.results.markdown import draw_markdown
 
 Write = Callable[..., Path]
 

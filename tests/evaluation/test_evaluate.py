@@ -10,11 +10,11 @@ import torch
 
 from sflow_pipeline.errors import ConfigError, FrameError, UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-from sflow_pipeline.evaluation.measurement import Measurement
-from sflow_pipeline.evaluation.network_spec import NetworkSpec, load_network_spec
-from sflow_pipeline.evaluation.scores import Row
-from sflow_pipeline.evaluation.table import draw_markdown
-from sflow_pipeline.evaluation.write_results import write_comparison, write_metrics
+from sflow_pipeline.evaluation.measures.measurement import Measurement
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec, load_network_spec
+from sflow_pipeline.evaluation.results.files import write_comparison, write_metrics
+from sflow_pipeline.evaluation.results.markdown import draw_markdown
+from sflow_pipeline.evaluation.results.scores import Row
 from sflow_pipeline.metrics import compute_frechet
 
 Write = Callable[..., Path]
@@ -262,8 +262,8 @@ def test_only_inception_weights_make_a_fid(tmp_path: Path, write_photos: Write) 
     """Weights of FID's network, of torchvision's, and what tables then call the distances."""
     from safetensors.torch import save_file
 
-    from sflow_pipeline.evaluation.extractor import Extractor
-    from sflow_pipeline.evaluation.row_scores import score_features
+    from sflow_pipeline.evaluation.measures.row_scores import score_features
+    from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
     from sflow_pipeline.networks.inception import InceptionFeatures
 
     torch.manual_seed(0)

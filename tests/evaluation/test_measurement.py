@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sflow_pipeline.evaluation.measurement import Measurement
+from sflow_pipeline.evaluation.measures.measurement import Measurement
 from sflow_pipeline.metrics import compute_interval, compute_pixel_accuracy
 
 

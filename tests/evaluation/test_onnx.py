@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.judge import Judge
-from sflow_pipeline.evaluation.network_spec import NetworkSpec, load_network_spec
+from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec, load_network_spec
 from sflow_pipeline.label_spaces import load_label_space
 
 onnx = pytest.importorskip("onnx")
@@ -35,8 +35,8 @@ def save_onnx(path: Path) -> Path:
 def test_onnx_judge_sees_what_the_torchscript_one_sees(tmp_path: Path, judge_file: Path) -> None:
     spec = NetworkSpec(file=str(save_onnx(tmp_path / "judge.onnx")), size_px=(64, 48), label_space="camvid11")
     photo = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    first = Judge(spec, "cpu").predict(photo, (64, 48))
-    second = Judge(load_network_spec(judge_file, what="judge"), "cpu").predict(photo, (64, 48))
+    first = ReferenceSegmenter(spec, "cpu").predict(photo, (64, 48))
+    second = ReferenceSegmenter(load_network_spec(judge_file, what="judge"), "cpu").predict(photo, (64, 48))
     assert len(np.unique(first)) > 5
     assert np.array_equal(first, second)
 
@@ -44,4 +44,4 @@ def test_onnx_judge_sees_what_the_torchscript_one_sees(tmp_path: Path, judge_fil
 def test_a_size_that_the_network_was_not_made_for_is_named(tmp_path: Path) -> None:
     spec = NetworkSpec(file=str(save_onnx(tmp_path / "judge.onnx")), size_px=(32, 48), label_space="camvid11")
     with pytest.raises(UsageError, match=r"judge\.onnx: fails on a 32x48 picture"):
-        Judge(spec, "cpu").predict(np.zeros((48, 64, 3), np.uint8), (64, 48))
+        ReferenceSegmenter(spec, "cpu").predict(np.zeros((48, 64, 3), np.uint8), (64, 48))

@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sflow_pipeline.evaluation.plot import draw_svg
-from sflow_pipeline.evaluation.scores import Evaluation, Row, Score
-from sflow_pipeline.evaluation.table import draw_markdown
+from sflow_pipeline.evaluation.results.markdown import draw_markdown
+from sflow_pipeline.evaluation.results.plot import draw_svg
+from sflow_pipeline.evaluation.results.scores import Evaluation, Row, Score
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.network_file import Network, check_digest, load_network
-from sflow_pipeline.evaluation.network_input import build_input
-from sflow_pipeline.evaluation.network_spec import NetworkSpec
-from sflow_pipeline.evaluation.perceptual_features import load_perceptual_features
+from sflow_pipeline.evaluation.reference_networks.network_input import build_input
+from sflow_pipeline.evaluation.reference_networks.perceptual_features import load_perceptual_features
+from sflow_pipeline.evaluation.reference_networks.program_file import Network, check_digest, load_network
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.metrics import INCEPTION
 from sflow_pipeline.networks.inception import load_inception
 

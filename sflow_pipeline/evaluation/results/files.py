@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sflow_pipeline.evaluation.plot import draw_svg
-from sflow_pipeline.evaluation.scores import Evaluation
-from sflow_pipeline.evaluation.table import draw_markdown
+from sflow_pipeline.evaluation.results.markdown import draw_markdown
+from sflow_pipeline.evaluation.results.plot import draw_svg
+from sflow_pipeline.evaluation.results.scores import Evaluation
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import encode_json
 

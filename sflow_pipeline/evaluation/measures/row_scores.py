@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.evaluation.measurement import Measurement
-from sflow_pipeline.evaluation.scores import ClassScore, Score, finite
-from sflow_pipeline.evaluation.scoring_space import ScoringSpace
+from sflow_pipeline.evaluation.measures.measurement import Measurement
+from sflow_pipeline.evaluation.measures.scoring_space import ScoringSpace
+from sflow_pipeline.evaluation.results.scores import ClassScore, Score, finite
 from sflow_pipeline.metrics import FEATURE_METRICS, JUDGE_METRICS, FeatureSets, compute_interval, compute_iou
 from sflow_pipeline.metrics.registry import JudgeMetric
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.evaluation.extractor import Extractor
-from sflow_pipeline.evaluation.judge import Judge
+from sflow_pipeline.evaluation.measures.scoring_space import ScoringSpace
 from sflow_pipeline.evaluation.photo_source import PhotoSource
-from sflow_pipeline.evaluation.scoring_space import ScoringSpace
+from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
+from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.label_spaces import UNMAPPED, build_mapping
 from sflow_pipeline.metrics import count_confusion
 
@@ -49,7 +49,7 @@ class Measurement:
 
 def measure(
     source: PhotoSource,
-    judge: Judge | None,
+    judge: ReferenceSegmenter | None,
     scoring: ScoringSpace | None,
     extractor: Extractor | None,
     *,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sflow_pipeline.evaluation.scores import Evaluation, Row, Score
+from sflow_pipeline.evaluation.results.scores import Evaluation, Row, Score
+from sflow_pipeline.markdown import draw_table
 from sflow_pipeline.metrics import find_direction
 
 #: Which way is better.
@@ -136,16 +137,3 @@ def _format_sizes(sizes_px: Mapping[str, int]) -> str:
     if len(sizes_px) == 1:
         return next(iter(sizes_px))
     return ", ".join(f"{size} ({count})" for size, count in sorted(sizes_px.items(), key=lambda item: -item[1])[:3])
-
-
-def draw_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table.
-
-    >>> print(draw_table(["a", "b"], [["1", "x|y"]]))
-    | a | b |
-    | --- | --- |
-    | 1 | x\\|y |
-    <BLANKLINE>
-    """
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (head, *rows)]
-    return "\n".join([lines[0], "| " + " | ".join(["---"] * len(head)) + " |", *lines[1:]]) + "\n"

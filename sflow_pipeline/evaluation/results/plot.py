@@ -2,8 +2,8 @@
 
 from html import escape
 
-from sflow_pipeline.evaluation.scores import Evaluation, Row
-from sflow_pipeline.evaluation.table import ARROWS, format_score, shown_metrics
+from sflow_pipeline.evaluation.results.markdown import ARROWS, format_score, shown_metrics
+from sflow_pipeline.evaluation.results.scores import Evaluation, Row
 from sflow_pipeline.metrics import find_direction
 
 _NAME_PX = 240

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sflow_pipeline.evaluation.network_spec import FilterName, InputRange, NetworkSpec
+from sflow_pipeline.evaluation.reference_networks.spec import FilterName, InputRange, NetworkSpec
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)

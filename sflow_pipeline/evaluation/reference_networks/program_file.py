@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sflow_pipeline.errors import MissingExtraError, UsageError
-from sflow_pipeline.evaluation.network_spec import NetworkSpec
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.storage.shard_file import hash_file
 
 Network = Callable[[Tensor], Tensor]

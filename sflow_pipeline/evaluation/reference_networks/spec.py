@@ -76,7 +76,10 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
     """
     target = Path(path).expanduser()
     if what == "judge" and (target.is_dir() or target.suffix == ".safetensors"):
-        from sflow_pipeline.evaluation.bundle_segmenter import SEGMENTER_FILE, describe_bundle_segmenter
+        from sflow_pipeline.evaluation.reference_networks.bundle_segmenter import (
+            SEGMENTER_FILE,
+            describe_bundle_segmenter,
+        )
 
         if not target.is_dir() and target.name != SEGMENTER_FILE:
             raise UsageError(
@@ -97,7 +100,7 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
     if described != target:
         content["file"] = target.name
     if what == "extractor" and str(content.get("file", "")).endswith(".safetensors"):
-        from sflow_pipeline.evaluation.perceptual_features import describe_perceptual_file
+        from sflow_pipeline.evaluation.reference_networks.perceptual_features import describe_perceptual_file
 
         content = {**(describe_perceptual_file(folder / str(content["file"])) or _INCEPTION_INPUT), **content}
     content.update(overrides or {})

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.dataset_photos import DatasetPhotos
-from sflow_pipeline.evaluation.edge_statistics import (
+from sflow_pipeline.evaluation.measures.edge_statistics import (
     DENSITY_BOUNDS,
     ORIENTATION_BINS,
     TILE_PX,

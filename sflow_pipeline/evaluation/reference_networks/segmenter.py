@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.bundle_segmenter import load_bundle_segmenter
-from sflow_pipeline.evaluation.network_file import check_digest, load_network
-from sflow_pipeline.evaluation.network_input import build_input
-from sflow_pipeline.evaluation.network_spec import NetworkSpec
+from sflow_pipeline.evaluation.reference_networks.bundle_segmenter import load_bundle_segmenter
+from sflow_pipeline.evaluation.reference_networks.network_input import build_input
+from sflow_pipeline.evaluation.reference_networks.program_file import check_digest, load_network
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.label_spaces import LabelClass, LabelSpace, load_label_space
 
 
-class Judge:
+class ReferenceSegmenter:
     """A segmentation network and the classes of its channels.
 
     Args:

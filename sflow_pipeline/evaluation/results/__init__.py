@@ -1,0 +1,1 @@
+"""Results of an evaluation: scores, and their table, plot and files."""
