@@ -63,6 +63,12 @@ class GeneratorRecipe(Section):
         False, description="show the mean colour of each class: the photo's own in training, another photo's after it"
     )
 
+    use_appearance: bool = Field(
+        False,
+        description="replace the palette by an appearance map, from class means up to the picture itself, learned from "
+        "damaged photos; wants use_palette",
+    )
+
     def count_channels(self, classes: int) -> int:
         """Of the semantic map: one per class, one for the instance boundaries, three for the palette."""
         return classes + (self.use_instances is True) + 3 * self.use_palette
@@ -113,6 +119,11 @@ class ScheduleRecipe(Section):
     batch_size: int = Field(2, ge=1)
     crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.55, 1.0), description="photo scale range before cropping")
+    frame_width_px: tuple[int, int] | None = Field(
+        None,
+        description="width range that whole photos are scaled to before cropping, instead of scale; log-uniform, and "
+        "at most 1.25 times the photo's own",
+    )
     laplacian_images: int = Field(
         10_000, ge=0, description="stage A: generator on Laplacian edges, DNED learns beside it"
     )

@@ -22,8 +22,9 @@ class CompactGenerator(nn.Module):
 
     stride = 16
 
-    def __init__(self, classes: int, width: int = 48, blocks: int = 4) -> None:
+    def __init__(self, classes: int, width: int = 48, blocks: int = 4, detail: int = 0) -> None:
         super().__init__()
+        self.detail = detail
         half, quarter, eighth, sixteenth = width, 2 * width, 4 * width, 16 * width // 3
         self.head = nn.Conv2d(4 * (classes + 1), half, 3, padding=1)
         self.down1 = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
@@ -37,7 +38,7 @@ class CompactGenerator(nn.Module):
         self.up1 = nn.Conv2d(quarter, half, 1)
         self.conv1 = nn.Conv2d(half, half, 3, padding=1)
         self.to_full = nn.Conv2d(half, 32, 3, padding=1)
-        self.refine = nn.Conv2d(8 + 1, 16, 3, padding=1)
+        self.refine = nn.Conv2d(8 + 1 + detail, 16, 3, padding=1)
         self.to_rgb = nn.Conv2d(16, 3, 3, padding=1)
         self.norm = PixelNorm()
         _start_as_nearest(self.to_full)
@@ -62,7 +63,8 @@ class CompactGenerator(nn.Module):
         x = self._activate(_upsample(self.up1(x)) + half)
         x = activate(self.conv1(x)) + x
         x = F.pixel_shuffle(activate(self.to_full(x)), 2)  # (b, 32, h/2, w/2) -> (b, 8, h, w)
-        x = activate(self._refine(torch.cat((x, edge.to(x.dtype)), dim=1)))
+        fine = semantic[:, semantic.shape[1] - self.detail :]
+        x = activate(self._refine(torch.cat((x, edge.to(x.dtype), fine), dim=1)))
         photo: Tensor = torch.tanh(self.to_rgb(x))
         return photo[..., :height, :width]
 
@@ -80,7 +82,7 @@ class CompactGenerator(nn.Module):
         The smoothing is zero at a period of two pixels, so that sub-pixels which learned different things cannot print
         a chequerboard; both are one 5x5 convolution.
         """
-        features, edge = self.refine.weight.split((8, 1), dim=1)
+        features, edge = self.refine.weight.split((8, 1 + self.detail), dim=1)
         line = features.new_tensor((0.25, 0.5, 0.25))
         smooth = F.conv2d(features.flatten(0, 1)[:, None], torch.outer(line, line)[None, None], padding=2)
         weight = torch.cat((smooth.view(-1, 8, 5, 5), F.pad(edge, (1, 1, 1, 1))), dim=1)

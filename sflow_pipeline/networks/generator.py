@@ -31,5 +31,10 @@ def build_generator(recipe: GeneratorRecipe, classes: int) -> nn.Module:
         "unet": UnetGenerator,
         "global_local": GlobalLocalGenerator,
     }
-    generator: nn.Module = kinds[recipe.kind](recipe.count_channels(classes), recipe.width, recipe.blocks)
+    channels, detail = recipe.count_channels(classes), 3 * recipe.use_appearance
+    generator: nn.Module
+    if recipe.kind == "compact":
+        generator = CompactGenerator(channels, recipe.width, recipe.blocks, detail)
+    else:
+        generator = kinds[recipe.kind](channels, recipe.width, recipe.blocks)
     return generator if recipe.use_edges else LabelOnlyGenerator(generator)

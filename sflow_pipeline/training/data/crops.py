@@ -53,7 +53,12 @@ class CropSampler:
         height, width = self.schedule.crop_px
         # The crop is cut from the source first and resized after, which touches far fewer pixels than the reverse.
         fit = max(height / photo.shape[0], width / photo.shape[1])
-        scale = max(fit, rng.uniform(*self.schedule.scale))
+        if self.schedule.frame_width_px is None:
+            scale = rng.uniform(*self.schedule.scale)
+        else:
+            low, high = self.schedule.frame_width_px
+            scale = min(np.exp(rng.uniform(np.log(low), np.log(high))) / photo.shape[1], 1.25)
+        scale = max(fit, scale)
         cut_h, cut_w = min(photo.shape[0], round(height / scale)), min(photo.shape[1], round(width / scale))
         top, left = rng.integers(photo.shape[0] - cut_h + 1), rng.integers(photo.shape[1] - cut_w + 1)
         place = np.s_[top : top + cut_h, left : left + cut_w]

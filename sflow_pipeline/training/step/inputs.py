@@ -8,13 +8,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.networks.appearance import build_appearance_map
 from sflow_pipeline.networks.dned import SIDES, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.palette import build_own_palette_map
-from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo, SemanticMap, build_semantic_map, to_unit_range
+from sflow_pipeline.tensors import (
+    ClassIndexMap,
+    EdgeMap,
+    Photo,
+    SemanticMap,
+    build_semantic_map,
+    to_bytes,
+    to_unit_range,
+)
 from sflow_pipeline.training.data.crops import CropBatch
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.edge_corruption import corrupt_edges
+from sflow_pipeline.training.step.photo_damage import damage_photo, draw_strength
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
 
@@ -42,12 +52,23 @@ def build_inputs(state: TrainingState, batch: CropBatch, context: StepContext, r
     dtype = torch.bfloat16 if context.precision == "bf16" else torch.float32
     boundary = batch.boundary_map.to(context.device, non_blocking=True) if batch.boundary_map is not None else None
     photo = to_unit_range(photo_bytes).contiguous(memory_format=torch.channels_last)
-    colors = None
+    colors = damaged_photo = strength = None
     if recipe.generator.use_palette:
         colors = build_own_palette_map(photo, class_index, context.classes)
+    if recipe.generator.use_appearance:
+        strength = draw_strength(rng).to(context.device)
+        damaged_photo = damage_photo(photo, class_index, context.classes, rng)
+        source = torch.where(strength.view(-1, 1, 1, 1) > 0, damaged_photo, photo)
+        colors = build_appearance_map(source, class_index, context.classes, strength)
     semantic = build_semantic_map(class_index, context.classes, dtype, boundary, colors)
-    target = extract_edges(photo_bytes, _draw_threshold(recipe, rng).to(context.device))
-    damaged = corrupt_edges(target, class_index, recipe.dned, rng)
+    threshold = _draw_threshold(recipe, rng).to(context.device)
+    target = extract_edges(photo_bytes, threshold)
+    shown = target
+    if damaged_photo is not None:
+        # A rendering's edges are those of what is shown of it.
+        from_damaged = ((rng.rand().to(context.device) < 0.6) & (strength > 0)).view(-1, 1, 1, 1)
+        shown = torch.where(from_damaged, extract_edges(to_bytes(damaged_photo), threshold), target)
+    damaged = corrupt_edges(shown, class_index, recipe.dned, rng)
     alpha = _draw_dirichlet(recipe.dned.alpha_concentration, rng).to(context.device)
     with context.autocast():
         sides = state.dned(damaged)

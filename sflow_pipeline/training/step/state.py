@@ -73,6 +73,8 @@ class TrainingState:
             theirs, ours = (recipe.model_dump(include={key})[key] for recipe in (bundle.recipe, self.recipe))
             if key == "dned":
                 theirs, ours = theirs["widths"], ours["widths"]
+            if key == "generator":
+                theirs, ours = ({k: v for k, v in d.items() if k != "use_appearance"} for d in (theirs, ours))
             if theirs != ours:
                 raise TrainingError(
                     f"bundle {bundle.path}: {key} is {theirs} there and {ours} in the recipe",
@@ -81,7 +83,7 @@ class TrainingState:
         weights = bundle.read_weights()
         for name in ("generator", "dned"):
             for network in (self.networks[name], self.networks[f"{name}_ema"]):
-                network.load_state_dict(weights[name])
+                network.load_state_dict(_fit(weights[name], network))
 
     @property
     def trained_networks(self) -> dict[str, nn.Module]:
@@ -200,3 +202,14 @@ def unpack_moments(name: str, optimizer: torch.optim.Optimizer, tensors: dict[st
             value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
             slots.setdefault(int(i), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _fit(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Weights with zeros for input channels that the network has and they lack, such as an appearance map's."""
+    wanted = network.state_dict()
+    fitted = dict(weights)
+    for key, value in weights.items():
+        lacking = wanted[key].shape[1] - value.shape[1] if value.dim() == 4 else 0
+        if lacking > 0:
+            fitted[key] = torch.cat((value, value.new_zeros(value.shape[0], lacking, *value.shape[2:])), dim=1)
+    return fitted

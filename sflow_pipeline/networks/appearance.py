@@ -1,0 +1,85 @@
+"""Appearance condition: what of a picture's colour and light the generator is given, from class means to full detail.
+
+The appearance map replaces the palette map, three channels in [-1, 1]. It is a level of a pyramid:
+
+====  ==================================================================
+ 0    the mean colour of each class: a palette, as in the paper's S-Flow
+1/3   the picture averaged within each class over cells of 16 px
+2/3   the same over cells of 4 px
+ 1    the picture itself
+====  ==================================================================
+
+Levels in between are linear mixtures of their neighbours.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from sflow_pipeline.networks.palette import build_palette_map, measure_palette
+from sflow_pipeline.tensors import ClassIndexMap, Photo
+
+#: Side of a cell in pixels at each level above 0, coarse to fine.
+CELLS_PX = (16, 4, 1)
+#: How many pixels of the class mean are mixed into every cell, so that slivers of a class have a colour.
+_PRIOR_PX = 2.0
+
+
+def build_appearance_map(
+    picture: Photo,
+    class_index: ClassIndexMap,
+    classes: int,
+    strength: Float[Tensor, " b"],
+    palette: Float[Tensor, "b classes 3"] | None = None,
+) -> Float[Tensor, "b 3 h w"]:
+    """Colours of a picture at the level that ``strength`` says, class by class, so that nothing leaks over borders.
+
+    Args:
+        picture: whose colours, in [-1, 1].
+        strength: per image, 0 (class means) to 1 (the picture itself).
+        palette: mean colours to use instead of the picture's own; the picture's detail is added to them.
+
+    >>> picture = torch.rand(1, 3, 32, 48) * 2 - 1
+    >>> labels = torch.zeros(1, 32, 48, dtype=torch.uint8)
+    >>> torch.allclose(build_appearance_map(picture, labels, 2, torch.tensor([1.0])), picture, atol=1e-6)
+    True
+    >>> flat = build_appearance_map(picture, labels, 2, torch.tensor([0.0]))
+    >>> torch.allclose(flat, picture.mean(dim=(2, 3), keepdim=True).expand_as(picture), atol=1e-5)
+    True
+    """
+    own, _ = measure_palette(picture, class_index, classes)
+    means = build_palette_map(class_index, own)
+    position = (strength.to(picture) * len(CELLS_PX)).view(-1, 1, 1, 1)
+    appearance = means
+    for number, cell_px in enumerate(CELLS_PX):
+        share = (position - number).clamp(0, 1)
+        if bool((share > 0).any()):
+            finer = picture if cell_px == 1 else average_within_classes(picture, class_index, own, cell_px)
+            appearance = torch.lerp(appearance, finer, share)
+    if palette is not None:
+        appearance = appearance + build_palette_map(class_index, palette.to(picture)) - means
+    return appearance
+
+
+def average_within_classes(
+    picture: Photo, class_index: ClassIndexMap, means: Float[Tensor, "b classes 3"], cell_px: int
+) -> Float[Tensor, "b 3 h w"]:
+    """Low-pass of a picture within each class: mean over cells, then bilinear between them.
+
+    Args:
+        means: each class's mean colour, the prior of cells with few of its pixels.
+    """
+    height, width = picture.shape[-2:]
+    padding = (0, -width % cell_px, 0, -height % cell_px)
+    result = torch.zeros_like(picture)
+    padded = F.pad(picture, padding)
+    for class_number in torch.unique(class_index).tolist():
+        member = (class_index == class_number)[:, None].to(picture.dtype)
+        inside = F.pad(member, padding)
+        prior = _PRIOR_PX / cell_px**2
+        total = F.avg_pool2d(padded * inside, cell_px) + prior * means[:, class_number, :, None, None].to(picture)
+        cells = total / (F.avg_pool2d(inside, cell_px) + prior)
+        smooth = F.interpolate(cells, scale_factor=float(cell_px), mode="bilinear", align_corners=False)
+        result = torch.where(member.bool(), smooth[..., :height, :width], result)
+    return result
