@@ -52,22 +52,22 @@ def build_inputs(state: TrainingState, batch: CropBatch, context: StepContext, r
     dtype = torch.bfloat16 if context.precision == "bf16" else torch.float32
     boundary = batch.boundary_map.to(context.device, non_blocking=True) if batch.boundary_map is not None else None
     photo = to_unit_range(photo_bytes).contiguous(memory_format=torch.channels_last)
-    colors = damaged_photo = strength = None
+    colors, edge_source = None, photo_bytes
     if recipe.generator.use_palette:
         colors = build_own_palette_map(photo, class_index, context.classes)
     if recipe.generator.use_appearance:
         strength = draw_strength(rng).to(context.device)
         damaged_photo = damage_photo(photo, class_index, context.classes, rng)
-        source = torch.where(strength.view(-1, 1, 1, 1) > 0, damaged_photo, photo)
+        uses_damaged = (strength > 0).view(-1, 1, 1, 1)
+        source = torch.where(uses_damaged, damaged_photo, photo)
         colors = build_appearance_map(source, class_index, context.classes, strength)
+        # The edges of a rendering are those of the picture that the appearance map comes from.
+        uses_damaged &= (rng.rand(1, 1, 1) < 0.6).to(context.device)
+        edge_source = torch.where(uses_damaged, to_bytes(damaged_photo), photo_bytes)
     semantic = build_semantic_map(class_index, context.classes, dtype, boundary, colors)
     threshold = _draw_threshold(recipe, rng).to(context.device)
     target = extract_edges(photo_bytes, threshold)
-    shown = target
-    if damaged_photo is not None:
-        # A rendering's edges are those of what is shown of it.
-        from_damaged = ((rng.rand().to(context.device) < 0.6) & (strength > 0)).view(-1, 1, 1, 1)
-        shown = torch.where(from_damaged, extract_edges(to_bytes(damaged_photo), threshold), target)
+    shown = target if edge_source is photo_bytes else extract_edges(edge_source, threshold)
     damaged = corrupt_edges(shown, class_index, recipe.dned, rng)
     alpha = _draw_dirichlet(recipe.dned.alpha_concentration, rng).to(context.device)
     with context.autocast():
