@@ -1,8 +1,10 @@
-"""From a job to a dataset and its picture: what the command line and ``sflow_pipeline.convert`` both call."""
+"""Conversion job with its report, for the command line and ``sflow_pipeline.convert``."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Unpack
 
+from sflow_pipeline.config.convert_options import ConvertOptions
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert as convert_dump
 from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
@@ -34,18 +36,21 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
     return RunResult(summary, sheet, write_report_page(job.out_dir) if sheet else None)
 
 
-def convert(sim_dir: str, out_dir: str, *, show_progress: bool = True, **fields: Any) -> Summary:
+def convert(
+    sim_dir: str | Path, out_dir: str | Path, *, show_progress: bool = True, **options: Unpack[ConvertOptions]
+) -> Summary:
     """Convert a simulator dump from Python.
 
     Args:
         sim_dir: folder or object-store URI that the simulator wrote.
         out_dir: where the dataset goes; an interrupted or older dataset there is brought up to date.
         show_progress: draw a tqdm bar.
-        fields: any field of ``sflow_pipeline.config.job.ConvertJob``, such as ``variants=3``.
+        options: fields of ``sflow_pipeline.ConvertJob``, such as ``variants=3``.
 
     Raises:
-        ConfigError: a field does not exist or its value cannot mean anything.
+        ConfigError: an option does not exist or its value cannot mean anything.
         SflowError: the job cannot start or go on; what is committed is kept.
     """
-    job = build_job({"sim_dir": sim_dir, "out_dir": out_dir, **fields})
+    fields = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    job = build_job({"sim_dir": str(sim_dir), "out_dir": str(out_dir), **fields})
     return run_job(job, TqdmProgress() if show_progress else SilentProgress()).summary

@@ -34,21 +34,28 @@ def street_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def convert_streets(street_dump: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Converts the drawn dump with random weights; the same job fields give the same folder, so leave it as it is."""
+def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small bundle with random weights (seed 3); leave it as it is."""
     from sflow_pipeline.bundle import build_random_bundle
+
+    return build_random_bundle(tmp_path_factory.mktemp("bundle") / "random", seed=3).path
+
+
+@pytest.fixture(scope="session")
+def convert_streets(
+    street_dump: Path, random_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Converts the drawn dump with random weights; the same job fields give the same folder, so leave it as it is."""
     from sflow_pipeline.config.job import build_job
     from sflow_pipeline.conversion.convert import convert
 
-    bundle = tmp_path_factory.mktemp("bundle") / "random"
-    build_random_bundle(bundle, seed=3)
     made: dict[str, Path] = {}
 
     def run(**fields: Any) -> Path:
         key = repr(sorted(fields.items()))
         if key not in made:
             out = tmp_path_factory.mktemp("dataset") / "out"
-            places = {"sim_dir": str(street_dump), "out_dir": str(out), "bundle": str(bundle)}
+            places = {"sim_dir": str(street_dump), "out_dir": str(out), "bundle": str(random_bundle)}
             convert(build_job({**places, "workers": 1, "shard_frames": 3, "precision": "fp32", **fields}))
             made[key] = out
         return made[key]

@@ -4,21 +4,27 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel
 
 from sflow_pipeline.bundle.metadata import FORMAT_VERSION, BundleMetadata, SegmenterScores
 from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.config.job import AlphaName
 from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe, load_recipe
 from sflow_pipeline.errors import BundleError, ConfigError
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
+
+    from sflow_pipeline.bundle.painter import Painter
 
 #: The bundle that converts when none is named.
 DEFAULT_BUNDLE = "sflow"
@@ -46,6 +52,74 @@ class Bundle:
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    def paint(
+        self,
+        render: "NDArray[np.uint8]",
+        label_map: "NDArray[np.integer[Any]]",
+        *,
+        label_space: str | Path | LabelSpace | None = None,
+        instance_map: "NDArray[np.integer[Any]] | None" = None,
+        palette: Literal["typical", "drawn"] | int = "typical",
+        alpha: "AlphaName | Literal['drawn'] | ArrayLike" = "even",
+        seed: int = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> "NDArray[np.uint8]":
+        """Convert one frame, or several, in memory.
+
+        The first call on a device loads the networks; later calls reuse them, so it can run in a simulator's loop.
+        A frame's result does not depend on the frames beside it.
+
+        Args:
+            render: (h, w, 3) or (n, h, w, 3) uint8 RGB from the simulator; only its edges are used.
+            label_map: (h, w) or (n, h, w) class ids, any integer type.
+            label_space: what the ids mean: a name, a YAML file or a ``LabelSpace``; the bundle's own by default.
+            instance_map: like ``label_map``, numbers that tell objects apart; needed by bundles that were trained with
+                instances, ignored by others.
+            palette: colours of the classes: ``typical``, ``drawn`` (by ``seed``), or a palette's number in the bundle.
+            alpha: edges: ``even``, ``crisp``, ``soft``, ``broad``, ``drawn`` (by ``seed``), or (5,) weights.
+            seed: decides what is drawn.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            precision: ``auto``, ``fp32`` or ``bf16``.
+
+        Returns:
+            uint8 RGB of the shape of ``render``.
+
+        Raises:
+            UsageError: an array has another dtype, shape or range, an option another value, or there is no such device.
+            LabelSpaceError: there is no such label space, or it lacks ids of the label map.
+            FrameError: the bundle needs an instance map, and none is given.
+            BundleError: the weights are damaged.
+
+        >>> import numpy as np
+        >>> render = np.zeros((64, 96, 3), np.uint8)
+        >>> label_map = np.zeros((64, 96), np.uint8)
+        >>> load_bundle("sflow").paint(render, label_map, label_space="carla-0.9.14", device="cpu").shape
+        (64, 96, 3)
+        """
+        from sflow_pipeline.bundle.painter import Painter
+
+        key = (device, precision)
+        if key not in self._painters:
+            self._painters[key] = Painter(self, device, precision)
+        return self._painters[key].paint(
+            render,
+            label_map,
+            label_space=label_space,
+            instance_map=instance_map,
+            palette=palette,
+            alpha=alpha,
+            seed=seed,
+        )
+
+    @cached_property
+    def _painters(self) -> "dict[tuple[str, str], Painter]":
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: networks that ``paint`` has loaded stay in this process."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def read_weights(self) -> "dict[str, dict[str, Tensor]]":
         """Network name → state dict, float32; BundleError where the file is not what the metadata says."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ class Verification:
         return 1 if self.problems else 0
 
 
-def verify(out_dir: str, *, source: str | None = None, progress: Progress | None = None) -> Verification:
+def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: Progress | None = None) -> Verification:
     """Check digests, rows, pictures, labels and counts of a dataset.
 
     Args:
@@ -54,9 +55,10 @@ def verify(out_dir: str, *, source: str | None = None, progress: Progress | None
     Raises:
         OutputError: there is no finished dataset.
     """
+    out_dir = str(out_dir)
     out = Folder(out_dir)
     manifest = load_manifest(out)
-    check = _Check(out, manifest, source or manifest["source"]["root"], progress or SilentProgress())
+    check = _Check(out, manifest, str(source or manifest["source"]["root"]), progress or SilentProgress())
     records = list_shards(manifest)
     for record in records:
         check.check_shard(record)

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
 from torch.utils.data import Dataset
@@ -23,7 +24,7 @@ _MAX_OPEN_SHARDS = 64
 
 @overload
 def open_dataset(
-    out_dir: str,
+    out_dir: str | Path,
     *,
     split: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -33,7 +34,7 @@ def open_dataset(
 
 @overload
 def open_dataset(
-    out_dir: str,
+    out_dir: str | Path,
     *,
     split: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -43,7 +44,7 @@ def open_dataset(
 
 
 def open_dataset(
-    out_dir: str,
+    out_dir: str | Path,
     *,
     split: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -64,7 +65,7 @@ def open_dataset(
         OutputError: there is no finished dataset.
         UsageError: it has no such split or column.
     """
-    contents = load_contents(out_dir)
+    contents = load_contents(str(out_dir))
     splits = [split] if isinstance(split, str) else split
     return SampleDataset(contents, splits, contents.check_columns(columns), variants, transform)
 

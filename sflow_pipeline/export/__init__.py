@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sflow_pipeline.dataset.contents import Contents, load_contents
@@ -44,8 +45,8 @@ class ExportSummary:
 
 
 def export_dataset(
-    out_dir: str,
-    dest: str,
+    out_dir: str | Path,
+    dest: str | Path,
     to: str,
     *,
     splits: Sequence[str] | None = None,
@@ -71,6 +72,7 @@ def export_dataset(
         FrameError: a file of a row is damaged.
         MissingExtraError: the format needs an extra that is not installed.
     """
+    out_dir, dest = str(out_dir), str(dest)
     if to not in EXPORTERS:
         raise UsageError(f"--to {to}: no such format", hint=f"choose one of {', '.join(EXPORTERS)}")
     if fps is not None and fps <= 0:

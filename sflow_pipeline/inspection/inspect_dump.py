@@ -111,7 +111,7 @@ class Inspection:
 
 
 def inspect_dump(
-    root: str,
+    root: str | Path,
     *,
     simulator: str | None = None,
     label_space: str | None = None,
@@ -138,6 +138,7 @@ def inspect_dump(
         DumpError: the dump as a whole cannot be used.
         LabelSpaceError: a label space does not exist or cannot be mapped.
     """
+    root = str(root)
     dump = discover(root, simulator=simulator, label_space=label_space)
     target = load_label_space(model_label_space) if model_label_space else load_bundle(bundle).label_space
     mapping = build_mapping(dump.load_label_space(), target)

@@ -1,0 +1,34 @@
+"""Keyword arguments of ``sflow_pipeline.convert``, for completion and type checkers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from sflow_pipeline.config.job import AlphaName, OptionalColumn
+
+
+class ConvertOptions(TypedDict, total=False):
+    """Every field of ``ConvertJob`` but the two folders; what each means and its default is described there."""
+
+    bundle: str | Path | None
+    simulator: str | None
+    label_space: str | Path | None
+    format: Literal["parquet", "png"]
+    variants: int
+    seed: int
+    alpha: AlphaName | Sequence[AlphaName]
+    palette: Literal["typical", "drawn"]
+    size: str | tuple[int, int] | None
+    workers: int | None
+    address: str | None
+    device: str
+    precision: Literal["auto", "fp32", "bf16"]
+    split: str | None
+    content_hash: bool
+    max_bad_fraction: float
+    shard_frames: int
+    shard_bytes: int
+    resume: bool
+    unknown_ids: Literal["error", "ignore"]
+    limit: int | None
+    include: Sequence[OptionalColumn] | None

@@ -1,0 +1,80 @@
+"""The names that ``import sflow_pipeline`` offers, and the examples in docs/api.md."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sflow_pipeline
+from sflow_pipeline.config.convert_options import ConvertOptions
+from sflow_pipeline.config.job import ConvertJob
+
+ROOT = Path(__file__).parents[1]
+NAMES = [name for name in sflow_pipeline.__all__ if name != "__version__"]
+
+
+def read_examples(page: str) -> list[str]:
+    """The Python blocks of a page, in order."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), flags=re.S | re.M)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_public_name_exists_and_is_documented(name: str) -> None:
+    assert (inspect.getdoc(getattr(sflow_pipeline, name)) or "").strip()
+
+
+def test_type_checkers_know_every_name() -> None:
+    tree = ast.parse((ROOT / "sflow_pipeline/__init__.py").read_text(encoding="utf-8"))
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert set(NAMES) <= set(imported)
+
+
+def test_all_errors_are_public() -> None:
+    from sflow_pipeline import errors
+
+    kinds = [name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)]
+    assert set(kinds) <= set(NAMES)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'covnert'"):
+        sflow_pipeline.covnert  # noqa: B018
+
+
+def test_errors_and_label_spaces_load_without_torch() -> None:
+    code = "import sys, sflow_pipeline as s; s.SflowError, s.list_label_spaces(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.strip(), done.stderr) == ("False", "")
+
+
+def test_options_of_convert_are_the_fields_of_the_job() -> None:
+    assert set(ConvertOptions.__annotations__) == set(ConvertJob.model_fields) - {"sim_dir", "out_dir"}
+
+
+def test_convert_takes_paths(street_dump: Path, tmp_path: Path, random_bundle: Path) -> None:
+    summary = sflow_pipeline.convert(
+        street_dump, tmp_path / "out", bundle=random_bundle, limit=2, workers=1, show_progress=False
+    )
+    assert (summary.rows, summary.out_dir) == (2, str(tmp_path / "out"))
+
+
+@pytest.fixture
+def api_folder(street_dump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a dump under the name that the documents use."""
+    (tmp_path / "SIM_DIR").symlink_to(street_dump)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_examples_of_the_api_page_run(api_folder: Path, convert_streets: Callable[..., Path]) -> None:
+    examples = read_examples("docs/api.md")
+    assert len(examples) >= 4
+    names: dict[str, Any] = {}
+    for number, example in enumerate(examples):
+        exec(compile(example, f"docs/api.md, example {number + 1}", "exec"), names)  # noqa: S102
