@@ -16,15 +16,14 @@ def measure(options: Options) -> list[Measurement]:
     import torch
 
     from sflow_pipeline.bundle import DEFAULT_BUNDLE, find_model
-    from sflow_pipeline.bundle.translator import Translator
     from sflow_pipeline.config.recipe import GeneratorRecipe, load_recipe
     from sflow_pipeline.label_spaces import load_label_space
+    from sflow_pipeline.networks.device import place_network, resolve_device
     from sflow_pipeline.networks.generator import build_generator
-    from sflow_pipeline.networks.layers import place_network
     from sflow_pipeline.tensors import build_semantic_map
 
-    _, precision = Translator.resolve("cpu")
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    device = resolve_device("cpu")
+    dtype = device.dtype
     classes = load_label_space("camvid11").num_classes
     shipped = load_recipe(find_model(DEFAULT_BUNDLE, "recipe.yaml")).generator
     recipes = {"compact": shipped, "resnet": GeneratorRecipe(kind="resnet", width=64, blocks=9)}
@@ -57,7 +56,7 @@ def measure(options: Options) -> list[Measurement]:
     details = {
         "compact_s": median(p[0] for p in pairs),
         "resnet_s": median(p[1] for p in pairs),
-        "precision": precision,
+        "precision": device.precision,
     }
     ratio = median(resnet_s / compact_s for compact_s, resnet_s in pairs)
     return [Measurement("compact generator / resnet generator", ratio, goal=("at least", 15), details=details)]

@@ -27,9 +27,9 @@ def measure(options: Options) -> list[Measurement]:
     import torch
 
     from sflow_pipeline.bundle import DEFAULT_BUNDLE, find_model
-    from sflow_pipeline.bundle.translator import Translator
     from sflow_pipeline.config.recipe import load_recipe
     from sflow_pipeline.label_spaces import load_label_space
+    from sflow_pipeline.networks.device import resolve_device
     from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
     from sflow_pipeline.training.data.crops import CropSampler
     from sflow_pipeline.training.data.photo_set import pack_photo_set
@@ -38,7 +38,7 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.training.step.train_step import train_step
 
     recipe = load_recipe(find_model(DEFAULT_BUNDLE, "recipe.yaml"))
-    device, precision = Translator.resolve("cpu", recipe.precision)
+    device, precision = resolve_device("cpu", recipe.precision)
     classes = load_label_space(recipe.label_space).num_classes
     with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
         photos = pack_photo_set(_draw_photos(classes), Path(temporary))

@@ -1,6 +1,5 @@
 """The translator: a bundle's networks on a device, frames in and photos out."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +8,11 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
-from sflow_pipeline.config.job import DEVICE_PATTERN
-from sflow_pipeline.errors import BundleError, FrameError, UsageError
+from sflow_pipeline.errors import BundleError, FrameError
+from sflow_pipeline.networks.device import place_network, resolve_device
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.palette import build_palette_map
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes
 
@@ -42,12 +40,12 @@ class Translator:
     Args:
         bundle: whose weights.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``auto`` (bf16 where the hardware multiplies it natively), ``fp32`` or ``bf16``.
+        precision: ``auto`` (bf16 where it is faster, see ``resolve_device``), ``fp32`` or ``bf16``.
     """
 
     def __init__(self, bundle: Bundle, device: str = "auto", precision: str = "auto") -> None:
-        self.device, self.precision = self.resolve(device, precision)
-        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        placed = resolve_device(device, precision)
+        self.device, self.precision, self.dtype = placed.name, placed.precision, placed.dtype
         self.classes = bundle.label_space.num_classes
         self.threshold = bundle.recipe.edges.threshold
         self.use_instances = bundle.recipe.generator.use_instances is True
@@ -66,30 +64,6 @@ class Translator:
         for network in (self._generator, self._dned):
             place_network(network.eval().requires_grad_(False), self.device, self.dtype)
         self._palettes = None if shown is None else shown.to(self.device, self.dtype)
-
-    @staticmethod
-    def resolve(device: str = "auto", precision: str = "auto") -> tuple[str, str]:
-        """The concrete device and precision, without loading anything.
-
-        Raises:
-            UsageError: there is no such device.
-
-        >>> Translator.resolve("cpu", "fp32")
-        ('cpu', 'fp32')
-        """
-        if not re.fullmatch(DEVICE_PATTERN, device):
-            raise UsageError(f"--device {device}: no such device", hint="use auto, cpu, cuda or cuda:N")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UsageError(
-                f"--device {device}: torch {torch.__version__} sees no GPU", hint="use --device cpu or auto"
-            )
-        if precision == "auto":
-            on_gpu = device != "cpu"
-            native = torch.cuda.is_bf16_supported(False) if on_gpu else torch.cpu._is_avx512_bf16_supported()
-            precision = "bf16" if native else "fp32"
-        return device, precision
 
     @torch.inference_mode()
     def translate(

@@ -155,9 +155,9 @@ def _build_settings(
     resolve: Resolve | None,
 ) -> ConversionSettings:
     if resolve is None:
-        from sflow_pipeline.bundle.translator import Translator
+        from sflow_pipeline.networks.device import resolve_device
 
-        resolve = Translator.resolve
+        resolve = resolve_device
     source_space = dump.load_label_space()
     build_mapping(source_space, bundle.label_space)
     if job.unknown_ids == "ignore" and bundle.label_space.void_channel is None:

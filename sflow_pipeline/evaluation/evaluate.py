@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.measures.measurement import Measurement, measure
@@ -22,6 +21,7 @@ from sflow_pipeline.evaluation.results.scores import Evaluation, Row, Score
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
 from sflow_pipeline.metrics import list_protocols
 from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES
+from sflow_pipeline.networks.device import resolve_device
 
 ORACLE = "real photos (oracle)"
 
@@ -82,7 +82,7 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
     candidates = _open_all(settings)
     # Asked before hours of judging, which it must not cost.
     threshold = find_edge_threshold([c.source for c in candidates]) if settings.edges else None
-    device, _ = Translator.resolve(settings.device)
+    device = resolve_device(settings.device, "fp32").name
     judge = ReferenceSegmenter(settings.judge, device) if settings.judge else None
     extractor = Extractor(settings.extractor, device) if settings.extractor else None
     reference = candidates[-1].source

@@ -1,19 +1,9 @@
 """Building blocks that the networks share."""
 
-from typing import TypeVar
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-
-Network = TypeVar("Network", bound=nn.Module)
-
-
-def place_network(network: Network, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Network:
-    """Move a network to a device and number format, its weights in the channels-last order that convolutions like."""
-    network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
 
 
 def pad_to_multiple(x: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor, "b c h2 w2"]:

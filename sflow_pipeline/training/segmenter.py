@@ -19,7 +19,7 @@ from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.miou import compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
-from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.networks.device import place_network
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import Photo, to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights

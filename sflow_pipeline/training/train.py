@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, load_bundle, save_bundle
-from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, OutputError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.networks.device import resolve_device
 from sflow_pipeline.networks.perceptual import load_perceptual
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
@@ -77,7 +77,7 @@ def train(
     if worker_options:
         _check_workers(worker_options, recipe, device)
     wanted, device = device, "auto" if worker_options else device
-    device, precision = Translator.resolve(device, recipe.precision)
+    device, precision = resolve_device(device, recipe.precision)
     finished = _find_bundle(recipe, out) if only == "segmenter" else None
     _claim(out)
     # Exporting on the way is safe beside a run; checkpoints and losses of two runs would mix.

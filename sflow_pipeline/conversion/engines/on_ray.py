@@ -120,9 +120,9 @@ def resolve_device(device: str, precision: str, facts: ClusterFacts) -> tuple[st
     """The concrete device and precision as workers of a cluster see them, which may have what the driver lacks."""
 
     def resolve() -> tuple[str, str]:
-        from sflow_pipeline.bundle.translator import Translator
+        from sflow_pipeline.networks.device import resolve_device
 
-        return Translator.resolve(device, precision)
+        return resolve_device(device, precision)
 
     gpus = 1 if device.startswith("cuda") or (device == "auto" and facts.gpus) else 0
     try:

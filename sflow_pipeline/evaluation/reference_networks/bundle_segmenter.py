@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.networks.device import place_network
 from sflow_pipeline.networks.segmenter import Segmenter
 
 SEGMENTER_FILE = "segmenter.safetensors"

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.networks.device import place_network
 from sflow_pipeline.networks.perceptual import load_perceptual
 
 #: In torchvision's layout of SqueezeNet and VGG, and not in Inception's.

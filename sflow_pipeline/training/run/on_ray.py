@@ -24,8 +24,8 @@ from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, get_context
 from ray.train.torch import TorchTrainer, get_device
 
-from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
+from sflow_pipeline.networks.device import resolve_device
 from sflow_pipeline.training.process_group import ProcessGroup, WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint
 from sflow_pipeline.training.run.loop import TrainingProgress
@@ -150,7 +150,7 @@ def _train(
     device: torch.device,
     on_progress: Callable[[TrainingProgress], None],
 ) -> None:
-    _, precision = Translator.resolve(str(device), process_inputs.recipe.precision)
+    precision: str = resolve_device(str(device), process_inputs.recipe.precision).precision
     is_bf16 = group.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
     precision = "bf16" if all(answer[0] for answer in is_bf16) else "fp32"
     state = build_state(process_inputs.recipe, process_inputs.perceptual, device)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.networks.layers import place_network
+from sflow_pipeline.networks.device import place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.photo_set import PhotoSet

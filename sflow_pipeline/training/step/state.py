@@ -12,10 +12,10 @@ from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.networks.device import place_network
 from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator
 from sflow_pipeline.networks.dned import Dned
 from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.layers import place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
