@@ -101,7 +101,7 @@ def _convert(dump: str, bundle: str, out: str, workers: int, shard_frames: int) 
     from sflow_pipeline.config.job import build_job
     from sflow_pipeline.conversion.convert import convert
     from sflow_pipeline.conversion.progress import SilentProgress
-    from sflow_pipeline.storage.manifest import ShardRecord
+    from sflow_pipeline.storage.commits import ShardRecord
 
     class Clock(SilentProgress):
         def __init__(self) -> None:

@@ -33,6 +33,9 @@ _IDENTITY: tuple[tuple[str, pa.DataType], ...] = (
     ("variant", pa.int32()),
     ("split", pa.string()),
 )
+#: Columns that name a row: in every row, and read whatever else is asked for.
+IDENTITY_COLUMNS = tuple(name for name, _type in _IDENTITY)
+
 _PROVENANCE: tuple[tuple[str, pa.DataType], ...] = (
     ("source_uri", pa.string()),
     ("source_sha256", pa.string()),

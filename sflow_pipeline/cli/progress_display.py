@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from sflow_pipeline.conversion.plan import Action, Plan
-    from sflow_pipeline.storage.manifest import ShardRecord
+    from sflow_pipeline.storage.commits import ShardRecord
 
 _LINE_EVERY_S = 15.0
 

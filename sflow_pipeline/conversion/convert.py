@@ -18,10 +18,11 @@ from sflow_pipeline.conversion.shard import ShardTask, write_quarantine
 from sflow_pipeline.conversion.summary import QuarantinedFrame, Summary
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, CarriedBundle, TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
+from sflow_pipeline.storage.commits import ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import ShardRecord, check_ours, load_commits, remove_commit
+from sflow_pipeline.storage.manifest import LeftOut, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
-from sflow_pipeline.storage.shard_file import list_shard_files, read_shard
+from sflow_pipeline.storage.shard_file import read_shard
 
 _SHOWN_EXAMPLES = 10
 
@@ -198,18 +199,17 @@ class _Run:
         self._check_bad(sum(record.quarantined for record in records), plan.frames)
         self.progress.on_step("writing manifest and card")
         left_out = self._write_left_out()
-        if not self.failed:
-            write_documents(self.out, self.resolved, records, census, left_out)
+        manifest = None if self.failed else write_documents(self.out, self.resolved, records, census, left_out)
         for record in plan.removed:
             remove_commit(self.out, record)
-        self._remove_orphans(records, left_out)
+        if manifest is not None:
+            self._remove_orphans(manifest)
         reasons: Counter[str] = Counter()
         for record in records:
             reasons.update(record.reasons)
         quarantined = sum(reasons.values())
-        reasons.update(left_out.get("reasons", {}))
+        reasons.update(left_out.reasons if left_out else {})
         done = {task.shard_id for task in plan.tasks} - set(self.failed)
-        scored = [(record.edge_f1_mean, record.rows) for record in records if record.edge_f1_mean is not None]
         return Summary(
             out_dir=self.job.out_dir,
             frames=sum(record.frames for record in records),
@@ -219,13 +219,13 @@ class _Run:
             shards_kept=plan.count("keep"),
             shards_removed=len(plan.removed),
             quarantined=quarantined,
-            left_out=left_out.get("files", 0),
+            left_out=left_out.files if left_out else 0,
             reasons=dict(reasons.most_common()),
             examples=tuple(self._list_examples(records)),
             failed_shards=tuple(self.failed),
             label_is_resized=self.resolved.label_is_resized,
             label_files=describe_label_files(self.resolved),
-            edge_f1_mean=sum(f1 * rows for f1, rows in scored) / sum(r for _f1, r in scored) if scored else None,
+            edge_f1_mean=compute_mean_edge_f1(records),
             workers=self.workers,
             device=self.resolved.settings.device,
             precision=self.resolved.settings.precision,
@@ -233,8 +233,8 @@ class _Run:
             warnings=tuple(self.warnings),
         )
 
-    def _write_left_out(self) -> dict[str, Any]:
-        """Files of the dump that belong to no frame, as quarantine rows."""
+    def _write_left_out(self) -> LeftOut | None:
+        """Write the files of the dump that belong to no frame as quarantine rows."""
         rows = [
             {"source_uri": path, "reason": problem.kind, "message": problem.message}
             for problem in self.resolved.dump.problems
@@ -243,18 +243,13 @@ class _Run:
         ]
         written = write_quarantine(self.out, "quarantine/left_out", rows)
         if written is None:
-            return {}
+            return None
         reasons = dict(sorted(Counter(row["reason"] for row in rows).items()))
-        return {"path": written[0], "sha256": written[1], "files": len(rows), "reasons": reasons}
+        return LeftOut(path=written[0], sha256=written[1], files=len(rows), reasons=reasons)
 
-    def _remove_orphans(self, records: list[ShardRecord], left_out: dict[str, Any]) -> None:
-        """Remove data files that no record names: replaced or removed shards, leftovers of killed runs."""
-        if self.failed:
-            return
-        named = {path for record in records for path in (record.path, record.quarantine_path) if path}
-        named.update(path for record in records if record.path for path in list_shard_files(self.out, record.path))
-        if left_out:
-            named.add(left_out["path"])
+    def _remove_orphans(self, manifest: Manifest) -> None:
+        """Remove data files that the manifest does not name: replaced or removed shards, remains of killed runs."""
+        named = manifest.list_files(self.out)
         for path in (*self.out.list_files("data"), *self.out.list_files("quarantine")):
             if path not in named:
                 self.out.remove(path)

@@ -10,11 +10,22 @@ from sflow_pipeline.conversion.label_census import LabelCensus
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
 from sflow_pipeline.markdown import draw_table
+from sflow_pipeline.storage.canonical_json import encode_json
+from sflow_pipeline.storage.commits import ShardRecord, compute_mean_edge_f1
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import ShardRecord, encode_json, write_manifest
+from sflow_pipeline.storage.manifest import (
+    LABELS_PATH,
+    BundleNote,
+    LeftOut,
+    Manifest,
+    Source,
+    SpaceNote,
+    count_shards,
+    count_splits,
+    write_manifest,
+)
 
 CARD_PATH = "README.md"
-LABELS_PATH = "labels.json"
 _INTRODUCTION = (
     "Pictures are made by a network from class labels and the edges of the simulator's picture; labels are the "
     "simulator's own. Each row also says where it came from and how well the picture follows what was asked for.\n"
@@ -22,12 +33,14 @@ _INTRODUCTION = (
 
 
 def write_documents(
-    out: Folder, resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
-) -> None:
+    out: Folder, resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: LeftOut | None
+) -> Manifest:
     """Write ``labels.json``, ``README.md`` and, last, ``manifest.json``; the same dataset gives the same bytes."""
+    manifest = build_manifest(resolved, records, left_out)
     out.write_bytes(LABELS_PATH, encode_json(describe_labels(resolved, census)))
     out.write_bytes(CARD_PATH, build_card(resolved, records, census, left_out).encode("utf-8", "backslashreplace"))
-    write_manifest(out, _describe_facts(resolved, left_out), records)
+    write_manifest(out, manifest)
+    return manifest
 
 
 def describe_labels(resolved: ResolvedJob, census: LabelCensus) -> dict[str, Any]:
@@ -47,7 +60,7 @@ def describe_labels(resolved: ResolvedJob, census: LabelCensus) -> dict[str, Any
 
 
 def build_card(
-    resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: dict[str, Any]
+    resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: LeftOut | None
 ) -> str:
     """The dataset card: YAML header for Hugging Face, then prose and tables."""
     settings, bundle, dump = resolved.settings, resolved.bundle, resolved.dump
@@ -62,8 +75,8 @@ def build_card(
     if settings.format == "parquet":
         files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in splits]
         header["configs"] = [{"config_name": "default", "data_files": files}]
-    scored = [(record.edge_f1_mean, record.rows) for record in records if record.edge_f1_mean is not None]
-    edge_f1 = f"{sum(f1 * n for f1, n in scored) / sum(n for _f1, n in scored):.3f}" if scored else "none"
+    mean_edge_f1 = compute_mean_edge_f1(records)
+    edge_f1 = "none" if mean_edge_f1 is None else f"{mean_edge_f1:.3f}"
     facts = [
         ("simulator", f"{dump.simulator} {dump.version}".strip()),
         ("labels follow", f"{settings.source_space.name} (version {settings.source_space.version}), see labels.json"),
@@ -81,7 +94,7 @@ def build_card(
         ("frames", str(sum(record.frames for record in records))),
         ("rows", str(rows)),
         ("quarantined frames", str(sum(record.quarantined for record in records))),
-        ("files of no frame", str(left_out.get("files", 0))),
+        ("files of no frame", str(left_out.files if left_out else 0)),
         ("mean edge F1", f"{edge_f1} (Laplacian edges of the photo against the edges asked for, 1 px tolerance)"),
     ]
     total = max(1, sum(census.pixels.values()))
@@ -126,36 +139,39 @@ def _list_units(resolved: ResolvedJob) -> list[tuple[str, Any]]:
     return [(name, units[name]) for name in columns if name in units] if isinstance(units, dict) else []
 
 
-def _describe_facts(resolved: ResolvedJob, left_out: dict[str, Any]) -> dict[str, Any]:
-    settings, bundle, dump = resolved.settings, resolved.bundle, resolved.dump
-    return {
-        "tool_version": __version__,
-        "job": resolved.job.describe_content(),
-        "source": {
-            "root": settings.source_uri,
-            "simulator": dump.simulator,
-            "simulator_version": dump.version,
-            "label_encoding": settings.label_encoding,
-            "label_rule": settings.label_rule,
-            "why": dump.why,
-            "fps": dump.fps,
-            "metadata": dict(dump.metadata),
-        },
-        "bundle": {"name": bundle.name, "version": bundle.metadata.version, "digest": bundle.digest},
-        "label_space": {
-            "name": settings.source_space.name,
-            "version": settings.source_space.version,
-            "digest": settings.source_space.digest,
-        },
-        "label_resized": resolved.label_is_resized,
-        "columns": settings.row_schema.names,
-        "settings_fingerprint": settings.fingerprint,
-        "edge_threshold": settings.edge_threshold,
-        "device": settings.device.partition(":")[0],
-        "precision": settings.precision,
-        "left_out": left_out,
-        "warnings": list(resolved.warnings),
-    }
+def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_out: LeftOut | None) -> Manifest:
+    """The manifest of a finished conversion."""
+    job, settings, bundle, dump = resolved.job, resolved.settings, resolved.bundle, resolved.dump
+    space = settings.source_space
+    return Manifest(
+        tool_version=__version__,
+        job=job.describe_content(),
+        variants=settings.variants,
+        seed=settings.seed,
+        source=Source(
+            root=settings.source_uri,
+            simulator=dump.simulator,
+            simulator_version=dump.version,
+            label_encoding=settings.label_encoding,
+            label_rule=settings.label_rule,
+            why=dump.why,
+            fps=dump.fps,
+            metadata=dict(dump.metadata),
+        ),
+        bundle=BundleNote(bundle.name, bundle.metadata.version, bundle.digest),
+        label_space=SpaceNote(space.name, space.version, space.digest),
+        label_resized=resolved.label_is_resized,
+        columns=tuple(settings.row_schema.names),
+        settings_fingerprint=settings.fingerprint,
+        edge_threshold=settings.edge_threshold,
+        device=settings.device.partition(":")[0],
+        precision=settings.precision,
+        warnings=resolved.warnings,
+        left_out=left_out,
+        shards=tuple(records),
+        counts=count_shards(records),
+        splits=count_splits(records),
+    )
 
 
 def describe_label_files(resolved: ResolvedJob) -> str:

@@ -15,8 +15,8 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
 from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, LabelReading, explain_unknown_colors
+from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import STATE_PATH
 
 _CACHE_PATH = f"{STATE_PATH}/label_ids.json"
 _SHOWN_FILES = 3

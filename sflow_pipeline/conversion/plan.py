@@ -7,8 +7,8 @@ from typing import Literal
 import pyarrow as pa
 
 from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import ShardRecord
 from sflow_pipeline.storage.shard_file import count_shard_rows, hash_stored_file, list_shard_files
 
 Action = Literal["convert", "redo", "keep"]

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from tqdm.auto import tqdm
 
 from sflow_pipeline.conversion.plan import Plan
-from sflow_pipeline.storage.manifest import ShardRecord
+from sflow_pipeline.storage.commits import ShardRecord
 
 
 class Progress(Protocol):

@@ -14,7 +14,7 @@ from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelEncoding
-from sflow_pipeline.storage.manifest import compute_digest
+from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.shard_file import ShardFormat
 
 #: Changes when this code makes other bytes of the same input.

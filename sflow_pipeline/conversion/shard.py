@@ -24,8 +24,8 @@ from sflow_pipeline.conversion.translator_factory import FrameTranslator
 from sflow_pipeline.errors import FrameError, SflowError
 from sflow_pipeline.schema import QUARANTINE_SCHEMA
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.commits import ShardRecord, write_commit
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import ShardRecord, write_commit
 from sflow_pipeline.storage.shard_file import ShardFileWriter
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""`verify`: proof that a dataset is what its manifest says, down to each label and picture."""
+"""`verify`: checks a dataset against its manifest, down to each label and picture."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,25 +10,27 @@ import pyarrow as pa
 
 from sflow_pipeline.conversion.decode import resize_label
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
+from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import FrameError, SflowError
 from sflow_pipeline.schema import GATE_VERDICTS
+from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
-from sflow_pipeline.storage.manifest import ShardRecord, list_shards, load_commits, load_manifest
-from sflow_pipeline.storage.shard_file import hash_stored_file, list_shard_files, read_shard
+from sflow_pipeline.storage.manifest import count_shards, load_manifest
+from sflow_pipeline.storage.shard_file import hash_stored_file, read_shard
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found.
+    """Result of `verify`.
 
     Attributes:
         out_dir: the dataset.
-        shards, rows: looked at.
+        shards, rows: checked.
         labels_compared: label files compared with their source byte for byte (or resized as the job said).
-        sources_missing: rows whose source cannot be reached any more; not a fault of the dataset.
+        sources_missing: rows whose source cannot be read any more; not a fault of the dataset.
         sources_changed: rows whose source has other bytes than when it was converted; the dataset is out of date.
-        problems: what is wrong, one line each.
+        problems: faults of the dataset, one line each.
     """
 
     out_dir: str
@@ -49,8 +51,8 @@ def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: P
 
     Args:
         out_dir: the dataset.
-        source: where the dump is now; where the manifest says it was, if None.
-        progress: told of each row.
+        source: current folder of the dump; the one that the manifest names where None.
+        progress: receives each row.
 
     Raises:
         OutputError: there is no finished dataset.
@@ -58,14 +60,13 @@ def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: P
     out_dir = str(out_dir)
     out = Folder(out_dir)
     manifest = load_manifest(out)
-    check = _Check(out, manifest, str(source or manifest["source"]["root"]), progress or SilentProgress())
-    records = list_shards(manifest)
-    for record in records:
+    check = _Check(Contents(out, manifest), Folder(str(source or manifest.source.root)), progress or SilentProgress())
+    for record in manifest.shards:
         check.check_shard(record)
-    check.check_manifest(records)
+    check.check_manifest()
     return Verification(
         out_dir,
-        len(records),
+        len(manifest.shards),
         check.rows,
         check.labels_compared,
         check.sources_missing,
@@ -75,14 +76,14 @@ def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: P
 
 
 class _Check:
-    """Collects problems; one shard's fault hides no other's."""
+    """Collects problems; a damaged shard does not end the check of the others."""
 
-    def __init__(self, out: Folder, manifest: Mapping[str, Any], source: str, progress: Progress) -> None:
-        self._out = out
-        self._manifest = manifest
+    def __init__(self, contents: Contents, source: Folder, progress: Progress) -> None:
+        self._contents = contents
+        self._out = contents.folder
+        self._manifest = contents.manifest
         self._progress = progress
-        self._source = Folder(source)
-        self._encoding = manifest["source"]["label_encoding"]
+        self._source = source
         self._seen: set[tuple[str, int]] = set()
         self.rows = 0
         self.labels_compared = 0
@@ -100,19 +101,20 @@ class _Check:
             except OSError as error:
                 self.problems.append(f"{path}: cannot be read ({_first_line(error)})")
         rows = 0
-        if record.path is not None:
-            try:
-                for row in read_shard(self._out, record.path):
-                    rows += 1
-                    self._check_row(row, record)
-                    self._progress.on_frames(1)
-            except (OSError, pa.ArrowException, ValueError, SflowError) as error:
-                self.problems.append(f"{record.path}: cannot be read ({_first_line(error)})")
+        try:
+            for row in self._contents.read_shard(record):
+                rows += 1
+                self._check_row(row, record)
+                self._progress.on_frames(1)
+        except SflowError as error:
+            self.problems.append(error.message)
+        except (KeyError, TypeError, ValueError) as error:
+            self.problems.append(f"{record.path}: cannot be read ({error!r})")
         if rows != record.rows:
             self.problems.append(f"{record.path}: {rows} rows, its commit says {record.rows}")
         if record.quarantine_path is not None:
             self._check_quarantine(record, record.quarantine_path)
-        variants = int(self._manifest["job"]["variants"])
+        variants = self._manifest.variants
         if record.rows != (record.frames - record.quarantined) * variants:
             self.problems.append(
                 f"shard {record.shard_id}: {record.rows} rows of {record.frames} frames, {record.quarantined} of them "
@@ -120,19 +122,18 @@ class _Check:
             )
         self.rows += rows
 
-    def check_manifest(self, records: list[ShardRecord]) -> None:
-        counts = self._manifest["counts"]
+    def check_manifest(self) -> None:
+        manifest = self._manifest
+        stated, summed = manifest.counts, count_shards(manifest.shards)
         for name in ("frames", "rows", "quarantined"):
-            total = sum(getattr(record, name) for record in records)
-            if counts.get(name) != total:
-                self.problems.append(f"manifest.json: {name} {counts.get(name)}, its shards add up to {total}")
+            if getattr(stated, name) != getattr(summed, name):
+                self.problems.append(
+                    f"manifest.json: {name} {getattr(stated, name)}, its shards add up to {getattr(summed, name)}"
+                )
         commits = load_commits(self._out)
-        if commits and commits != {record.shard_id: record for record in records}:
-            self.problems.append("manifest.json: commit records say otherwise; run the same convert command again")
-        left_out = self._manifest.get("left_out") or {}
-        named = {path for record in records for path in (record.path, record.quarantine_path) if path}
-        named.update(path for record in records if record.path for path in list_shard_files(self._out, record.path))
-        named.update({left_out["path"]} if left_out else ())
+        if commits and commits != {record.shard_id: record for record in manifest.shards}:
+            self.problems.append("manifest.json: differs from the commit records; run the same convert command again")
+        named = manifest.list_files(self._out)
         for path in (*self._out.list_files("data"), *self._out.list_files("quarantine")):
             if path not in named:
                 self.problems.append(f"{path}: belongs to no shard of the manifest")
@@ -147,8 +148,8 @@ class _Check:
         self._seen.add(identity)
         if row["split"] != record.split:
             yield f"is of split {row['split']}, its shard of {record.split}"
-        if row["bundle_digest"] != self._manifest["bundle"]["digest"]:
-            yield "was made by another bundle than the manifest names"
+        if row["bundle_digest"] != self._manifest.bundle.digest:
+            yield "was converted with another bundle than the manifest names"
         if row["gate"] not in GATE_VERDICTS:
             yield f"gate {row['gate']!r} is none of {', '.join(GATE_VERDICTS)}"
         size_px = (row["width_px"], row["height_px"])
@@ -170,7 +171,7 @@ class _Check:
     def _compare_label(self, row: dict[str, Any], size_px: tuple[int, int]) -> Iterator[str]:
         label = row["label"]["bytes"]
         is_untouched = hashlib.sha256(label).hexdigest() == row["label_sha256"]
-        if not is_untouched and not self._manifest["label_resized"]:
+        if not is_untouched and not self._manifest.label_resized:
             yield "label is not the bytes that were read"
             return
         path = row["label"].get("source") or row["label"]["path"]
@@ -183,7 +184,7 @@ class _Check:
             self.sources_changed += 1
             return
         self.labels_compared += 1
-        if not is_untouched and label != resize_label(found, path, self._encoding, size_px):
+        if not is_untouched and label != resize_label(found, path, self._contents.label_format.encoding, size_px):
             yield f"label is not {path} at the row's size"
 
     def _check_quarantine(self, record: ShardRecord, path: str) -> None:

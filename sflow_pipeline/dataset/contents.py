@@ -1,44 +1,109 @@
-"""What is in a finished dataset: shards, splits, columns, label space; no rows are read to know it."""
+"""Contents of a finished dataset: manifest, splits, columns, label space, and its rows as a stream."""
 
 import contextlib
 import difflib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, get_args
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from sflow_pipeline.dataset.row import CONTENT_COLUMNS, LabelFormat, Row
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space, restore_label_space
+from sflow_pipeline.schema import IDENTITY_COLUMNS
+from sflow_pipeline.simulators import LabelEncoding
+from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import ShardRecord, list_shards, load_manifest
+from sflow_pipeline.storage.manifest import LABELS_PATH, Manifest, load_manifest
 from sflow_pipeline.storage.shard_file import read_shard
 
-_LABELS_PATH = "labels.json"
 _LABEL_TABLE = "label_table"
 
 
 @dataclass(frozen=True)
+class MappedClass:
+    """A class of the dump and its class in the model's label space."""
+
+    id: int
+    name: str
+    target_id: int
+    target_name: str
+
+
+@dataclass(frozen=True)
+class WrittenMapping:
+    """The label mapping as ``labels.json`` states it; ``lost``: classes that the model's label space lacks."""
+
+    mapping: tuple[MappedClass, ...]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Contents:
-    """A finished dataset, as its manifest describes it.
+    """A finished dataset: its manifest, and its rows on demand. The one reader of finished datasets.
 
     Attributes:
-        folder: where it is.
-        shards: the shards that have rows, in the order of the index: split, sequence, frame.
-        columns: content columns that rows may have, in the order of the row.
-        label_format: how its label files hold class ids.
-        fps: frames per second of the source, None where nobody said.
-        variants: how many photos of each frame.
+        folder: the dataset's folder.
+        manifest: its description of itself.
     """
 
     folder: Folder
-    shards: tuple[ShardRecord, ...]
-    columns: tuple[str, ...]
-    label_format: LabelFormat
-    fps: float | None
-    variants: int
+    manifest: Manifest
+
+    @cached_property
+    def shards(self) -> tuple[ShardRecord, ...]:
+        """The shards that have rows, in the order of the index: split, sequence, frame."""
+        return tuple(shard for shard in self.manifest.shards if shard.path is not None and shard.rows)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Content columns (files and texts) that rows may have, in the order of the row."""
+        return tuple(name for name in self.manifest.columns if name in CONTENT_COLUMNS)
+
+    @cached_property
+    def label_format(self) -> LabelFormat:
+        """How the label files hold class ids.
+
+        Raises:
+            OutputError: the manifest or ``labels.json`` is damaged.
+        """
+        source = self.manifest.source
+        encoding = next((name for name in get_args(LabelEncoding) if name == source.label_encoding), None)
+        if encoding is None:
+            raise OutputError(
+                f"{self.folder.uri}/manifest.json: damaged at source.label_encoding: {source.label_encoding!r} is "
+                f"none of {', '.join(get_args(LabelEncoding))}",
+                hint="run the same convert command again",
+            )
+        return LabelFormat(_load_space(self.folder, self.manifest), encoding, source.simulator, source.label_rule or "")
+
+    def load_label_mapping(self) -> "WrittenMapping":
+        """The mapping from the dump's classes to the model's that was applied.
+
+        Raises:
+            OutputError: ``labels.json`` is damaged.
+        """
+        try:
+            return TypeAdapter(WrittenMapping).validate_json(self.folder.read_bytes(LABELS_PATH))
+        except (OSError, ValueError) as error:
+            reason = str(error).replace("\n", " ")
+            raise OutputError(
+                f"{self.folder.uri}/{LABELS_PATH}: cannot be read: {reason}", hint="run the same convert command again"
+            ) from error
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second of the source; None if unknown."""
+        return self.manifest.source.fps
+
+    @property
+    def variants(self) -> int:
+        """Photos per frame."""
+        return self.manifest.variants
 
     @property
     def splits(self) -> dict[str, int]:
@@ -78,44 +143,61 @@ class Contents:
         needs_table = "label" in columns and _LABEL_TABLE in self.columns and _LABEL_TABLE not in columns
         return (*columns, _LABEL_TABLE) if needs_table else tuple(columns)
 
-    def read_rows(self, splits: Sequence[str] | None = None, variants: Collection[int] | None = None) -> Iterator[Row]:
+    def read_rows(
+        self,
+        splits: Sequence[str] | None = None,
+        variants: Collection[int] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[Row]:
         """Stream rows in order, one row group in memory at a time.
 
+        Args:
+            splits: every split where None.
+            variants: every variant where None.
+            columns: which columns to read beside the identity of the row, and what decoding them needs; every one
+                where None. Columns that are not named cost nothing.
+
         Raises:
-            UsageError: there is no such split.
+            UsageError: there is no such split or column.
             OutputError: a shard is gone or damaged.
         """
+        for column in columns or ():
+            _check_name("column", column, list(self.manifest.columns), self.folder.uri)
         for shard in self.select_shards(splits):
-            rows = read_shard(self.folder, str(shard.path))
-            while True:
-                with translate_read_errors(f"{self.folder.uri}: {shard.path}"):
-                    values = next(rows, None)
-                if values is None:
-                    break
+            for values in self.read_shard(shard, columns):
                 if variants is None or values["variant"] in variants:
                     yield Row(values, self.label_format)
+
+    def read_shard(self, shard: ShardRecord, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Stream one shard's rows as they are stored; ``columns`` as in ``read_rows``.
+
+        Raises:
+            OutputError: it is gone or damaged.
+        """
+        if shard.path is None:
+            return
+        wanted = None if columns is None else [*IDENTITY_COLUMNS, *self.add_needed(columns)]
+        name = f"{self.folder.uri}: {shard.path}"
+        with translate_read_errors(name):
+            rows = read_shard(self.folder, shard.path, wanted)
+        while True:
+            with translate_read_errors(name):
+                values = next(rows, None)
+            if values is None:
+                return
+            yield values
 
 
 def load_contents(out_dir: str) -> Contents:
     """Read a dataset's manifest and label space.
 
     Raises:
-        OutputError: there is no finished dataset, or its manifest is damaged.
+        OutputError: there is no finished dataset, or its description is damaged.
     """
     folder = Folder(out_dir)
-    manifest = load_manifest(folder)
-    try:
-        stored = tuple(name for name in manifest["columns"] if name in CONTENT_COLUMNS)
-        label_format = LabelFormat(
-            _load_space(folder, manifest), manifest["source"]["label_encoding"], manifest["source"]["simulator"]
-        )
-        fps, variants = manifest["source"]["fps"], int(manifest["job"]["variants"])
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise OutputError(
-            f"{out_dir}: manifest.json or labels.json is damaged: {error!r}", hint="convert again"
-        ) from error
-    shards = tuple(shard for shard in list_shards(manifest) if shard.path is not None and shard.rows)
-    return Contents(folder, shards, stored, label_format, fps, variants)
+    contents = Contents(folder, load_manifest(folder))
+    _ = contents.label_format  # read now, so that damage is found before any work
+    return contents
 
 
 @contextlib.contextmanager
@@ -131,15 +213,20 @@ def translate_read_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def _load_space(folder: Folder, manifest: dict[str, Any]) -> LabelSpace:
-    """The label space by name where it is the packaged one, else as the dataset describes it."""
-    stated = manifest["label_space"]
-    if stated["name"] in list_label_spaces():
-        packaged = load_label_space(stated["name"])
-        if packaged.digest == stated["digest"]:
+def _load_space(folder: Folder, manifest: Manifest) -> LabelSpace:
+    """The label space by name where the packaged one is the same, else as the dataset describes it."""
+    stated = manifest.label_space
+    if stated.name in list_label_spaces():
+        packaged = load_label_space(stated.name)
+        if packaged.digest == stated.digest:
             return packaged
-    described = json.loads(folder.read_bytes(_LABELS_PATH))["source"]
-    return restore_label_space(described, stated["digest"], f"{folder.uri}/{_LABELS_PATH}")
+    try:
+        described = json.loads(folder.read_bytes(LABELS_PATH))["source"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{folder.uri}/{LABELS_PATH}: cannot be read: {error!r}", hint="run the same convert command again"
+        ) from error
+    return restore_label_space(described, stated.digest, f"{folder.uri}/{LABELS_PATH}")
 
 
 def _check_name(kind: str, name: str, known: list[str], uri: str) -> None:

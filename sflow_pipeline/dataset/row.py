@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_reading import read_label
+from sflow_pipeline.label_reading import read_label, read_label_map
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
 from sflow_pipeline.simulators import LabelEncoding
@@ -26,14 +26,20 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 @dataclass(frozen=True)
 class LabelFormat:
-    """How label files hold class ids: the label space, and ``ids``, ``red_channel``, ``palette`` or ``table``.
+    """How label files hold class ids.
 
-    With ``table``, each row's ``label_table`` says what its pixels mean, as ``simulator`` writes it.
+    Attributes:
+        space: the label space of the ids.
+        encoding: ``ids``, ``red_channel``, ``palette`` or ``table``. With ``table``, each row's ``label_table`` states
+            the meaning of its pixels in the simulator's format.
+        simulator: the adapter's name.
+        rule: rule that refines labels for networks; empty without one.
     """
 
     space: LabelSpace
     encoding: LabelEncoding
     simulator: str = ""
+    rule: str = ""
 
 
 class Row:
@@ -114,20 +120,41 @@ class Row:
         """
         return self._decode_label(self.require_file("label"), f"{self.sample_id}: label")
 
+    def decode_label_for_network(self, size_px: tuple[int, int]) -> NDArray[Any]:
+        """(h, w) class ids as a network expects them: the dump's label rule applied, of the picture's size.
+
+        Args:
+            size_px: (width, height) of the picture.
+
+        Raises:
+            FrameError: the file is damaged, there is none, or its size differs.
+        """
+        stored, table = self._label_format, self.values.get("label_table")
+        return read_label_map(
+            self.require_file("label"),
+            str(table).encode() if table else None,
+            encoding=stored.encoding,
+            space=stored.space,
+            simulator=stored.simulator,
+            path=f"{self.sample_id}: label",
+            has_rule=bool(stored.rule),
+            size_px=size_px,
+        )
+
     def decode_plane(self, column: str) -> NDArray[Any] | None:
         """A column that is an array; None where this row has none, or a file that cannot be read as one."""
         plane = self.decode(column)
         return plane if isinstance(plane, np.ndarray) else None
 
     def _decode_label(self, data: bytes, name: str) -> NDArray[Any]:
-        known = self._label_format
+        stored = self._label_format
         table = self.values.get("label_table")
         return read_label(
             data,
             str(table).encode() if table else None,
-            encoding=known.encoding,
-            space=known.space,
-            simulator=known.simulator,
+            encoding=stored.encoding,
+            space=stored.space,
+            simulator=stored.simulator,
             path=name,
         ).label_map
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import MANIFEST_PATH, STATE_PATH
+from sflow_pipeline.storage.manifest import MANIFEST_PATH
 
 Column = Literal["image", "render"]
 

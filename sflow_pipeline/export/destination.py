@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import OutputError, UsageError
-from sflow_pipeline.storage.manifest import encode_json
+from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.process_identity import host_name, is_process_alive
 from sflow_pipeline.storage.write_errors import translate_write_errors
 

@@ -1,20 +1,19 @@
-"""The contact sheet: a few frames of a dataset, from the simulator's picture to the photo, on one PNG."""
+"""The contact sheet: some frames of a dataset on one PNG, from the render to the converted image."""
 
-import json
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Set
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sflow_pipeline.dataset.contents import Contents, load_contents
+from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import decode_label, decode_plane, decode_rgb, encode_rgb
-from sflow_pipeline.storage.manifest import list_shards, load_manifest
-from sflow_pipeline.storage.shard_file import read_shard
+from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb
 
 CAPTIONS = ("CG", "label", "Laplacian edges", "DNED edges", "converted")
 CONTACT_SHEET_PATH = "report/contact_sheet.png"
@@ -30,7 +29,7 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
     """Draw rows of CG | label | Laplacian edges | DNED edges | converted from a finished dataset.
 
     Args:
-        out_dir: the dataset; everything shown is read from it.
+        out_dir: the dataset; nothing else is read.
         path: a local PNG to write; ``report/contact_sheet.png`` of the dataset where None.
         rows: how many frames, spread evenly over the dataset.
 
@@ -40,48 +39,46 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
     Raises:
         OutputError: there is no finished dataset, or the file cannot be written.
     """
-    folder = Folder(out_dir)
-    manifest = load_manifest(folder)
-    total = sum(shard.rows for shard in list_shards(manifest))
+    contents = load_contents(out_dir)
+    total = sum(contents.splits.values())
     wanted = {int((i + 0.5) * total / rows) for i in range(rows)} if total > rows else set(range(total))
-    sheet = draw_contact_sheet(folder, manifest, wanted)
+    sheet = draw_contact_sheet(contents, wanted)
     if sheet is None:
         return None
     if path is None:
-        folder.write_bytes(CONTACT_SHEET_PATH, encode_rgb(sheet))
+        contents.folder.write_bytes(CONTACT_SHEET_PATH, encode_rgb(sheet))
         return f"{out_dir.rstrip('/')}/{CONTACT_SHEET_PATH}"
     target = Path(path)
     Folder(str(target.parent)).write_bytes(target.name, encode_rgb(sheet))
     return str(target)
 
 
-def draw_contact_sheet(folder: Folder, manifest: Mapping[str, Any], wanted: Set[int]) -> NDArray[np.uint8] | None:
-    """The sheet of the rows with these numbers, counted over all shards: (h, w, 3) RGB, None where there is no row."""
-    colors = _read_colors(folder)
-    strips = [_draw_row(row, manifest, colors) for row in _pick_rows(folder, manifest, wanted)]
+def draw_contact_sheet(contents: Contents, wanted: Set[int]) -> NDArray[np.uint8] | None:
+    """The sheet of some rows.
+
+    Args:
+        contents: the dataset.
+        wanted: positions of the rows, counted over all shards.
+
+    Returns:
+        (h, w, 3) uint8 RGB; None if there is no such row.
+    """
+    colors = _list_colors(contents.label_space)
+    columns = [name for name in ("image", "label", "render", "edge") if name in contents.columns]
+    strips = [
+        _draw_row(row, contents.manifest.edge_threshold, colors)
+        for index, row in enumerate(contents.read_rows(columns=columns))
+        if index in wanted
+    ]
     return np.concatenate([_draw_header(), *strips]) if strips else None
 
 
-def _pick_rows(folder: Folder, manifest: Mapping[str, Any], wanted: Set[int]) -> Iterator[dict[str, Any]]:
-    first = 0
-    for shard in list_shards(manifest):
-        local = {index - first for index in wanted if first <= index < first + shard.rows}
-        first += shard.rows
-        if not local or shard.path is None:
-            continue
-        for index, row in enumerate(read_shard(folder, shard.path)):
-            if index in local:
-                yield row
-
-
-def _draw_row(row: dict[str, Any], manifest: Mapping[str, Any], colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    photo = decode_rgb(row["image"]["bytes"])
-    render = decode_rgb(row["render"]["bytes"]) if row.get("render") else None
-    label = decode_label(row["label"]["bytes"], manifest["source"]["label_encoding"])
-    laplacian = None if render is None else _draw_laplacian(render, float(manifest["edge_threshold"]))
-    edge = decode_plane(row["edge"]["bytes"]) if row.get("edge") else None
+def _draw_row(row: Row, edge_threshold: float, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    photo = decode_rgb(row.require_file("image"), name=f"{row.sample_id}: image")
+    render = row.decode_plane("render")
+    laplacian = None if render is None else _draw_laplacian(render, edge_threshold)
     height = max(1, round(photo.shape[0] * _CELL_WIDTH_PX / photo.shape[1]))
-    cells = (render, colors[label] if label.ndim == 2 else label[..., :3], laplacian, edge, photo)
+    cells = (render, colors[row.decode_label_map()], laplacian, row.decode_plane("edge"), photo)
     strip = [_fit(cell, height, is_label=index == 1) for index, cell in enumerate(cells)]
     gap = np.full((height, _GAP_PX, 3), _PAPER, np.uint8)
     spaced = [part for cell in strip for part in (cell, gap)][:-1]
@@ -119,9 +116,9 @@ def _width() -> int:
     return len(CAPTIONS) * (_CELL_WIDTH_PX + _GAP_PX) - _GAP_PX
 
 
-def _read_colors(folder: Folder) -> NDArray[np.uint8]:
-    """(65536, 3) RGB of each class id, as the dataset's own labels.json has them."""
+def _list_colors(space: LabelSpace) -> NDArray[np.uint8]:
+    """(65536, 3) RGB of each class id; ids without a class are black."""
     colors = np.zeros((65536, 3), np.uint8)
-    for item in json.loads(folder.read_bytes("labels.json"))["source"]["classes"]:
-        colors[item["id"]] = item["color"]
+    for item in space.classes:
+        colors[item.id] = item.color
     return colors

@@ -1,102 +1,201 @@
-"""What a dataset says about itself: one small commit record per shard, and the manifest assembled from them."""
+"""The manifest: a dataset's description of itself, assembled from the commit records; the last file of a run."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.schema import FORMAT_VERSION
+from sflow_pipeline.storage.canonical_json import encode_json
+from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, list_record_files
 from sflow_pipeline.storage.filesystem import Folder
 
 MANIFEST_PATH = "manifest.json"
-STATE_PATH = ".sflow"
-_COMMITS_PATH = f"{STATE_PATH}/commits"
+#: The label spaces involved and the mapping between them.
+LABELS_PATH = "labels.json"
 _TOOL = "sflow-pipeline"
 
 
 @dataclass(frozen=True)
-class ShardRecord:
-    """Written last, once everything it names is in place: the proof that a shard is done.
+class Source:
+    """The dump that was converted.
 
     Attributes:
-        shard_id: stable name of the shard.
-        split: which split its rows are in.
-        fingerprint: sha256 hex of everything that decides its content.
-        path: the shard's file, None where no frame of it could be converted.
-        sha256: of that file.
-        size_bytes: of that file (PNG trees: with the files it lists).
-        rows: rows in it.
-        frames: source frames that it stands for, quarantined ones included.
-        quarantine_path: file of the rows that say what was left out and why, None where nothing was.
-        quarantine_sha256: of that file.
-        reasons: reason -> how many frames were quarantined for it.
-        edge_f1_mean: mean of the column over the rows, None without rows.
+        root: its folder or URI at that time.
+        simulator, simulator_version: adapter and version.
+        label_encoding: how label files hold class ids.
+        label_rule: rule that refined the model's input; None without one.
+        why: how the adapter was chosen.
+        fps: frames per second; None if unknown.
+        metadata: further facts that the dump states.
     """
 
-    shard_id: str
-    split: str
-    fingerprint: str
-    path: str | None
-    sha256: str | None
-    size_bytes: int
-    rows: int
+    root: str
+    simulator: str
+    simulator_version: str
+    label_encoding: str
+    label_rule: str | None
+    why: str
+    fps: float | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BundleNote:
+    """The bundle that a dataset was converted with."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class SpaceNote:
+    """The label space of the label files."""
+
+    name: str
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Files of the dump that belong to no frame.
+
+    Attributes:
+        path: quarantine file that lists them.
+        sha256: of that file.
+        files: how many.
+        reasons: reason -> files.
+    """
+
+    path: str
+    sha256: str
+    files: int
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Totals over shards; ``frames`` includes quarantined ones, ``size_bytes`` is of data files."""
+
+    shards: int
     frames: int
-    quarantine_path: str | None = None
-    quarantine_sha256: str | None = None
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    edge_f1_mean: float | None = None
-
-    @property
-    def quarantined(self) -> int:
-        """How many of its frames were not converted."""
-        return sum(self.reasons.values())
-
-    @property
-    def commit_path(self) -> str:
-        """Where its commit record is."""
-        return f"{_COMMITS_PATH}/{self.split}/{self.shard_id}.json"
+    rows: int
+    quarantined: int
+    size_bytes: int = 0
 
 
-def write_commit(folder: Folder, record: ShardRecord) -> None:
-    """Commit a shard; its files must be in place."""
-    folder.write_bytes(record.commit_path, encode_json(asdict(record)))
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything that ``manifest.json`` states; independent of when and by how many workers it was made.
+
+    Attributes:
+        tool_version: of sflow-pipeline.
+        job: the job's fields that decide content, JSON-like; a record for people, not read back.
+        variants, seed: of the job.
+        source, bundle, label_space: what was converted, with what, labels of which space.
+        label_resized: some label files have another size than their source.
+        columns: columns of the rows, in order.
+        settings_fingerprint: of the resolved settings.
+        edge_threshold: of the Laplacian edge extractor.
+        device, precision: hardware kind and number format that the networks ran on.
+        warnings: what a user should know.
+        left_out: files of no frame; None if there are none.
+        shards: in the order of the index.
+        counts, splits: totals, overall and per split.
+    """
+
+    tool_version: str
+    job: Mapping[str, Any]
+    variants: int
+    seed: int
+    source: Source
+    bundle: BundleNote
+    label_space: SpaceNote
+    label_resized: bool
+    columns: tuple[str, ...]
+    settings_fingerprint: str
+    edge_threshold: float
+    device: str
+    precision: str
+    warnings: tuple[str, ...]
+    left_out: LeftOut | None
+    shards: tuple[ShardRecord, ...]
+    counts: Counts
+    splits: Mapping[str, Counts]
+    tool: str = _TOOL
+    format_version: int = FORMAT_VERSION
+
+    def list_files(self, folder: Folder) -> set[str]:
+        """Every file below ``data/`` and ``quarantine/`` that belongs to the dataset."""
+        return list_record_files(folder, self.shards) | ({self.left_out.path} if self.left_out else set())
 
 
-def remove_commit(folder: Folder, record: ShardRecord) -> None:
-    """Take a shard's commit back, before its files are removed."""
-    folder.remove(record.commit_path)
+def count_shards(shards: Sequence[ShardRecord]) -> Counts:
+    """Totals over shards."""
+    return Counts(
+        shards=len(shards),
+        frames=sum(shard.frames for shard in shards),
+        rows=sum(shard.rows for shard in shards),
+        quarantined=sum(shard.quarantined for shard in shards),
+        size_bytes=sum(shard.size_bytes for shard in shards),
+    )
 
 
-def load_commits(folder: Folder) -> dict[str, ShardRecord]:
-    """Every committed shard by its id; records that cannot be read count as not committed."""
-    records = {}
-    for path in folder.list_files(_COMMITS_PATH):
-        try:
-            record = _parse_record(json.loads(folder.read_bytes(path)))
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
-        if record.commit_path == path:
-            records[record.shard_id] = record
-    return records
+def count_splits(shards: Sequence[ShardRecord]) -> dict[str, Counts]:
+    """Totals per split, sorted by name."""
+    return {
+        split: count_shards([shard for shard in shards if shard.split == split])
+        for split in sorted({shard.split for shard in shards})
+    }
+
+
+def write_manifest(folder: Folder, manifest: Manifest) -> None:
+    """Write ``manifest.json`` atomically."""
+    folder.write_bytes(MANIFEST_PATH, encode_json(asdict(manifest)))
+
+
+def load_manifest(folder: Folder) -> Manifest:
+    """The manifest of a finished dataset, validated field by field; fields that this version does not know are ignored.
+
+    Raises:
+        OutputError: there is none, it is damaged, of a newer format, or not of this tool.
+    """
+    content = _read_content(folder)
+    if content is None:
+        unfinished = bool(folder.list_files(STATE_PATH))
+        raise OutputError(
+            f"{folder.uri}: {'conversion did not finish' if unfinished else 'not a dataset'}: no manifest.json",
+            hint="run the same convert command again; finished shards are kept" if unfinished else "check the path",
+        )
+    _check_origin(folder, content)
+    # Through bytes, because lists become tuples only in JSON mode; lone surrogates of file names become "?".
+    text = json.dumps(_upgrade(content), ensure_ascii=False).encode("utf-8", "replace")
+    try:
+        return _adapter().validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise OutputError(
+            f"{folder.uri}/{MANIFEST_PATH}: damaged at {name}: {first['msg'][:1].lower()}{first['msg'][1:]}",
+            hint="run the same convert command again; finished shards are kept",
+        ) from None
 
 
 def check_ours(folder: Folder) -> None:
-    """Refuse a folder that holds something else than a dataset of this tool.
+    """Refuse a folder that holds anything but a dataset of this tool.
 
     Raises:
         OutputError: it is not empty and nothing of this tool is in it, or its format is newer.
     """
-    manifest = _read_manifest(folder)
-    if manifest is not None:
-        if manifest.get("tool") != _TOOL:
-            raise _not_ours(folder, "its manifest.json was not written by sflow-pipeline")
-        if int(manifest.get("format_version", 0)) > FORMAT_VERSION:
-            raise OutputError(
-                f"{folder.uri}: format version {manifest['format_version']} is newer than this tool's {FORMAT_VERSION}",
-                hint="update sflow-pipeline, or write to another folder",
-            )
+    content = _read_content(folder)
+    if content is not None:
+        _check_origin(folder, content)
         return
     files = folder.list_files()
     if any(path.startswith(f"{STATE_PATH}/") for path in files):
@@ -108,108 +207,34 @@ def check_ours(folder: Folder) -> None:
         )
 
 
-def write_manifest(folder: Folder, facts: Mapping[str, Any], records: Iterable[ShardRecord]) -> dict[str, Any]:
-    """Assemble ``manifest.json`` and write it; nothing in it depends on when or by how many workers it was made.
-
-    Args:
-        folder: the dataset.
-        facts: tool version, job, source, bundle, label space, …
-        records: every shard, in the order of the index.
-
-    Returns:
-        the manifest.
-    """
-    shards = list(records)
-    splits = {
-        split: {
-            "shards": sum(shard.split == split for shard in shards),
-            "frames": sum(shard.frames for shard in shards if shard.split == split),
-            "rows": sum(shard.rows for shard in shards if shard.split == split),
-            "quarantined": sum(shard.quarantined for shard in shards if shard.split == split),
-        }
-        for split in sorted({shard.split for shard in shards})
-    }
-    manifest = {
-        "tool": _TOOL,
-        "format_version": FORMAT_VERSION,
-        **facts,
-        "counts": {
-            "shards": len(shards),
-            "frames": sum(shard.frames for shard in shards),
-            "rows": sum(shard.rows for shard in shards),
-            "quarantined": sum(shard.quarantined for shard in shards),
-            "size_bytes": sum(shard.size_bytes for shard in shards),
-        },
-        "splits": splits,
-        "shards": [asdict(shard) for shard in shards],
-    }
-    folder.write_bytes(MANIFEST_PATH, encode_json(manifest))
-    return manifest
+def _upgrade(content: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of format 2 as one of today's."""
+    job = content.get("job")
+    stated = {name: job.get(name) for name in ("variants", "seed")} if isinstance(job, dict) else {}
+    return {**stated, **content, "left_out": content.get("left_out") or None}
 
 
-def load_manifest(folder: Folder) -> dict[str, Any]:
-    """The manifest of a finished dataset.
-
-    Raises:
-        OutputError: there is none, or it cannot be read.
-    """
-    manifest = _read_manifest(folder)
-    if manifest is None:
-        unfinished = bool(folder.list_files(STATE_PATH))
-        raise OutputError(
-            f"{folder.uri}: {'conversion did not finish' if unfinished else 'not a dataset'}: no manifest.json",
-            hint="run the same convert command again; finished shards are kept" if unfinished else "check the path",
-        )
-    if manifest.get("tool") != _TOOL:
+def _check_origin(folder: Folder, content: Mapping[str, Any]) -> None:
+    if content.get("tool") != _TOOL:
         raise _not_ours(folder, "its manifest.json was not written by sflow-pipeline")
-    return manifest
+    version = content.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise OutputError(
+            f"{folder.uri}: format version {version} is newer than this version's {FORMAT_VERSION}",
+            hint="update sflow-pipeline, or choose another folder",
+        )
 
 
-def list_shards(manifest: Mapping[str, Any]) -> list[ShardRecord]:
-    """The shards that a manifest names.
-
-    Raises:
-        OutputError: an entry is malformed.
-    """
-    try:
-        return [_parse_record(entry) for entry in manifest["shards"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise OutputError(f"manifest.json: malformed shard entry: {error}", hint="convert again") from error
-
-
-def encode_json(content: object) -> bytes:
-    """Readable JSON with sorted keys: the same content, the same bytes.
-
-    >>> encode_json({"b": 1, "a": "ä"}).decode()
-    '{\\n  "a": "ä",\\n  "b": 1\\n}\\n'
-    """
-    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
-        "utf-8", "backslashreplace"
-    )
-
-
-def compute_digest(content: object) -> str:
-    """sha256 hex of a JSON-like value, independent of key order."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _parse_record(content: Any) -> ShardRecord:
-    if not isinstance(content, dict):
-        raise TypeError("a shard record must be a mapping")
-    return ShardRecord(**{name: content[name] for name in (item.name for item in fields(ShardRecord))})
-
-
-def _read_manifest(folder: Folder) -> dict[str, Any] | None:
+def _read_content(folder: Folder) -> dict[str, Any] | None:
     try:
         content = json.loads(folder.read_bytes(MANIFEST_PATH))
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
         raise OutputError(f"{folder.uri}: a file, not a folder", hint="choose another output folder") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OutputError(
-            f"{folder.uri}/manifest.json: cannot be read: {error}", hint="remove it, then convert again"
+            f"{folder.uri}/{MANIFEST_PATH}: cannot be read: {error}", hint="remove it, then convert again"
         ) from error
     return content if isinstance(content, dict) else {}
 
@@ -219,3 +244,8 @@ def _not_ours(folder: Folder, reason: str) -> OutputError:
         f"{folder.uri}: not a dataset of sflow-pipeline: {reason}",
         hint="choose an empty or new folder; nothing was changed",
     )
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -81,24 +81,35 @@ def locate_picture(row: dict[str, Any], column: str) -> str:
     return "/".join(part for part in parts if part)
 
 
-def read_tree_rows(folder: Folder, path: str, *, with_files: bool = True) -> Iterator[dict[str, Any]]:
-    """Stream the rows of a shard's list, pictures as ``{bytes, path, sha256, source}`` (bytes None if not asked for).
+def read_tree_rows(folder: Folder, path: str, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Stream the rows of a shard's list, pictures as ``{bytes, path, sha256, source}``.
+
+    Args:
+        folder: the dataset.
+        path: of the list.
+        columns: which columns to return; every one where None. Files of other columns are not read.
 
     Raises:
         FileNotFoundError: a listed file is gone.
     """
     for line in folder.read_bytes(path).decode("utf-8").splitlines():
-        row = json.loads(line)
+        row: dict[str, Any] = json.loads(line)
+        if columns is not None:
+            row = {name: value for name, value in row.items() if name in columns}
         for value in row.values():
-            if isinstance(value, dict) and "sha256" in value:
-                value["bytes"] = folder.read_bytes(value["path"]) if with_files else None
+            if _is_file(value):
+                value["bytes"] = folder.read_bytes(value["path"])
         yield row
 
 
 def list_tree_files(folder: Folder, path: str) -> list[str]:
-    """Every file that a shard's list names; nothing where the list cannot be read."""
+    """Every file that a shard's list names; nothing if the list cannot be read."""
     try:
-        rows = list(read_tree_rows(folder, path, with_files=False))
-    except (OSError, ValueError):
+        rows = [json.loads(line) for line in folder.read_bytes(path).decode("utf-8").splitlines()]
+        return [value["path"] for row in rows for value in row.values() if _is_file(value)]
+    except (OSError, ValueError, AttributeError, KeyError):
         return []
-    return [value["path"] for row in rows for value in row.values() if isinstance(value, dict) and "sha256" in value]
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, dict) and "sha256" in value

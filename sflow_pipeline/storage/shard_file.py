@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -82,11 +82,17 @@ class ShardFileWriter:
         return ShardFile(path, sha256, size_bytes, rows)
 
 
-def read_shard(folder: Folder, path: str, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Stream the rows of a shard of either format; picture columns are ``{bytes, path}``."""
+def read_shard(folder: Folder, path: str, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Stream the rows of a shard of either format; picture columns are ``{bytes, path}``.
+
+    Args:
+        folder: the dataset.
+        path: of the shard's file.
+        columns: which columns to read; every one where None.
+    """
     if path.endswith(".jsonl"):
-        return read_tree_rows(folder, path, with_files=columns is None or "image" in columns or "label" in columns)
-    return read_rows(folder, path, columns)
+        return read_tree_rows(folder, path, columns)
+    return read_rows(folder, path, None if columns is None else list(columns))
 
 
 def count_shard_rows(folder: Folder, path: str) -> int:

@@ -9,10 +9,8 @@ import pytest
 from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.report.contact_sheet import CAPTIONS, write_contact_sheet
-from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import list_shards, load_manifest
-from sflow_pipeline.storage.shard_file import read_shard
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +39,8 @@ def test_last_column_is_the_photo(dump, tmp_path):
     cell_width = (sheet.shape[1] + 4) // len(CAPTIONS)
     strip = sheet[28 : 28 + 160]
     assert strip.shape[0] == 160
-    folder = Folder(out)
-    row = next(read_shard(folder, list_shards(load_manifest(folder))[0].path))
-    photo = cv2.cvtColor(cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), 1), cv2.COLOR_BGR2RGB)
+    row = next(load_contents(out).read_rows())
+    photo = cv2.cvtColor(cv2.imdecode(np.frombuffer(row.require_file("image"), np.uint8), 1), cv2.COLOR_BGR2RGB)
     expected = cv2.resize(photo, (320, 160), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(strip[:, 4 * cell_width :], expected)
     assert (strip[:, cell_width : cell_width + 320] == (128, 64, 128)).all()  # road, as labels.json draws it

@@ -2,11 +2,13 @@
 
 import base64
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import sflow_pipeline
@@ -63,3 +65,17 @@ def test_names_from_data_are_escaped(dataset: Path) -> None:
     labels = dataset / "labels.json"
     labels.write_text(labels.read_text().replace('"name": "road"', '"name": "<b>road"'))
     assert "<b>road" not in Path(write_report_page(str(dataset))).read_text()
+
+
+def test_left_out_files_are_counted_by_reason(dataset: Path, tmp_path: Path) -> None:
+    sequence = next(path for path in (tmp_path / "sim").iterdir() if path.is_dir())
+    (sequence / "rgb" / "000000.png").unlink()
+    job = {"bundle": str(tmp_path / "bundle"), "max_bad_fraction": 1.0, "precision": "fp32"}
+    sflow_pipeline.convert(str(tmp_path / "sim"), str(dataset), show_progress=False, **job)
+    page = (dataset / "report" / "index.html").read_text()
+    table = page.partition("Left out</h2>")[2].partition("</table>")[0]
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in table.split("</tr>")]
+    counted = {row[0]: (row[1], int(row[2])) for row in rows if row}
+    stored = pq.read_table(next((dataset / "quarantine").glob("left_out-*.parquet")))["reason"].to_pylist()
+    assert stored
+    assert {reason: n for reason, (of, n) in counted.items() if of == "files of no frame"} == dict(Counter(stored))

@@ -6,7 +6,7 @@ from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import ShardTask, convert_shard
 from sflow_pipeline.conversion.translator_factory import TranslatorFactory
-from sflow_pipeline.storage.manifest import ShardRecord
+from sflow_pipeline.storage.commits import ShardRecord
 
 
 def run_in_process(

@@ -24,7 +24,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
 from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.errors import SflowError
-from sflow_pipeline.storage.manifest import ShardRecord
+from sflow_pipeline.storage.commits import ShardRecord
 
 _WORKER_DIED = (RayActorError, OutOfMemoryError, ObjectLostError)
 _POLL_S = 0.5

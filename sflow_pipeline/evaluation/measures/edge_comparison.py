@@ -106,8 +106,8 @@ def _read_column(
     source: DatasetPhotos, column: str, threshold: float, limit: int | None
 ) -> Iterator[NDArray[np.bool_]]:
     for row in islice(source.read_rows([column]), limit):
-        name = f"{source.uri}: {row['sample_id']} {column}"
-        data = row[column]["bytes"]
+        name = f"{source.uri}: {row.sample_id} {column}"
+        data = row.require_file(column)
         if column == "edge":
             yield decode_plane(data, name=name) >= _EDGE_STRENGTH
         else:

@@ -5,8 +5,8 @@ from pathlib import Path
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
 from sflow_pipeline.evaluation.results.plot import draw_svg
 from sflow_pipeline.evaluation.results.scores import Evaluation
+from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import encode_json
 
 METRICS_PATH = "report/metrics.json"
 TABLE_STEM = "comparison"

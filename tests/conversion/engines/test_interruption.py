@@ -13,8 +13,8 @@ import pytest
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
+from sflow_pipeline.storage.commits import load_commits
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import load_commits
 
 pytestmark = pytest.mark.slow
 

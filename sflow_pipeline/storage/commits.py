@@ -1,0 +1,104 @@
+"""Commit records: one small file per finished shard, written last."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from sflow_pipeline.storage.canonical_json import encode_json
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.shard_file import list_shard_files
+
+STATE_PATH = ".sflow"
+_COMMITS_PATH = f"{STATE_PATH}/commits"
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """A finished shard. Its record is written once every file that it names is in place.
+
+    Attributes:
+        shard_id: stable name of the shard.
+        split: split of its rows.
+        fingerprint: sha256 hex of everything that decides its content.
+        path: the shard's file; None if none of its frames could be converted.
+        sha256: of that file.
+        size_bytes: of that file (PNG trees: including the files it lists).
+        rows: rows in it.
+        frames: source frames of the shard, including quarantined ones.
+        quarantine_path: file with one row per frame that was left out; None if there is none.
+        quarantine_sha256: of that file.
+        reasons: reason -> quarantined frames.
+        edge_f1_mean: mean of the column over the rows; None without rows.
+    """
+
+    shard_id: str
+    split: str
+    fingerprint: str
+    path: str | None
+    sha256: str | None
+    size_bytes: int
+    rows: int
+    frames: int
+    quarantine_path: str | None = None
+    quarantine_sha256: str | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    edge_f1_mean: float | None = None
+
+    @property
+    def quarantined(self) -> int:
+        """Number of frames that were not converted."""
+        return sum(self.reasons.values())
+
+    @property
+    def commit_path(self) -> str:
+        """Path of its commit record."""
+        return f"{_COMMITS_PATH}/{self.split}/{self.shard_id}.json"
+
+
+def write_commit(folder: Folder, record: ShardRecord) -> None:
+    """Commit a shard; its files must be in place."""
+    folder.write_bytes(record.commit_path, encode_json(asdict(record)))
+
+
+def remove_commit(folder: Folder, record: ShardRecord) -> None:
+    """Withdraw a shard's commit, before its files are removed."""
+    folder.remove(record.commit_path)
+
+
+def load_commits(folder: Folder) -> dict[str, ShardRecord]:
+    """Every committed shard by id; a damaged record counts as not committed."""
+    records = {}
+    for path in folder.list_files(_COMMITS_PATH):
+        try:
+            record = _adapter().validate_json(folder.read_bytes(path), strict=True)
+        except (OSError, ValueError):
+            continue
+        if record.commit_path == path:
+            records[record.shard_id] = record
+    return records
+
+
+def compute_mean_edge_f1(records: Iterable[ShardRecord]) -> float | None:
+    """Mean of ``edge_f1`` over all rows; None without rows.
+
+    >>> a = ShardRecord("a", "train", "", "a.parquet", "", 1, rows=1, frames=1, edge_f1_mean=0.25)
+    >>> b = ShardRecord("b", "train", "", "b.parquet", "", 1, rows=3, frames=3, edge_f1_mean=0.75)
+    >>> compute_mean_edge_f1([a, b])
+    0.625
+    """
+    scored = [(record.edge_f1_mean, record.rows) for record in records if record.edge_f1_mean is not None]
+    return sum(f1 * rows for f1, rows in scored) / sum(rows for _f1, rows in scored) if scored else None
+
+
+def list_record_files(folder: Folder, records: Sequence[ShardRecord]) -> set[str]:
+    """Every file below ``data/`` and ``quarantine/`` that belongs to these shards, including the pictures of trees."""
+    files = {record.quarantine_path for record in records if record.quarantine_path}
+    files.update(path for record in records if record.path for path in list_shard_files(folder, record.path))
+    return files
+
+
+@cache
+def _adapter() -> TypeAdapter[ShardRecord]:
+    return TypeAdapter(ShardRecord)
