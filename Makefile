@@ -60,8 +60,8 @@ imports: $(VENV)/.installed-dev ## The floors of the architecture (import-linter
 doctest: $(VENV)/.installed-dev ## The examples in docstrings
 	$(BIN)/pytest --doctest-modules sflow_pipeline
 
-test: $(VENV)/.installed-dev ## The tests; PYTEST_ARGS='-k gate -x' narrows them
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: $(VENV)/.installed-dev ## The tests, on all cores; PYTEST_ARGS='-k gate -x' narrows them
+	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 modules: ## Write docs/modules.md from the docstrings
 	$(PYTHON) tools/list_modules.py

@@ -15,6 +15,8 @@ from typing import Any
 
 from measurement import Measurement, Options
 
+from sflow_pipeline.storage.process_identity import count_cores
+
 HERE = Path(__file__).resolve().parent
 #: Each is a module here with ``measure(options) -> list[Measurement]``, the quick ones first.
 BENCHMARKS = ("startup", "generator", "training_step", "discovery", "dataset_access", "memory", "pipeline")
@@ -84,7 +86,7 @@ def describe_machine() -> dict[str, Any]:
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     return {
         "processor": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": count_cores(),
         "bf16": next((name for name in ("amx_bf16", "avx512_bf16") if name in flags), "none"),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "load_before": round(os.getloadavg()[0], 1),

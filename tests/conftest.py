@@ -1,18 +1,37 @@
-"""What every test may use."""
+"""Fixtures and settings for all tests."""
 
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sflow_pipeline.storage.process_identity import count_cores
+
+# Test processes share the cores, and thread counts change the last digits of sums; child processes inherit this.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 _SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+#: Every test process loads torch, about a gigabyte.
+_MOST_PROCESSES = 8
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes of ``pytest -n auto``."""
+    return min(count_cores(), _MOST_PROCESSES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
+        if item.get_closest_marker("ray"):  # each starts a cluster of its own; two at once would contend for memory
+            item.add_marker(pytest.mark.xdist_group("ray"))
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +40,38 @@ def shared_data() -> Path:
     if not _SHARED_DATA.is_dir():
         pytest.skip(f"{_SHARED_DATA} is missing")
     return _SHARED_DATA
+
+
+def _accept_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def start_process() -> "Callable[..., subprocess.Popen[Any]]":
+    """``subprocess.Popen`` for processes that are interrupted: background jobs of a shell ignore SIGINT otherwise."""
+    return partial(subprocess.Popen, preexec_fn=_accept_interrupt)
+
+
+@pytest.fixture(scope="session")
+def _object_store() -> Iterator[str]:
+    """Endpoint of an S3 server in this process, as ``host:port``."""
+    server = pytest.importorskip("moto.server")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def bucket(_object_store: str) -> str:
+    """URI of an empty bucket, with ``{}`` for the path."""
+    boto3 = pytest.importorskip("boto3")
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    name = uuid.uuid4().hex
+    boto3.client("s3", endpoint_url=f"http://{_object_store}", **keys).create_bucket(Bucket=name)
+    endpoint = _object_store.replace(":", "%3A")
+    return f"s3://test:test@{name}/{{}}?scheme=http&endpoint_override={endpoint}&region=us-east-1"
 
 
 @pytest.fixture(scope="session")

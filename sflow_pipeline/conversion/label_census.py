@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from sflow_pipeline.errors import FrameError, LabelSpaceError
 from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, LabelReading, explain_unknown_colors
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.process_identity import count_cores
 
 _CACHE_PATH = f"{STATE_PATH}/label_ids.json"
 _SHOWN_FILES = 3
@@ -65,7 +65,7 @@ def take_census(
             return None
         return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
 
-    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(min(8, 2 * count_cores())) as pool:
         counted = list(zip(frames, pool.map(count, frames), strict=True))
     found = {_name(frame): ids for frame, ids in counted if ids is not None}
     if cache is not None and found != known:

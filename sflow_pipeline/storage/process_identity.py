@@ -1,8 +1,26 @@
-"""Which machine and process wrote something, and whether it still runs: for locks and half-written files."""
+"""This process and its machine: name, cores, and whether another process still runs."""
 
+import math
 import os
 import socket
 from pathlib import Path
+
+#: A container's CPU quota: "<quota> <period>" in microseconds, or "max <period>".
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def count_cores(quota_file: Path = _CPU_QUOTA) -> int:
+    """Cores that this process may use: by affinity, and by the quota of its container; at least 1.
+
+    Args:
+        quota_file: ``cpu.max`` of cgroup v2; no limit where it cannot be read.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = quota_file.read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return cores
 
 
 def host_name() -> str:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.storage.image_codec import encode_gray, encode_label, encode_plane, encode_rgb, encode_uint16
+from sflow_pipeline.storage.process_identity import count_cores
 from sflow_pipeline.street import FPS, LABEL_SPACE, VERSION, Look, StreetFrame, StreetSequence
 
 #: Remembers, from the first moment, what is being written; hidden, so that no reader takes it for data.
@@ -195,7 +196,7 @@ def _write_chunks(root: str, settings: SampleSettings, workers: int | None) -> I
     ]
     pixels = settings.sequences * settings.frames * settings.width_px * settings.height_px
     if workers is None:
-        workers = _count_cores() if pixels >= _WORTH_A_POOL_PX else 1
+        workers = count_cores() if pixels >= _WORTH_A_POOL_PX else 1
     workers = min(workers, len(chunks))
     if workers == 1:
         for chunk in chunks:
@@ -216,11 +217,6 @@ def _write_chunks(root: str, settings: SampleSettings, workers: int | None) -> I
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _count_cores() -> int:
-    """Cores that this process may use; containers and schedulers often grant fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write_chunk_quietly(root: str, settings: SampleSettings, sequence: int, start: int, stop: int) -> int:

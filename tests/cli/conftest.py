@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.__main__ import main
-from sflow_pipeline.bundle import build_random_bundle
 
 #: Runs the program under its installed name, whatever the name of the file that starts it.
 PROGRAM = "import sys; sys.argv[0] = 'sflow-pipeline'; from sflow_pipeline.__main__ import main; main()"
@@ -70,11 +69,9 @@ def run_here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     return start
 
 
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundles") / "random"
-    build_random_bundle(path, seed=3)
-    return path
+@pytest.fixture
+def bundle(random_bundle: Path) -> Path:
+    return random_bundle
 
 
 @pytest.fixture

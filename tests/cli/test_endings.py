@@ -142,10 +142,12 @@ def test_a_reader_that_leaves_is_no_error(command: list[str], environment, dump:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped(number: signal.Signals, code: int, command: list[str], environment, dump: Path, bundle: Path) -> None:
+def test_stopped(
+    number: signal.Signals, code: int, start_process, command: list[str], environment, dump: Path, bundle: Path
+) -> None:
     out = Path(f"{dump}-out")
     arguments = ["convert", str(dump), str(out), "--bundle", str(bundle), "--workers=1", "--variants=500"]
-    process = subprocess.Popen(
+    process = start_process(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     )
     try:

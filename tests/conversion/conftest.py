@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import ConvertJob, build_job
 
 SIZE_PX = (48, 32)
@@ -53,19 +52,12 @@ def dump(tmp_path: Path) -> PlainDump:
     return made
 
 
-@pytest.fixture(scope="session")
-def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundles") / "random"
-    build_random_bundle(path, seed=3)
-    return path
-
-
 @pytest.fixture
-def make_job(dump: PlainDump, bundle_path: Path, tmp_path: Path) -> Callable[..., ConvertJob]:
+def make_job(dump: PlainDump, random_bundle: Path, tmp_path: Path) -> Callable[..., ConvertJob]:
     """A job over the dump; keyword arguments are its fields."""
 
     def make(**fields: Any) -> ConvertJob:
-        defaults = {"sim_dir": str(dump.root), "out_dir": str(tmp_path / "out"), "bundle": str(bundle_path)}
+        defaults = {"sim_dir": str(dump.root), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
         return build_job({**defaults, "shard_frames": 4, "workers": 1, "precision": "fp32", **fields})
 
     return make

@@ -323,13 +323,13 @@ def test_columns_that_the_dump_lacks_are_refused(make_job):
     assert "depth" in caught.value.message
 
 
-def test_errors_of_the_model_cost_one_frame(make_job, bundle_path, read_quarantine):
+def test_errors_of_the_model_cost_one_frame(make_job, random_bundle, read_quarantine):
     from sflow_pipeline.bundle import load_bundle
     from sflow_pipeline.bundle.translator import Translator
 
     class Moody:
         def __init__(self):
-            self.inner = Translator(load_bundle(bundle_path), "cpu", "fp32")
+            self.inner = Translator(load_bundle(random_bundle), "cpu", "fp32")
             self.calls = 0
 
         def translate(self, class_index, render, alpha):

@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
@@ -109,14 +108,13 @@ class Painter:
 
 
 @pytest.fixture
-def write_dataset(tmp_path: Path) -> Callable[..., Path]:
+def write_dataset(random_bundle: Path) -> Callable[..., Path]:
     """Converts a dump with a model that paints truly."""
 
     def write(dump: Path, out: Path, **fields: object) -> Path:
-        bundle = tmp_path / "bundle"
-        if not bundle.exists():
-            build_random_bundle(bundle)
-        job = build_job({"sim_dir": str(dump), "out_dir": str(out), "bundle": str(bundle), "workers": 1, **fields})
+        job = build_job(
+            {"sim_dir": str(dump), "out_dir": str(out), "bundle": str(random_bundle), "workers": 1, **fields}
+        )
         assert convert(job, build_translator=Painter).exit_code == 0
         return out
 

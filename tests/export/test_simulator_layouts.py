@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from sflow_pipeline import open_dataset
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.export import export_dataset
@@ -26,19 +25,12 @@ def load_layout(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundle") / "random"
-    build_random_bundle(path, seed=3)
-    return path
-
-
 @pytest.fixture
-def convert_layout(bundle, tmp_path):
+def convert_layout(random_bundle, tmp_path):
     def run(name: str) -> Path:
         load_layout(name).write(tmp_path / name)
         own_space = tmp_path / f"{name}-labels.yaml"  # of layouts whose classes are settled in each scene
-        places = {"sim_dir": str(tmp_path / name), "out_dir": str(tmp_path / "out"), "bundle": str(bundle)}
+        places = {"sim_dir": str(tmp_path / name), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
         space = {"label_space": str(own_space)} if own_space.exists() else {}
         convert(build_job({**places, **space, "workers": 1, "unknown_ids": "ignore", "max_bad_fraction": 1.0}))
         return tmp_path / "out"

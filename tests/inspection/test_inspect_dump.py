@@ -13,7 +13,6 @@ import typer
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
@@ -145,12 +144,11 @@ def test_bytes_to_read_are_those_of_the_files_and_bytes_to_write_follow_the_pixe
 
 
 def test_a_measured_estimate_is_what_converting_gives(
-    street_dump: Path, convert_streets: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    street_dump: Path, convert_streets: Callable[..., Path], random_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = convert_streets(format="png")
-    build_random_bundle(tmp_path / "random", seed=3)  # the one that the streets were converted with
     monkeypatch.chdir(street_dump)
-    found = inspect_dump(".", bundle=str(tmp_path / "random"), measure=True)
+    found = inspect_dump(".", bundle=str(random_bundle), measure=True)
     written = sum(path.stat().st_size for path in (out / "data").rglob("*.png"))
     assert found.estimate.bytes == pytest.approx(written, rel=0.25)
     assert found.estimate.seconds is not None and found.estimate.seconds > 0

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.dataset.contents import load_contents
@@ -14,7 +13,7 @@ from sflow_pipeline.report.contact_sheet import CAPTIONS, write_contact_sheet
 
 
 @pytest.fixture(scope="module")
-def dump(tmp_path_factory) -> Path:
+def dump(tmp_path_factory, random_bundle: Path) -> Path:
     root = tmp_path_factory.mktemp("dump")
     for kind in ("rgb", "semantic"):
         (root / kind).mkdir()
@@ -23,7 +22,7 @@ def dump(tmp_path_factory) -> Path:
         cv2.imwrite(str(root / f"rgb/{frame}.png"), picture)
         cv2.imwrite(str(root / f"semantic/{frame}.png"), np.full((32, 64), 3, np.uint8))
     (root / "dataset.yaml").write_text("label_space: camvid11\n")
-    build_random_bundle(root.parent / "bundle")
+    (root.parent / "bundle").symlink_to(random_bundle)
     return root
 
 

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import sflow_pipeline
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.report.dataset_page import write_report_page
 from sflow_pipeline.street.write_dump import write_sample_dump
 
@@ -31,13 +30,12 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
+def dataset(tmp_path: Path, random_bundle: Path) -> Path:
     write_sample_dump(tmp_path / "sim", sequences=1, frames=3, size=(64, 32), seed=1, look="cg", workers=1)
     (
         tmp_path / "sim" / next(p.name for p in (tmp_path / "sim").iterdir() if p.is_dir()) / "rgb" / "000001.png"
     ).write_bytes(b"")
-    bundle = build_random_bundle(tmp_path / "bundle")
-    job = {"bundle": str(bundle.path), "max_bad_fraction": 1.0, "precision": "fp32"}
+    job = {"bundle": random_bundle, "max_bad_fraction": 1.0, "precision": "fp32"}
     assert (
         sflow_pipeline.convert(str(tmp_path / "sim"), str(tmp_path / "out"), show_progress=False, **job).exit_code == 3
     )

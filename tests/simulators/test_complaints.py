@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import plan_conversion
 from sflow_pipeline.errors import DumpError, LabelSpaceError
@@ -129,14 +128,13 @@ def test_labels_saved_as_jpeg(tmp_path: Path, name: str) -> None:
     )
 
 
-def test_colours_blended_at_borders(tmp_path: Path) -> None:
+def test_colours_blended_at_borders(tmp_path: Path, random_bundle: Path) -> None:
     blended = cv2.resize(draw_city(), (41, 31), interpolation=cv2.INTER_AREA)
     root = write_plain(tmp_path / "dump", blended, "palette")
     told = complaints(root)["unknown_color"]
     assert "colours of no class: (" in told
     assert "drawn with anti-aliasing, or resized with interpolation" in told
-    build_random_bundle(tmp_path / "bundle", seed=1)
-    fields = {"sim_dir": str(root), "out_dir": str(tmp_path / "out"), "bundle": str(tmp_path / "bundle")}
+    fields = {"sim_dir": str(root), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
     with pytest.raises(LabelSpaceError) as caught:
         plan_conversion(build_job(fields))
     assert "a colour of no class" in caught.value.message

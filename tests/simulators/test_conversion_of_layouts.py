@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.dataset.contents import load_contents
@@ -20,21 +19,20 @@ from sflow_pipeline.storage.filesystem import Folder
 LAYOUTS = sorted(path.stem for path in (Path(__file__).parent / "layouts").glob("*.py"))
 
 
-@pytest.fixture(scope="module")
-def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundles") / "random"
-    build_random_bundle(path, seed=1)
-    return path
-
-
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_converts_with_its_files_untouched(
-    name: str, make_layout: Callable[[str], Path], bundle_path: Path, tmp_path: Path
+    name: str, make_layout: Callable[[str], Path], random_bundle: Path, tmp_path: Path
 ) -> None:
     root, out = make_layout(name), tmp_path / "out"
     own_space = root.parent / f"{name}-labels.yaml"
     label_space = str(own_space) if own_space.exists() else None
-    fields = {"sim_dir": str(root), "out_dir": str(out), "bundle": str(bundle_path), "workers": 1, "precision": "fp32"}
+    fields = {
+        "sim_dir": str(root),
+        "out_dir": str(out),
+        "bundle": str(random_bundle),
+        "workers": 1,
+        "precision": "fp32",
+    }
     fields |= {"label_space": label_space}
     convert(build_job(fields))
     rows = [row for path in sorted((out / "data").rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]

@@ -9,19 +9,6 @@ from sflow_pipeline.storage.run_lock import RunLock
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def bucket():
-    server = pytest.importorskip("moto.server")
-    boto3 = pytest.importorskip("boto3")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}", **keys).create_bucket(Bucket="data")
-    yield f"s3://test:test@data/{{}}?scheme=http&endpoint_override={host}%3A{port}&region=us-east-1"
-    running.stop()
-
-
 def test_files(bucket):
     folder = Folder(bucket.format("files"))
     folder.write_bytes("a/b.json", b"one")

@@ -1,11 +1,11 @@
 """How many workers a job gets when it does not say."""
 
 import math
-import os
 from collections.abc import Sequence
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.storage.process_identity import count_cores
 
 #: Starting Ray costs about as much time as converting so many small frames.
 _FRAMES_PER_START = 100
@@ -29,6 +29,6 @@ def choose_workers(job: ConvertJob, device: str, tasks: Sequence[ShardTask], cpu
             gpus = torch.cuda.device_count() if device == "cuda" else 1
         return max(1, min(gpus, len(tasks)))
     if cpus is None:
-        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cpus = count_cores()
     frames = sum(len(task.frames) for task in tasks)
     return max(1, min(cpus, len(tasks), math.ceil(frames / _FRAMES_PER_START)))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,15 @@ except KeyboardInterrupt as stop:
 """
 
 
-def _start(job, delay_s: float = 0.15) -> subprocess.Popen:
-    fields = job.model_dump(mode="json")
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, json.dumps(fields), str(delay_s)])
+@pytest.fixture
+def start(start_process) -> Callable[..., subprocess.Popen]:
+    """Starts a slow conversion of a job in a process of its own."""
+
+    def run(job, delay_s: float = 0.15) -> subprocess.Popen:
+        fields = job.model_dump(mode="json")
+        return start_process([sys.executable, "-c", SCRIPT, json.dumps(fields), str(delay_s)])
+
+    return run
 
 
 def _wait_for_commit(out_dir: str, process: subprocess.Popen) -> None:
@@ -64,9 +71,9 @@ def clean(make_job, snapshot, tmp_path):
     return snapshot(job.out_dir)
 
 
-def test_kill_and_resume(make_job, snapshot, clean):
+def test_kill_and_resume(start, make_job, snapshot, clean):
     job = make_job(shard_frames=2)
-    process = _start(job)
+    process = start(job)
     _wait_for_commit(job.out_dir, process)
     process.kill()
     process.wait()
@@ -78,9 +85,9 @@ def test_kill_and_resume(make_job, snapshot, clean):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_stop_keeps_what_is_committed(number, code, make_job, snapshot, clean):
+def test_stop_keeps_what_is_committed(start, number, code, make_job, snapshot, clean):
     job = make_job(shard_frames=2)
-    process = _start(job)
+    process = start(job)
     _wait_for_commit(job.out_dir, process)
     process.send_signal(number)
     assert process.wait(timeout=60) == code
@@ -90,9 +97,9 @@ def test_stop_keeps_what_is_committed(number, code, make_job, snapshot, clean):
     assert snapshot(job.out_dir) == clean
 
 
-def test_a_second_run_is_told(make_job):
+def test_a_second_run_is_told(start, make_job):
     job = make_job(shard_frames=2)
-    process = _start(job)
+    process = start(job)
     try:
         _wait_for_commit(job.out_dir, process)
         with pytest.raises(OutputError) as caught:
@@ -103,22 +110,22 @@ def test_a_second_run_is_told(make_job):
         process.wait()
 
 
-def test_two_drivers_at_once(make_job, snapshot, clean):
+def test_two_drivers_at_once(start, make_job, snapshot, clean):
     job = make_job(shard_frames=2)
-    first = _start(job)
+    first = start(job)
     _wait_for_commit(job.out_dir, first)
     os.unlink(Path(job.out_dir) / ".sflow/lock.json")  # as if each were on a machine that cannot see the other
-    second = _start(job, delay_s=0.05)
+    second = start(job, delay_s=0.05)
     assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
     assert snapshot(job.out_dir) == clean
     assert verify(job.out_dir).problems == ()
 
 
 @pytest.mark.ray
-def test_stopping_ray_workers_leaves_nothing_half(make_job, snapshot, clean):
+def test_stopping_ray_workers_leaves_nothing_half(start, make_job, snapshot, clean):
     pytest.importorskip("ray")
     job = make_job(shard_frames=2, workers=2)
-    process = _start(job, delay_s=0.3)
+    process = start(job, delay_s=0.3)
     _wait_for_commit(job.out_dir, process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143

@@ -75,11 +75,11 @@ def test_two_workers_write_what_one_process_writes(make_job, snapshot, tmp_path)
     assert snapshot(alone.out_dir) == snapshot(together.out_dir)
 
 
-def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, bundle_path):
+def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, random_bundle):
     _paint_deadly(dump.root / "town01/rgb/0002.png")
     job = make_job(workers=2, max_bad_fraction=0.2)
     warnings = []
-    summary = convert(job, build_translator=lambda: DeadlyOnSight(str(bundle_path)))
+    summary = convert(job, build_translator=lambda: DeadlyOnSight(str(random_bundle)))
     assert summary.exit_code == 3
     assert [(row["sample_id"], row["reason"]) for row in read_quarantine(job.out_dir)] == [
         ("town01/0002", "killed_worker")
@@ -89,19 +89,19 @@ def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_qu
     assert verify(job.out_dir).problems == ()
 
 
-def test_two_deadly_frames_in_one_shard(dump, make_job, read_quarantine, bundle_path):
+def test_two_deadly_frames_in_one_shard(dump, make_job, read_quarantine, random_bundle):
     for frame in (0, 1):
         _paint_deadly(dump.root / f"town02/rgb/000{frame}.png")
     job = make_job(workers=2, max_bad_fraction=0.2)
-    convert(job, build_translator=lambda: DeadlyOnSight(str(bundle_path)))
+    convert(job, build_translator=lambda: DeadlyOnSight(str(random_bundle)))
     assert {row["sample_id"] for row in read_quarantine(job.out_dir)} == {"town02/0000", "town02/0001"}
 
 
-def test_a_dead_worker_costs_nothing(make_job, snapshot, bundle_path, tmp_path):
+def test_a_dead_worker_costs_nothing(make_job, snapshot, random_bundle, tmp_path):
     clean, hurt = make_job(out_dir=str(tmp_path / "a")), make_job(out_dir=str(tmp_path / "b"), workers=2)
     convert(clean)
     marker = str(tmp_path / "marker")
-    summary = convert(hurt, build_translator=lambda: DiesOnce(str(bundle_path), marker))
+    summary = convert(hurt, build_translator=lambda: DiesOnce(str(random_bundle), marker))
     assert summary.exit_code == 0
     assert any("tried again" in warning for warning in summary.warnings)
     assert snapshot(clean.out_dir) == snapshot(hurt.out_dir)
