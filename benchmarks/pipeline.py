@@ -86,12 +86,12 @@ def _loop_bare(dump: str, bundle: str, frames: int) -> None:
     alpha = draw_alpha(0, "", 0)
     translator = Translator(load_bundle(bundle))
     for item in decoded[:2]:
-        translator.translate(item.class_index[None], item.frame.render[None], alpha[None])
+        translator.translate(item.class_index[None], item.render[None], alpha[None])
     wait_for_start()
     started = time.perf_counter()
     for number in range(frames):
         item = decoded[number % len(decoded)]
-        translator.translate(item.class_index[None], item.frame.render[None], alpha[None])
+        translator.translate(item.class_index[None], item.render[None], alpha[None])
     answer(fps=frames / (time.perf_counter() - started))
 
 

@@ -1,29 +1,29 @@
-"""A frame on the host: first by name (FrameRef, or many in a FrameList), then with pixels (Frame)."""
+"""Frames of a dump by name: identity and file paths of one (FrameRef) or many (FrameList)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, overload
 
-import numpy as np
-from numpy.typing import NDArray
+from sflow_pipeline.columns import MODALITIES
 
-#: What a frame may carry, in the order tables show it. Each is a column of the index and a field of FrameRef.
-MODALITIES = (
-    "render", "label", "label_table", "instance", "depth", "flow", "occlusion", "boxes", "boxes_file", "camera",
-)  # fmt: skip
+_CARRIED = frozenset(MODALITIES) - {"render", "label"}
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRef:
-    """Where one frame's files are; no pixels.
+    """Identity and file paths of one frame; no pixels.
 
-    Paths are POSIX, relative to the dump's root, and never leave it. ``sample_id`` is
-    ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
-    ``label_table`` says what this frame's label pixels mean where that differs from frame to frame; ``boxes_file``
-    holds boxes that are not text.
+    Paths are POSIX, relative to the dump's root, and never leave it.
 
-    >>> FrameRef("town01/0007", "town01", 7, "train", "town01/rgb/0007.png", "town01/semantic/0007.png").depth is None
-    True
+    Attributes:
+        sample_id: ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
+        sequence_id, frame_index, split: place in the dump.
+        render, label: the simulator's picture and the class ids.
+        files: further modality -> path, see ``MODALITIES``; each can be read as an attribute, too, None without a file.
+
+    >>> frame = FrameRef("a/7", "a", 7, "train", "a/rgb/7.png", "a/semantic/7.png", {"depth": "a/depth/7.npy"})
+    >>> frame.depth, frame.flow
+    ('a/depth/7.npy', None)
     """
 
     sample_id: str
@@ -32,17 +32,19 @@ class FrameRef:
     split: str
     render: str
     label: str
-    instance: str | None = None
-    depth: str | None = None
-    flow: str | None = None
-    occlusion: str | None = None
-    boxes: str | None = None
-    camera: str | None = None
-    label_table: str | None = None
-    boxes_file: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __getattr__(self, name: str) -> str | None:
+        if name in _CARRIED:
+            return self.files.get(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def with_files(self, **paths: str | None) -> "FrameRef":
+        """The same frame with further files; None adds nothing."""
+        return replace(self, files={**self.files, **{name: path for name, path in paths.items() if path}})
 
 
-_FIELDS = tuple(item.name for item in fields(FrameRef))
+_FIELDS = tuple(item.name for item in fields(FrameRef) if item.name != "files")
 
 
 class FrameList(Sequence[FrameRef]):
@@ -55,8 +57,9 @@ class FrameList(Sequence[FrameRef]):
     """
 
     def __init__(self, columns: Mapping[str, list[Any]]) -> None:
-        """``columns``: field of ``FrameRef`` -> its value for every frame; left out where no frame has any."""
+        """``columns``: field or modality of ``FrameRef`` -> its value for every frame; absent if no frame has one."""
         self.columns = columns
+        self._carried = [name for name in columns if name in _CARRIED]
         self._length = len(columns["sample_id"]) if columns else 0
 
     def __len__(self) -> int:
@@ -69,10 +72,11 @@ class FrameList(Sequence[FrameRef]):
     def __getitem__(self, index: int | slice) -> "FrameRef | FrameList":
         if isinstance(index, slice):
             return FrameList({name: column[index] for name, column in self.columns.items()})
-        return FrameRef(**{name: column[index] for name, column in self.columns.items()})
+        files = {name: path for name in self._carried if (path := self.columns[name][index])}
+        return FrameRef(**{name: self.columns[name][index] for name in _FIELDS}, files=files)
 
     def __iter__(self) -> Iterator[FrameRef]:
-        return map(FrameRef, *(read_column(self, name) for name in _FIELDS))
+        return map(self.__getitem__, range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -87,22 +91,3 @@ def read_column(frames: Sequence[FrameRef], name: str) -> list[Any]:
     if isinstance(frames, FrameList):
         return frames.columns.get(name) or [None] * len(frames)
     return [getattr(frame, name) for frame in frames]
-
-
-@dataclass(slots=True)
-class Frame:
-    """One decoded frame.
-
-    Attributes:
-        ref: where it came from.
-        render: (h, w, 3) uint8 RGB, the simulator's picture.
-        label_map: (h, w) uint8 or uint16 class ids of the *dump's* label space.
-        label_bytes: the label file as it was read, untouched.
-        carried: the other modalities' files as they were read, by modality name.
-    """
-
-    ref: FrameRef
-    render: NDArray[np.uint8]
-    label_map: NDArray[Any]
-    label_bytes: bytes
-    carried: dict[str, bytes]

@@ -1,56 +1,30 @@
 """The columns of what is written: dataset rows, quarantine rows, and how Hugging Face `datasets` decodes them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-#: Changes when the same input would be written differently; part of every shard's fingerprint.
-FORMAT_VERSION = 2
+from sflow_pipeline.columns import COLUMNS
+from sflow_pipeline.errors import SflowError
 
-#: Columns that a job may include or leave out; the rest is in every row.
-OPTIONAL_COLUMNS = (
-    "instance", "depth", "flow", "occlusion", "label_table", "boxes", "boxes_file", "camera", "render", "edge",
-)  # fmt: skip
-#: Optional columns that hold a file, in the order of the row.
-FILE_COLUMNS = ("instance", "depth", "flow", "occlusion", "boxes_file", "render", "edge")
-#: Optional columns that hold text as it came, JSON in general.
-TEXT_COLUMNS = ("label_table", "boxes", "camera")
-#: Carried columns that have no pixels of their own: they stay as they came when pictures are resized.
-UNSIZED_COLUMNS = (*TEXT_COLUMNS, "boxes_file")
+#: Changes when the same input would be written differently; part of every shard's fingerprint.
+DATASET_FORMAT_VERSION = 3
 
 ALPHA_SIDES = 5
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-#: What ``gate`` may say.
-GATE_VERDICTS = ("accepted", "retried", "rejected")
-
-_IDENTITY: tuple[tuple[str, pa.DataType], ...] = (
-    ("sample_id", pa.string()),
-    ("sequence_id", pa.string()),
-    ("frame_index", pa.int64()),
-    ("variant", pa.int32()),
-    ("split", pa.string()),
-)
-#: Columns that name a row: in every row, and read whatever else is asked for.
-IDENTITY_COLUMNS = tuple(name for name, _type in _IDENTITY)
-
-_PROVENANCE: tuple[tuple[str, pa.DataType], ...] = (
-    ("source_uri", pa.string()),
-    ("source_sha256", pa.string()),
-    ("label_sha256", pa.string()),
-    ("width_px", pa.int32()),
-    ("height_px", pa.int32()),
-    ("alpha", pa.list_(pa.float32(), ALPHA_SIDES)),
-    ("palette", pa.int32()),
-    ("seed", pa.int64()),
-    ("bundle_digest", pa.string()),
-    ("fidelity_acc", pa.float32()),
-    ("fidelity_miou", pa.float32()),
-    ("edge_f1", pa.float32()),
-    ("gate", pa.string()),
-)
+_TYPES: dict[str, pa.DataType] = {
+    "picture": IMAGE_TYPE,
+    "plane": IMAGE_TYPE,
+    "file": IMAGE_TYPE,
+    "text": pa.string(),
+    "string": pa.string(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float32": pa.float32(),
+    "alpha": pa.list_(pa.float32(), ALPHA_SIDES),
+}
 
 _QUARANTINE: tuple[tuple[str, pa.DataType], ...] = (
     ("sample_id", pa.string()),
@@ -63,8 +37,11 @@ _QUARANTINE: tuple[tuple[str, pa.DataType], ...] = (
     ("message", pa.string()),
     ("hint", pa.string()),
 )
-#: One row per frame that was not converted or did not pass the gate.
+#: One row per frame that was not converted.
 QUARANTINE_SCHEMA = pa.schema(list(_QUARANTINE))
+
+_REQUIRED = frozenset(column.name for column in COLUMNS if column.required)
+_REQUIRED_OF_QUARANTINE = frozenset(("source_uri", "reason", "message"))
 
 
 def build_row_schema(columns: Iterable[str], raw_columns: Iterable[str] = ()) -> pa.Schema:
@@ -72,7 +49,7 @@ def build_row_schema(columns: Iterable[str], raw_columns: Iterable[str] = ()) ->
 
     Args:
         columns: the optional columns that this dataset has.
-        raw_columns: those of them that hold files which are no pictures (arrays, EXR, …); readers get their bytes.
+        raw_columns: those of them whose files are not pictures (arrays, EXR, …); readers get their bytes.
 
     Returns:
         a schema whose ``huggingface`` metadata makes `datasets` decode the picture columns.
@@ -80,14 +57,9 @@ def build_row_schema(columns: Iterable[str], raw_columns: Iterable[str] = ()) ->
     >>> build_row_schema(["edge"]).names[:8]
     ['sample_id', 'sequence_id', 'frame_index', 'variant', 'split', 'image', 'label', 'edge']
     """
-    present = frozenset(columns)
-    raw = frozenset(raw_columns)
-    pictures = ["image", "label", *(name for name in FILE_COLUMNS if name in present)]
-    fields: list[tuple[str, pa.DataType]] = [
-        *_IDENTITY,
-        *((name, IMAGE_TYPE) for name in pictures),
-        *((name, pa.string()) for name in TEXT_COLUMNS if name in present),
-        *_PROVENANCE,
+    present, raw = frozenset(columns), frozenset(raw_columns)
+    fields = [
+        (column.name, _TYPES[column.holds]) for column in COLUMNS if not column.optional or column.name in present
     ]
     schema = pa.schema(fields)
     features = {field.name: _describe_feature(field, is_raw=field.name in raw) for field in schema}
@@ -102,6 +74,27 @@ def list_picture_columns(schema: pa.Schema) -> list[str]:
     ['image', 'label', 'edge']
     """
     return [field.name for field in schema if field.type == IMAGE_TYPE]
+
+
+def check_row(row: Mapping[str, Any], schema: pa.Schema) -> None:
+    """Refuse a row that does not fit its schema: a key that is no column, or a required column without a value.
+
+    Raises:
+        SflowError: names the columns.
+
+    >>> check_row({"reason": "missing", "message": "a.png: is gone", "colour": 1}, QUARANTINE_SCHEMA)
+    Traceback (most recent call last):
+    sflow_pipeline.errors.SflowError: row None: column colour is not in the schema
+    """
+    required = _REQUIRED_OF_QUARANTINE if schema.equals(QUARANTINE_SCHEMA) else _REQUIRED
+    unknown = sorted(row.keys() - set(schema.names))
+    missing = sorted(name for name in required & set(schema.names) if row.get(name) is None)
+    for names, fault in ((unknown, "is not in the schema"), (missing, "has no value")):
+        if names:
+            raise SflowError(
+                f"row {row.get('sample_id')}: column {', '.join(names)} {fault}",
+                hint="a fault of the program: please report it",
+            )
 
 
 def _describe_feature(field: "pa.Field[Any]", *, is_raw: bool) -> dict[str, object]:

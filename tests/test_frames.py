@@ -1,9 +1,12 @@
 """Frames in columns are the frames, however one looks at them."""
 
-from sflow_pipeline.frames import MODALITIES, FrameList, FrameRef, read_column
+from sflow_pipeline.columns import MODALITIES
+from sflow_pipeline.frames import FrameList, FrameRef, read_column
 
 REFS = [
-    FrameRef(f"town/{i}", "town", i, "val", f"town/rgb/{i}.png", f"town/semantic/{i}.png", flow=f"f{i}" if i else None)
+    FrameRef(
+        f"town/{i}", "town", i, "val", f"town/rgb/{i}.png", f"town/semantic/{i}.png", {"flow": f"f{i}"} if i else {}
+    )
     for i in range(5)
 ]
 COLUMNS = {

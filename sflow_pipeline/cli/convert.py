@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sflow_pipeline.columns import CHOSEN_COLUMNS
+
 # Options of one kind stand together on the help page.
 _input, _model, _output, _run = (
     partial(typer.Option, rich_help_panel=kind) for kind in ("Input", "Model", "Output", "Run")
@@ -59,7 +61,7 @@ def convert_command(
     include: Annotated[
         str | None,
         _output(
-            help="Optional columns, by comma: instance, depth, flow, occlusion, boxes, camera, render, edge.",
+            help=f"Optional columns, by comma: {', '.join(CHOSEN_COLUMNS)}.",
             metavar="COLUMNS",
         ),
     ] = None,

@@ -3,15 +3,21 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import decode_config, read_yaml
 
-OptionalColumn = Literal[
-    "instance", "depth", "flow", "occlusion", "label_table", "boxes", "boxes_file", "camera", "render", "edge"
-]  # fmt: skip
+
+def _check_column(name: str) -> str:
+    if name not in OPTIONAL_COLUMNS:
+        raise ValueError(f"must be one of {', '.join(OPTIONAL_COLUMNS)}")
+    return name
+
+
+OptionalColumn = Annotated[str, AfterValidator(_check_column)]
 
 #: What ``--device`` may say.
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, TEXT_COLUMNS
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.frames import Frame
+from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.label_spaces import UNMAPPED, LabelReading
-from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS, UNSIZED_COLUMNS
 from sflow_pipeline.simulators import LabelEncoding, refine_label_map
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
@@ -28,7 +28,9 @@ class DecodedFrame:
     """A frame ready for the model.
 
     Attributes:
-        frame: pixels and bytes as they came; ``render`` and ``label_bytes`` already have the output's size.
+        ref: identity and paths.
+        render: (h, w, 3) uint8 RGB, of the output's size.
+        label_bytes: the label file: untouched, or of the output's size.
         class_index: (h, w) uint8 channels of the bundle's label space.
         instance_map: (h, w) numbers that tell objects apart, where the bundle paints from them.
         files: optional file columns -> bytes to write.
@@ -36,7 +38,9 @@ class DecodedFrame:
         source_sha256, label_sha256: of the render and label files.
     """
 
-    frame: Frame
+    ref: FrameRef
+    render: NDArray[np.uint8]
+    label_bytes: bytes
     class_index: NDArray[np.uint8]
     files: dict[str, bytes]
     texts: dict[str, str]
@@ -68,7 +72,6 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     if settings.use_instances and "instance" in data:
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
     label_bytes = data["label"]
-    carried = {name: content for name, content in data.items() if name not in ("render", "label")}
     digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
     size_px = settings.size_px
@@ -78,7 +81,7 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
         class_index = resize_nearest(class_index, size_px)
         instance_map = None if instance_map is None else resize_nearest(instance_map, size_px)
         for name, content in list(files.items()):
-            if name in UNSIZED_COLUMNS:
+            if not BY_NAME[name].has_pixels:
                 continue
             path = str(getattr(ref, name))
             files[name] = (
@@ -89,8 +92,7 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
         for name in TEXT_COLUMNS
         if name in data and name in settings.columns
     }
-    frame = Frame(ref, render, label_map, label_bytes, carried)
-    return DecodedFrame(frame, class_index, files, texts, *digests, instance_map)
+    return DecodedFrame(ref, render, label_bytes, class_index, files, texts, *digests, instance_map)
 
 
 def read_frame_label(data: bytes, table: bytes | None, path: str, settings: ConversionSettings) -> LabelReading:
@@ -155,7 +157,7 @@ def _check_carried(
     """Pictures that travel along must have the frame's size; depth must be a number, unless NaN means something."""
     for modality, content in data.items():
         path = str(getattr(source.ref, modality))
-        if modality in ("render", "label", *UNSIZED_COLUMNS):
+        if modality in ("render", "label") or not BY_NAME[modality].has_pixels:
             continue
         if path.lower().endswith(_PICTURE_SUFFIXES):
             size_px = image_codec.read_size_px(content, name=path)

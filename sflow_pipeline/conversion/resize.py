@@ -8,17 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.columns import BY_NAME
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
-
-#: Which kinds of file can be resized and still mean the same.
-_RESIZABLE = {
-    "instance": (".png", ".npy"),
-    "depth": (".png", ".npy"),
-    "occlusion": (".png", ".npy"),
-    # Flow in pictures is encoded in one of many ways, with a scale and an offset that nothing states.
-    "flow": (".npy",),
-}
 
 
 def is_resizable(modality: str, path: str) -> bool:
@@ -27,7 +19,7 @@ def is_resizable(modality: str, path: str) -> bool:
     >>> is_resizable("flow", "a/flow/1.png"), is_resizable("depth", "a/depth/1.png")
     (False, True)
     """
-    return PurePosixPath(path).suffix.lower() in _RESIZABLE.get(modality, ())
+    return PurePosixPath(path).suffix.lower() in BY_NAME[modality].resizes
 
 
 def resize_picture(image: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:
@@ -57,7 +49,7 @@ def resize_carried(data: bytes, modality: str, path: str, size_px: tuple[int, in
         return image_codec.encode_plane(resize_nearest(image_codec.decode_plane(data, name=path), size_px))
     plane = load_array(data, path)
     resized = resize_nearest(plane, size_px)
-    if modality == "flow":
+    if BY_NAME[modality].is_motion:
         ratio = np.array([size_px[0] / plane.shape[1], size_px[1] / plane.shape[0]], np.float32)
         resized[..., :2] = (resized[..., :2] * ratio).astype(resized.dtype)
     buffer = io.BytesIO()

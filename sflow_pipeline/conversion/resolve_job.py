@@ -6,23 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from sflow_pipeline.bundle import Bundle, load_bundle
+from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
-from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
 from sflow_pipeline.conversion.source_index import SourceFrame, build_index, read_frames
 from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.label_spaces import build_mapping
-from sflow_pipeline.schema import OPTIONAL_COLUMNS
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import read_size_px
 
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-_PLANES = ("instance", "depth", "flow", "occlusion")
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
 
@@ -131,7 +129,11 @@ def _choose_columns(
     columns = [name for name in offered if job.include is None or name in (*job.include, "label_table")]
     warnings = []
     if is_resized:
-        fixed = [name for name in columns if name in _PLANES and not _all_resizable(name, frames)]
+        fixed = [
+            name
+            for name in columns
+            if BY_NAME[name].carried and BY_NAME[name].holds == "plane" and not _all_resizable(name, frames)
+        ]
         columns = [name for name in columns if name not in fixed]
         if fixed:
             warnings.append(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.config.job import AlphaName
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
-from sflow_pipeline.schema import FORMAT_VERSION, build_row_schema
+from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelEncoding
 from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.shard_file import ShardFormat
@@ -100,7 +100,7 @@ class ConversionSettings:
         """sha256 hex of everything in here that decides bytes; where files are does not."""
         return compute_digest(
             {
-                "format_version": FORMAT_VERSION,
+                "format_version": DATASET_FORMAT_VERSION,
                 "code_version": CODE_VERSION,
                 "format": self.format,
                 "columns": sorted(self.columns),

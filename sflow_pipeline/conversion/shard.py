@@ -140,7 +140,7 @@ def convert_frames(task: ShardTask, settings: ConversionSettings, translator: Fr
                         if palette is not None:
                             shown["palette"] = np.array([palette])
                         photo = translator.translate(
-                            decoded.class_index[None], decoded.frame.render[None], alpha[None], **shown
+                            decoded.class_index[None], decoded.render[None], alpha[None], **shown
                         )
                         origin = {"variant": variant, "alpha": alpha.tolist(), "palette": palette}
                         rows.append(encoder.submit(_build_row, decoded, photo, origin, settings))
@@ -189,7 +189,7 @@ def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings, s
 def _build_row(
     decoded: DecodedFrame, translation: "Translation", origin: dict[str, Any], settings: ConversionSettings
 ) -> dict[str, Any]:
-    ref = decoded.frame.ref
+    ref = decoded.ref
     photo, edge = translation.photo[0], translation.edge[0]
     score = judge_photo(photo, edge, settings.edge_threshold)
     files = dict(decoded.files)
@@ -206,7 +206,7 @@ def _build_row(
         "frame_index": ref.frame_index,
         "split": ref.split,
         "image": {"bytes": image_codec.encode_rgb(photo), "path": f"{name}.png"},
-        "label": {"bytes": decoded.frame.label_bytes, "path": ref.label},
+        "label": {"bytes": decoded.label_bytes, "path": ref.label},
         **carried,
         **decoded.texts,
         "source_uri": ref.render,
@@ -217,10 +217,7 @@ def _build_row(
         **origin,
         "seed": settings.seed,
         "bundle_digest": settings.bundle_digest,
-        "fidelity_acc": score.fidelity_acc,
-        "fidelity_miou": score.fidelity_miou,
         "edge_f1": score.edge_f1,
-        "gate": score.verdict,
     }
 
 

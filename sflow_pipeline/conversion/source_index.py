@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.errors import DumpError
-from sflow_pipeline.frames import MODALITIES, FrameRef, read_column
+from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.storage.filesystem import Folder
 
 _ORDER = ("split", "sequence_id", "frame_index", "sample_id")
@@ -70,9 +71,10 @@ def read_frames(index: pa.Table) -> list[SourceFrame]:
     frames = []
     rows: list[dict[str, Any]] = index.to_pylist()
     for row in rows:
-        fields: dict[str, Any] = {name: row.get(name) for name in MODALITIES} | {name: row[name] for name in _ORDER}
+        fields = {name: row[name] for name in (*_ORDER, "render", "label")}
+        files = {name: row[name] for name in MODALITIES[2:] if row.get(name) is not None}
         identities = {name: row[f"{name}_identity"] for name in MODALITIES if row.get(name) is not None}
-        frames.append(SourceFrame(FrameRef(**fields), identities))
+        frames.append(SourceFrame(FrameRef(**fields, files=files), identities))
     return frames
 
 

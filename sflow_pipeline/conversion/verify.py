@@ -12,7 +12,6 @@ from sflow_pipeline.conversion.decode import resize_label
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import FrameError, SflowError
-from sflow_pipeline.schema import GATE_VERDICTS
 from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
@@ -150,8 +149,6 @@ class _Check:
             yield f"is of split {row['split']}, its shard of {record.split}"
         if row["bundle_digest"] != self._manifest.bundle.digest:
             yield "was converted with another bundle than the manifest names"
-        if row["gate"] not in GATE_VERDICTS:
-            yield f"gate {row['gate']!r} is none of {', '.join(GATE_VERDICTS)}"
         size_px = (row["width_px"], row["height_px"])
         for value in row.values():
             is_file = isinstance(value, dict) and "sha256" in value

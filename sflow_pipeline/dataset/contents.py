@@ -11,10 +11,10 @@ from typing import Any, get_args
 import pyarrow as pa
 from pydantic import TypeAdapter
 
-from sflow_pipeline.dataset.row import CONTENT_COLUMNS, LabelFormat, Row
+from sflow_pipeline.columns import CONTENT_COLUMNS, IDENTITY_COLUMNS
+from sflow_pipeline.dataset.row import LabelFormat, Row
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space, restore_label_space
-from sflow_pipeline.schema import IDENTITY_COLUMNS
 from sflow_pipeline.simulators import LabelEncoding
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder

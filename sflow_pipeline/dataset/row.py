@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.columns import COLUMNS, TEXT_COLUMNS
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_reading import read_label, read_label_map
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.schema import FILE_COLUMNS, TEXT_COLUMNS
 from sflow_pipeline.simulators import LabelEncoding
 from sflow_pipeline.storage import image_codec
 
-#: Every column that holds a file.
-PICTURE_COLUMNS = ("image", "label", *FILE_COLUMNS)
-#: Every column that can be asked for.
-CONTENT_COLUMNS = (*PICTURE_COLUMNS, *TEXT_COLUMNS)
-_COLOR_COLUMNS = ("image", "render")
+_COLOR_COLUMNS = frozenset(column.name for column in COLUMNS if column.holds == "picture")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 

@@ -1,11 +1,12 @@
 """A decoded row, typed: what training code works with."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sflow_pipeline.columns import CONTENT_COLUMNS, IDENTITY_COLUMNS
 from sflow_pipeline.dataset.row import Row
 
 if TYPE_CHECKING:
@@ -14,30 +15,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How well the photo shows what its label and edges say, each in [0, 1], None where nothing measured it."""
+    """Measurements of the image, each in [0, 1].
 
-    fidelity_acc: float | None
-    fidelity_miou: float | None
+    Attributes:
+        edge_f1: F1 of its Laplacian edges against the edges that were requested.
+    """
+
     edge_f1: float | None
-    gate: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One row, decoded. A content column that was not asked for, or that the row lacks, is None.
+    """One row, decoded.
 
     Attributes:
         sample_id, sequence_id, frame_index, variant, split: identity.
         source_uri: the simulator's picture, relative to the dump.
-        scores: of the photo.
-        image: (h, w, 3) uint8 RGB, the photo-realistic picture.
+        scores: of the image.
+        contents: column -> decoded content. Every content column can also be read as an attribute, such as
+            ``sample.depth``; it is None if it was not asked for or the row has none.
+
+    Content columns:
+        image, render: (h, w, 3) uint8 RGB; the photo-realistic picture, the simulator's.
         label: (h, w) uint8 or uint16 class ids of the dataset's label space, exactly the simulator's.
-        instance, depth, flow, occlusion: (h, w) or (h, w, channels) as the simulator encoded them; bytes where the
-            file is no PNG, JPEG or ``.npy``.
-        render: (h, w, 3) uint8 RGB, the simulator's picture.
-        edge: (h, w) uint8, the edges that the photo was asked to follow, 255 = edge.
+        edge: (h, w) uint8, the edges that the image was asked to follow, 255 = edge.
+        instance, depth, flow, occlusion and other planes: (h, w) or (h, w, channels) as the simulator encoded them;
+            bytes where the file is no PNG, JPEG or ``.npy``.
         boxes, camera, label_table: text as it came, JSON in general.
-        boxes_file: boxes where they came as another file; an array or bytes.
+        boxes_file: boxes in another file format; an array or bytes.
     """
 
     sample_id: str
@@ -47,18 +52,12 @@ class Sample:
     split: str
     source_uri: str
     scores: Scores
-    image: NDArray[np.uint8] | None = None
-    label: NDArray[Any] | None = None
-    instance: NDArray[Any] | bytes | None = None
-    depth: NDArray[Any] | bytes | None = None
-    flow: NDArray[Any] | bytes | None = None
-    occlusion: NDArray[Any] | bytes | None = None
-    label_table: str | None = None
-    boxes: str | None = None
-    boxes_file: NDArray[Any] | bytes | None = None
-    camera: str | None = None
-    render: NDArray[np.uint8] | None = None
-    edge: NDArray[np.uint8] | None = None
+    contents: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in CONTENT_COLUMNS:
+            return self.contents.get(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def to_tensors(self) -> "dict[str, torch.Tensor | str | int | float]":
         """What PyTorch's default collation takes: ``open_dataset(path, transform=Sample.to_tensors)``.
@@ -70,18 +69,15 @@ class Sample:
         import torch
 
         values: dict[str, torch.Tensor | str | int | float] = {}
-        for item in (*fields(self), *fields(self.scores)):
-            value = getattr(self.scores if item.name in _SCORES else self, item.name)
+        identity = {name: getattr(self, name) for name in (*IDENTITY_COLUMNS, "source_uri")}
+        for name, value in {**identity, **asdict(self.scores), **self.contents}.items():
             if isinstance(value, np.ndarray):
-                value = value.astype(np.int64 if item.name == "label" else _signed(value.dtype), copy=False)
+                value = value.astype(np.int64 if name == "label" else _signed(value.dtype), copy=False)
                 tensor = torch.from_numpy(np.ascontiguousarray(value))
-                values[item.name] = tensor.permute(2, 0, 1).contiguous() if tensor.ndim == 3 else tensor
+                values[name] = tensor.permute(2, 0, 1).contiguous() if tensor.ndim == 3 else tensor
             elif isinstance(value, str | int | float):
-                values[item.name] = value
+                values[name] = value
         return values
-
-
-_SCORES = frozenset(item.name for item in fields(Scores))
 
 
 def build_sample(row: Row, columns: tuple[str, ...]) -> Sample:
@@ -100,7 +96,7 @@ def build_sample(row: Row, columns: tuple[str, ...]) -> Sample:
         row.split,
         row.values["source_uri"],
         scores,
-        **content,
+        content,
     )
 
 

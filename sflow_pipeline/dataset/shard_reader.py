@@ -10,23 +10,13 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sflow_pipeline.columns import IDENTITY_COLUMNS, SCORE_COLUMNS
 from sflow_pipeline.dataset.value_places import Place, find_places
 from sflow_pipeline.schema import IMAGE_TYPE
 from sflow_pipeline.storage.filesystem import Folder
 
-#: In every row, whatever is asked for.
-FACT_COLUMNS = (
-    "sample_id",
-    "sequence_id",
-    "frame_index",
-    "variant",
-    "split",
-    "source_uri",
-    "fidelity_acc",
-    "fidelity_miou",
-    "edge_f1",
-    "gate",
-)
+#: Read with every row, whatever is asked for.
+FACT_COLUMNS = (*IDENTITY_COLUMNS, "source_uri", *SCORE_COLUMNS)
 
 
 class ShardReader(Protocol):

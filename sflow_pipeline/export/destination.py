@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from sflow_pipeline.columns import IDENTITY_COLUMNS, SCORE_COLUMNS
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.storage.canonical_json import encode_json
@@ -16,7 +17,7 @@ from sflow_pipeline.storage.write_errors import translate_write_errors
 
 MARKER_PATH = "export.json"
 SAMPLES_PATH = "samples.jsonl"
-_FACTS = ("sample_id", "sequence_id", "frame_index", "variant", "split", "source_uri", "edge_f1", "gate")
+_FACTS = (*IDENTITY_COLUMNS, "source_uri", *SCORE_COLUMNS)
 
 
 class Destination:

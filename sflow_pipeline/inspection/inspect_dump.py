@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import load_bundle
+from sflow_pipeline.columns import MODALITIES, OPTIONAL_COLUMNS, estimate_row_bytes
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.size_estimate import estimate_row_bytes
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.frames import MODALITIES, FrameRef, read_column
+from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.inspection.thumbnail import Thumbnail, draw_thumbnail
 from sflow_pipeline.inspection.trial_run import TIMED_FRAMES, Estimate, time_a_few_frames
 from sflow_pipeline.label_reading import read_label
@@ -26,7 +26,6 @@ from sflow_pipeline.label_spaces import (
     explain_unknown_colors,
     load_label_space,
 )
-from sflow_pipeline.schema import OPTIONAL_COLUMNS
 from sflow_pipeline.simulators import Dump, Problem, discover, refine_label_map
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px

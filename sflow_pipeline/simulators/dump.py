@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sflow_pipeline.frames import MODALITIES, FrameRef, read_column
+from sflow_pipeline.columns import MODALITIES
+from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 
 #: How a label file's pixels become ids of the dump's label space: they are ids; ids are in the red channel; colours

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sflow_pipeline.errors import OutputError
-from sflow_pipeline.schema import FORMAT_VERSION
+from sflow_pipeline.schema import DATASET_FORMAT_VERSION
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, list_record_files
 from sflow_pipeline.storage.filesystem import Folder
@@ -129,7 +129,7 @@ class Manifest:
     counts: Counts
     splits: Mapping[str, Counts]
     tool: str = _TOOL
-    format_version: int = FORMAT_VERSION
+    format_version: int = DATASET_FORMAT_VERSION
 
     def list_files(self, folder: Folder) -> set[str]:
         """Every file below ``data/`` and ``quarantine/`` that belongs to the dataset."""
@@ -218,9 +218,9 @@ def _check_origin(folder: Folder, content: Mapping[str, Any]) -> None:
     if content.get("tool") != _TOOL:
         raise _not_ours(folder, "its manifest.json was not written by sflow-pipeline")
     version = content.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if isinstance(version, int) and version > DATASET_FORMAT_VERSION:
         raise OutputError(
-            f"{folder.uri}: format version {version} is newer than this version's {FORMAT_VERSION}",
+            f"{folder.uri}: format version {version} is newer than this version's {DATASET_FORMAT_VERSION}",
             hint="update sflow-pipeline, or choose another folder",
         )
 

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sflow_pipeline.errors import OutputError
-from sflow_pipeline.schema import list_picture_columns
+from sflow_pipeline.schema import check_row, list_picture_columns
 from sflow_pipeline.storage.filesystem import Folder
 
 #: About 16 rows at 512x256: a random row costs half a millisecond, overhead is 0.05 %.
 ROW_GROUP_BYTES = 3 << 20
 #: Strings that repeat from row to row; everything else is cheaper without a dictionary.
-_DICTIONARY_COLUMNS = ("sequence_id", "split", "bundle_digest", "gate", "reason", "hint")
+_DICTIONARY_COLUMNS = ("sequence_id", "split", "bundle_digest", "reason", "hint")
 
 
 class ParquetShardWriter:
@@ -45,7 +45,12 @@ class ParquetShardWriter:
         )
 
     def add(self, row: dict[str, Any]) -> None:
-        """Add one row; columns that it lacks are null."""
+        """Add one row; optional columns that it lacks are null.
+
+        Raises:
+            SflowError: a key is not in the schema, or a required column has no value.
+        """
+        check_row(row, self._schema)
         self._rows.append(row)
         self._pending_bytes += sum(_count_bytes(value) for value in row.values())
         if self._pending_bytes >= ROW_GROUP_BYTES:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from sflow_pipeline.errors import OutputError
-from sflow_pipeline.schema import list_picture_columns
+from sflow_pipeline.schema import check_row, list_picture_columns
 from sflow_pipeline.storage.filesystem import Folder
 
 
@@ -29,7 +29,12 @@ class PngTreeWriter:
         self.files_bytes = 0
 
     def add(self, row: dict[str, Any]) -> None:
-        """Write a row's files, then its line."""
+        """Write a row's files, then its line.
+
+        Raises:
+            SflowError: a key is not in the schema, or a required column has no value.
+        """
+        check_row(row, self._schema)
         line = {name: row.get(name) for name in self._schema.names}
         for column in self._pictures:
             picture = line[column]

@@ -41,8 +41,7 @@ def test_rows_say_what_they_are(make_job, read_dataset):
         assert edge.shape == (32, 48)
         assert abs(sum(row["alpha"]) - 1) < 1e-5
         assert 0 <= row["edge_f1"] <= 1
-        assert row["fidelity_acc"] is None
-        assert (row["gate"], row["seed"], row["split"]) == ("accepted", 5, "train")
+        assert (row["seed"], row["split"]) == (5, "train")
     alphas = {(row["sequence_id"], row["variant"]): tuple(row["alpha"]) for row in rows}
     assert len(set(alphas.values())) == 3  # both sequences share the uniform one of variant 0
 

@@ -47,7 +47,7 @@ def test_samples_hold_the_simulators_numbers(stored, convert_streets, street_dum
         assert sample.image.shape == (48, 96, 3) and sample.edge.shape == (48, 96)
         boxes = (street_dump / sample.sequence_id / "boxes" / f"{sample.frame_index:06d}.json").read_text()
         assert sample.boxes == boxes
-        assert 0 <= sample.scores.edge_f1 <= 1 and sample.scores.gate == "accepted"
+        assert 0 <= sample.scores.edge_f1 <= 1
 
 
 def test_order_is_that_of_the_shards_and_both_formats_agree(convert_streets):
@@ -102,7 +102,7 @@ def test_tensors_hold_the_same_numbers(convert_streets):
     np.testing.assert_array_equal(tensors["depth"].numpy(), sample.depth)
     np.testing.assert_array_equal(tensors["image"].permute(1, 2, 0).numpy(), sample.image)
     assert tensors["edge_f1"] == sample.scores.edge_f1
-    assert "fidelity_acc" not in tensors
+    assert tensors["sample_id"] == sample.sample_id and tensors["boxes"] == sample.boxes
 
 
 def test_a_remote_folder_reads_the_same(convert_streets):

@@ -51,7 +51,7 @@ def test_speed_can_be_chosen(export):
 
 def test_missing_frames_leave_their_time_and_odd_sizes_fit(convert_streets, tmp_path):
     contents = load_contents(str(convert_streets(format="parquet", variants=2)))
-    facts = {"sequence_id": "a", "variant": 0, "split": "val", "source_uri": "", "edge_f1": 1.0, "gate": "accepted"}
+    facts = {"sequence_id": "a", "variant": 0, "split": "val", "source_uri": "", "edge_f1": 1.0}
     gray = encode_rgb(np.full((33, 49, 3), 128, np.uint8))
     rows = [
         Row(

@@ -42,12 +42,14 @@ def test_every_modality_is_paired(make_tree: MakeTree) -> None:
             "train",
             render="rgb/f0.jpg",
             label="semantic/f0.png",
-            instance="instance/f0.png",
-            depth="depth/f0.npy",
-            flow="flow/f0.flo",
-            occlusion="occlusion/f0.png",
-            boxes="boxes/f0.json",
-            camera="camera/f0.json",
+            files={
+                "instance": "instance/f0.png",
+                "depth": "depth/f0.npy",
+                "flow": "flow/f0.flo",
+                "occlusion": "occlusion/f0.png",
+                "boxes": "boxes/f0.json",
+                "camera": "camera/f0.json",
+            },
         ),
     )
     assert dump.modalities == ("render", "label", "instance", "depth", "flow", "occlusion", "boxes", "camera")

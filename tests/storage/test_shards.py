@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sflow_pipeline.errors import OutputError
-from sflow_pipeline.schema import OPTIONAL_COLUMNS, build_row_schema
+from sflow_pipeline.columns import OPTIONAL_COLUMNS
+from sflow_pipeline.errors import OutputError, SflowError
+from sflow_pipeline.schema import build_row_schema
 from sflow_pipeline.storage.commits import ShardRecord, load_commits, write_commit
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import encode_label, encode_rgb
@@ -22,7 +23,8 @@ def _row(index: int, size_bytes: int = 0) -> dict:
         "sample_id": f"s/{index}", "sequence_id": "s", "frame_index": index, "variant": 0, "split": "train",
         "image": {"bytes": picture, "path": f"{index}.png"},
         "label": {"bytes": encode_label(np.full((4, 6), 3, np.uint8)), "path": f"s/semantic/{index}.png"},
-        "alpha": [0.2] * 5, "seed": 0, "gate": "accepted",
+        "alpha": [0.2] * 5, "seed": 0, "bundle_digest": "b", "edge_f1": 0.5, "width_px": 6, "height_px": 4,
+        "source_uri": f"s/rgb/{index}.png", "source_sha256": "r", "label_sha256": "l",
     }  # fmt: skip
 
 
@@ -65,6 +67,27 @@ def test_datasets_decodes_every_picture_column(tmp_path):
     assert np.array(loaded[0]["depth"]).tolist() == depth.tolist()
     assert loaded[0]["flow"] == {"bytes": b"\x01", "path": "f.npy"}
     assert loaded[0]["instance"] is None
+
+
+@pytest.mark.parametrize("format", ["parquet", "png"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"normals": {"bytes": b"", "path": ""}}, "row s/0: column normals is not in the schema"),
+        ({"bundle_digest": None}, "row s/0: column bundle_digest has no value"),
+        ({"label": None, "image": None}, "row s/0: column image, label has no value"),
+    ],
+)
+def test_rows_that_do_not_fit_the_schema_are_refused(tmp_path, format, change, message):
+    with pytest.raises(SflowError) as caught:
+        _publish(Folder(str(tmp_path)), [{**_row(0), **change}], format=format)
+    assert caught.value.message == message
+    assert not list((tmp_path / "data").rglob("*.parquet"))
+
+
+def test_optional_columns_may_have_no_value(tmp_path):
+    published = _publish(Folder(str(tmp_path)), [_row(0)], build_row_schema(["edge", "boxes"]))
+    assert pq.read_table(tmp_path / published.path)["edge"].null_count == 1
 
 
 def test_nothing_is_left_of_a_shard_that_failed(tmp_path):

@@ -1,28 +1,21 @@
 """The plain layout: ``[<sequence>/]{rgb,semantic,…}/<frame>.<ext>`` with an optional ``dataset.yaml``."""
 
+from sflow_pipeline.columns import COLUMNS
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dataset_file import FILE_NAME, DatasetFile, read_dataset_file
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
-from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 
 NAME = "folder"
-LAYOUT = "[<sequence>/]{rgb,semantic}/<frame>.png, optionally instance, depth, flow, occlusion, boxes, camera"
 
-_ARRAY_SUFFIXES = (".png", ".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm")
 #: folder name -> modality, file suffixes.
-_FOLDERS = {
-    "rgb": ("render", IMAGE_SUFFIXES),
-    "semantic": ("label", IMAGE_SUFFIXES),
-    "instance": ("instance", _ARRAY_SUFFIXES),
-    "depth": ("depth", _ARRAY_SUFFIXES),
-    "flow": ("flow", _ARRAY_SUFFIXES),
-    "occlusion": ("occlusion", _ARRAY_SUFFIXES),
-    "boxes": ("boxes", (".json",)),
-    "camera": ("camera", (".json",)),
-}
+_FOLDERS = {column.folder: (column.name, column.suffixes) for column in COLUMNS if column.folder}
+LAYOUT = "[<sequence>/]{rgb,semantic}/<frame>.png, optionally " + ", ".join(
+    folder for folder, (modality, _suffixes) in _FOLDERS.items() if modality not in ("render", "label")
+)
 
 
 def matches(root: str) -> str | None:

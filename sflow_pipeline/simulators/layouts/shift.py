@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.simulators.dump import Dump
@@ -75,8 +74,8 @@ def _add_records(frame: FrameRef, files: Mapping[str, str | None], records: Fram
     view, _kind, video, picture = frame.render.rsplit("/", 3)
     record = f"{view}/{files[view]}" if files.get(view) else None
     member = f"{video}/{picture.rpartition('.')[0]}.json"
-    return replace(
-        frame, boxes=records.find(record, f"boxes/{member}"), camera=records.find(record, f"camera/{member}")
+    return frame.with_files(
+        boxes=records.find(record, f"boxes/{member}"), camera=records.find(record, f"camera/{member}")
     )
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.simulators.dump import Dump
@@ -78,7 +77,7 @@ def _add_records(frame: FrameRef, texts: Mapping[str, str], records: FrameRecord
     for modality, files in _TEXTS.items():
         record = next((texts[f"{scene}/{file}"] for file in files if f"{scene}/{file}" in texts), None)
         found[modality] = records.find(record, f"{camera}/{frame.frame_index:05}.json")
-    return replace(frame, boxes=found["boxes"], camera=found["camera"])
+    return frame.with_files(boxes=found["boxes"], camera=found["camera"])
 
 
 def _identify(match: re.Match[str]) -> FrameIdentity:
