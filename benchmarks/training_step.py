@@ -38,14 +38,14 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.training.step.train_step import train_step
 
     recipe = load_recipe(find_model(DEFAULT_BUNDLE, "recipe.yaml"))
-    device, precision = resolve_device("cpu", recipe.precision)
+    device = resolve_device("cpu", recipe.precision)
     classes = load_label_space(recipe.label_space).num_classes
     with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
         photos = pack_photo_set(_draw_photos(classes), Path(temporary))
         sampler = CropSampler(photos, recipe.schedule, recipe.seed)
         network = SqueezeNetFeatures().eval().requires_grad_(False)  # what it sees does not matter here
-        state = build_state(recipe, network, device)
-        context = StepContext.build(recipe, photos, torch.device(device), precision, network)
+        state = build_state(recipe, network, device.name)
+        context = StepContext.build(recipe, photos, device, network)
         state.images_seen = recipe.schedule.warmup_images  # before that there is no discriminator
         clock = _Clock(state)
         steps: list[dict[str, float]] = []
@@ -61,7 +61,7 @@ def measure(options: Options) -> list[Measurement]:
     details = {
         "step_s": median(seconds),
         "batch_size": recipe.schedule.batch_size,
-        "precision": precision,
+        "precision": device.precision,
         "threads": torch.get_num_threads(),
     }
     found = {name: sum(parts[name] for parts in steps) / sum(seconds) for name in _PARTS}

@@ -33,6 +33,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _PLACES = (_PACKAGE.parent / "models", _PACKAGE / "_models")
 #: The recipe's fields that change pixels for given weights; how they were trained is in the weights.
 _PAINTS: dict[str, Any] = {"edges": {"threshold"}, "dned": {"widths", "alpha_concentration"}, "generator": True}
+#: The recipe's fields that the header of the weights leaves out.
+_NOT_IN_WEIGHTS = {"segmenter", "version", "training_data", "licence"}
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,8 @@ def save_bundle(
         details: further ``BundleMetadata`` fields; ``version`` is required.
     """
     label_space = load_label_space(recipe.label_space)
-    # How a segmenter was trained beside these networks says nothing of them, so their bytes do not depend on it.
-    data = _pack_weights(recipe.model_dump(mode="json", exclude={"segmenter"}), networks)
+    # The bytes of the weights depend on these networks alone, not on the segmenter or on notes for people.
+    data = _pack_weights(recipe.model_dump(mode="json", exclude=_NOT_IN_WEIGHTS), networks)
     fields = {"name": recipe.name, "description": recipe.description} | dict(details)
     metadata = BundleMetadata(
         label_space=recipe.label_space,

@@ -112,6 +112,22 @@ class LossRecipe(Section):
     r1_every_steps: int = Field(16, ge=1, description="how often r1 is computed; its weight makes up for it")
     augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
 
+    def weights(self) -> dict[str, float]:
+        """Weight of each term in the loss of generator and DNED, by the term's name in ``losses.csv``."""
+        return {
+            "gan": self.adversarial,
+            "semantic": self.semantic,
+            "feature_matching": self.feature_matching,
+            "perceptual": self.perceptual,
+            "l1": self.l1,
+            "repetition": self.repetition,
+            "dned": self.dned,
+        }
+
+    def discriminator_weights(self) -> dict[str, float]:
+        """Weight of each term in the loss of the discriminators."""
+        return {"discriminator": 1.0, "r1": self.r1 * self.r1_every_steps / 2, "semantic_discriminator": 1.0}
+
 
 class ScheduleRecipe(Section):
     """How long, how fast; the clock is images seen."""
@@ -158,6 +174,9 @@ class Recipe(Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: str = ""
+    version: str = Field("0.1.0", description="version of the bundle")
+    training_data: str = Field("", description="what the bundle says of its training data")
+    licence: str = Field("", description="licence of the training data, for the bundle")
     label_space: str = "camvid11"
     seed: int = Field(1, ge=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -1,4 +1,6 @@
-"""The discriminator: PatchGAN conditioned on semantic and edge map, at one or several scales."""
+"""PatchGAN discriminator conditioned on semantic and edge map, at one or several scales."""
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,17 +11,29 @@ from sflow_pipeline.networks.layers import InstanceNorm
 from sflow_pipeline.tensors import Photo
 
 
-class PatchDiscriminator(nn.Module):
-    """Judges overlapping patches; returns every layer's features, the last of which is the verdict map.
+class DiscriminatorOutput(NamedTuple):
+    """A discriminator's output at one scale.
 
-    Inner layers carry spectral norm (Miyato et al. 2018), which keeps it from winning outright on a few hundred photos,
-    then instance norm: without a norm features fade from layer to layer and feature matching has nothing to match, and
-    with pixel norm a component common to all pixels lets the verdict swing from step to step.
+    Attributes:
+        features: (b, c, h, w) of each layer, shallow first, for feature matching.
+        verdict: (b, 1, h, w) one logit per patch, high for real.
+    """
+
+    features: list[Tensor]
+    verdict: Tensor
+
+
+class PatchDiscriminator(nn.Module):
+    """Classifies overlapping patches as real or fake.
+
+    Inner layers have spectral norm (Miyato et al. 2018), without which it overpowers the generator on a few hundred
+    photos, then instance norm: without a norm features fade from layer to layer and feature matching has no signal, and
+    with pixel norm a component common to all pixels makes the verdict oscillate from step to step.
 
     >>> d = PatchDiscriminator(classes=12, width=8, layers=3)
-    >>> features = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 13, 64, 96))
-    >>> len(features), features[-1].shape[1]
-    (5, 1)
+    >>> output = d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 13, 64, 96))
+    >>> len(output.features), output.verdict.shape[1]
+    (4, 1)
     """
 
     def __init__(self, classes: int, width: int = 48, layers: int = 3) -> None:
@@ -35,25 +49,25 @@ class PatchDiscriminator(nn.Module):
             channels = out
         self.verdict = nn.Conv2d(channels, 1, 4, padding=1)
 
-    def forward(self, photo: Photo, conditions: Tensor) -> list[Tensor]:
+    def forward(self, photo: Photo, conditions: Tensor) -> DiscriminatorOutput:
         """``conditions`` is (b, classes + 1, h, w): semantic map and edge map, concatenated."""
         x = torch.cat((photo.to(conditions.dtype), conditions), dim=1)
-        features = []
+        features: list[Tensor] = []
         for layer in self.layers:
             x = layer(x)
             features.append(x)
-        return [*features, self.verdict(x)]
+        return DiscriminatorOutput(features, self.verdict(x))
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """The same judge at full, half and quarter resolution (pix2pixHD); one scale is the paper's own choice."""
+    """Patch discriminators at full, half and quarter resolution (pix2pixHD); the S-Flow paper has one scale."""
 
     def __init__(self, classes: int, width: int = 48, layers: int = 3, scales: int = 1) -> None:
         super().__init__()
         self.scales = nn.ModuleList(PatchDiscriminator(classes, width, layers) for _ in range(scales))
 
-    def forward(self, photo: Photo, conditions: Tensor) -> list[list[Tensor]]:
-        """Features of each scale, finest first."""
+    def forward(self, photo: Photo, conditions: Tensor) -> list[DiscriminatorOutput]:
+        """Output of each scale, finest first."""
         outputs = []
         for k, scale in enumerate(self.scales):
             if k:

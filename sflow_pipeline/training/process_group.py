@@ -1,4 +1,4 @@
-"""The processes that train one model together: whose images are whose, and what they agree on."""
+"""The data-parallel group of processes that train one model, and the options of its workers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """One process of ``size`` that share every batch, in torch's default process group; alone, it costs nothing.
+    """One process of ``size`` that share every batch, in torch's default process group; no cost at size 1.
 
-    Image number n is learned from by rank n % size and gradients are averaged. All losses are means over images, so a
-    team learns what one process with the whole batch does, up to the order in which numbers are added.
+    Image number n belongs to rank n % size and gradients are averaged. All losses are means over images, so a group
+    computes what one process with the whole batch does, up to the order of floating-point sums.
     """
 
     rank: int = 0
@@ -22,11 +22,11 @@ class ProcessGroup:
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process writes what the run leaves behind."""
+        """Whether this process writes the run's files."""
         return self.rank == 0
 
     def share(self, first_image: int, batch_size: int) -> list[int]:
-        """Which positions of a batch are this process's.
+        """Positions in a batch that belong to this process.
 
         >>> ProcessGroup(rank=1, size=2).share(first_image=5, batch_size=4)
         [0, 2]
@@ -35,32 +35,32 @@ class ProcessGroup:
 
     @torch.no_grad()
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its mean over all processes; they travel as one."""
-        ours = list(tensors) if self.size > 1 else []
-        if not ours:
+        """Replace each tensor by its mean over all processes, with one message for all tensors."""
+        local = list(tensors) if self.size > 1 else []
+        if not local:
             return
-        flat = torch.cat([tensor.reshape(-1) for tensor in ours])
+        flat = torch.cat([tensor.reshape(-1) for tensor in local])
         dist.all_reduce(flat)
         flat /= self.size
-        for tensor, mean in zip(ours, flat.split([tensor.numel() for tensor in ours]), strict=True):
+        for tensor, mean in zip(local, flat.split([tensor.numel() for tensor in local]), strict=True):
             tensor.copy_(mean.view(tensor.shape))
 
     def gather(self, values: Float64[Tensor, " n"]) -> list[list[float]]:
-        """What every process holds, by rank."""
+        """The values of every process, by rank."""
         if self.size == 1:
             return [values.tolist()]
-        everyones = [torch.empty_like(values) for _ in range(self.size)]
-        dist.all_gather(everyones, values)
-        return [theirs.tolist() for theirs in everyones]
+        gathered = [torch.empty_like(values) for _ in range(self.size)]
+        dist.all_gather(gathered, values)
+        return [tensor.tolist() for tensor in gathered]
 
 
-#: One process, which is the rule.
+#: Training in one process, the default.
 SINGLE_PROCESS = ProcessGroup()
 
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How many processes to train with, where (a Ray cluster, or None: this machine), and CPU threads of each."""
+    """Number of training processes, their Ray cluster (None: this machine), and CPU threads of each."""
 
     workers: int
     address: str | None = None

@@ -1,4 +1,4 @@
-"""Trains the segmenter on the photos that the GAN learns from, and says how good it is on those held out."""
+"""Training of the segmenter on the GAN's photos, and its scores on held-out photos."""
 
 import time
 from collections.abc import Callable
@@ -19,19 +19,20 @@ from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.miou import compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
-from sflow_pipeline.networks.device import place_network
+from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import Photo, to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.crops import CropBatch, CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, save_checkpoint
-from sflow_pipeline.training.run.loop import LossLog, TrainingProgress, crossed
+from sflow_pipeline.training.run.loop import TrainingProgress
+from sflow_pipeline.training.run.loss_log import LossLog, crossed
 from sflow_pipeline.training.step.state import pack_moments, unpack_moments
 
 
 class SegmenterState:
-    """The segmenter, its optimiser, and the clock ``images_seen``; randomness is drawn from (seed, images_seen)."""
+    """The segmenter, its optimiser, and ``images_seen``; random numbers are drawn from (seed, images_seen)."""
 
     fixed: ClassVar[dict[str, Any]] = {
         "label_space": True,
@@ -50,7 +51,7 @@ class SegmenterState:
         self.optimizer = torch.optim.AdamW(self.network.parameters(), recipe.segmenter.lr, weight_decay=1e-2)
 
     def set_learning_rate(self) -> None:
-        """A polynomial of the clock that ends at zero, as segmenters like it."""
+        """Polynomial decay to zero over ``images_seen``, power 0.9."""
         remaining = max(0.0, 1 - self.images_seen / self.recipe.segmenter.images)
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.segmenter.lr * remaining**0.9
@@ -62,7 +63,7 @@ class SegmenterState:
         return {k: v.detach().contiguous() for k, v in tensors.items()}
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
-        """Take over what ``to_tensors`` gave."""
+        """Restore what ``to_tensors`` returned."""
         prefix = "segmenter/"
         weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         self.network.load_state_dict(weights)
@@ -72,12 +73,11 @@ class SegmenterState:
 
 @dataclass(frozen=True)
 class SegmenterContext:
-    """What a step needs besides the state: fixed for a whole run."""
+    """Constants of a segmenter run: label space, weight of a pixel of each class, and device."""
 
     label_space: LabelSpace
     class_weights: Float[Tensor, " classes"]
-    device: torch.device
-    precision: str
+    device: Device
 
 
 def train_segmenter(
@@ -86,20 +86,19 @@ def train_segmenter(
     photos: PhotoSet,
     out: Path,
     *,
-    device: str = "cpu",
-    precision: str = "fp32",
+    device: Device = Device("cpu"),  # noqa: B008  a NamedTuple, immutable
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> SegmenterState:
-    """Train for ``recipe.segmenter.images`` crops; an interrupted run in ``out`` goes on where it was.
+    """Train for ``recipe.segmenter.images`` crops; an interrupted run in ``out`` resumes.
 
     Raises:
         TrainingError: checkpoints of another recipe, or all damaged; a loss that is not finite.
     """
     settings = recipe.segmenter
-    state = SegmenterState(recipe, label_space.num_classes, device)
+    state = SegmenterState(recipe, label_space.num_classes, device.name)
     load_newest_checkpoint(state, out)
     weights = compute_class_weights(photos, label_space)
-    context = SegmenterContext(label_space, weights.to(device), torch.device(device), precision)
+    context = SegmenterContext(label_space, weights.to(device.name), device)
     crops = recipe.schedule.model_copy(update={"crop_px": settings.crop_px, "scale": settings.scale})
     sampler = CropSampler(photos, crops, recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -122,19 +121,19 @@ def segmenter_step(state: SegmenterState, batch: CropBatch, context: SegmenterCo
     """Update the segmenter on one batch; returns the loss and the accuracy on this batch.
 
     Raises:
-        TrainingError: the loss is not finite; names the clock.
+        TrainingError: the loss is not finite; names the images seen.
     """
     rng = torch.Generator().manual_seed(state.recipe.seed * 1_000_003 + state.images_seen)
-    photo = _vary_exposure(to_unit_range(batch.photo.to(context.device)), rng)
-    truth = batch.class_index.to(context.device).long()
+    photo = _vary_exposure(to_unit_range(batch.photo.to(context.device.name)), rng)
+    truth = batch.class_index.to(context.device.name).long()
     counted = torch.ones_like(truth, dtype=torch.bool)
     if context.label_space.void_channel is not None:
         counted = truth != context.label_space.void_channel
-    with torch.autocast(context.device.type, dtype=torch.bfloat16, enabled=context.precision == "bf16"):
+    with context.device.autocast():
         logits = state.network(photo.contiguous(memory_format=torch.channels_last))
     weight = context.class_weights[truth] * counted
     per_pixel = F.cross_entropy(logits, truth, reduction="none")
-    loss = (per_pixel * weight).sum() / weight.sum().clamp(min=1.0)  # a crop may be void all over
+    loss = (per_pixel * weight).sum() / weight.sum().clamp(min=1.0)  # a crop may be entirely void
     if not torch.isfinite(loss):
         raise TrainingError(
             f"segmenter: loss is not finite after {state.images_seen} images",
@@ -172,7 +171,7 @@ def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: Phot
 
 
 def _vary_exposure(photo: Photo, rng: torch.Generator) -> Photo:
-    """Contrast and brightness of another camera, each photo its own."""
+    """Random contrast and brightness per photo, as of another camera."""
     batch = len(photo)
     gain = 0.7 + 0.6 * torch.rand(batch, 1, 1, 1, generator=rng)
     shift = 0.4 * torch.rand(batch, 1, 1, 1, generator=rng) - 0.2

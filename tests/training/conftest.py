@@ -1,12 +1,73 @@
-"""A tiny set of labelled photos in CamVid's layout, and a recipe that trains on it in seconds."""
+"""Tiny training runs: labelled photos in CamVid's layout, a recipe that takes seconds, and a run to step through."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.networks.device import Device
+from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.training.data.crops import CropSampler
+from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.training.step.state import TrainingState, build_state
+from sflow_pipeline.training.step.train_step import train_step
+
+
+class Run(NamedTuple):
+    """State, crops and context of a run in this process, in fp32."""
+
+    state: TrainingState
+    sampler: CropSampler
+    context: StepContext
+
+    def take_step(self) -> dict[str, float]:
+        """The terms of a step on a batch of two."""
+        return train_step(self.state, self.sampler.cut_batch(self.state.images_seen, 2), self.context)
+
+    def take_steps(self, count: int) -> list[dict[str, float]]:
+        """The terms of so many steps."""
+        return [self.take_step() for _ in range(count)]
+
+
+@pytest.fixture
+def make_run(camvid: Path, tmp_path: Path) -> Callable[..., Run]:
+    """A run of a recipe on ``camvid``, with a perceptual network if one is given."""
+
+    def make(recipe: Recipe, perceptual: PerceptualNetwork | None = None) -> Run:
+        photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
+        context = StepContext.build(recipe, photos, Device("cpu"), perceptual)
+        state = build_state(recipe, perceptual, "cpu")
+        return Run(state, CropSampler(photos, recipe.schedule, recipe.seed), context)
+
+    return make
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in one order, for results that are compared number by number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def change_recipe(tiny_recipe: Recipe) -> Callable[..., Recipe]:
+    """The tiny recipe with other values in some of its sections."""
+
+    def change(**sections: dict[str, object]) -> Recipe:
+        content = tiny_recipe.model_dump()
+        for name, values in sections.items():
+            content[name] |= values
+        return Recipe.model_validate(content)
+
+    return change
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 """The first three steps of a tiny recipe give the losses they have always given: a change here changes every recipe."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.training.data.crops import CropSampler
-from sflow_pipeline.training.data.real_photos import load_real_photos
-from sflow_pipeline.training.step.context import StepContext
-from sflow_pipeline.training.step.state import TrainingState
-from sflow_pipeline.training.step.train_step import train_step
+from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 
 #: Stage → the terms of three consecutive steps, fp32, one thread.
 GOLDEN: dict[int, list[dict[str, float]]] = {
@@ -27,18 +23,63 @@ GOLDEN: dict[int, list[dict[str, float]]] = {
 }
 
 
+#: Every term and augmentation of the shipped recipe, in the joint stage.
+SHIPPED = {
+    "discriminator": {"scales": 2, "semantic_width": 8},
+    "generator": {"use_palette": True},
+    "loss": {"adversarial": 1.5, "view_jitter": 0.25, "l1": 5.0, "repetition": 1.0, "augment": True},
+    "schedule": {"crop_px": (64, 64), "scale": (0.6, 1.4)},
+}
+GOLDEN_SHIPPED: list[dict[str, float]] = [
+    {
+        "discriminator": 2.017329,
+        "gan": -0.103552,
+        "feature_matching": 0.149128,
+        "perceptual": 0.020657,
+        "semantic_discriminator": 4.998103,
+        "semantic": 2.563978,
+        "l1": 0.38237,
+        "repetition": 0.054919,
+        "dned": 1.593464,
+    },
+    {
+        "discriminator": 2.007651,
+        "gan": -0.096575,
+        "feature_matching": 0.148233,
+        "perceptual": 0.02249,
+        "semantic_discriminator": 4.961628,
+        "semantic": 2.56186,
+        "l1": 0.37335,
+        "repetition": 0.041201,
+        "dned": 1.569906,
+    },
+    {
+        "discriminator": 1.97434,
+        "gan": -0.072198,
+        "feature_matching": 0.164799,
+        "perceptual": 0.019624,
+        "semantic_discriminator": 4.914966,
+        "semantic": 2.540751,
+        "l1": 0.363953,
+        "repetition": 0.032491,
+        "dned": 1.590957,
+    },
+]
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("images_seen", [0, 8], ids=["laplacian", "joint"])
-def test_losses_of_three_steps(camvid: Path, tiny_recipe: Recipe, tmp_path: Path, images_seen: int) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        photos, _ = load_real_photos(str(camvid), tiny_recipe, tmp_path / "cache")
-        state = TrainingState(tiny_recipe, classes=12)
-        state.images_seen = images_seen
-        sampler = CropSampler(photos, tiny_recipe.schedule, tiny_recipe.seed)
-        context = StepContext(tiny_recipe, 12, torch.device("cpu"), "fp32", None)
-        steps = [train_step(state, sampler.cut_batch(state.images_seen, 2), context) for _ in range(3)]
-    finally:
-        torch.set_num_threads(threads)
-    for found, golden in zip(steps, GOLDEN[images_seen], strict=True):
-        assert found == pytest.approx(golden, rel=1e-3)
+def test_losses_of_three_steps(make_run: Callable, tiny_recipe: Recipe, images_seen: int) -> None:
+    run = make_run(tiny_recipe)
+    run.state.images_seen = images_seen
+    for terms, golden in zip(run.take_steps(3), GOLDEN[images_seen], strict=True):
+        assert terms == pytest.approx(golden, rel=1e-3)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_losses_of_the_shipped_recipes_terms(make_run: Callable, change_recipe: Callable) -> None:
+    torch.manual_seed(5)
+    run = make_run(change_recipe(**SHIPPED), SqueezeNetFeatures().eval().requires_grad_(False))
+    run.state.images_seen = 8
+    for terms, golden in zip(run.take_steps(3), GOLDEN_SHIPPED, strict=True):
+        assert terms == pytest.approx(golden, rel=1e-3)

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from sflow_pipeline.training.run.loop import LossLog
+from sflow_pipeline.training.run.loss_log import LossLog
 
 
 def test_windows_are_means_and_a_term_may_be_absent_or_new(tmp_path: Path) -> None:

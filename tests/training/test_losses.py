@@ -1,41 +1,39 @@
 """Optional loss terms against closed forms, and in a step."""
 
 import math
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.training.data.crops import CropSampler
-from sflow_pipeline.training.data.real_photos import load_real_photos
-from sflow_pipeline.training.step.context import StepContext
+from sflow_pipeline.networks.discriminator import DiscriminatorOutput
 from sflow_pipeline.training.step.losses import discriminator_loss, generator_loss, gradient_penalty, repetition_loss
-from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
-from sflow_pipeline.training.step.train_step import train_step
 
 #: Far from the end of the schedule, at which learning rates are zero.
 FAST = {"laplacian_images": 1000, "lr_generator": 5e-3}
 
 
 @pytest.mark.parametrize("size", [(16, 16), (32, 64)])
-def test_gradient_penalty_of_a_linear_judge_is_its_squared_norm(size: tuple[int, int]) -> None:
+def test_gradient_penalty_of_a_linear_discriminator_is_its_squared_norm(size: tuple[int, int]) -> None:
     """A patch's verdict w·x has the gradient w; patches of stride 4 that do not overlap make it exact."""
-    judge = torch.nn.Conv2d(3, 1, 4, stride=4)
+    discriminator = torch.nn.Conv2d(3, 1, 4, stride=4)
     photo = torch.rand(2, 3, *size)
-    penalty = gradient_penalty(lambda x: [[judge(x)]], photo, StepRng(0, first_image=0, batch_size=2))
-    assert penalty.item() == pytest.approx(judge.weight.square().sum().item(), rel=1e-5)
+    penalty = gradient_penalty(
+        lambda x: [DiscriminatorOutput([], discriminator(x))], photo, StepRng(0, first_image=0, batch_size=2)
+    )
+    assert penalty.item() == pytest.approx(discriminator.weight.square().sum().item(), rel=1e-5)
     penalty.backward()
-    assert torch.allclose(judge.weight.grad, 2 * judge.weight, rtol=1e-5)
+    assert torch.allclose(discriminator.weight.grad, 2 * discriminator.weight, rtol=1e-5)
 
 
-def test_cross_entropy_of_an_undecided_judge() -> None:
-    undecided = [[torch.zeros(1, 1, 4, 4)]]
+def test_cross_entropy_of_an_undecided_discriminator() -> None:
+    undecided = [DiscriminatorOutput([], torch.zeros(1, 1, 4, 4))]
     assert discriminator_loss("bce", undecided, undecided).item() == pytest.approx(2 * math.log(2))
     assert generator_loss("bce", undecided).item() == pytest.approx(math.log(2))
-    sure = [[torch.full((1, 1, 4, 4), 9.0)]]
-    assert discriminator_loss("bce", sure, [[-sure[0][0]]]).item() < 1e-3
+    sure, wrong = ([DiscriminatorOutput([], torch.full((1, 1, 4, 4), v))] for v in (9.0, -9.0))
+    assert discriminator_loss("bce", sure, wrong).item() < 1e-3
     assert generator_loss("bce", sure).item() < 1e-3
 
 
@@ -57,7 +55,7 @@ def test_only_what_repeats_with_the_strides_period_and_not_in_the_photo_is_repet
     assert repetition_loss(photo[..., :16, :16], photo[..., :16, :16]) == 0
 
 
-def test_repetition_is_unlearned(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+def test_repetition_is_unlearned(make_run: Callable, change_recipe: Callable) -> None:
     lattice, photo = texture(16).requires_grad_(), texture(300)
     optimizer = torch.optim.Adam([lattice], lr=0.05)
     before = repetition_loss(photo, lattice)
@@ -66,47 +64,28 @@ def test_repetition_is_unlearned(camvid: Path, tiny_recipe: Recipe, tmp_path: Pa
         repetition_loss(photo, lattice).backward()
         optimizer.step()
     assert repetition_loss(photo, lattice) < 0.5 * before
-    recipe = change(tiny_recipe, loss={"repetition": 1.0})
-    assert all(0 <= terms["repetition"] < 12 for terms in run_steps(recipe, camvid, tmp_path / "cache"))
+    run = make_run(change_recipe(loss={"repetition": 1.0}))
+    assert all(0 <= terms["repetition"] < 12 for terms in run.take_steps(4))
 
 
-def run_steps(recipe: Recipe, camvid: Path, cache: Path, steps: int = 4) -> list[dict[str, float]]:
-    photos, _ = load_real_photos(str(camvid), recipe, cache)
-    state = TrainingState(recipe, classes=12)
-    sampler = CropSampler(photos, recipe.schedule, recipe.seed)
-    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None)
-    return [train_step(state, sampler.cut_batch(state.images_seen, 2), context) for _ in range(steps)]
-
-
-def change(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
-    content = recipe.model_dump()
-    for name, values in sections.items():
-        content[name] |= values
-    return Recipe.model_validate(content)
-
-
-def test_r1_is_computed_every_so_often_and_restrains_the_judge(
-    camvid: Path, tiny_recipe: Recipe, tmp_path: Path
+def test_r1_is_computed_every_so_often_and_restrains_the_discriminator(
+    make_run: Callable, tiny_recipe: Recipe, change_recipe: Callable
 ) -> None:
-    plain = run_steps(tiny_recipe, camvid, tmp_path / "cache")
-    lazy = run_steps(change(tiny_recipe, loss={"r1": 1e-6, "r1_every_steps": 2}), camvid, tmp_path / "cache")
-    strong = run_steps(change(tiny_recipe, loss={"r1": 1000.0, "r1_every_steps": 1}), camvid, tmp_path / "cache", 12)
+    plain = make_run(tiny_recipe).take_steps(4)
+    lazy = make_run(change_recipe(loss={"r1": 1e-6, "r1_every_steps": 2})).take_steps(4)
+    strong = make_run(change_recipe(loss={"r1": 1000.0, "r1_every_steps": 1})).take_steps(12)
     assert ["r1" in terms for terms in plain] == [False] * 4
     assert ["r1" in terms for terms in lazy] == [True, False, True, False]
     assert strong[-1]["r1"] < 0.5 * strong[0]["r1"]
 
 
-def test_l1_pulls_fakes_to_photos(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
-    recipe = change(tiny_recipe, loss={"l1": 100.0}, schedule=FAST)
-    terms = run_steps(recipe, camvid, tmp_path / "cache", 20)
+def test_l1_pulls_fakes_to_photos(make_run: Callable, change_recipe: Callable) -> None:
+    terms = make_run(change_recipe(loss={"l1": 100.0}, schedule=FAST)).take_steps(20)
     assert terms[-1]["l1"] < 0.7 * terms[0]["l1"]
 
 
 @pytest.mark.parametrize("kind", ["unet", "global_local"])
-def test_the_compared_generators_learn_in_the_same_step(
-    kind: str, camvid: Path, tiny_recipe: Recipe, tmp_path: Path
-) -> None:
+def test_the_compared_generators_learn_in_the_same_step(kind: str, make_run: Callable, change_recipe: Callable) -> None:
     generator = {"kind": kind, "width": 8, "blocks": 2, "use_edges": False}
-    recipe = change(tiny_recipe, generator=generator, loss={"gan": "bce", "l1": 100.0}, schedule=FAST)
-    terms = run_steps(recipe, camvid, tmp_path / "cache", 12)
+    terms = make_run(change_recipe(generator=generator, loss={"gan": "bce", "l1": 100.0}, schedule=FAST)).take_steps(12)
     assert terms[-1]["l1"] < 0.7 * terms[0]["l1"]

@@ -1,5 +1,6 @@
 """Every recipe under models/ is one that this trainer can take a step of, in a small variant of itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,6 @@ import torch
 
 from sflow_pipeline.config.recipe import load_recipe
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
-from sflow_pipeline.training.data.crops import CropSampler
-from sflow_pipeline.training.data.real_photos import load_real_photos
-from sflow_pipeline.training.step.context import StepContext
-from sflow_pipeline.training.step.state import build_state
 from sflow_pipeline.training.step.train_step import train_step
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -28,14 +25,11 @@ def decode(value: str) -> object:
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in MODELS.glob("*/recipe.yaml")))
-def test_a_step_of_each_stage(name: str, camvid: Path, tmp_path: Path) -> None:
+def test_a_step_of_each_stage(name: str, make_run: Callable) -> None:
     recipe = load_recipe(MODELS / name, {key: decode(value) for key, value in SMALL.items()})
-    photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
     torch.manual_seed(5)
     network = SqueezeNetFeatures().eval().requires_grad_(False) if recipe.discriminator.semantic_width else None
-    state = build_state(recipe, network, "cpu")
-    sampler = CropSampler(photos, recipe.schedule, recipe.seed)
-    context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
+    state, sampler, context = make_run(recipe, network)
     before = {key: p.detach().clone() for key, p in state.generator.named_parameters() if p.ndim > 1}
     for images_seen in sorted({0, recipe.schedule.warmup_images, recipe.schedule.laplacian_images}):
         state.images_seen = images_seen

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,7 @@ class StopError(Exception):
     pass
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def newest(folder: Path) -> Path:
@@ -122,6 +118,16 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(camvid: Path, tiny_re
     assert summary.damaged_checkpoints == (path.name,)
     assert summary.resumed_from == "checkpoint-000000008.safetensors"
     assert summary.images_seen == 20
+
+
+def test_a_checkpoint_with_former_tensor_names_is_restored(make_run: Callable, change_recipe: Callable) -> None:
+    run = make_run(change_recipe(discriminator={"semantic_width": 8}), SqueezeNetFeatures())
+    tensors = {name: tensor.clone() + 1 for name, tensor in run.state.to_tensors().items()}
+    former = {name.replace("input_projections.", "doors."): tensor for name, tensor in tensors.items()}
+    assert former.keys() != tensors.keys()
+    run.state.from_tensors(former, images_seen=4)
+    restored = run.state.to_tensors()
+    assert all(torch.equal(restored[name], tensor) for name, tensor in tensors.items())
 
 
 def test_checkpoints_rotate(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:

@@ -47,3 +47,14 @@ def test_other_networks_are_refused(bundle, camvid: Path, tiny_recipe: Recipe, t
     recipe = tiny_recipe.model_copy(update={"generator": generator})
     with pytest.raises(TrainingError, match=r"generator is .*'width': 9.* there and .*'width': 12.* in the recipe"):
         train(recipe, str(camvid), tmp_path / "second", start=bundle)
+
+
+def test_the_bundle_states_what_the_recipe_says_of_its_data(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
+    notes = {"version": "0.2.0", "training_data": "eight drawings", "licence": "CC0-1.0"}
+    plain, noted = (
+        train(recipe, str(camvid), tmp_path / recipe.version).bundle
+        for recipe in (tiny_recipe, tiny_recipe.model_copy(update=notes))
+    )
+    metadata = load_bundle(noted.path).metadata
+    assert (metadata.version, metadata.training_data, metadata.training_data_licence) == tuple(notes.values())
+    assert noted.digest == plain.digest  # the notes do not change what it paints

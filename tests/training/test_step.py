@@ -1,7 +1,7 @@
 """One step moves what it should, and stops at what is not a number."""
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,21 +9,14 @@ import torch
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.training.data.crops import CropBatch, CropSampler
+from sflow_pipeline.training.data.crops import CropBatch
 from sflow_pipeline.training.data.prefetch import prefetch_batches
-from sflow_pipeline.training.data.real_photos import load_real_photos
-from sflow_pipeline.training.step.context import StepContext
-from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.train_step import train_step
 
 
 @pytest.fixture
-def run(camvid: Path, tiny_recipe: Recipe, tmp_path: Path):
-    photos, _ = load_real_photos(str(camvid), tiny_recipe, tmp_path / "cache")
-    state = TrainingState(tiny_recipe, classes=12)
-    sampler = CropSampler(photos, tiny_recipe.schedule, tiny_recipe.seed)
-    context = StepContext(tiny_recipe, 12, torch.device("cpu"), "fp32", None)
-    return state, sampler, context
+def run(make_run: Callable, tiny_recipe: Recipe):
+    return make_run(tiny_recipe)
 
 
 def copy_parameters(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -43,27 +36,22 @@ def test_every_network_learns_in_every_stage(run, images_seen: int) -> None:
         assert all(moved), f"{name}: {len(moved) - sum(moved)} of {len(moved)} parameters did not move"
 
 
-def test_the_judge_rests_while_the_generator_warms_up(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
-    fields = tiny_recipe.model_dump()
-    fields["schedule"] |= {"warmup_images": 2, "lr_warmup": 0.5, "lr_generator": 0.25}
-    fields["loss"]["l1"] = 1.0
-    recipe = Recipe.model_validate(fields)
-    photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
-    state, sampler = TrainingState(recipe, classes=12), CropSampler(photos, recipe.schedule, recipe.seed)
-    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None)
+def test_the_discriminator_rests_while_the_generator_warms_up(make_run: Callable, change_recipe: Callable) -> None:
+    schedule = {"warmup_images": 2, "lr_warmup": 0.5, "lr_generator": 0.25}
+    state, sampler, context = make_run(change_recipe(schedule=schedule, loss={"l1": 1.0}))
     found = []
     for _ in range(2):
-        judge, generator = copy_parameters(state.discriminator), copy_parameters(state.generator)
+        discriminator, generator = copy_parameters(state.discriminator), copy_parameters(state.generator)
         terms = train_step(state, sampler.cut_batch(state.images_seen, 2), context)
         moved = [
             any(not torch.equal(before[name], p) for name, p in network.named_parameters())
-            for before, network in ((judge, state.discriminator), (generator, state.generator))
+            for before, network in ((discriminator, state.discriminator), (generator, state.generator))
         ]
         found.append((moved, "gan" in terms, state.optimizers["generator"].param_groups[0]["lr"]))
     assert found == [([False, True], False, 0.5), ([True, True], True, 0.25)]
 
 
-def test_the_judge_learns_to_tell_photos_from_an_untrained_generators_fakes(run) -> None:
+def test_the_discriminator_learns_to_tell_photos_from_an_untrained_generators_fakes(run) -> None:
     state, sampler, context = run
     state.optimizers["generator"].param_groups[0]["lr"] = 0.0
     state.set_learning_rates = lambda: None  # keep the generator where it is

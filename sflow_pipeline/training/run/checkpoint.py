@@ -1,4 +1,4 @@
-"""Checkpoints: atomic, rotated, and read back from the newest one that is whole."""
+"""Checkpoints: written atomically, rotated, and restored from the newest undamaged one."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
     """Write ``checkpoint-<images>.safetensors`` with its digest beside it, then drop all but the newest three.
 
     Raises:
-        TrainingError: a weight is not finite; nothing is written, so that the newest checkpoint is one to go on from.
+        TrainingError: a weight is not finite; nothing is written, so the newest checkpoint stays usable.
     """
     tensors = state.to_tensors()
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
@@ -60,7 +60,7 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
     digest = _file_digest(temporary)
     with open(temporary, "rb+") as file:
         os.fsync(file.fileno())
-    # The digest goes first: a checkpoint without its digest is one that was being written.
+    # The digest is written first, so that a checkpoint without one is incomplete.
     path.with_suffix(".sha256").write_text(digest + "\n")
     os.replace(temporary, path)
     for old in _list_checkpoints(folder)[_KEEP:]:
@@ -70,13 +70,13 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
 
 
 def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None, list[Path]]:
-    """Restore the newest whole checkpoint into ``state``.
+    """Restore the newest undamaged checkpoint into ``state``.
 
     Returns:
-        The checkpoint that was restored (None where there is none), and the damaged ones that were passed over.
+        The checkpoint that was restored (None where there is none), and newer ones that are damaged.
 
     Raises:
-        TrainingError: a checkpoint belongs to another recipe or was given something else, or every one is damaged.
+        TrainingError: a checkpoint has another recipe or provenance, or every one is damaged.
     """
     damaged: list[Path] = []
     for path in _list_checkpoints(folder):
@@ -85,9 +85,9 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
             continue
         metadata = _read_metadata(path)
         _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
-        given = json.loads(metadata.get("given", "{}"))
-        _check_given(path, given, state)
-        state.provenance = given | state.provenance
+        provenance = json.loads(metadata.get("given", "{}"))
+        _check_provenance(path, provenance, state)
+        state.provenance = provenance | state.provenance
         state.from_tensors(load_file(path), int(metadata["images_seen"]))
         return path, damaged
     if damaged:
@@ -99,7 +99,7 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe that a checkpoint was made by."""
+    """The recipe of a checkpoint."""
     return Recipe.model_validate_json(_read_metadata(path)["recipe"])
 
 
@@ -133,21 +133,21 @@ def _check_recipe(path: Path, saved: Recipe, state: Resumable) -> None:
     different = sorted(key for key in state.fixed if a[key] != b[key])
     if different:
         key = different[0]
-        theirs, ours = a[key], b[key]
-        while isinstance(theirs, dict):
-            part = next(part for part in theirs if theirs[part] != ours[part])
-            key, theirs, ours = f"{key}.{part}", theirs[part], ours[part]
+        old, new = a[key], b[key]
+        while isinstance(old, dict):
+            part = next(part for part in old if old[part] != new[part])
+            key, old, new = f"{key}.{part}", old[part], new[part]
         raise TrainingError(
-            f"{path}: made by another recipe: {key} is {json.dumps(theirs)} there and {json.dumps(ours)} here",
+            f"{path}: made by another recipe: {key} is {json.dumps(old)} there and {json.dumps(new)} here",
             hint="train into another --out folder, or use the recipe that began this one",
         )
 
 
-def _check_given(path: Path, given: dict[str, str], state: Resumable) -> None:
-    different = [option for option, theirs in given.items() if state.provenance.get(option, theirs) != theirs]
+def _check_provenance(path: Path, saved: dict[str, str], state: Resumable) -> None:
+    different = [option for option, value in saved.items() if state.provenance.get(option, value) != value]
     if different:
         option = different[0]
         raise TrainingError(
-            f"{path}: made with {option} {given[option]}, and this run has {state.provenance[option]}",
+            f"{path}: made with {option} {saved[option]}, and this run has {state.provenance[option]}",
             hint=f"give {option} as the run that began this one did, or train into another --out folder",
         )

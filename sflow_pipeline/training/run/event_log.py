@@ -1,4 +1,4 @@
-"""A training run's losses for TensorBoard, where that is installed."""
+"""Loss terms of a training run as TensorBoard events."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ class EventLog:
         self._writers: dict[str, SummaryWriter] = {}
 
     def add(self, progress: "TrainingProgress") -> None:
-        """Take one step's terms; losses of the GAN and of the segmenter have clocks of their own."""
+        """Write one step's terms; GAN and segmenter have event files of their own, each by its own images seen."""
         name = "segmenter" if progress.stage == "segmenter" else "gan"
         if name not in self._writers:
             self._writers[name] = self._make(str(self._folder / name), purge_step=progress.images_seen)

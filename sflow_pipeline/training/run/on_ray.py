@@ -1,9 +1,8 @@
-"""Trains with several processes, GPUs or machines on Ray Train; the only file of training that imports ray.
+"""Training with several processes, GPUs or machines on Ray Train; the only file of training that imports ray.
 
-Photos do not travel: every worker maps the packed photos that the starting process made below the run's folder, and
-reads its checkpoints, so that folder lies on storage which all machines see. The recipe and the perceptual network
-travel through the object store. One worker's death ends its team; Ray Train starts another, which goes on from the
-last checkpoint.
+Photos are not sent: every worker maps the packed photos that the driver wrote below the run's folder, and reads its
+checkpoints, so that folder must be on storage that all machines share. The recipe and the perceptual network
+travel through the object store. When a worker dies, Ray Train restarts all workers from the last checkpoint.
 """
 
 import logging
@@ -25,14 +24,14 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedErr
 from ray.train.torch import TorchTrainer, get_device
 
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
-from sflow_pipeline.networks.device import resolve_device
+from sflow_pipeline.networks.device import Device, resolve_device
 from sflow_pipeline.training.process_group import ProcessGroup, WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint
 from sflow_pipeline.training.run.loop import TrainingProgress
 from sflow_pipeline.training.run.process import ProcessInputs
 from sflow_pipeline.training.step.state import build_state
 
-#: How often a team is started again before the run gives up.
+#: Restarts of the workers before the run gives up.
 _MAX_RESTARTS = 3
 _POLL_S = 0.2
 
@@ -46,7 +45,7 @@ def train_on_ray(
     """Train to the end of the schedule; the last checkpoint in ``process_inputs.out`` is the result.
 
     Returns:
-        How often the team had to be started again because a worker died.
+        Restarts of the workers after one of them died.
 
     Raises:
         UsageError: workers need more CPUs or GPUs than there are.
@@ -90,13 +89,13 @@ def train_on_ray(
             ) from error
         finally:
             with suppress(Exception):
-                ray.kill(board)  # workers end when nobody listens
+                ray.kill(board)  # workers end when they cannot report
             shutil.rmtree(scratch, ignore_errors=True)
     return starts - 1
 
 
 class _Board:
-    """Where workers leave what the starting process wants to know."""
+    """Actor through which workers report progress and errors to the driver."""
 
     def __init__(self) -> None:
         self._starts = 0
@@ -113,7 +112,7 @@ class _Board:
         self._error = self._error or error
 
     def take(self) -> tuple[int, list[TrainingProgress], SflowError | None]:
-        """How many teams have started, what is new since the last call, and the error that ended one."""
+        """Starts of the workers, progress since the last call, and the error that stopped them, if any."""
         news, self._news = self._news, []
         return self._starts, news, self._error
 
@@ -128,7 +127,7 @@ def _pass_on(board: Any, on_progress: Callable[[TrainingProgress], None]) -> int
 
 
 def _work(config: dict[str, Any]) -> None:
-    """What runs in every worker."""
+    """Entry point of every worker."""
     board = config["board"]
     worker = get_context()
     group = ProcessGroup(worker.get_world_rank(), worker.get_world_size())
@@ -139,7 +138,7 @@ def _work(config: dict[str, Any]) -> None:
     device = get_device() if config["use_gpu"] else torch.device("cpu")
     try:
         _train(config["inputs"], group, device, lambda progress: ray.get(board.add.remote(progress)))
-    except SflowError as error:  # another team would meet it too
+    except SflowError as error:  # a restart would raise it too
         ray.get(board.fail.remote(error))
         raise
 
@@ -150,12 +149,12 @@ def _train(
     device: torch.device,
     on_progress: Callable[[TrainingProgress], None],
 ) -> None:
-    precision: str = resolve_device(str(device), process_inputs.recipe.precision).precision
+    name, precision = resolve_device(str(device), process_inputs.recipe.precision)
     is_bf16 = group.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
-    precision = "bf16" if all(answer[0] for answer in is_bf16) else "fp32"
+    placed = Device(name, "bf16" if all(answer[0] for answer in is_bf16) else "fp32")
     state = build_state(process_inputs.recipe, process_inputs.perceptual, device)
     load_newest_checkpoint(state, process_inputs.out)
-    process_inputs.run(state, device, precision, on_progress, group)
+    process_inputs.run(state, placed, on_progress, group)
 
 
 @contextmanager

@@ -1,8 +1,7 @@
-"""Strips of what the networks make of validation photos, to be looked at while they train."""
+"""Sample strips: the networks' outputs for validation photos, for people who follow a run."""
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.palette import build_own_palette_map
+from sflow_pipeline.storage.image_codec import encode_rgb
 from sflow_pipeline.tensors import build_semantic_map, to_bytes, to_unit_range
 from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.step.context import StepContext
@@ -25,7 +25,8 @@ def write_sample_strip(
     strips: list[NDArray[np.uint8]] = []
     for i in range(rows):
         batch = validation.cut_batch(i * stride, 1)
-        photo = batch.photo.to(context.device)
+        device = context.device.name
+        photo = batch.photo.to(device)
         colors = None
         if context.recipe.generator.use_palette:
             colors = build_own_palette_map(to_unit_range(batch.photo), batch.class_index, context.classes)
@@ -33,10 +34,10 @@ def write_sample_strip(
             batch.class_index, context.classes, boundary_map=batch.boundary_map, palette_map=colors
         )
         laplacian = extract_edges(photo, context.recipe.edges.threshold)
-        repaired = fuse_sides(state.dned_ema(laplacian), uniform_alpha(1, context.device))
+        repaired = fuse_sides(state.dned_ema(laplacian), uniform_alpha(1, device))
         joint = state.images_seen >= context.recipe.schedule.laplacian_images
-        fake = to_bytes(state.generator_ema(semantic.to(context.device), repaired if joint else laplacian))
+        fake = to_bytes(state.generator_ema(semantic.to(device), repaired if joint else laplacian))
         cells = [photo, *((255 * e).byte().expand(-1, 3, -1, -1) for e in (laplacian, repaired)), fake]
         strips.append(torch.cat(cells, dim=3)[0].permute(1, 2, 0).cpu().numpy())
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(strips), cv2.COLOR_RGB2BGR))
+    path.write_bytes(encode_rgb(np.concatenate(strips)))

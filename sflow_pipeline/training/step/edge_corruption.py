@@ -1,4 +1,4 @@
-"""What CG does to edges, done to real ones, so that DNED learns to repair it."""
+"""Corruption of real edge maps with the defects of CG edges, DNED's training input."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from sflow_pipeline.training.step.step_rng import StepRng
 
 
 def corrupt_edges(edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe: DnedRecipe, rng: StepRng) -> EdgeMap:
-    """Drop strokes in blobs and edges inside objects, thicken, lose resolution; each sample draws its own mix.
+    """Drop strokes in blobs and edges inside objects, thicken, lose resolution; in a random mix per image.
 
     >>> rng = StepRng(0, first_image=0, batch_size=2)
     >>> corrupt_edges(torch.ones(2, 1, 32, 48), torch.zeros(2, 32, 48, dtype=torch.uint8), DnedRecipe(), rng).shape
@@ -23,10 +23,10 @@ def corrupt_edges(edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe
     def chance(probability: float) -> Float[Tensor, "b 1 1 1"]:
         return (rng.rand(1, 1, 1) < probability).float().to(device)
 
-    # Thickness: dilate a few, then thin a few by keeping random pixels.
+    # Thickness: dilate the edges of some images.
     thick = chance(0.25)
     edges = edge_map * (1 - thick) + F.max_pool2d(edge_map, 3, 1, 1) * thick
-    # Resolution: strokes of a frame that was rendered small and blown up.
+    # Resolution: the strokes of a frame that was rendered small and enlarged.
     coarse = chance(0.2)
     small = F.interpolate(F.max_pool2d(edges, 2, ceil_mode=True), size=(height, width), mode="nearest")
     edges = edges * (1 - coarse) + small * coarse
@@ -34,7 +34,7 @@ def corrupt_edges(edge_map: EdgeMap, class_index: UInt8[Tensor, "b h w"], recipe
     dropped = chance(recipe.stroke_dropout)
     level = rng.rand(1, 1, 1).to(device)
     edges = edges * (1 - dropped * (_smooth_noise(height, width, rng).to(device) < 0.7 * level).float())
-    # Interiors: CG objects are clean inside; keep a share of the classes, and what runs along class borders.
+    # Interiors: CG objects have few edges inside; keep some classes whole, and all edges along class borders.
     interior = chance(recipe.interior_dropout)
     strength = rng.rand(1, 1, 1).to(device).sqrt()
     per_class = rng.rand(256).to(device)

@@ -1,4 +1,4 @@
-"""What the perceptual network sees of a photo and its fake, and what the semantic judge says to that."""
+"""Loss terms on perceptual-network features: perceptual distance and the semantic discriminator."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,29 @@ from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.tensors import ClassIndexMap, Photo
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.inputs import StepInputs
-from sflow_pipeline.training.step.losses import measure_scales, semantic_discriminator_loss, semantic_loss
+from sflow_pipeline.training.step.losses import (
+    measure_scales,
+    perceptual_loss,
+    semantic_discriminator_loss,
+    semantic_loss,
+)
 from sflow_pipeline.training.step.mirror_shift import mirror_shift
+from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
+
+#: Photo and fake are translated by up to this many pixels before the perceptual network.
+_SHIFT_PX = 15
 
 
 @dataclass(frozen=True)
 class FeaturePair:
-    """What the perceptual network sees of photo and fake, the scale of each slice, and the classes of that place."""
+    """Perceptual-network features of photo and fake.
+
+    Attributes:
+        class_index: classes at the place that the features are of.
+        real, fake: one tensor (b, c, h, w) per slice of the network, shallow first.
+        scales: one positive scalar per slice, by which its features are divided.
+    """
 
     class_index: ClassIndexMap
     real: list[Tensor]
@@ -27,18 +42,39 @@ class FeaturePair:
     scales: list[Tensor]
 
 
+def feature_terms(
+    state: TrainingState, inputs: StepInputs, fake: Photo, context: StepContext, rng: StepRng, *, use_semantic: bool
+) -> dict[str, Tensor]:
+    """``perceptual``, ``semantic_discriminator`` and ``semantic``, as far as recipe and stage have them.
+
+    Args:
+        use_semantic: whether the semantic discriminator takes part, if the recipe has one.
+    """
+    discriminator = state.semantic_discriminator if use_semantic else None
+    network, has_perceptual = context.perceptual, context.recipe.loss.perceptual > 0
+    if network is None or not (has_perceptual or discriminator is not None):
+        return {}
+    features = extract_features(network, inputs, fake, context, rng)
+    terms: dict[str, Tensor] = {}
+    if has_perceptual:
+        terms["perceptual"] = perceptual_loss(network, features.real, features.fake, features.scales)
+    if discriminator is not None:
+        terms |= semantic_terms(discriminator, features, context)
+    return terms
+
+
 def extract_features(
     network: PerceptualNetwork, inputs: StepInputs, fake: Photo, context: StepContext, rng: StepRng
 ) -> FeaturePair:
-    """Both pictures through the perceptual network, from one place and in one scale, which are drawn."""
-    # The network's stride would print its grid on the fakes if it always fell on the same pixels.
-    place = rng.integers(-15, 15, count=2)
-    photo, fake, class_index = (mirror_shift(picture, *place) for picture in (inputs.photo, fake, inputs.class_index))
+    """Features of photo and fake, both translated and scaled by the same random amount."""
+    # At a fixed place the network's stride would print its grid on the fakes.
+    offset = rng.integers(-_SHIFT_PX, _SHIFT_PX, count=2)
+    photo, fake, class_index = (mirror_shift(x, *offset) for x in (inputs.photo, fake, inputs.class_index))
     if context.recipe.loss.view_jitter:
         factor = 1 + context.recipe.loss.view_jitter * rng.integers(-100, 100)[0] / 100
         size = [round(factor * side) for side in photo.shape[-2:]]
         photo, fake = (F.interpolate(x, size, mode="bilinear", align_corners=False) for x in (photo, fake))
-    with context.autocast():
+    with context.device.autocast():
         with torch.no_grad():
             real_features = network(photo)
         fake_features = network(fake)
@@ -46,21 +82,24 @@ def extract_features(
     return FeaturePair(class_index, real_features, fake_features, scales)
 
 
-def compute_semantic_losses(
-    judge: SemanticDiscriminator, features: FeaturePair, context: StepContext
-) -> tuple[Tensor, Tensor]:
-    """The judge's own loss, and what the generator hears of it; each moves only its own network."""
+def semantic_terms(
+    discriminator: SemanticDiscriminator, features: FeaturePair, context: StepContext
+) -> dict[str, Tensor]:
+    """The semantic discriminator's own loss, and the generator's; gradients do not cross between the networks."""
     if context.class_weights is None:
-        raise TrainingError("the semantic judge needs class weights", hint="give them in the StepContext")
+        raise TrainingError(
+            "recipe has discriminator.semantic_width, and the context has no class weights",
+            hint="build the context with StepContext.build",
+        )
     real, fake = (
-        [features / scale.to(features.dtype) for features, scale in zip(side, features.scales, strict=True)]
+        [x / scale.to(x.dtype) for x, scale in zip(side, features.scales, strict=True)]
         for side in (features.real, features.fake)
     )
-    with context.autocast():
-        own = semantic_discriminator_loss(
-            judge(real), judge([f.detach() for f in fake]), features.class_index, context.class_weights
-        )
-        judge.requires_grad_(False)
-        told = semantic_loss(judge(fake), features.class_index, context.class_weights)
-        judge.requires_grad_(True)
-    return own, told
+    class_index, weights = features.class_index, context.class_weights
+    with context.device.autocast():
+        on_real, on_fake = discriminator(real), discriminator([x.detach() for x in fake])
+        own = semantic_discriminator_loss(on_real, on_fake, class_index, weights)
+        discriminator.requires_grad_(False)
+        generators = semantic_loss(discriminator(fake), class_index, weights)
+        discriminator.requires_grad_(True)
+    return {"semantic_discriminator": own, "semantic": generators}

@@ -1,6 +1,7 @@
-"""Everything that learns, and what resuming needs of it: networks, their averages and their optimisers."""
+"""Training state: networks, their moving averages, their optimisers, and the number of images seen."""
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -20,17 +21,20 @@ from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
+#: Former names of tensors in checkpoints.
+_FORMER_NAMES = re.compile(r"^(semantic_discriminator/)doors\.")
+
 
 class TrainingState:
-    """Networks G, D, DNED, the moving averages of G and DNED, their Adam optimisers, and the clock ``images_seen``.
+    """Generator, discriminators and DNED, averages of generator and DNED, Adam optimisers, and ``images_seen``.
 
-    All randomness of training is drawn from (seed, images_seen), so there is no RNG state to keep.
+    Training draws all random numbers from (seed, images_seen), so there is no RNG state to keep.
 
     Args:
-        feature_channels: of each slice of the perceptual network, for a recipe with a semantic judge.
+        feature_channels: of each slice of the perceptual network, for a recipe with a semantic discriminator.
     """
 
-    #: What may not change on resume; the length of the schedule may.
+    #: Recipe fields that must not change on resume; the schedule may.
     fixed: ClassVar[dict[str, Any]] = dict.fromkeys(
         ("label_space", "data", "edges", "dned", "generator", "discriminator", "loss", "seed", "name"), True
     )
@@ -43,17 +47,17 @@ class TrainingState:
         feature_channels: Sequence[int] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
-        schedule = recipe.schedule
+        schedule, settings = recipe.schedule, recipe.discriminator
         self.recipe = recipe
         self.provenance: dict[str, str] = {}
         self.images_seen = 0
         self.generator = build_generator(recipe.generator, classes)
-        channels, judge = recipe.generator.count_channels(classes), recipe.discriminator
-        self.discriminator = MultiScaleDiscriminator(channels, judge.width, judge.layers, judge.scales)
+        channels = recipe.generator.count_channels(classes)
+        self.discriminator = MultiScaleDiscriminator(channels, settings.width, settings.layers, settings.scales)
         self.dned = Dned(recipe.dned.widths)
         self.semantic_discriminator: SemanticDiscriminator | None = None
-        if judge.semantic_width:
-            self.semantic_discriminator = SemanticDiscriminator(feature_channels, classes, judge.semantic_width)
+        if settings.semantic_width:
+            self.semantic_discriminator = SemanticDiscriminator(feature_channels, classes, settings.semantic_width)
         for network in self.trained_networks.values():
             place_network(network, device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
@@ -64,7 +68,7 @@ class TrainingState:
         }
 
     def load_networks(self, bundle: Bundle) -> None:
-        """Take a bundle's generator and DNED instead of random ones; optimisers and discriminators start anew.
+        """Load a bundle's generator and DNED; optimisers and discriminators stay as initialised.
 
         Raises:
             TrainingError: the bundle's networks are not the recipe's; names the first key that differs.
@@ -83,11 +87,11 @@ class TrainingState:
         weights = bundle.read_weights()
         for name in ("generator", "dned"):
             for network in (self.networks[name], self.networks[f"{name}_ema"]):
-                network.load_state_dict(_fit(weights[name], network))
+                network.load_state_dict(_add_input_channels(weights[name], network))
 
     @property
     def trained_networks(self) -> dict[str, nn.Module]:
-        """The networks that an optimiser moves."""
+        """The networks that optimisers update."""
         networks: dict[str, nn.Module] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -99,10 +103,11 @@ class TrainingState:
 
     @property
     def networks(self) -> dict[str, nn.Module]:
+        """Trained networks and moving averages, by their names in a checkpoint."""
         return self.trained_networks | {"generator_ema": self.generator_ema, "dned_ema": self.dned_ema}
 
     def set_learning_rates(self) -> None:
-        """Constant, then linear to zero over the last ``decay_images``: a function of the clock alone."""
+        """Constant, then linear to zero over the last ``decay_images``: a function of ``images_seen`` alone."""
         schedule = self.recipe.schedule
         remaining = self.recipe.total_images - self.images_seen
         factor = min(1.0, max(0.0, remaining / schedule.decay_images)) if schedule.decay_images else 1.0
@@ -113,11 +118,11 @@ class TrainingState:
             "dned": schedule.lr_dned,
         }
         for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = base[name] * factor
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = base[name] * factor
 
     def backward(self, *losses: Tensor, group: ProcessGroup = SINGLE_PROCESS) -> None:
-        """The gradients of every network: the sum of what the losses say of it, in the mean of a team."""
+        """Compute the gradients of the sum of the losses in every network, averaged over a group of processes."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         for loss in losses:
@@ -126,13 +131,13 @@ class TrainingState:
         group.average(p.grad for p in parameters if p.grad is not None)
 
     def optimizer_step(self) -> None:
-        """One optimiser step of every network along the gradients that it holds."""
+        """One optimiser step of every network."""
         for optimizer in self.optimizers.values():
             optimizer.step()
 
     @torch.no_grad()
     def update_averages(self, images: int) -> None:
-        """Move the averages towards the networks; the half-life grows with the clock at first, as in edm2."""
+        """Update the moving averages; their half-life grows with ``images_seen`` at first, as in edm2."""
         half_life = min(self.recipe.schedule.ema_half_life_images, max(1.0, 0.05 * self.images_seen))
         move = get_ema_multi_avg_fn(0.5 ** (images / half_life))
         for average, network in ((self.generator_ema, self.generator), (self.dned_ema, self.dned)):
@@ -140,7 +145,7 @@ class TrainingState:
 
     @torch.no_grad()
     def fingerprint(self) -> Tensor:
-        """(1 + networks,) float64: the clock, and a sum over each network's weights that any difference shows in."""
+        """(1 + networks,) float64: images seen, and the sum of absolute weights of each network."""
         sums = [sum(p.double().abs().sum().item() for p in network.parameters()) for network in self.networks.values()]
         return torch.tensor([self.images_seen, *sums], dtype=torch.float64)
 
@@ -152,7 +157,8 @@ class TrainingState:
         return {k: v.detach().contiguous() for k, v in tensors.items()}
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
-        """Take over what ``to_tensors`` gave."""
+        """Restore what ``to_tensors`` returned, also under former names."""
+        tensors = {_FORMER_NAMES.sub(r"\1input_projections.", name): tensor for name, tensor in tensors.items()}
         for name, network in self.networks.items():
             prefix = f"{name}/"
             network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
@@ -164,15 +170,16 @@ class TrainingState:
 def build_state(
     recipe: Recipe, perceptual: PerceptualNetwork | None, device: torch.device | str, start: Bundle | None = None
 ) -> TrainingState:
-    """The state that a run of ``recipe`` begins with.
+    """The initial state of a run of ``recipe``.
 
     Raises:
-        TrainingError: the recipe has a semantic judge and nothing to see with, or ``start`` holds other networks.
+        TrainingError: the recipe has a semantic discriminator and no perceptual network is given, or ``start`` holds
+            other networks.
     """
     if recipe.discriminator.semantic_width and perceptual is None:
         raise TrainingError(
             f"recipe {recipe.name}: discriminator.semantic_width is {recipe.discriminator.semantic_width}, and the "
-            "semantic judge sees through a perceptual network, of which none is given",
+            "semantic discriminator needs a perceptual network, which is missing",
             hint="add --perceptual FILE, or --set discriminator.semantic_width=0",
         )
     classes = load_label_space(recipe.label_space).num_classes
@@ -185,27 +192,27 @@ def build_state(
 
 
 def pack_moments(name: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Every moment under ``optimizer/<name>/<parameter>/<slot>``."""
+    """An optimiser's moments under ``optimizer/<name>/<parameter>/<slot>``."""
     state = optimizer.state_dict()["state"]
     return {f"optimizer/{name}/{i}/{slot}": v for i, slots in state.items() for slot, v in slots.items()}
 
 
 def unpack_moments(name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Take over what ``pack_moments`` gave; other names are passed over."""
+    """Restore what ``pack_moments`` returned; other names are ignored."""
     slots: dict[int, dict[str, Tensor]] = {}
     parameters = optimizer.param_groups[0]["params"]
     for key, value in tensors.items():
         if key.startswith(f"optimizer/{name}/"):
             _, _, i, slot = key.split("/")
-            # Fused Adam walks memory as it lies: a moment must have its parameter's strides, not the file's.
+            # Fused Adam works in memory order: a moment must have its parameter's strides, not the file's.
             like = parameters[int(i)]
             value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
             slots.setdefault(int(i), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def _fit(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Weights with zeros for input channels that the network has and they lack, such as an appearance map's."""
+def _add_input_channels(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Weights with zeros for the input channels that only the network has, such as those of an appearance map."""
     wanted = network.state_dict()
     fitted = dict(weights)
     for key, value in weights.items():

@@ -1,6 +1,7 @@
-"""The semantic judge: its losses against scikit-learn, who learns from it, and what it needs."""
+"""The semantic discriminator: its losses against scikit-learn, which networks its loss updates, and what it needs."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,7 @@ from sklearn.metrics import log_loss
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
-from sflow_pipeline.training.data.crops import CropSampler
-from sflow_pipeline.training.data.real_photos import load_real_photos
-from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.losses import semantic_discriminator_loss, semantic_loss
-from sflow_pipeline.training.step.state import TrainingState, build_state
 from sflow_pipeline.training.step.train_step import train_step
 from sflow_pipeline.training.train import train
 
@@ -32,7 +29,7 @@ def test_loss_is_the_weighted_log_loss() -> None:
     assert semantic_loss([logits], classes, weights).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_undecided_judge_is_wrong_by_chance_and_void_counts_nothing() -> None:
+def test_an_undecided_discriminator_is_wrong_by_chance_and_void_counts_nothing() -> None:
     undecided = [torch.zeros(2, 4, 3, 4), torch.zeros(2, 4, 6, 8)]
     classes, weights = torch.ones(2, 12, 16, dtype=torch.uint8), torch.tensor([1.0, 2.0, 0.0])
     assert semantic_loss(undecided, classes, weights).item() == pytest.approx(math.log(4))
@@ -57,16 +54,14 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
     return Recipe.model_validate(fields)
 
 
-def prepare(recipe: Recipe, camvid: Path, cache: Path) -> tuple[TrainingState, CropSampler, StepContext]:
-    photos, _ = load_real_photos(str(camvid), recipe, cache)
+@pytest.fixture
+def network() -> SqueezeNetFeatures:
     torch.manual_seed(5)
-    network = SqueezeNetFeatures().eval().requires_grad_(False)
-    context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
-    return build_state(recipe, network, "cpu"), CropSampler(photos, recipe.schedule, recipe.seed), context
+    return SqueezeNetFeatures().eval().requires_grad_(False)
 
 
-def test_it_learns_classes_and_what_is_fake(recipe: Recipe, camvid: Path, tmp_path: Path) -> None:
-    state, sampler, context = prepare(recipe, camvid, tmp_path)
+def test_it_learns_classes_and_what_is_fake(recipe: Recipe, make_run: Callable, network: SqueezeNetFeatures) -> None:
+    state, sampler, context = make_run(recipe, network)
     state.optimizers["generator"].param_groups[0]["lr"] = 0.0
     state.set_learning_rates = lambda: None  # type: ignore[method-assign]  # keep the generator where it is
     losses = [train_step(state, sampler.cut_batch(2 * i, 2), context)["semantic_discriminator"] for i in range(25)]
@@ -77,11 +72,11 @@ def test_it_learns_classes_and_what_is_fake(recipe: Recipe, camvid: Path, tmp_pa
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_its_verdict_moves_the_generator_and_the_generators_loss_does_not_move_it(
-    recipe: Recipe, camvid: Path, tmp_path: Path, weight: float
+    recipe: Recipe, make_run: Callable, network: SqueezeNetFeatures, weight: float
 ) -> None:
     fields = recipe.model_dump()
     fields["loss"] |= {"adversarial": 0.0, "feature_matching": 0.0, "perceptual": 0.0, "semantic": weight}
-    state, sampler, context = prepare(Recipe.model_validate(fields), camvid, tmp_path)
+    state, sampler, context = make_run(Recipe.model_validate(fields), network)
     set_rates = state.set_learning_rates
 
     def rest() -> None:
@@ -120,17 +115,12 @@ class Watched(SqueezeNetFeatures):
 
 @pytest.mark.parametrize("jitter", [0.0, 0.25])
 def test_photo_and_fake_are_looked_at_in_one_scale_that_is_drawn(
-    recipe: Recipe, camvid: Path, tmp_path: Path, jitter: float
+    recipe: Recipe, make_run: Callable, jitter: float
 ) -> None:
     fields = recipe.model_dump()
     fields["loss"]["view_jitter"] = jitter
-    recipe = Recipe.model_validate(fields)
-    photos, _ = load_real_photos(str(camvid), recipe, tmp_path)
     network = Watched().eval().requires_grad_(False)
-    state, sampler = build_state(recipe, network, "cpu"), CropSampler(photos, recipe.schedule, recipe.seed)
-    context = StepContext.build(recipe, photos, torch.device("cpu"), "fp32", network)
-    for i in range(8):
-        train_step(state, sampler.cut_batch(2 * i, 2), context)
+    make_run(Recipe.model_validate(fields), network).take_steps(8)
     real, fake = network.shown[::2], network.shown[1::2]
     assert real == fake
     heights = [height for height, _ in real]

@@ -1,4 +1,4 @@
-"""Two processes that share each batch learn what one process with the whole batch learns."""
+"""Two processes that share each batch train the networks as one process with the whole batch does."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.device import Device
 from sflow_pipeline.networks.squeezenet_features import SqueezeNetFeatures
 from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
@@ -32,7 +33,7 @@ def take_steps(recipe: Recipe, photos: Path, group: ProcessGroup) -> dict[str, o
     state = build_state(recipe, perceptual, "cpu")
     before = {key: tensor.clone() for key, tensor in state.to_tensors().items()}
     sampler = CropSampler(PhotoSet(photos), recipe.schedule, recipe.seed)
-    context = StepContext.build(recipe, sampler.photos, torch.device("cpu"), "fp32", perceptual, group)
+    context = StepContext.build(recipe, sampler.photos, Device("cpu"), perceptual, group)
     batch = recipe.schedule.batch_size
     terms = [train_step(state, sampler.cut_batch(state.images_seen, batch, group), context) for _ in range(STEPS)]
     return {"terms": terms, "before": before, "after": state.to_tensors()}
@@ -51,7 +52,7 @@ def disagree(rank: int, recipe_json: str, photos: str, folder: str) -> None:
     state = build_state(recipe, SqueezeNetFeatures(), "cpu")
     state.images_seen = 4 * rank  # as if one of them saw no checkpoint
     sampler = CropSampler(PhotoSet(Path(photos)), recipe.schedule, recipe.seed)
-    context = StepContext(recipe, 12, torch.device("cpu"), "fp32", None, ProcessGroup(rank, 2))
+    context = StepContext(recipe, 12, Device("cpu"), None, ProcessGroup(rank, 2))
     with pytest.raises(TrainingError, match=r"do not hold the same weights, after 0 and 4 images") as caught:
         run_training(state, sampler, sampler, context, Path(folder) / "out")
     assert "storage that every machine sees" in caught.value.hint

@@ -1,0 +1,102 @@
+"""Inputs of a training run, checked before any data is read."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sflow_pipeline.bundle import Bundle
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.networks.device import Device, resolve_device
+from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
+from sflow_pipeline.training.process_group import WorkerOptions
+from sflow_pipeline.training.run.loop import TrainingProgress
+
+OnProgress = Callable[[TrainingProgress], None]
+
+#: Files and folders of a run, beside checkpoints and hidden files.
+_RUN_FILES = {
+    "cache", "samples", "losses.csv", "curves.svg", "bundle", "log.txt", "segmenter", "preview.html", "events",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Inputs of a run, checked by ``build``.
+
+    Attributes:
+        recipe: ``use_instances: auto`` is resolved once the photos are read.
+        network, network_name: the perceptual network, None for none, and its name in the bundle.
+        device: of this process; ``cpu`` with ``workers``, whose devices are ``worker_device``.
+        worker_device: as the user stated it.
+    """
+
+    recipe: Recipe
+    data: str
+    out: Path
+    network: PerceptualNetwork | None
+    network_name: str
+    device: Device
+    worker_device: str
+    workers: WorkerOptions | None
+    start: Bundle | None
+    on_progress: OnProgress
+
+    @classmethod
+    def build(
+        cls,
+        recipe: Recipe,
+        data: str,
+        out: Path,
+        *,
+        perceptual: Path | None,
+        device: str,
+        workers: WorkerOptions | None,
+        start: Bundle | None,
+        on_progress: OnProgress,
+    ) -> "TrainingRun":
+        """Check what can be checked before the data is read, and create ``out``.
+
+        Raises:
+            UsageError: no such device, or workers cannot share the batch.
+            TrainingError: unreadable perceptual weights.
+            OutputError: ``out`` cannot be written, is nearly full, or holds other files.
+        """
+        network = load_perceptual(perceptual) if perceptual else None
+        name = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
+        if workers:
+            _check_workers(workers, recipe, device)
+        resolved = resolve_device("auto" if workers else device, recipe.precision)
+        _check_out(out)
+        return cls(recipe, data, out, network, name, resolved, device, workers, start, on_progress)
+
+
+def _check_workers(options: WorkerOptions, recipe: Recipe, device: str) -> None:
+    workers, batch = options.workers, recipe.schedule.batch_size
+    if batch % workers:
+        fitting = max(n for n in range(1, workers) if batch % n == 0)
+        raise UsageError(
+            f"--workers {workers}: schedule.batch_size {batch} cannot be shared evenly",
+            hint=f"use --workers {fitting}, or --set schedule.batch_size={(batch // workers + 1) * workers}",
+        )
+    if device.startswith("cuda:"):
+        raise UsageError(f"--device {device}: Ray gives every worker its GPU", hint="use --device cuda")
+
+
+def _check_out(out: Path) -> None:
+    """Create ``out`` and check that it is a run's folder with room for checkpoints."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        others = [p for p in out.iterdir() if p.name not in _RUN_FILES and not p.name.startswith((".", "checkpoint-"))]
+    except OSError as error:
+        raise OutputError(f"--out {out}: {error.strerror}", hint="choose a folder that can be written") from error
+    if others:
+        raise OutputError(
+            f"--out {out}: holds {others[0].name}, which training did not write",
+            hint="choose an empty folder, or the one of the run to resume",
+        )
+    if shutil.disk_usage(out).free < 2 << 30:
+        raise OutputError(
+            f"--out {out}: less than 2 GiB free", hint="checkpoints need room: free some or choose another disk"
+        )
