@@ -17,9 +17,11 @@ class FrameRef:
 
     Attributes:
         sample_id: ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
-        sequence_id, frame_index, split: place in the dump.
+        sequence_id, frame_index, split: place in the dump; ``frame_index`` orders the frames of a sequence, as the
+            simulator numbers them.
         render, label: the simulator's picture and the class ids.
         files: further modality -> path, see ``MODALITIES``; each can be read as an attribute, too, None without a file.
+        timestamp_s: the moment that the frame shows, in seconds from an origin that its sequence shares; None if unknown.
 
     >>> frame = FrameRef("a/7", "a", 7, "train", "a/rgb/7.png", "a/semantic/7.png", {"depth": "a/depth/7.npy"})
     >>> frame.depth, frame.flow
@@ -33,6 +35,7 @@ class FrameRef:
     render: str
     label: str
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    timestamp_s: float | None = None
 
     def __getattr__(self, name: str) -> str | None:
         if name in _CARRIED:
@@ -59,6 +62,7 @@ class FrameList(Sequence[FrameRef]):
     def __init__(self, columns: Mapping[str, list[Any]]) -> None:
         """``columns``: field or modality of ``FrameRef`` -> its value for every frame; absent if no frame has one."""
         self.columns = columns
+        self._fields = [name for name in columns if name in _FIELDS]
         self._carried = [name for name in columns if name in _CARRIED]
         self._length = len(columns["sample_id"]) if columns else 0
 
@@ -73,7 +77,7 @@ class FrameList(Sequence[FrameRef]):
         if isinstance(index, slice):
             return FrameList({name: column[index] for name, column in self.columns.items()})
         files = {name: path for name in self._carried if (path := self.columns[name][index])}
-        return FrameRef(**{name: self.columns[name][index] for name in _FIELDS}, files=files)
+        return FrameRef(**{name: self.columns[name][index] for name in self._fields}, files=files)
 
     def __iter__(self) -> Iterator[FrameRef]:
         return map(self.__getitem__, range(len(self)))
@@ -91,3 +95,23 @@ def read_column(frames: Sequence[FrameRef], name: str) -> list[Any]:
     if isinstance(frames, FrameList):
         return frames.columns.get(name) or [None] * len(frames)
     return [getattr(frame, name) for frame in frames]
+
+
+def with_column(frames: Sequence[FrameRef], name: str, values: list[Any]) -> FrameList:
+    """The same frames with other values of one field or modality, one per frame.
+
+    >>> frames = FrameList({"sample_id": ["a/0"], "sequence_id": ["a"], "frame_index": [0], "split": ["train"],
+    ...                     "render": ["a/0.png"], "label": ["a/0"]})
+    >>> with_column(frames, "timestamp_s", [0.5])[0].timestamp_s
+    0.5
+    """
+    names = (*_FIELDS, *(modality for modality in MODALITIES if modality in _CARRIED))
+    known = frames.columns if isinstance(frames, FrameList) else {field: read_column(frames, field) for field in names}
+    return FrameList({**known, name: values} if len(frames) else {})
+
+
+def sort_frames(frames: FrameList) -> FrameList:
+    """Frames by split, sequence, frame index and sample id."""
+    keys = [read_column(frames, name) for name in ("split", "sequence_id", "frame_index", "sample_id")]
+    order = sorted(range(len(frames)), key=list(zip(*keys, strict=True)).__getitem__)
+    return FrameList({name: [column[row] for row in order] for name, column in frames.columns.items()})

@@ -21,13 +21,16 @@ def export_command(
     fps: Annotated[
         float | None, typer.Option("--fps", help="Frames per second of mp4; the dump's if not given.")
     ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Export coco or yolo although no row holds a countable object.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write a dataset in the layout of another tool. DEST appears whole, or not at all.
+    """Write a dataset in the layout of another tool. DEST is written atomically.
 
-    png and webdataset keep every file as it is. coco numbers classes as the dataset does, yolo counts people and
-    vehicles from 0. cityscapes and kitti have no place for other classes than Cityscapes': labels are remapped by
-    meaning, and the summary says so. mp4 holds pictures alone.
+    png and webdataset keep every file as it is. coco numbers categories from 1, yolo numbers classes from 0; both fail
+    where no countable object is found. cityscapes and kitti hold Cityscapes' classes only: labels are remapped by
+    meaning, and the summary lists the classes that are lost. mp4 holds pictures alone.
 
     Examples:
 
@@ -50,13 +53,15 @@ def export_command(
             splits=split or None,
             variants=variant or None,
             fps=fps,
+            allow_empty=allow_empty,
             on_plan=lambda rows: progress.update(task, total=rows),
             on_row=lambda: progress.advance(task),
         )
     if as_json:
         typer.echo(json.dumps(summary.describe(), indent=2))
         return
-    typer.echo(f"{dest}: {summary.rows} rows in {summary.files} files, {summary.size_bytes / 1e6:.1f} MB")
+    objects = "" if summary.objects is None else f" with {summary.objects} objects"
+    typer.echo(f"{dest}: {summary.rows} rows{objects} in {summary.files} files, {summary.size_bytes / 1e6:.1f} MB")
     typer.echo(f"layout: {summary.layout}")
     typer.echo(f"labels: {summary.labels}")
     for note in summary.notes:

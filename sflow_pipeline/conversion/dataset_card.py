@@ -48,12 +48,11 @@ def describe_labels(resolved: ResolvedJob, census: LabelCensus) -> dict[str, Any
     settings = resolved.settings
     return {
         "labels_follow": settings.source_space.name,
-        "label_encoding": settings.label_encoding,
+        **settings.label_format.describe(),
         "source": _describe_space(settings.source_space),
         "model": _describe_space(settings.target_space),
         "mapping": settings.describe_mapping(),
         "lost": list(settings.mapping.lost),
-        "rule": settings.label_rule,
         "pixels": {str(class_id): count for class_id, count in census.pixels.items()},
         "unknown_ids": {str(class_id): count for class_id, count in census.unknown.items()},
     }
@@ -125,8 +124,9 @@ def build_card(
         "Share of all label pixels.\n",
         draw_table(("id", "class", "share"), classes),
     ]
-    if dump.simulator and settings.label_rule:
-        parts.append(f"Rule `{settings.label_rule}` shaped what the model saw; label files are untouched by it.\n")
+    rule = settings.label_format.rule
+    if rule:
+        parts.append(f"Rule `{rule}` corrected what the model paints from; label files are not changed by it.\n")
     if resolved.warnings:
         parts.append("## Notes\n\n" + "\n".join(f"- {warning}" for warning in resolved.warnings) + "\n")
     return "\n".join(parts)
@@ -152,8 +152,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
             root=settings.source_uri,
             simulator=dump.simulator,
             simulator_version=dump.version,
-            label_encoding=settings.label_encoding,
-            label_rule=settings.label_rule,
+            **settings.label_format.describe(),
             why=dump.why,
             fps=dump.fps,
             metadata=dict(dump.metadata),

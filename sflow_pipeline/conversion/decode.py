@@ -13,9 +13,8 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_reading import read_label
-from sflow_pipeline.label_spaces import UNMAPPED, LabelReading
-from sflow_pipeline.simulators import LabelEncoding, refine_label_map
+from sflow_pipeline.label_spaces import UNMAPPED
+from sflow_pipeline.simulators import LabelEncoding
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
@@ -58,16 +57,13 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     ref = source.ref
     data = {name: _read(source, name, folder, settings) for name in source.identities}
     render = image_codec.decode_rgb(data["render"], name=ref.render)
-    label_map = read_frame_label(data["label"], data.get("label_table"), ref.label, settings).label_map
-    if label_map.shape != render.shape[:2]:
-        raise FrameError(
-            f"{ref.label}: {_size(label_map)} pixels, its picture {ref.render} has {_size(render)}",
-            hint="render picture and label at the same size",
-            reason="size_mismatch",
-        )
-    _check_carried(data, source, render, settings)
-    model_label = refine_label_map(settings.simulator, label_map) if settings.label_rule else label_map
-    class_index = _to_channels(model_label, ref.label, settings)
+    source_px = (render.shape[1], render.shape[0])
+    picture = f"its picture {ref.render}"
+    label_map = settings.label_format.read_for_network(
+        data["label"], data.get("label_table"), ref.label, source_px, picture
+    )
+    _check_carried(data, source, source_px, settings)
+    class_index = _to_channels(label_map, ref.label, settings)
     instance_map = None
     if settings.use_instances and "instance" in data:
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
@@ -75,9 +71,9 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
     size_px = settings.size_px
-    if size_px is not None and size_px != (render.shape[1], render.shape[0]):
+    if size_px is not None and size_px != source_px:
         render = resize_picture(render, size_px)
-        label_bytes = resize_label(label_bytes, ref.label, settings.label_encoding, size_px)
+        label_bytes = resize_label(label_bytes, ref.label, settings.label_format.encoding, size_px)
         class_index = resize_nearest(class_index, size_px)
         instance_map = None if instance_map is None else resize_nearest(instance_map, size_px)
         for name, content in list(files.items()):
@@ -95,25 +91,9 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     return DecodedFrame(ref, render, label_bytes, class_index, files, texts, *digests, instance_map)
 
 
-def read_frame_label(data: bytes, table: bytes | None, path: str, settings: ConversionSettings) -> LabelReading:
-    """(h, w) class ids of the dump's label space; colours that no class has become 65535.
-
-    Raises:
-        FrameError: as ``read_label``.
-    """
-    return read_label(
-        data,
-        table,
-        encoding=settings.label_encoding,
-        space=settings.source_space,
-        simulator=settings.simulator,
-        path=path,
-    )
-
-
 def resize_label(data: bytes, path: str, encoding: LabelEncoding, size_px: tuple[int, int]) -> bytes:
     """The label file that a row holds when its size is not the source's: encoded as the source is, nearest pixels."""
-    if encoding in ("red_channel", "table"):  # other channels hold instances, or part of a colour's meaning
+    if encoding not in ("ids", "palette"):  # other channels hold instances, or part of an id
         return image_codec.encode_plane(resize_nearest(image_codec.decode_plane(data, name=path), size_px))
     plane = image_codec.decode_label(data, encoding, name=path)
     return image_codec.encode_label(resize_nearest(plane, size_px))
@@ -152,7 +132,7 @@ def _read(source: SourceFrame, modality: str, folder: Folder, settings: Conversi
 
 
 def _check_carried(
-    data: Mapping[str, bytes], source: SourceFrame, render: NDArray[np.uint8], settings: ConversionSettings
+    data: Mapping[str, bytes], source: SourceFrame, source_px: tuple[int, int], settings: ConversionSettings
 ) -> None:
     """Pictures that travel along must have the frame's size; depth must be a number, unless NaN means something."""
     for modality, content in data.items():
@@ -173,12 +153,7 @@ def _check_carried(
                 )
         else:
             continue
-        if size_px != (render.shape[1], render.shape[0]):
-            raise FrameError(
-                f"{path}: {size_px[0]}x{size_px[1]} pixels, its picture {source.ref.render} has {_size(render)}",
-                hint=f"render every file of {source.ref.sample_id} at the same size",
-                reason="size_mismatch",
-            )
+        image_codec.check_size(size_px, source_px, name=path, picture=f"its picture {source.ref.render}")
 
 
 def _decode_text(data: bytes, path: str) -> str:
@@ -188,7 +163,3 @@ def _decode_text(data: bytes, path: str) -> str:
         raise FrameError(
             f"{path}: not text in UTF-8", hint="write JSON, or leave the column out with --include", reason="unreadable"
         ) from None
-
-
-def _size(plane: NDArray[np.generic]) -> str:
-    return f"{plane.shape[1]}x{plane.shape[0]}"

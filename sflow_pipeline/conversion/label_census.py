@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sflow_pipeline.conversion.decode import read_frame_label
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
@@ -52,7 +51,7 @@ def take_census(
         source: the dump's folder.
         cache: where counts are kept, None to keep none.
     """
-    key = f"{settings.label_encoding} {settings.source_space.digest}"
+    key = f"{settings.label_format.encoding} {settings.source_space.digest}"
     known = _load(cache, key)
 
     def count(frame: SourceFrame) -> dict[int, int] | None:
@@ -112,7 +111,7 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
 
 def _read(frame: SourceFrame, settings: ConversionSettings, source: Folder) -> LabelReading:
     table = source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
-    return read_frame_label(source.read_bytes(frame.ref.label), table, frame.ref.label, settings)
+    return settings.label_format.read(source.read_bytes(frame.ref.label), table, frame.ref.label)
 
 
 def _name(frame: SourceFrame) -> str:

@@ -160,8 +160,7 @@ def _build_settings(
         from sflow_pipeline.networks.device import resolve_device
 
         resolve = resolve_device
-    source_space = dump.load_label_space()
-    build_mapping(source_space, bundle.label_space)
+    build_mapping(dump.label_format.space, bundle.label_space)
     if job.unknown_ids == "ignore" and bundle.label_space.void_channel is None:
         raise LabelSpaceError(
             f"unknown_ids ignore: label space {bundle.label_space.name} of bundle {bundle.name} has no void class",
@@ -183,11 +182,8 @@ def _build_settings(
     return ConversionSettings(
         source_uri=Folder(job.sim_dir).full_uri,
         out_uri=Folder(job.out_dir).full_uri,
-        simulator=dump.simulator,
-        label_rule=dump.label_rule,
-        source_space=source_space,
+        label_format=dump.label_format,
         target_space=bundle.label_space,
-        label_encoding=dump.label_encoding,
         allow_nan_depth="nan_depth" in dump.metadata,
         ignore_unknown_ids=job.unknown_ids == "ignore",
         columns=columns,

@@ -13,7 +13,7 @@ from sflow_pipeline.config.job import AlphaName
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
-from sflow_pipeline.simulators import LabelEncoding
+from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.shard_file import ShardFormat
 
@@ -27,9 +27,8 @@ class ConversionSettings:
 
     Attributes:
         source_uri, out_uri: where frames are read from and shards are written to.
-        simulator, label_rule: whose rule shapes the model's input, if any.
-        source_space, target_space: of the label files, of the bundle.
-        label_encoding: how label files hold ids.
+        label_format: how label files are read, their label space included.
+        target_space: the label space of the bundle.
         allow_nan_depth: NaN means something in this simulator's depth files.
         ignore_unknown_ids: ids outside the source space count as void for the model.
         columns: optional columns of the rows; ``raw_columns``: those of them that are no pictures.
@@ -46,11 +45,8 @@ class ConversionSettings:
 
     source_uri: str
     out_uri: str
-    simulator: str
-    label_rule: str | None
-    source_space: LabelSpace
+    label_format: LabelFormat
     target_space: LabelSpace
-    label_encoding: LabelEncoding
     allow_nan_depth: bool
     ignore_unknown_ids: bool
     columns: tuple[str, ...]
@@ -82,6 +78,11 @@ class ConversionSettings:
         return build_row_schema(self.columns, self.raw_columns)
 
     @property
+    def source_space(self) -> LabelSpace:
+        """The label space of the label files."""
+        return self.label_format.space
+
+    @property
     def mapping(self) -> LabelMapping:
         """From label ids to the bundle's channels."""
         return build_mapping(self.source_space, self.target_space)
@@ -110,9 +111,9 @@ class ConversionSettings:
                 "alpha": self.alpha,
                 "palette": self.palette,
                 "seed": self.seed,
-                "simulator": self.simulator if self.label_rule or self.label_encoding == "table" else "",
-                "label_rule": self.label_rule,
-                "label_encoding": self.label_encoding,
+                "label_encoding": self.label_format.encoding,
+                "label_table_format": self.label_format.table_format,
+                "label_rule": self.label_format.rule,
                 "source_space": self.source_space.digest,
                 "target_space": self.target_space.digest,
                 "ignore_unknown_ids": self.ignore_unknown_ids,

@@ -6,16 +6,16 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any
 
 import pyarrow as pa
 from pydantic import TypeAdapter
 
 from sflow_pipeline.columns import CONTENT_COLUMNS, IDENTITY_COLUMNS
-from sflow_pipeline.dataset.row import LabelFormat, Row
+from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space, restore_label_space
-from sflow_pipeline.simulators import LabelEncoding
+from sflow_pipeline.simulators import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import LABELS_PATH, Manifest, load_manifest
@@ -72,14 +72,9 @@ class Contents:
             OutputError: the manifest or ``labels.json`` is damaged.
         """
         source = self.manifest.source
-        encoding = next((name for name in get_args(LabelEncoding) if name == source.label_encoding), None)
-        if encoding is None:
-            raise OutputError(
-                f"{self.folder.uri}/manifest.json: damaged at source.label_encoding: {source.label_encoding!r} is "
-                f"none of {', '.join(get_args(LabelEncoding))}",
-                hint="run the same convert command again",
-            )
-        return LabelFormat(_load_space(self.folder, self.manifest), encoding, source.simulator, source.label_rule or "")
+        stated = {name: getattr(source, name) for name in LABEL_FORMAT_FACTS}
+        where = f"{self.folder.uri}/manifest.json"
+        return restore_label_format(_load_space(self.folder, self.manifest), stated, where)
 
     def load_label_mapping(self) -> "WrittenMapping":
         """The mapping from the dump's classes to the model's that was applied.

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,31 +10,11 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.columns import COLUMNS, TEXT_COLUMNS
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_reading import read_label, read_label_map
-from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.simulators import LabelEncoding
+from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
 
 _COLOR_COLUMNS = frozenset(column.name for column in COLUMNS if column.holds == "picture")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class LabelFormat:
-    """How label files hold class ids.
-
-    Attributes:
-        space: the label space of the ids.
-        encoding: ``ids``, ``red_channel``, ``palette`` or ``table``. With ``table``, each row's ``label_table`` states
-            the meaning of its pixels in the simulator's format.
-        simulator: the adapter's name.
-        rule: rule that refines labels for networks; empty without one.
-    """
-
-    space: LabelSpace
-    encoding: LabelEncoding
-    simulator: str = ""
-    rule: str = ""
 
 
 class Row:
@@ -125,17 +104,8 @@ class Row:
         Raises:
             FrameError: the file is damaged, there is none, or its size differs.
         """
-        stored, table = self._label_format, self.values.get("label_table")
-        return read_label_map(
-            self.require_file("label"),
-            str(table).encode() if table else None,
-            encoding=stored.encoding,
-            space=stored.space,
-            simulator=stored.simulator,
-            path=f"{self.sample_id}: label",
-            has_rule=bool(stored.rule),
-            size_px=size_px,
-        )
+        name = f"{self.sample_id}: label"
+        return self._label_format.read_for_network(self.require_file("label"), self._label_table, name, size_px)
 
     def decode_plane(self, column: str) -> NDArray[Any] | None:
         """A column that is an array; None where this row has none, or a file that cannot be read as one."""
@@ -143,16 +113,12 @@ class Row:
         return plane if isinstance(plane, np.ndarray) else None
 
     def _decode_label(self, data: bytes, name: str) -> NDArray[Any]:
-        stored = self._label_format
+        return self._label_format.read(data, self._label_table, name).label_map
+
+    @property
+    def _label_table(self) -> bytes | None:
         table = self.values.get("label_table")
-        return read_label(
-            data,
-            str(table).encode() if table else None,
-            encoding=stored.encoding,
-            space=stored.space,
-            simulator=stored.simulator,
-            path=name,
-        ).label_map
+        return str(table).encode() if table else None
 
 
 def _load_array(data: bytes, name: str) -> NDArray[Any]:

@@ -5,9 +5,7 @@ from typing import Any
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.evaluation.photo_source import LabelledPhoto, check_split
-from sflow_pipeline.label_reading import read_label_map
 from sflow_pipeline.simulators import discover
-from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage.image_codec import decode_rgb
 
 
@@ -21,7 +19,7 @@ class FolderPhotos:
         self._dump = discover(path)
         check_split(path, split, {frame.split for frame in self._dump.frames})
         self._frames = [frame for frame in self._dump.frames if split is None or frame.split == split]
-        self.label_space = self._dump.load_label_space()
+        self.label_space = self._dump.label_format.space
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -35,21 +33,17 @@ class FolderPhotos:
         """See ``PhotoSource.read``."""
         for frame in self._frames:
             photo = decode_rgb(self._read(frame.render), name=frame.render)
-            label_map = read_label_map(
+            label_map = self._dump.label_format.read_for_network(
                 self._read(frame.label),
                 self._read(frame.label_table) if frame.label_table else None,
-                space=self.label_space,
-                encoding=self._dump.label_encoding,
-                simulator=self._dump.simulator,
-                path=frame.label,
-                has_rule=self._dump.label_rule is not None,
-                size_px=(photo.shape[1], photo.shape[0]),
+                frame.label,
+                (photo.shape[1], photo.shape[0]),
             )
             yield LabelledPhoto(frame.sample_id, 0, photo, label_map)
 
     def _read(self, path: str) -> bytes:
         try:
-            return read_bytes(self._dump.root, path)
+            return self._dump.folder.read_bytes(path)
         except OSError as error:
             raise FrameError(
                 f"{self.uri}/{path}: cannot be read: {error.strerror or error}", reason="missing"

@@ -26,6 +26,7 @@ class ExportSummary:
         to: its format.
         layout: of the format, in a line.
         rows, files, size_bytes: in it.
+        objects: countable objects in it, None for formats without objects.
         labels: what became of the labels.
         notes: what the person should know.
     """
@@ -36,6 +37,7 @@ class ExportSummary:
     rows: int
     files: int
     size_bytes: int
+    objects: int | None
     labels: str
     notes: tuple[str, ...]
 
@@ -52,6 +54,7 @@ def export_dataset(
     splits: Sequence[str] | None = None,
     variants: Collection[int] | None = None,
     fps: float | None = None,
+    allow_empty: bool = False,
     on_plan: Callable[[int], None] = lambda rows: None,
     on_row: Callable[[], None] = lambda: None,
 ) -> ExportSummary:
@@ -63,6 +66,7 @@ def export_dataset(
         to: a name of ``EXPORTERS``.
         splits, variants: which rows; all where None.
         fps: frames per second of videos; the dump's where None.
+        allow_empty: write formats of objects although the rows hold none.
         on_plan: told once how many rows there are, about.
         on_row: told of each row.
 
@@ -95,9 +99,8 @@ def export_dataset(
         "variants": None if variants is None else sorted(set(variants)),
     }
     with open_destination(dest, out_dir, marker) as destination:
-        outcome = EXPORTERS[to].export(
-            ExportTask(_watch(contents, splits, variants, on_row), contents, destination, fps)
-        )
+        rows = _watch(contents, splits, variants, on_row)
+        outcome = EXPORTERS[to].export(ExportTask(rows, contents, destination, fps, allow_empty))
     exporter = EXPORTERS[to]
     return ExportSummary(
         dest,
@@ -106,6 +109,7 @@ def export_dataset(
         outcome.rows,
         destination.file_count,
         destination.size_bytes,
+        outcome.objects,
         outcome.labels,
         outcome.notes,
     )

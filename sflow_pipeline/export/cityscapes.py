@@ -5,13 +5,14 @@ import re
 import numpy as np
 
 from sflow_pipeline.export.exporter import ExportTask, Outcome
-from sflow_pipeline.export.instances import INSTANCES_PER_CLASS
 from sflow_pipeline.export.relabel import CityscapesLabels
 from sflow_pipeline.storage import image_codec
 
 NAME = "cityscapes"
 LAYOUT = "leftImg8bit and gtFine with labelIds, labelTrainIds, instanceIds and color; labels are remapped"
 
+#: Instance files hold labelId * 1000 + n.
+_INSTANCES_PER_CLASS = 1000
 _NO_CITY = re.compile(r"[^A-Za-z0-9-]+")
 
 
@@ -26,8 +27,8 @@ def export(task: ExportTask) -> Outcome:
         label_map = row.decode_label_map()
         label_ids = labels.to_label_ids(label_map)
         instance_ids = label_ids.astype(np.uint16)
-        for instance, class_id, number in labels.number_instances(row, label_map, INSTANCES_PER_CLASS):
-            instance_ids.reshape(-1)[instance.pixels] = class_id * INSTANCES_PER_CLASS + number
+        for instance, class_id, number in labels.number_instances(row, label_map, range(_INSTANCES_PER_CLASS)):
+            instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
         task.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_file("image"))
         truth = f"gtFine/{name}_gtFine"
         task.dest.write(f"{truth}_labelIds.png", labels.encode(row, labels.space, label_ids))

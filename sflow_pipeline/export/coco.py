@@ -1,4 +1,4 @@
-"""COCO: instances with exact masks, and panoptic segments; category ids are the dataset's class ids."""
+"""COCO: instances with exact masks, and panoptic segments; categories are numbered from 1."""
 
 import json
 from collections import defaultdict
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, require_column
-from sflow_pipeline.export.instances import Instance, find_instances, is_thing
-from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, check_objects, require_column
+from sflow_pipeline.export.instances import Instance, list_things, read_instances
+from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
 
 NAME = "coco"
@@ -20,50 +20,54 @@ LAYOUT = "<split>/*.png, annotations/instances_<split>.json, panoptic_<split>.js
 def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Rows without an instance file are left out and counted."""
     require_column(task.contents, "instance", NAME)
-    space, simulator = task.contents.label_space, task.contents.label_format.simulator
-    splits: dict[str, _Split] = defaultdict(lambda: _Split(space))
-    rows = skipped = 0
+    label_format = task.contents.label_format
+    splits: dict[str, _Split] = defaultdict(lambda: _Split(label_format))
+    rows = skipped = objects = 0
     for row in task.rows:
-        instance_map = row.decode_plane("instance")
         label_map = row.decode_label_map()
-        if instance_map is None or instance_map.shape[:2] != label_map.shape:
+        instances = read_instances(row, label_map, label_format)
+        if instances is None:
             skipped += 1
             continue
         name = f"{build_flat_name(row)}.png"
-        panoptic = splits[row.split].add(
-            row, name, label_map, find_instances(instance_map, label_map, space, simulator)
-        )
+        objects += len(instances)
+        panoptic = splits[row.split].add(row, name, label_map, instances)
         task.dest.write(f"{row.split}/{name}", row.require_file("image"))
         task.dest.write(f"annotations/panoptic_{row.split}/{name}", image_codec.encode_label(panoptic))
         task.dest.note_sample(row, f"{row.split}/{name}")
         rows += 1
+    check_objects(task, objects, NAME, [item.name for item in list_things(label_format)])
     for split, collected in splits.items():
         for kind, content in (("instances", collected.instances), ("panoptic", collected.panoptic)):
             task.dest.write(f"annotations/{kind}_{split}.json", json.dumps(content, ensure_ascii=False).encode("utf-8"))
     notes = (f"{skipped} rows without a readable instance file are left out",) if skipped else ()
-    return Outcome(rows, f"class ids of {space.name} are the category ids; masks are pixel-exact", notes)
+    labels = f"classes of {label_format.space.name} as categories from 1, with their class_id; masks are pixel-exact"
+    return Outcome(rows, labels, notes, objects)
 
 
 class _Split:
     """The annotations of one split."""
 
-    def __init__(self, space: LabelSpace) -> None:
-        self._things = {item.id for item in space.classes if is_thing(item)}
+    def __init__(self, label_format: LabelFormat) -> None:
+        space = label_format.space
+        self._things = {item.id for item in list_things(label_format)}
+        named = [item for item in space.classes if item.id != space.void_id]
+        #: Class id -> category id. Many readers take category 0 for the background.
+        self._category_ids = {item.id: number for number, item in enumerate(named, start=1)}
         categories = [
             {
-                "id": item.id,
+                "id": self._category_ids[item.id],
+                "class_id": item.id,
                 "name": item.name,
                 "supercategory": item.concepts[0].split(".")[0],
-                "isthing": int(is_thing(item)),
+                "isthing": int(item.id in self._things),
                 "color": list(item.color),
             }
-            for item in space.classes
-            if item.id != space.void_id
+            for item in named
         ]
         self._images: list[dict[str, Any]] = []
         self._objects: list[dict[str, Any]] = []
         self._segments: list[dict[str, Any]] = []
-        self._known = {item["id"] for item in categories}
         things = [item for item in categories if item["isthing"]]
         head = {"info": {"description": f"classes of {space.name}"}, "licenses": [], "images": self._images}
         self.instances = {**head, "annotations": self._objects, "categories": things}
@@ -79,7 +83,7 @@ class _Split:
         infos: list[dict[str, Any]] = []
         for instance in found:
             ids.reshape(-1)[instance.pixels] = len(infos) + 1
-            annotation = _describe(instance.class_id, instance.pixels, width_px, is_crowd=False)
+            annotation = _describe(self._category_ids[instance.class_id], instance.pixels, width_px, is_crowd=False)
             infos.append({"id": len(infos) + 1, **annotation})
             mask = {"size": [height_px, width_px], "counts": encode_runs(instance.pixels, label_map.shape)}
             # Counted from 1: evaluation takes an annotation with id 0 for one that was not matched.
@@ -88,13 +92,14 @@ class _Split:
             )
         rest = ids.reshape(-1) == 0
         for class_id in np.unique(label_map).tolist():
-            if class_id not in self._known:
+            if class_id not in self._category_ids:
                 continue
             pixels = np.flatnonzero(rest & (label_map.reshape(-1) == class_id))
             if len(pixels):
                 ids.reshape(-1)[pixels] = len(infos) + 1
-                is_crowd = class_id in self._things  # objects that nobody counted
-                infos.append({"id": len(infos) + 1, **_describe(class_id, pixels, width_px, is_crowd=is_crowd)})
+                is_crowd = class_id in self._things  # objects without a number of their own
+                segment = _describe(self._category_ids[class_id], pixels, width_px, is_crowd=is_crowd)
+                infos.append({"id": len(infos) + 1, **segment})
         self._segments.append({"image_id": image_id, "file_name": name, "segments_info": infos})
         return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
 
@@ -116,8 +121,8 @@ def encode_runs(pixels: NDArray[np.int64], shape: tuple[int, ...]) -> list[int]:
     return runs[:-1] if runs[-1] == 0 else runs
 
 
-def _describe(class_id: int, pixels: NDArray[np.int64], width_px: int, *, is_crowd: bool) -> dict[str, Any]:
+def _describe(category_id: int, pixels: NDArray[np.int64], width_px: int, *, is_crowd: bool) -> dict[str, Any]:
     rows, columns = np.divmod(pixels, width_px)
     left, top = int(columns.min()), int(rows.min())
     box = [left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top]
-    return {"category_id": class_id, "area": len(pixels), "bbox": box, "iscrowd": int(is_crowd)}
+    return {"category_id": category_id, "area": len(pixels), "bbox": box, "iscrowd": int(is_crowd)}

@@ -1,6 +1,6 @@
 """What an export format is: one module with these names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export.destination import Destination
+from sflow_pipeline.simulators import INSTANCE_ENCODINGS
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class ExportTask:
         contents: the dataset.
         dest: where to write.
         fps: frames per second, for formats that need it.
+        allow_empty: formats of objects may be written although there is no object in any row.
     """
 
     rows: Iterator[Row]
     contents: Contents
     dest: Destination
     fps: float | None = None
+    allow_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Outcome:
 
     Attributes:
         rows: rows that are in the export.
+        objects: countable objects in them, None for formats without objects.
         labels: one line on what became of the labels.
         notes: what the person should know.
     """
@@ -40,6 +44,7 @@ class Outcome:
     rows: int
     labels: str
     notes: tuple[str, ...] = ()
+    objects: int | None = None
 
 
 class Exporter(Protocol):
@@ -79,3 +84,20 @@ def require_column(contents: Contents, column: str, format_name: str) -> None:
             f"--to {format_name}: {contents.folder.uri} has no {column} column",
             hint=f"convert again from a dump with {column} files, and with {column} in --include if you use it",
         )
+
+
+def check_objects(task: ExportTask, objects: int, format_name: str, class_names: Sequence[str]) -> None:
+    """Refuse an export of objects in which there is none, unless the task allows that.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if objects or task.allow_empty:
+        return
+    encoding = task.contents.label_format.instances
+    raise UsageError(
+        f"--to {format_name}: no object of a countable class in any row: instance files were read as {encoding} "
+        f"({INSTANCE_ENCODINGS[encoding]}); countable are {', '.join(class_names) or 'no classes'}",
+        hint="if they hold something else, convert again with --instance-encoding (or instance_encoding in "
+        "dataset.yaml); --allow-empty exports the pictures without objects",
+    )

@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.label_spaces import LabelClass, LabelSpace
+from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.label_spaces import LabelClass
+from sflow_pipeline.simulators import InstanceEncoding, LabelFormat
+from sflow_pipeline.simulators.instance_encoding import split_instance_map
 
-#: Instance files of the plain layout and of Cityscapes hold class id * 1000 + n for countable objects.
-INSTANCES_PER_CLASS = 1000
-_KITTI_INSTANCES_PER_CLASS = 256
-#: Simulators whose instance files number objects from 1, 0 where there is none.
-_NUMBERED = ("blenderproc", "vkitti2")
-#: Simulators whose instance files have the class in red and the object in green and blue.
-_CLASS_IN_RED = ("carla", "viper")
-#: What can be counted, by the root of a class's own concept; Cityscapes' hasInstances.
-_THINGS = ("human", "vehicle")
+#: Roots of concepts whose objects are counted wherever they occur; Cityscapes' hasInstances, and what else moves.
+_MOVING = ("human", "vehicle", "animal", "aircraft", "vessel")
+#: Roots of concepts that are surfaces and regions, whatever an instance file says about them.
+_STUFF = ("void", "sky", "flat", "nature", "construction")
+_STUFF_CONCEPTS = ("indoor.ceiling",)
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,33 @@ class Instance:
         return len(self.pixels)
 
 
-def is_thing(label_class: LabelClass) -> bool:
-    """Whether objects of a class can be counted: people and vehicles."""
-    return label_class.concepts[0].split(".")[0] in _THINGS
+def is_thing(label_class: LabelClass, encoding: InstanceEncoding) -> bool:
+    """Whether objects of a class are counted, by its own concept.
+
+    Args:
+        label_class: of the dataset's label space.
+        encoding: of the instance files. Where they number objects of every class (``numbered``), everything but
+            surfaces and regions is counted; elsewhere people, vehicles, animals and other moving things are.
+
+    >>> from sflow_pipeline.label_spaces import load_label_space
+    >>> chair = load_label_space("nyu40").classes[5]
+    >>> is_thing(chair, "numbered"), is_thing(chair, "class_times_1000")
+    (True, False)
+    """
+    concept = label_class.concepts[0]
+    root = concept.split(".")[0]
+    if encoding != "numbered":
+        return root in _MOVING
+    return root not in _STUFF and concept not in _STUFF_CONCEPTS
 
 
-def find_instances(
-    instance_map: NDArray[Any], label_map: NDArray[Any], space: LabelSpace, simulator: str = ""
-) -> list[Instance]:
+def list_things(label_format: LabelFormat) -> list[LabelClass]:
+    """The countable classes of a dataset, without void, in the order of its label space."""
+    space = label_format.space
+    return [item for item in space.classes if is_thing(item, label_format.instances) and item.id != space.void_id]
+
+
+def find_instances(instance_map: NDArray[Any], label_map: NDArray[Any], label_format: LabelFormat) -> list[Instance]:
     """The countable objects of a frame, in the order of their ids.
 
     An object's class is the one that most of its pixels are labelled with, and only pixels with that label are its:
@@ -57,19 +75,17 @@ def find_instances(
     Args:
         instance_map: (h, w) ids, or (h, w, 3 or 4) uint8 colours of objects, black where there is none.
         label_map: (h, w) class ids.
-        space: of the label map.
-        simulator: who wrote the instance file and thus what its numbers mean; where nothing else is known of it, ids
-            from 1000 up are class id * 1000 + n, and those below are no objects.
+        label_format: of the dataset: its label space, and what the instance file's values mean.
 
     >>> from sflow_pipeline.label_spaces import load_label_space
     >>> instance_map, label_map = np.array([[0, 13002], [0, 13002]]), np.array([[0, 13], [0, 13]])
-    >>> car = find_instances(instance_map, label_map, load_label_space("cityscapes19"))[0]
+    >>> car = find_instances(instance_map, label_map, LabelFormat(load_label_space("cityscapes19")))[0]
     >>> car.class_id, car.number, car.xyxy
     (13, 2, (1, 0, 2, 2))
     """
-    ids, numbers = (plane.reshape(-1) for plane in _read_ids(instance_map, simulator))
+    ids, numbers = (plane.reshape(-1) for plane in split_instance_map(instance_map, label_format.instances))
     labels = label_map.reshape(-1)
-    things = {item.id for item in space.classes if is_thing(item)}
+    things = {item.id for item in list_things(label_format)}
     pixels = np.flatnonzero(ids)
     order = np.argsort(ids[pixels], kind="stable")
     pixels = pixels[order]
@@ -85,41 +101,40 @@ def find_instances(
     return found
 
 
-def number_in_class(instances: Sequence[Instance], class_ids: Sequence[int], limit: int) -> list[int | None]:
-    """A number for each instance that is unique within its (new) class: its own where that is free.
+def read_instances(row: Row, label_map: NDArray[Any], label_format: LabelFormat) -> list[Instance] | None:
+    """The countable objects of a row; None where it has no instance file of the label's size that can be read.
+
+    Raises:
+        FrameError: the file is damaged.
+    """
+    instance_map = row.decode_plane("instance")
+    if instance_map is None or instance_map.shape[:2] != label_map.shape:
+        return None
+    return find_instances(instance_map, label_map, label_format)
+
+
+def number_in_class(instances: Sequence[Instance], class_ids: Sequence[int], allowed: range) -> list[int | None]:
+    """A number for each instance, unique within its (new) class: its own where that is free.
 
     Args:
         instances: of a frame.
         class_ids: the class that each has in the export.
-        limit: numbers are below it; None for objects beyond.
+        allowed: the numbers that the format has; None for objects beyond.
     """
     taken: dict[int, set[int]] = {}
     numbers: list[int | None] = []
     for instance, class_id in zip(instances, class_ids, strict=True):
         used = taken.setdefault(class_id, set())
-        free = instance.number if instance.number < limit and instance.number not in used else None
-        if free is None:
-            free = next((n for n in range(limit) if n not in used), None)
-        if free is not None:
-            used.add(free)
-        numbers.append(free)
+        is_own = instance.number in allowed and instance.number not in used
+        numbers.append(instance.number if is_own else None)
+        used.update({instance.number} if is_own else ())
+    for position, class_id in enumerate(class_ids):
+        if numbers[position] is None:
+            used = taken[class_id]
+            free = next((number for number in allowed if number not in used), None)
+            numbers[position] = free
+            used.update(() if free is None else (free,))
     return numbers
-
-
-def _read_ids(instance_map: NDArray[Any], simulator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What tells objects apart, 0 where there is none, and their numbers."""
-    if instance_map.ndim == 3:
-        red, green, blue = (instance_map[..., channel].astype(np.int64) for channel in range(3))
-        unit = green | blue << 8
-        ids = red << 16 | unit
-        return (np.where(unit > 0, ids, 0) if simulator in _CLASS_IN_RED else ids), unit
-    ids = instance_map.astype(np.int64)
-    if simulator in _NUMBERED:
-        return ids, ids
-    if simulator == "kitti":
-        number = ids % _KITTI_INSTANCES_PER_CLASS
-        return np.where(number > 0, ids, 0), number
-    return np.where(ids >= INSTANCES_PER_CLASS, ids, 0), ids % INSTANCES_PER_CLASS
 
 
 def _box(pixels: NDArray[np.int64], width_px: int) -> tuple[int, int, int, int]:

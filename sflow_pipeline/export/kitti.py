@@ -10,7 +10,7 @@ NAME = "kitti"
 LAYOUT = "training/{image_2,semantic,semantic_rgb,instance}; labels are remapped to Cityscapes ids, as KITTI's are"
 
 _FOLDERS = {"train": "training", "test": "testing"}
-#: KITTI's instance files hold labelId * 256 + n.
+#: KITTI's instance files hold labelId * 256 + n; 0 is no object.
 _INSTANCES_PER_CLASS = 256
 
 
@@ -25,7 +25,7 @@ def export(task: ExportTask) -> Outcome:
         label_map = row.decode_label_map()
         label_ids = labels.to_label_ids(label_map)
         instance_ids = label_ids.astype(np.uint16) * _INSTANCES_PER_CLASS
-        for instance, class_id, number in labels.number_instances(row, label_map, _INSTANCES_PER_CLASS):
+        for instance, class_id, number in labels.number_instances(row, label_map, range(1, _INSTANCES_PER_CLASS)):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
         task.dest.write(f"{folder}/image_2/{name}", row.require_file("image"))
         task.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids))

@@ -38,6 +38,7 @@ def export(task: ExportTask) -> Outcome:
     stated = {
         "label_space": space.name if _is_packaged(space) else _SPACE_PATH,
         "label_encoding": task.contents.label_format.encoding,
+        "instance_encoding": task.contents.label_format.instances,
         **({"fps": task.contents.fps} if task.contents.fps else {}),
         "split": splits,
     }

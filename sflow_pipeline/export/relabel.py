@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.dataset.row import LabelFormat, Row
-from sflow_pipeline.export.instances import Instance, find_instances, is_thing, number_in_class
+from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.export.instances import Instance, is_thing, number_in_class, read_instances
 from sflow_pipeline.label_spaces import LabelMapping, LabelSpace, build_mapping, load_label_space
+from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
 
 
@@ -22,7 +23,7 @@ class CityscapesLabels:
         self.train_space = load_label_space("cityscapes19")
         self._source = label_format.space
         self._encoding = label_format.encoding
-        self._simulator = label_format.simulator
+        self._format = label_format
         self.mapping: LabelMapping = build_mapping(label_format.space, self.space)
         self._id_of_channel = np.array([item.id for item in self.space.classes], np.uint8)
         self._train_ids = np.full(256, self.train_space.void_id, np.uint8)
@@ -49,15 +50,12 @@ class CityscapesLabels:
             return row.require_file("label")
         return image_codec.encode_label(label_map)
 
-    def number_instances(self, row: Row, label_map: NDArray[Any], limit: int) -> list[tuple[Instance, int, int]]:
-        """Objects with their labelId and their number within it, without those that become no countable class."""
-        plane = row.decode_plane("instance")
-        if plane is None or plane.shape[:2] != label_map.shape:
-            return []
-        things = {item.id for item in self.space.classes if is_thing(item)}
-        found = find_instances(plane, label_map, self._source, self._simulator)
+    def number_instances(self, row: Row, label_map: NDArray[Any], allowed: range) -> list[tuple[Instance, int, int]]:
+        """Objects of classes that Cityscapes counts, with labelId and a number of ``allowed``, unique within it."""
+        things = {item.id for item in self.space.classes if is_thing(item, "class_times_1000")}
+        found = read_instances(row, label_map, self._format) or []
         class_ids = [int(self.to_label_ids(np.array([[instance.class_id]]))[0, 0]) for instance in found]
-        numbers = number_in_class(found, class_ids, limit)
+        numbers = number_in_class(found, class_ids, allowed)
         return [
             (instance, class_id, number)
             for instance, class_id, number in zip(found, class_ids, numbers, strict=True)

@@ -2,34 +2,35 @@
 
 import yaml
 
-from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, require_column
-from sflow_pipeline.export.instances import Instance, find_instances, is_thing
+from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, check_objects, require_column
+from sflow_pipeline.export.instances import Instance, list_things, read_instances
 
 NAME = "yolo"
-LAYOUT = "images/<split>/*.png, labels/<split>/*.txt and data.yaml; boxes of people and vehicles"
+LAYOUT = "images/<split>/*.png, labels/<split>/*.txt and data.yaml; boxes of countable objects"
 
 
 def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Rows without an instance file are left out: without boxes they would be background."""
     require_column(task.contents, "instance", NAME)
-    space, simulator = task.contents.label_space, task.contents.label_format.simulator
-    things = [item for item in space.classes if is_thing(item) and item.id != space.void_id]
+    label_format = task.contents.label_format
+    things = list_things(label_format)
     index_of = {item.id: index for index, item in enumerate(things)}
     splits: dict[str, int] = {}
-    skipped = 0
+    skipped = objects = 0
     for row in task.rows:
-        instance_map = row.decode_plane("instance")
         label_map = row.decode_label_map()
-        if instance_map is None or instance_map.shape[:2] != label_map.shape:
+        instances = read_instances(row, label_map, label_format)
+        if instances is None:
             skipped += 1
             continue
         name = f"{row.split}/{build_flat_name(row)}"
-        found = find_instances(instance_map, label_map, space, simulator)
-        lines = [f"{index_of[instance.class_id]} {_format_box(instance, label_map.shape)}\n" for instance in found]
+        objects += len(instances)
+        lines = [f"{index_of[item.class_id]} {_format_box(item, label_map.shape)}\n" for item in instances]
         task.dest.write(f"images/{name}.png", row.require_file("image"))
         task.dest.write(f"labels/{name}.txt", "".join(lines).encode())
         task.dest.note_sample(row, f"images/{name}.png")
         splits[row.split] = splits.get(row.split, 0) + 1
+    check_objects(task, objects, NAME, [item.name for item in things])
     # Trainers insist on train and val; a dataset of one split is both until somebody divides it.
     folders = {split: f"images/{split}" for split in splits}
     first = next(iter(folders.values()), "images/train")
@@ -37,8 +38,9 @@ def export(task: ExportTask) -> Outcome:
     task.dest.write("data.yaml", yaml.safe_dump(stated, sort_keys=False, allow_unicode=True).encode("utf-8"))
     notes = [f"{skipped} rows without a readable instance file are left out"] if skipped else []
     notes += [f"no {split} split: data.yaml names {first}" for split in ("train", "val") if split not in folders]
-    labels = f"boxes of the {len(things)} countable classes of {space.name}, tight around the visible pixels"
-    return Outcome(sum(splits.values()), labels, tuple(notes))
+    space = label_format.space.name
+    labels = f"boxes of the {len(things)} countable classes of {space}, tight around the visible pixels"
+    return Outcome(sum(splits.values()), labels, tuple(notes), objects)
 
 
 def _format_box(instance: Instance, shape: tuple[int, ...]) -> str:

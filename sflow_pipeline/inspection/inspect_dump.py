@@ -16,7 +16,6 @@ from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.inspection.thumbnail import Thumbnail, draw_thumbnail
 from sflow_pipeline.inspection.trial_run import TIMED_FRAMES, Estimate, time_a_few_frames
-from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.label_spaces import (
     UNKNOWN_COLOR_ID,
     LabelMapping,
@@ -26,9 +25,8 @@ from sflow_pipeline.label_spaces import (
     explain_unknown_colors,
     load_label_space,
 )
-from sflow_pipeline.simulators import Dump, Problem, discover, refine_label_map
-from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
+from sflow_pipeline.simulators import Dump, Problem, discover
+from sflow_pipeline.storage.image_codec import check_size, decode_rgb, read_size_px
 
 #: Dumps up to this many frames are read whole.
 READ_ALL_FRAMES = 200
@@ -93,7 +91,7 @@ class Inspection:
     fps: float | None
     label_space: str
     label_encoding: str
-    label_rule: str | None
+    label_rule: str
     model_label_space: str
     classes: tuple[ClassShare, ...]
     mapping: tuple[MappingRow, ...]
@@ -140,7 +138,7 @@ def inspect_dump(
     root = str(root)
     dump = discover(root, simulator=simulator, label_space=label_space)
     target = load_label_space(model_label_space) if model_label_space else load_bundle(bundle).label_space
-    mapping = build_mapping(dump.load_label_space(), target)
+    mapping = build_mapping(dump.label_format.space, target)
     chosen = _choose(dump.frames, sample)
     tally = _Tally(dump, mapping)
     drawn = _choose(chosen, thumbnails, read_all=0) if thumbnails else []
@@ -193,7 +191,7 @@ class _Tally:
 
     def __init__(self, dump: Dump, mapping: LabelMapping) -> None:
         self._dump = dump
-        self._folder = Folder(dump.root)
+        self._folder = dump.folder
         self._mapping = mapping
         self._counts = np.zeros(65536, np.int64)
         self._colors: Counter[tuple[int, int, int]] = Counter()
@@ -214,11 +212,8 @@ class _Tally:
             self.pixels += width_px * height_px
             self.output_bytes += estimate_row_bytes((width_px, height_px), self._columns)
             label_map = self._label_map(frame, label_bytes)
-            if label_map.shape != (height_px, width_px):
-                raise FrameError(
-                    f"{frame.label}: {label_map.shape[1]}x{label_map.shape[0]}, its picture {width_px}x{height_px}",
-                    reason="size_mismatch",
-                )
+            label_px = (label_map.shape[1], label_map.shape[0])
+            check_size(label_px, (width_px, height_px), name=frame.label, picture="its picture")
             if is_drawn:
                 render = decode_rgb(render_bytes, name=frame.render)
                 self.thumbnails.append(draw_thumbnail(frame.sample_id, render, label_map, self._mapping.source))
@@ -233,14 +228,8 @@ class _Tally:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}", reason="unreadable") from error
 
     def _label_map(self, frame: FrameRef, data: bytes) -> NDArray[Any]:
-        reading = read_label(
-            data,
-            self._read(frame.label_table) if frame.label_table else None,
-            encoding=self._dump.label_encoding,
-            space=self._mapping.source,
-            simulator=self._dump.simulator,
-            path=frame.label,
-        )
+        table = self._read(frame.label_table) if frame.label_table else None
+        reading = self._dump.label_format.read(data, table, frame.label)
         label_map: NDArray[Any] = reading.label_map
         for color, pixels in reading.unknown_colors.items():
             self._colors[color] += pixels
@@ -248,8 +237,7 @@ class _Tally:
         if reading.unknown_colors:
             explained = explain_unknown_colors(reading, self._mapping.source)
             self._faults.setdefault("unknown_color", []).append((frame.sample_id, f"{frame.label} has {explained}"))
-        if self._dump.label_rule:
-            label_map = refine_label_map(self._dump.simulator, label_map)
+        label_map = self._dump.label_format.refine(label_map)
         counts = np.bincount(label_map.ravel(), minlength=65536)
         self._counts += counts
         for class_id in np.flatnonzero(counts).tolist():

@@ -1,34 +1,46 @@
-"""Simulator adapters: from a folder of files to named frames.
+"""Simulator dumps: from a folder of files to named frames, and how their labels are read.
 
-``discover`` finds out which simulator wrote a dump and lists its frames. A new simulator is one new module in
-``layouts/`` and one entry in its ``LAYOUTS``.
+``discover`` finds a dump's layout and lists its frames. A new simulator is one new module in ``layouts/`` and one entry
+in its ``LAYOUTS``.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from numpy.typing import NDArray
+from collections.abc import Mapping
+from dataclasses import replace
 
 from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.errors import DumpError, UsageError
-from sflow_pipeline.label_spaces import LabelTable, load_label_space
+from sflow_pipeline.frames import FrameList, read_column, sort_frames, with_column
+from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators.adapter import Adapter
-from sflow_pipeline.simulators.dump import Dump, LabelEncoding, Problem
+from sflow_pipeline.simulators.dump import Dump, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
-from sflow_pipeline.simulators.layouts import LAYOUTS, carla, replicator, unity_solo
+from sflow_pipeline.simulators.instance_encoding import INSTANCE_ENCODINGS, InstanceEncoding
+from sflow_pipeline.simulators.label_format import (
+    LABEL_ENCODINGS,
+    LABEL_FORMAT_FACTS,
+    LabelEncoding,
+    LabelFormat,
+    restore_label_format,
+)
+from sflow_pipeline.simulators.layouts import LAYOUTS
 from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
+from sflow_pipeline.simulators.stated_facts import StatedFacts, read_stated_facts
 
 __all__ = [
+    "INSTANCE_ENCODINGS",
+    "LABEL_ENCODINGS",
+    "LABEL_FORMAT_FACTS",
     "SIMULATORS",
     "Adapter",
     "Dump",
+    "InstanceEncoding",
     "LabelEncoding",
+    "LabelFormat",
     "Problem",
     "detect",
     "discover",
-    "read_label_table",
-    "refine_label_map",
+    "restore_label_format",
 ]
 
 SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in LAYOUTS}
@@ -36,13 +48,6 @@ SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in LAYOUT
 _UNPACK = (
     "unpack it: only .zip, .tar and .hdf5 files in a local folder are read as they are (gunzip x.tar.gz makes x.tar)"
 )
-
-#: Adapters whose dumps say frame by frame what label pixels mean.
-_TABLE_READERS: Mapping[str, Callable[[bytes, str], LabelTable]] = {
-    adapter.NAME: adapter.read_label_table for adapter in (replicator, unity_solo)
-}
-#: Adapters whose dumps may have a label rule.
-_RULES: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {carla.NAME: carla.refine_label_map}
 
 
 def detect(root: str, *, simulator: str | None = None) -> Adapter:
@@ -94,22 +99,39 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
     )
 
 
-def discover(root: str, *, simulator: str | None = None, label_space: str | None = None) -> Dump:
-    """List the frames of a dump; no pixel is read beyond a handful of labels that tell CARLA versions apart.
+def discover(
+    root: str,
+    *,
+    simulator: str | None = None,
+    label_space: str | None = None,
+    label_encoding: LabelEncoding | None = None,
+    instance_encoding: InstanceEncoding | None = None,
+) -> Dump:
+    """List the frames of a dump; few pixels are read, to detect encodings and CARLA versions.
+
+    Layout, encodings and label space are independent: each is what is given here, else what ``dataset.yaml`` states,
+    else what the layout prescribes or the files show.
 
     Args:
         root: the dump's folder, local or in an object store (``s3://bucket/path``).
-        simulator: an entry of ``SIMULATORS``; found out by itself where None.
-        label_space: name or YAML file of the label space that the labels follow; the dump's own where None.
+        simulator: an entry of ``SIMULATORS``; detected where None.
+        label_space: name or YAML file of the label space that the labels follow.
+        label_encoding: how label files hold ids.
+        instance_encoding: what the values of instance files mean.
 
     Raises:
+        ConfigError: ``dataset.yaml`` is invalid.
         DumpError: the dump as a whole cannot be used: unknown, ambiguous, without a frame.
         LabelSpaceError: the label space does not exist.
     """
     if label_space is not None:
         load_label_space(label_space)
     root = local_path(root)
-    dump = detect(root, simulator=simulator).discover(root, label_space)
+    adapter = detect(root, simulator=simulator)
+    stated = read_stated_facts(root).override(
+        label_space=label_space, label_encoding=label_encoding, instance_encoding=instance_encoding
+    )
+    dump = _apply(stated, adapter.discover(root, stated))
     dump.load_label_space()
     if not dump.frames:
         what = " ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"
@@ -120,20 +142,32 @@ def discover(root: str, *, simulator: str | None = None, label_space: str | None
     return dump
 
 
+def _apply(stated: StatedFacts, dump: Dump) -> Dump:
+    """The dump with every stated fact in place of what was detected."""
+    if stated.label_encoding and dump.label_table_format and stated.label_space is None:
+        raise DumpError(
+            f"dump {dump.root}: label_encoding {stated.label_encoding} replaces the tables that name its classes",
+            hint="name the label space, too, with --label-space",
+        )
+    units = [facts["units"] for facts in (dump.metadata, stated.metadata) if isinstance(facts.get("units"), Mapping)]
+    merged = {"units": {**units[0], **units[1]}} if len(units) == 2 else {}
+    return replace(
+        dump,
+        frames=_split(stated, dump) if stated.split else dump.frames,
+        label_encoding=stated.label_encoding or dump.label_encoding,
+        label_table_format="" if stated.label_encoding else dump.label_table_format,
+        instance_encoding=stated.instance_encoding or dump.instance_encoding,
+        fps=stated.fps or dump.fps,
+        metadata={**dump.metadata, **stated.metadata, **merged},
+    )
+
+
+def _split(stated: StatedFacts, dump: Dump) -> FrameList:
+    sequence_ids, splits = read_column(dump.frames, "sequence_id"), read_column(dump.frames, "split")
+    stated_splits = [stated.split_of(*pair) for pair in zip(sequence_ids, splits, strict=True)]
+    return sort_frames(with_column(dump.frames, "split", stated_splits))
+
+
 def _is_archive(path: str) -> bool:
     """Whether a file that was not entered is an archive: compressed, in another archive, or in an object store."""
     return is_packed_name(path) or is_archive_name(path.rpartition("/")[2])
-
-
-def read_label_table(simulator: str, data: bytes, path: str) -> LabelTable:
-    """What one frame's label pixels mean, from the file that its ``label_table`` names.
-
-    Raises:
-        FrameError: ``unreadable``: it is no such table.
-    """
-    return _TABLE_READERS[simulator](data, path)
-
-
-def refine_label_map(simulator: str, label_map: NDArray[Any]) -> NDArray[Any]:
-    """Apply a dump's ``label_rule``: (h, w) ids in, (h, w) ids out; for the model's input only."""
-    return _RULES[simulator](label_map)

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
-
-#: How a label file's pixels become ids of the dump's label space: they are ids; ids are in the red channel; colours
-#: stand for classes; or each frame's ``label_table`` says what its pixels mean.
-LabelEncoding = Literal["ids", "red_channel", "palette", "table"]
-#: Those that a ``dataset.yaml`` may name.
-LABEL_ENCODINGS: tuple[LabelEncoding, ...] = ("ids", "red_channel", "palette")
+from sflow_pipeline.simulators.dump_files import open_folder
+from sflow_pipeline.simulators.instance_encoding import InstanceEncoding
+from sflow_pipeline.simulators.label_format import LabelEncoding, LabelFormat
+from sflow_pipeline.storage.filesystem import Folder
 
 Severity = Literal["warning", "error"]
 
@@ -46,12 +45,13 @@ class Dump:
         label_space: name or file of the label space that ``label`` files follow, or the space itself where the dump
             defines one.
         label_encoding: how their pixels hold ids.
+        label_table_format: with encoding ``table``, the entry of ``LABEL_TABLES`` that reads the frames' tables.
+        label_rule: the entry of ``LABEL_RULES`` that corrects what networks get, "" for none.
+        instance_encoding: what the values of ``instance`` files mean.
         frames: sorted by split, sequence, frame index, sample id; ids are unique.
         fps: frames per second of the sequences, None where unknown or not the same for all.
         problems: what was left out and what looks odd.
         why: one sentence: what made us think so.
-        label_rule: a rule that shapes the model's input and never the label files, see
-            ``simulators.refine_label_map``.
         metadata: further facts that the dump states about itself (``camera``, ``units``), and ``nan_depth``: what NaN
             means in its depth files, where that is no fault.
     """
@@ -62,10 +62,12 @@ class Dump:
     label_space: str | LabelSpace
     label_encoding: LabelEncoding
     frames: Sequence[FrameRef]
+    label_table_format: str = ""
+    label_rule: str = ""
+    instance_encoding: InstanceEncoding = "numbered"
     fps: float | None = None
     problems: tuple[Problem, ...] = ()
     why: str = ""
-    label_rule: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def load_label_space(self) -> LabelSpace:
@@ -75,6 +77,26 @@ class Dump:
             LabelSpaceError: it does not exist.
         """
         return self.label_space if isinstance(self.label_space, LabelSpace) else load_label_space(self.label_space)
+
+    @cached_property
+    def label_format(self) -> LabelFormat:
+        """Everything that reading its labels needs.
+
+        Raises:
+            LabelSpaceError: the label space does not exist.
+        """
+        return LabelFormat(
+            self.load_label_space(),
+            self.label_encoding,
+            self.label_table_format,
+            self.label_rule,
+            self.instance_encoding,
+        )
+
+    @property
+    def folder(self) -> Folder:
+        """Its files."""
+        return open_folder(self.root)
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -3,13 +3,10 @@
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from sflow_pipeline.archives import is_archive_name, read_file
-from sflow_pipeline.errors import UsageError
-
-if TYPE_CHECKING:
-    import pyarrow.fs as pafs
+from sflow_pipeline.archives import is_archive_name
+from sflow_pipeline.storage.filesystem import Folder
 
 
 def is_remote(root: str) -> bool:
@@ -31,6 +28,16 @@ def local_path(root: str) -> str:
     return plain if is_remote(plain) else os.path.expanduser(plain)
 
 
+@lru_cache(maxsize=4)
+def open_folder(root: str) -> Folder:
+    """The dump's folder; a connection to an object store is made once.
+
+    Raises:
+        UsageError: the address of an object store is wrong or cannot be reached.
+    """
+    return Folder(root)
+
+
 def find_kind(root: str) -> Literal["folder", "file", "missing"]:
     """What is at ``root``.
 
@@ -41,46 +48,9 @@ def find_kind(root: str) -> Literal["folder", "file", "missing"]:
         if os.path.isdir(root) or (is_archive_name(root) and os.path.isfile(root)):
             return "folder"
         return "file" if os.path.exists(root) else "missing"
-    import pyarrow.fs as pafs
-
-    filesystem, base = open_remote(root)
-    kind = filesystem.get_file_info(base).type
-    return "folder" if kind == pafs.FileType.Directory else "file" if kind == pafs.FileType.File else "missing"
-
-
-def read_bytes(root: str, path: str) -> bytes:
-    """A whole file of a dump.
-
-    Raises:
-        FileNotFoundError, OSError: as the filesystem says.
-    """
-    if is_remote(root):
-        filesystem, base = open_remote(root)
-        with filesystem.open_input_stream(f"{base}/{path}") as stream:
-            return bytes(stream.read())
-    return read_file(os.path.join(root, path))
+    return open_folder(root).find_kind()
 
 
 def list_remote(root: str, path: str) -> Iterator[tuple[str, bool]]:
     """(name, is a folder) of everything directly in a folder of an object store."""
-    import pyarrow.fs as pafs
-
-    filesystem, base = open_remote(root)
-    for info in filesystem.get_file_info(pafs.FileSelector(f"{base}/{path}".rstrip("/"))):
-        yield info.base_name, info.type == pafs.FileType.Directory
-
-
-@lru_cache(maxsize=4)
-def open_remote(root: str) -> "tuple[pafs.FileSystem, str]":
-    """The filesystem of an object store, and the dump's path in it without a closing slash."""
-    import pyarrow as pa
-    import pyarrow.fs as pafs
-
-    try:
-        filesystem, base = pafs.FileSystem.from_uri(root)
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        raise UsageError(
-            f"dump {root}: not an address that can be reached ({error})",
-            hint="give a local folder, or s3://bucket/path, gs://bucket/path",
-        ) from error
-    return filesystem, base.rstrip("/")
+    yield from open_folder(root).list_entries(path)

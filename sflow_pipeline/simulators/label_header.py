@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.problems import ProblemLog
 
 Storage = Literal["indexed", "grey", "colour", "16-bit grey", "16-bit colour", "JPEG", "unknown"]
@@ -26,7 +26,7 @@ def find_storage(root: str, paths: Sequence[str], log: ProblemLog) -> Storage:
     for position in np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).astype(int)) if paths else ():
         path = paths[position]
         try:
-            found.setdefault(read_storage(read_bytes(root, path)), []).append(path)
+            found.setdefault(read_storage(open_folder(root).read_bytes(path)), []).append(path)
         except OSError:
             continue  # conversion says what is wrong with it
     counts = Counter({storage: len(files) for storage, files in found.items() if storage != "unknown"})

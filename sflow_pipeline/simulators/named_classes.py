@@ -1,11 +1,9 @@
 """The label space of a dump that names its classes itself, frame by frame."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from sflow_pipeline.errors import DumpError, FrameError
+from sflow_pipeline.errors import DumpError
 from sflow_pipeline.label_spaces import LabelSpace, LabelTable, derive_label_space, load_label_space
 from sflow_pipeline.label_spaces.derived_space import UNKNOWN_CONCEPT
 from sflow_pipeline.simulators.problems import ProblemLog
@@ -61,34 +59,6 @@ def name_twins_apart(classes: Mapping[int, str]) -> dict[int, str]:
     """
     counts = Counter(classes.values())
     return {number: f"{name} {number}" if counts[name] > 1 else name for number, name in classes.items()}
-
-
-def parse_json_table(data: bytes, path: str) -> Any:
-    """The content of a JSON file that says what a label's pixels mean.
-
-    Raises:
-        FrameError: ``unreadable``.
-    """
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise bad_table(path, str(error)) from error
-
-
-def bad_table(path: str, what: str) -> FrameError:
-    """The error for a file that is no label table."""
-    return FrameError(
-        f"{path}: does not say what the label's pixels mean: {what}", hint="write the frame again", reason="unreadable"
-    )
-
-
-def is_color(values: Iterable[int]) -> bool:
-    """Whether numbers can be a colour.
-
-    >>> is_color((255, 0, 0, 255)), is_color((300, 0, 0, 255))
-    (True, False)
-    """
-    return all(0 <= value <= 255 for value in values)
 
 
 def _list(names: list[str]) -> str:

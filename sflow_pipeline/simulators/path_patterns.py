@@ -8,10 +8,12 @@ from functools import lru_cache
 from itertools import islice
 
 from sflow_pipeline.frames import FrameList
-from sflow_pipeline.simulators.dump import Dump, LabelEncoding
+from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
+from sflow_pipeline.simulators.instance_encoding import InstanceEncoding
+from sflow_pipeline.simulators.label_format import LabelEncoding
 from sflow_pipeline.simulators.problems import ProblemLog
 
 #: modality -> what its paths look like, with a group ``frame`` and whatever names the sequence.
@@ -103,6 +105,7 @@ def discover_by_paths(
     label_space: str,
     label_encoding: LabelEncoding,
     why: str,
+    instance_encoding: InstanceEncoding = "numbered",
     identify: Identify = identify_by_groups,
     version: str = "",
     units: Mapping[str, str] | None = None,
@@ -112,7 +115,7 @@ def discover_by_paths(
     Args:
         root: the dump's folder.
         patterns: of its files.
-        simulator, label_space, label_encoding, why, version: as in ``Dump``.
+        simulator, label_space, label_encoding, why, instance_encoding, version: as in ``Dump``.
         identify: where a matching file belongs.
         units: modality -> unit, for those that need one.
     """
@@ -124,6 +127,7 @@ def discover_by_paths(
         version=version,
         label_space=label_space,
         label_encoding=label_encoding,
+        instance_encoding=instance_encoding,
         frames=frames,
         problems=finder.log.problems(),
         why=why,

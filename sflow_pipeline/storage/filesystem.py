@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -89,6 +89,21 @@ class Folder:
         if self._remote is None:
             return os.path.isdir(self._base)
         return self._remote.get_file_info(self._base).type == pafs.FileType.Directory or bool(self.list_files())
+
+    def find_kind(self) -> Literal["folder", "file", "missing"]:
+        """What is there, in an object store as on a disk."""
+        kind = (self._remote or pafs.LocalFileSystem()).get_file_info(self._base.rstrip("/")).type
+        return "folder" if kind == pafs.FileType.Directory else "file" if kind == pafs.FileType.File else "missing"
+
+    def list_entries(self, path: str = "") -> Iterator[tuple[str, bool]]:
+        """(name, is a folder) of everything directly in a folder, in no particular order.
+
+        Raises:
+            OSError: as the filesystem says.
+        """
+        filesystem = self._remote or pafs.LocalFileSystem()
+        for info in filesystem.get_file_info(pafs.FileSelector(self.locate(path).rstrip("/"))):
+            yield info.base_name, info.type == pafs.FileType.Directory
 
     def read_bytes(self, path: str) -> bytes:
         """The whole file.

@@ -11,6 +11,7 @@ from sflow_pipeline.storage.image_header import (
     MAX_PIXELS,
     ImageHeader,
     build_gray_png,
+    check_size,
     check_whole,
     read_header,
     read_size_px,
@@ -18,6 +19,7 @@ from sflow_pipeline.storage.image_header import (
 
 __all__ = [
     "MAX_PIXELS",
+    "check_size",
     "decode_label",
     "decode_plane",
     "decode_rgb",
@@ -71,7 +73,7 @@ def decode_rgb(
 
 def decode_label(
     data: bytes,
-    encoding: Literal["ids", "red_channel", "palette", "table"],
+    encoding: Literal["ids", "red_channel", "rgb_ids", "palette", "table"],
     *,
     name: str = "label",
     max_pixels: int = MAX_PIXELS,
@@ -80,14 +82,16 @@ def decode_label(
 
     Args:
         data: the file.
-        encoding: ``ids``: grey or indexed, sample values are class ids (palette indices of an indexed file);
-            ``red_channel``: colour, ids in red (grey files are taken as ids); ``palette``: colours stand for classes;
-            ``table``: samples mean what a table says that comes with the file.
+        encoding: ``ids``: grey or indexed, sample values are class ids (palette indices of an indexed file), or colour
+            with three equal channels; ``red_channel``: colour, ids in red; ``rgb_ids``: 8-bit colour, ids are
+            R + 256 * G + 65536 * B; both take grey files as ids. ``palette``: colours stand for classes; ``table``:
+            samples mean what a table states that comes with the file.
         name: what to call the file in errors.
         max_pixels: larger pictures are refused.
 
     Returns:
-        (h, w) uint8 or uint16 ids, for ``palette`` (h, w, 3) uint8 RGB, for ``table`` the samples as they are.
+        (h, w) uint8 or uint16 ids (``rgb_ids``: uint16, larger ones as 65535, which no label space has), for
+            ``palette`` (h, w, 3) uint8 RGB, for ``table`` the samples as they are.
 
     Raises:
         FrameError: ``jpeg_label``, ``wrong_label_depth``, ``truncated``, ``unreadable`` or ``too_large``.
@@ -109,13 +113,17 @@ def decode_label(
         return decode_plane(data, name=name, max_pixels=max_pixels)
     if header.channels <= 2:
         return _decode_samples(data, header, name)
-    if encoding == "ids":
+    pixels = _decode(data, cv2.IMREAD_UNCHANGED, name)
+    if encoding == "rgb_ids":
+        return _join_channels(pixels, name)
+    if encoding == "ids" and not (pixels[..., :1] == pixels[..., 1:3]).all():
         raise FrameError(
             f"{name}: {header.channels}-channel colour where one channel of class ids was expected",
-            hint="set label_encoding in dataset.yaml: red_channel (CARLA raw tags) or palette (class colours)",
+            hint="state how ids are stored, with --label-encoding or as label_encoding in dataset.yaml: red_channel "
+            "(CARLA raw tags), rgb_ids (R + 256 * G + 65536 * B) or palette (class colours)",
             reason="wrong_label_depth",
         )
-    return np.ascontiguousarray(_decode(data, cv2.IMREAD_UNCHANGED, name)[:, :, 2])
+    return np.ascontiguousarray(pixels[:, :, 2])
 
 
 def decode_plane(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
@@ -201,10 +209,22 @@ def _decode_palette(data: bytes, header: ImageHeader, name: str) -> NDArray[np.u
     if header.bits == 16 or (header.channels <= 2 and not header.is_indexed):
         raise FrameError(
             f"{name}: {header.bits}-bit {'grey' if header.channels <= 2 else 'colour'}, class colours were expected",
-            hint="set label_encoding: ids in dataset.yaml if the values are class ids",
+            hint="state label_encoding ids, with --label-encoding or in dataset.yaml, if the values are class ids",
             reason="wrong_label_depth",
         )
     return _decode(data, _RGB, name)
+
+
+def _join_channels(pixels: NDArray[Any], name: str) -> NDArray[np.uint16]:
+    """(h, w, 3 or 4) uint8 BGR samples as one number each, at most 65535."""
+    if pixels.dtype != np.uint8:
+        raise FrameError(
+            f"{name}: 16-bit colour, rgb_ids are 8 bits in each channel",
+            hint="state label_encoding red_channel if ids are in the red channel",
+            reason="wrong_label_depth",
+        )
+    blue, green, red = (pixels[..., channel].astype(np.uint32) for channel in range(3))
+    return np.asarray(np.minimum(red | green << 8 | blue << 16, 65535), np.uint16)
 
 
 def _swap_red_and_blue(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -77,6 +77,20 @@ def read_size_px(data: bytes | memoryview, *, name: str = "image", max_pixels: i
     return header.width_px, header.height_px
 
 
+def check_size(size_px: tuple[int, int], expected_px: tuple[int, int], *, name: str, picture: str) -> None:
+    """Refuse a file whose size in pixels is not that of its picture.
+
+    Raises:
+        FrameError: ``size_mismatch``.
+    """
+    if size_px != expected_px:
+        raise FrameError(
+            f"{name}: {size_px[0]}x{size_px[1]} pixels, {picture} has {expected_px[0]}x{expected_px[1]}",
+            hint="render every file of a frame at the same size",
+            reason="size_mismatch",
+        )
+
+
 def check_whole(data: bytes | memoryview, header: ImageHeader, *, name: str = "image") -> None:
     """Refuse a file that was cut short or damaged; decoders fill what is missing with grey.
 

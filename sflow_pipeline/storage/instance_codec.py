@@ -1,6 +1,7 @@
 """Instance files as one number per pixel, whatever they hold: 8 or 16-bit pictures of one or more channels, arrays."""
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +10,11 @@ from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
 
 
-def decode_instance(data: bytes, *, name: str = "instance") -> NDArray[np.int64]:
-    """(h, w) numbers that differ wherever the file's samples do; they tell objects apart and mean nothing else.
+def decode_samples(data: bytes, *, name: str = "instance") -> NDArray[Any]:
+    """(h, w) or (h, w, channels) whole numbers of a picture or ``.npy`` file, as they are stored.
 
     Raises:
         FrameError: the file is neither a picture nor a NumPy array, or is damaged.
-
-    >>> colours = np.array([[[1, 2, 3], [1, 2, 4]]], np.uint8)
-    >>> len(np.unique(decode_instance(image_codec.encode_plane(colours))))
-    2
     """
     if name.lower().endswith(".npy"):
         try:
@@ -32,5 +29,19 @@ def decode_instance(data: bytes, *, name: str = "instance") -> NDArray[np.int64]
             hint="write one number or colour per object",
             reason="unreadable",
         )
+    return np.asarray(samples)
+
+
+def decode_instance(data: bytes, *, name: str = "instance") -> NDArray[np.int64]:
+    """(h, w) numbers that differ wherever the file's samples do; they tell objects apart and mean nothing else.
+
+    Raises:
+        FrameError: as ``decode_samples``.
+
+    >>> colours = np.array([[[1, 2, 3], [1, 2, 4]]], np.uint8)
+    >>> len(np.unique(decode_instance(image_codec.encode_plane(colours))))
+    2
+    """
+    samples = decode_samples(data, name=name)
     channels = samples.reshape(*samples.shape[:2], -1).astype(np.int64)
     return np.asarray(sum(channels[..., i] << 16 * i for i in range(channels.shape[2])), np.int64)

@@ -28,7 +28,9 @@ class Source:
         root: its folder or URI at that time.
         simulator, simulator_version: adapter and version.
         label_encoding: how label files hold class ids.
-        label_rule: rule that refined the model's input; None without one.
+        label_table_format: how the frames' label tables are read; empty without tables.
+        label_rule: rule that refined the model's input; empty without one.
+        instance_encoding: what the values of instance files mean.
         why: how the adapter was chosen.
         fps: frames per second; None if unknown.
         metadata: further facts that the dump states.
@@ -38,7 +40,9 @@ class Source:
     simulator: str
     simulator_version: str
     label_encoding: str
-    label_rule: str | None
+    label_table_format: str
+    label_rule: str
+    instance_encoding: str
     why: str
     fps: float | None
     metadata: Mapping[str, Any]

@@ -170,7 +170,7 @@ def test_bad_frames_are_quarantined_with_their_reason(dump, make_job, read_datas
     good = (dump.root / "town01/rgb/0001.png").read_bytes()
     dump.write("town01/rgb/0001.png", good[: len(good) // 2])
     dump.write("town01/semantic/0002.png", cv2.imencode(".png", np.zeros((16, 16), np.uint8))[1].tobytes())
-    dump.write("town01/semantic/0003.png", cv2.imencode(".png", np.zeros((32, 48, 3), np.uint8))[1].tobytes())
+    dump.write("town01/semantic/0003.png", cv2.imencode(".png", np.full((32, 48, 3), (0, 9, 0), np.uint8))[1].tobytes())
     job = make_job(max_bad_fraction=0.5)
     summary = convert(job)
     assert summary.exit_code == 3

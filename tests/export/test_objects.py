@@ -12,6 +12,7 @@ from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export import export_dataset
 from sflow_pipeline.export.instances import find_instances, number_in_class
 from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.simulators import LabelFormat
 
 FRAMES = [(f"street_000{street}", frame) for street in range(2) for frame in range(4)]
 
@@ -27,6 +28,8 @@ def test_coco_masks_are_the_instances(export, read_dump):
     assert summary.rows == 16
     coco = COCO(str(dest / "annotations" / "instances_train.json"))
     space = load_label_space("cityscapes19")
+    class_of_category = {category["id"]: category["class_id"] for category in coco.loadCats(coco.getCatIds())}
+    assert 0 not in class_of_category
     objects = 0
     for image in coco.loadImgs(coco.getImgIds()):
         sequence, frame = image["sample_id"].split("/")
@@ -37,7 +40,7 @@ def test_coco_masks_are_the_instances(export, read_dump):
         for annotation in annotations:
             mask = coco.annToMask(annotation).astype(bool)
             instance_id = next(i for i, wanted in expected.items() if np.array_equal(mask, wanted))
-            assert annotation["category_id"] == instance_id // 1000
+            assert class_of_category[annotation["category_id"]] == instance_id // 1000
             assert annotation["area"] == mask.sum()
             rows, columns = np.nonzero(mask)
             box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
@@ -46,12 +49,13 @@ def test_coco_masks_are_the_instances(export, read_dump):
         assert (dest / "train" / image["file_name"]).is_file()
     assert objects > 16
     for category in coco.loadCats(coco.getCatIds()):
-        assert category["name"] == space.names[category["id"]]
+        assert category["name"] == space.names[category["class_id"]]
 
 
 def test_coco_panoptic_covers_every_labelled_pixel(export, read_dump):
     dest, _summary = export("coco", "png")
     content = json.loads((dest / "annotations" / "panoptic_train.json").read_text())
+    class_of_category = {category["id"]: category["class_id"] for category in content["categories"]}
     names = {image["id"]: image["sample_id"].split("/") for image in content["images"]}
     assert {category["name"] for category in content["categories"] if category["isthing"]} == {
         "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
@@ -61,8 +65,10 @@ def test_coco_panoptic_covers_every_labelled_pixel(export, read_dump):
         label_map = read_dump("semantic", sequence, int(frame))
         rgb = read_rgb(dest / "annotations" / "panoptic_train" / annotation["file_name"])
         ids = rgb @ (1, 256, 65536)
-        category = {0: 255} | {info["id"]: info["category_id"] for info in annotation["segments_info"]}
-        np.testing.assert_array_equal(np.vectorize(category.get)(ids), label_map)
+        class_id = {0: 255} | {
+            info["id"]: class_of_category[info["category_id"]] for info in annotation["segments_info"]
+        }
+        np.testing.assert_array_equal(np.vectorize(class_id.get)(ids), label_map)
         assert {info["id"]: info["area"] for info in annotation["segments_info"]} == {
             int(i): int((ids == i).sum()) for i in np.unique(ids) if i
         }
@@ -100,17 +106,21 @@ def test_kitti_numbers_frames_and_objects(export, read_dump):
         semantic = cv2.imread(str(dest / "training" / "semantic" / name), cv2.IMREAD_UNCHANGED)
         numbered = cv2.imread(str(dest / "training" / "instance" / name), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(numbered // 256, semantic)
-        np.testing.assert_array_equal(numbered % 256, np.where(instances >= 1000, instances % 1000, 0))
+        numbers = numbered % 256
+        np.testing.assert_array_equal(numbers > 0, instances >= 1000)
+        objects = {(i, n) for i, n in zip(instances[numbers > 0].tolist(), numbered[numbers > 0].tolist(), strict=True)}
+        assert len(objects) == len({i for i, _ in objects}) == len({n for _, n in objects})
 
 
 def test_objects_of_merged_classes_keep_apart():
     space = load_label_space("cityscapes19")
     label_map = np.array([[13, 13, 14, 14, 0]], np.uint8)
-    found = find_instances(np.array([[13001, 13000, 14001, 14001, 0]], np.uint16), label_map, space)
+    found = find_instances(np.array([[13001, 13000, 14001, 14001, 0]], np.uint16), label_map, LabelFormat(space))
     assert [(item.class_id, item.number) for item in found] == [(13, 0), (13, 1), (14, 1)]
-    assert number_in_class(found, [26, 26, 26], 1000) == [0, 1, 2]
-    assert number_in_class(found, [26, 26, 27], 1000) == [0, 1, 1]
-    assert number_in_class(found, [26, 26, 26], 2) == [0, 1, None]
+    assert number_in_class(found, [26, 26, 26], range(1000)) == [0, 1, 2]
+    assert number_in_class(found, [26, 26, 27], range(1000)) == [0, 1, 1]
+    assert number_in_class(found, [26, 26, 26], range(2)) == [0, 1, None]
+    assert number_in_class(found, [26, 26, 26], range(1, 1000)) == [2, 1, 3]
 
 
 def test_carla_instances_follow_the_label():
@@ -118,7 +128,7 @@ def test_carla_instances_follow_the_label():
     label_map = np.array([[14, 14, 14, 1]], np.uint8)
     # tag in red, object in green and blue; the last pixel of the object is labelled road
     instance_map = np.array([[[14, 7, 1], [14, 7, 1], [14, 8, 1], [14, 7, 1]]], np.uint8)
-    found = find_instances(instance_map, label_map, space, "carla")
+    found = find_instances(instance_map, label_map, LabelFormat(space, instances="class_in_red"))
     assert [(item.class_id, item.area_px, item.xyxy) for item in found] == [
         (14, 2, (0, 0, 2, 1)),
         (14, 1, (2, 0, 3, 1)),
@@ -126,18 +136,20 @@ def test_carla_instances_follow_the_label():
 
 
 @pytest.mark.parametrize(
-    ("simulator", "instance_map"),
+    ("encoding", "instance_map"),
     [
-        ("folder", [[13, 13001, 13001, 13005, 7]]),
-        ("kitti", [[13 * 256, 13 * 256 + 1, 13 * 256 + 1, 13 * 256 + 5, 7 * 256]]),
-        ("vkitti2", [[0, 1, 1, 5, 0]]),
-        ("carla", [[[13, 0, 0], [13, 1, 0], [13, 1, 0], [13, 5, 0], [7, 0, 0]]]),
-        ("replicator", [[[0, 0, 0, 0], [140, 0, 0, 255], [140, 0, 0, 255], [0, 5, 0, 255], [0, 0, 0, 255]]]),
+        ("class_times_1000", [[13, 13001, 13001, 13005, 7]]),
+        ("class_times_256", [[13 * 256, 13 * 256 + 1, 13 * 256 + 1, 13 * 256 + 5, 7 * 256]]),
+        ("numbered_road_users", [[0, 1, 1, 5, 0]]),
+        ("numbered", [[0, 1, 1, 5, 0]]),
+        ("class_in_red", [[[13, 0, 0], [13, 1, 0], [13, 1, 0], [13, 5, 0], [7, 0, 0]]]),
+        ("numbered", [[[0, 0, 0, 0], [140, 0, 0, 255], [140, 0, 0, 255], [0, 5, 0, 255], [0, 0, 0, 255]]]),
     ],
 )
-def test_each_simulators_way_of_numbering(simulator, instance_map):
+def test_every_instance_encoding(encoding, instance_map):
     label_map = np.array([[13, 13, 13, 13, 7]], np.uint8)
-    found = find_instances(np.array(instance_map, np.uint16), label_map, load_label_space("cityscapes19"), simulator)
+    label_format = LabelFormat(load_label_space("cityscapes19"), instances=encoding)
+    found = find_instances(np.array(instance_map, np.uint16), label_map, label_format)
     assert sorted(item.xyxy for item in found) == [(1, 0, 3, 1), (3, 0, 4, 1)]
     assert {item.class_id for item in found} == {13}
 

@@ -68,7 +68,7 @@ def test_frames_that_cannot_be_converted_are_problems(tmp_path: Path) -> None:
     good = np.zeros((10, 20), np.uint8)
     write(tmp_path, 0, good)
     write(tmp_path, 1, np.zeros((10, 21), np.uint8))
-    write(tmp_path, 2, np.zeros((10, 20, 3), np.uint8))
+    write(tmp_path, 2, np.full((10, 20, 3), (0, 9, 0), np.uint8))
     write(tmp_path, 3, good)
     picture = tmp_path / "rgb" / "0003.png"
     picture.write_bytes(b"")
@@ -78,7 +78,10 @@ def test_frames_that_cannot_be_converted_are_problems(tmp_path: Path) -> None:
         "truncated": ("main/0003",),
         "wrong_label_depth": ("main/0002",),
     }
-    assert "semantic/0001.png: 21x10, its picture 20x10" in {p.kind: p.message for p in found.problems}["size_mismatch"]
+    assert (
+        "semantic/0001.png: 21x10 pixels, its picture has 20x10"
+        in {p.kind: p.message for p in found.problems}["size_mismatch"]
+    )
 
 
 def test_large_dumps_are_sampled_evenly(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from sflow_pipeline.errors import DumpError
 from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import build_mapping, from_colors, load_label_space
 from sflow_pipeline.simulators import discover
-from sflow_pipeline.simulators.layouts.carla import refine_label_map
+from sflow_pipeline.simulators.label_rules import split_untagged
 
 MakeCarla = Callable[..., Path]
 
@@ -29,7 +29,7 @@ def test_versions_by_tags(
     dump = discover(str(make_carla(sky, building, road, red_only=red_only)))
     assert (dump.label_space, dump.label_encoding) == (label_space, "red_channel" if red_only else "ids")
     assert dump.problems == ()
-    assert dump.label_rule == ("sky_touches_top" if label_space == "carla-0.9.9" else None)
+    assert dump.label_rule == ("sky_touches_top" if label_space == "carla-0.9.9" else "")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_versions_by_colours(
 
 def test_the_label_space_can_be_named(make_carla: MakeCarla) -> None:
     dump = discover(str(make_carla(11, 3, 1)), label_space="carla-0.9.13")
-    assert (dump.label_space, dump.version, dump.label_rule) == ("carla-0.9.13", "0.9.10 to 0.9.13", None)
+    assert (dump.label_space, dump.version, dump.label_rule) == ("carla-0.9.13", "0.9.10 to 0.9.13", "")
 
 
 def test_weak_evidence_is_a_warning(make_carla: MakeCarla) -> None:
@@ -78,7 +78,7 @@ def test_sky_is_what_touches_the_top_or_ends_above_the_road() -> None:
     label_map[4:, :] = 7
     label_map[3:6, 0] = 0  # a lawn beside the road
     label_map[7, 7] = 0
-    refined = refine_label_map(label_map)
+    refined = split_untagged(label_map)
     assert (refined[0, :4] == 13).all()
     assert refined[2, 6] == 13
     assert (refined[3:6, 0] == 22).all()
@@ -88,10 +88,10 @@ def test_sky_is_what_touches_the_top_or_ends_above_the_road() -> None:
 
 
 def test_sky_rule_keeps_type_and_bears_extremes() -> None:
-    assert refine_label_map(np.zeros((4, 5), np.uint16)).dtype == np.uint16
-    assert (refine_label_map(np.zeros((4, 5), np.uint8)) == 13).all()
+    assert split_untagged(np.zeros((4, 5), np.uint16)).dtype == np.uint16
+    assert (split_untagged(np.zeros((4, 5), np.uint8)) == 13).all()
     full = np.full((4, 5), 7, np.uint8)
-    assert (refine_label_map(full) == full).all()
+    assert (split_untagged(full) == full).all()
 
 
 def test_loose_pairs_are_numbered_by_frame_and_not_by_tick(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_genuine_lyft_recording(shared_data: Path) -> None:
         ("data/val/1", "val"),
     ]
     pixels = cv2.imread(str(root / dump.frames[0].label))
-    refined = refine_label_map(np.ascontiguousarray(pixels[:, :, 2]))
+    refined = split_untagged(np.ascontiguousarray(pixels[:, :, 2]))
     picture = cv2.cvtColor(cv2.imread(str(root / dump.frames[0].render)), cv2.COLOR_BGR2RGB).astype(int)
     lawn, sky = picture[refined == 22], picture[refined == 13]
     assert (refined == 22).mean() == pytest.approx(0.0344, abs=0.001)
@@ -150,7 +150,7 @@ def test_genuine_palette_recording(shared_data: Path) -> None:
 
 def test_genuine_loose_pairs(shared_data: Path) -> None:
     dump = discover(str(shared_data / "carla-scapes"))
-    assert (dump.label_space, dump.label_encoding, dump.label_rule) == ("carla-0.9.14", "ids", None)
+    assert (dump.label_space, dump.label_encoding, dump.label_rule) == ("carla-0.9.14", "ids", "")
     assert [(f.sample_id, f.frame_index) for f in dump.frames] == [
         ("images/Town10HD/Town10HD_000033_5026200", 33),
         ("images/Town10HD/Town10HD_000063_5026800", 63),

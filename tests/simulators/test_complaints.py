@@ -46,14 +46,15 @@ def draw_city() -> np.ndarray:
 def test_coloured_masks_taken_for_ids(tmp_path: Path) -> None:
     assert complaints(write_plain(tmp_path, draw_city())) == {
         "wrong_label_depth": "1 of the opened frames cannot be converted (wrong_label_depth), first semantic/0000.png: "
-        "3-channel colour where one channel of class ids was expected; set label_encoding in dataset.yaml: red_channel "
-        "(CARLA raw tags) or palette (class colours)"
+        "3-channel colour where one channel of class ids was expected; state how ids are stored, with "
+        "--label-encoding or as label_encoding in dataset.yaml: red_channel (CARLA raw tags), rgb_ids (R + 256 * G + "
+        "65536 * B) or palette (class colours)"
     }
 
 
 def test_ids_taken_for_colours(tmp_path: Path) -> None:
     told = complaints(write_plain(tmp_path, np.full((48, 64), 7, np.uint8), "palette"))
-    assert "8-bit grey, class colours were expected; set label_encoding: ids" in told["wrong_label_depth"]
+    assert "8-bit grey, class colours were expected; state label_encoding ids" in told["wrong_label_depth"]
 
 
 def test_synthia_labels_that_lost_their_16_bits(make_layout: MakeLayout) -> None:
@@ -113,8 +114,8 @@ def test_gta_pairs_of_different_sizes(make_layout: MakeLayout, load_layout: Load
     root, gta = make_layout("gta"), load_layout("gta")
     (root / "labels" / "00002.png").write_bytes(gta.indexed_png(gta.label_map((28, 32))))
     assert complaints(root) == {
-        "size_mismatch": "1 of the opened frames cannot be converted (size_mismatch), first labels/00002.png: 28x32, "
-        "its picture 32x32"
+        "size_mismatch": "1 of the opened frames cannot be converted (size_mismatch), first labels/00002.png: 28x32 "
+        "pixels, its picture has 32x32; render every file of a frame at the same size"
     }
 
 

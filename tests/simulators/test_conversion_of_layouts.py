@@ -10,7 +10,6 @@ import pytest
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.dataset.contents import load_contents
-from sflow_pipeline.label_reading import read_label
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
 from sflow_pipeline.simulators import discover
@@ -52,13 +51,10 @@ def test_a_layout_converts_with_its_files_untouched(
     contents = load_contents(str(out))
     for row in contents.read_rows():
         frame = frames[row.sample_id]
-        expected = read_label(
+        expected = dump.label_format.read(
             source.read_bytes(frame.label),
             source.read_bytes(frame.label_table) if frame.label_table else None,
-            encoding=dump.label_encoding,
-            space=dump.load_label_space(),
-            simulator=dump.simulator,
-            path=frame.label,
+            frame.label,
         )
         assert np.array_equal(row.decode_label_map(), expected.label_map)
         assert contents.label_space.digest == dump.load_label_space().digest

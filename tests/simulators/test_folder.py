@@ -87,7 +87,7 @@ def test_a_label_space_of_the_dumps_own(make_tree: MakeTree, tmp_path: Path) -> 
         ("label_spaec: camvid11", "unknown key 'label_spaec'"),
         ("fps: fast", "fps 'fast' must be a number above 0"),
         ("fps: 0", "must be a number above 0"),
-        ("label_encoding: colours", "must be one of ids, red_channel, palette"),
+        ("label_encoding: colours", "must be one of ids, red_channel, rgb_ids, palette"),
         ("label_space: ../labels.yaml", "leaves the dump"),
         ("label_space: /etc/labels.yaml", "leaves the dump"),
         ("split: ../../train", "must be a plain name"),

@@ -14,7 +14,8 @@ import pytest
 from sflow_pipeline.errors import DumpError, FrameError
 from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import LabelSpace, from_table
-from sflow_pipeline.simulators import discover, read_label_table
+from sflow_pipeline.simulators import discover
+from sflow_pipeline.simulators.label_tables.basic_writer import read_basic_writer_table
 from sflow_pipeline.storage.filesystem import Folder
 
 MakeLayout = Callable[[str], Path]
@@ -72,7 +73,7 @@ def test_replicator_in_folders_per_camera(make_layout: MakeLayout) -> None:
 
 
 def test_replicator_labels_as_numbers(tmp_path: Path) -> None:
-    table = read_label_table("replicator", b'{"0": {"class": "BACKGROUND"}, "3": "car"}', "labels.json")
+    table = read_basic_writer_table(b'{"0": {"class": "BACKGROUND"}, "3": "car"}', "labels.json")
     assert table.ids == {0: "BACKGROUND", 3: "car"}
 
 
@@ -91,7 +92,7 @@ def test_replicator_labels_as_numbers(tmp_path: Path) -> None:
 )
 def test_a_table_that_is_none_names_its_file(content: bytes) -> None:
     with pytest.raises(FrameError, match=r"labels\.json: does not say what the label's pixels mean"):
-        read_label_table("replicator", content, "labels.json")
+        read_basic_writer_table(content, "labels.json")
 
 
 def test_a_label_without_its_table_is_left_out(make_layout: MakeLayout) -> None:
@@ -128,7 +129,7 @@ def test_genuine_replicator_frames(shared_data: Path) -> None:
     for frame in dump.frames:
         pixels = cv2.imdecode(np.frombuffer(folder.read_bytes(frame.label), np.uint8), cv2.IMREAD_UNCHANGED)
         listed = json.loads(folder.read_bytes(str(frame.label_table)))
-        table = read_label_table("replicator", folder.read_bytes(str(frame.label_table)), "")
+        table = read_basic_writer_table(folder.read_bytes(str(frame.label_table)), "")
         reading = from_table(np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]), table, dump.label_space)
         assert reading.unknown_colors == {}
         for key, value in listed.items():  # by hand, colour by colour

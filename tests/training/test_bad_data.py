@@ -9,6 +9,7 @@ import pytest
 
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import ConfigError, OutputError, SflowError, TrainingError, UsageError
+from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.training.data.real_photos import load_real_photos
 from sflow_pipeline.training.train import train
 
@@ -106,10 +107,10 @@ def test_photos_in_an_archive_are_the_photos_unpacked(camvid: Path, tiny_recipe:
 def test_a_photo_that_the_disk_will_not_give(
     camvid: Path, tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(root: str, path: str) -> bytes:
+    def fail(folder: Folder, path: str) -> bytes:
         raise OSError(5, "Input/output error", path)
 
-    monkeypatch.setattr("sflow_pipeline.training.data.real_photos.read_bytes", fail)
+    monkeypatch.setattr(Folder, "read_bytes", fail)
     assert "Input/output error" in str(refuse(tiny_recipe, camvid, tmp_path))
     assert not list((tmp_path / "out").rglob("photos.bin*"))
 

@@ -4,12 +4,13 @@ import re
 
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dump import Dump
-from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_records import FrameRecords
 from sflow_pipeline.simulators.frame_table import FrameTable, sequence_of, split_of
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "airsim"
 LAYOUT = "airsim_rec.txt beside images/img_<vehicle>_<camera>_<type>_<time>.png"
@@ -34,13 +35,13 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one camera of one recording, numbered by the record's lines.
 
     Raises:
         DumpError: no label space is named: what AirSim's colours mean is settled in each scene.
     """
-    if label_space is None:
+    if stated.label_space is None:
         raise DumpError(
             f"dump {root}: nothing says what AirSim's segmentation colours mean",
             hint="write a label space file whose classes have the colours of your segmentation ids, and give it with "
@@ -55,7 +56,7 @@ def discover(root: str, label_space: str | None) -> Dump:
             continue
         present = frozenset(folders[folder.join("images")].files) if folder.join("images") in folders else frozenset()
         cameras: dict[str, dict[str, dict[str, str]]] = {}
-        lines = read_bytes(root, folder.join(_RECORD)).decode("utf-8", "replace").splitlines()[1:]
+        lines = open_folder(root).read_bytes(folder.join(_RECORD)).decode("utf-8", "replace").splitlines()[1:]
         for number, line in enumerate(filter(str.strip, lines)):
             for name in line.rpartition("\t")[2].split(";"):
                 match = _IMAGE.fullmatch(name.strip())
@@ -74,7 +75,7 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space,
+        label_space=stated.label_space,
         label_encoding="palette",
         frames=table.frames(),
         problems=log.problems(),

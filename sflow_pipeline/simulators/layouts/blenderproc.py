@@ -8,11 +8,13 @@ from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import LabelSpace, derive_label_space
 from sflow_pipeline.label_spaces.catalog import MAX_ID
 from sflow_pipeline.simulators.dump import Dump
-from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
-from sflow_pipeline.simulators.named_classes import name_strange_classes, name_twins_apart, parse_json_table
+from sflow_pipeline.simulators.label_tables.json_table import parse_json_table
+from sflow_pipeline.simulators.named_classes import name_strange_classes, name_twins_apart
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout, quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "blenderproc"
 LAYOUT = "<frame>.hdf5 with colors and category_id_segmaps"
@@ -45,7 +47,7 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS) or _find_bop(quick_look(root))
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a folder of HDF5 files; classes are named after their objects.
 
     Raises:
@@ -63,8 +65,9 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or _name_categories(root, frames, finder.log),
+        label_space=stated.label_space or _name_categories(root, frames, finder.log),
         label_encoding="ids",
+        instance_encoding="numbered",
         frames=frames,
         problems=finder.log.problems(),
         why="HDF5 files with colors and category_id_segmaps",
@@ -85,7 +88,7 @@ def _name_categories(root: str, frames: Sequence[FrameRef], log: ProblemLog) -> 
         try:
             if frame.label_table is None:
                 continue
-            entries = parse_json_table(read_bytes(root, frame.label_table), frame.label_table)
+            entries = parse_json_table(open_folder(root).read_bytes(frame.label_table), frame.label_table)
             for entry in entries:
                 category = int(entry["category_id"])
                 if not 0 <= category <= MAX_ID:

@@ -6,12 +6,13 @@ from typing import Any
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.label_spaces import LabelSpace, derive_label_space
 from sflow_pipeline.simulators.dump import Dump
-from sflow_pipeline.simulators.dump_files import is_remote, read_bytes
+from sflow_pipeline.simulators.dump_files import is_remote, open_folder
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
 from sflow_pipeline.simulators.named_classes import name_strange_classes, name_twins_apart
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "blenderproc-coco"
 LAYOUT = "coco_annotations.json beside images/000000.jpg (BlenderProc, masks as run lengths)"
@@ -35,7 +36,7 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a folder with a ``coco_annotations.json``.
 
     Raises:
@@ -69,8 +70,9 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or _name_categories(classes, log),
+        label_space=stated.label_space or _name_categories(classes, log),
         label_encoding="ids",
+        instance_encoding="numbered",
         frames=table.frames(),
         problems=log.problems(),
         why=f"{_FILE} beside {_PICTURES}",
@@ -84,7 +86,7 @@ def _read_index(root: str, record: str) -> dict[str, Any]:
             f"dump {root}: {record} cannot be read in an object store", hint="copy the dump to a local folder"
         )
     try:
-        index: dict[str, Any] = json.loads(read_bytes(root, f"{record}/index.json"))
+        index: dict[str, Any] = json.loads(open_folder(root).read_bytes(f"{record}/index.json"))
     except OSError as error:
         raise DumpError(
             f"dump {root}: {record}: {error.strerror or error}", hint="run the writer again, or copy the file again"

@@ -7,6 +7,7 @@ from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, find_usual_step, index_files, number_frames
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "camvid"
 LAYOUT = "train beside trainannot, val beside valannot, test beside testannot (real photos)"
@@ -25,7 +26,7 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a recording, the part of a file's name before ``_``."""
     log = ProblemLog()
     table = FrameTable(log)
@@ -45,7 +46,7 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or "camvid11",
+        label_space=stated.label_space or "camvid11",
         label_encoding="ids",
         frames=frames,
         fps=_CAMERA_FPS / steps.pop() if len(steps) == 1 else None,

@@ -5,6 +5,7 @@ import re
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.frame_table import split_of
 from sflow_pipeline.simulators.path_patterns import FrameIdentity, discover_by_paths, find_layout
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "camvid32"
 LAYOUT = "701_StillsRaw_full/<frame>.png beside LabeledApproved_full/<frame>_L.png (real photos)"
@@ -21,14 +22,14 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a recording, the part of a file's name before ``_``."""
     return discover_by_paths(
         root,
         _PATTERNS,
         identify=_identify,
         simulator=NAME,
-        label_space=label_space or "camvid32",
+        label_space=stated.label_space or "camvid32",
         label_encoding="palette",
         why="labels named as their photos with _L",
     )

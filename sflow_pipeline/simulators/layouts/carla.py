@@ -1,18 +1,16 @@
 """CARLA recordings: picture and tag folders side by side, or pairs told apart by their endings."""
 
 import re
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
-from sflow_pipeline.simulators.layouts.carla_tags import VERSIONS, count_versions, judge_tags, read_label_sample
+from sflow_pipeline.simulators.label_sample import read_label_sample
+from sflow_pipeline.simulators.layouts.carla_tags import VERSIONS, count_versions, identify_version
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "carla"
 LAYOUT = (
@@ -44,10 +42,6 @@ _UNITS = {
 _ENDINGS = {"_img": "render", "_labelIds": "label", "_instance": "instance"}
 _TOWN_FRAME_TICK = re.compile(r"(?P<town>.+)_(?P<frame>[0-9]{1,18})_(?P<tick>[0-9]+)")
 
-#: Ids that ``refine_label_map`` writes; they are the derived classes of label space carla-0.9.9.
-SKY_ID, TERRAIN_ID = 13, 22
-_ROAD_ID, _SIDEWALK_ID = 7, 8
-
 
 def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
@@ -68,11 +62,11 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``.
 
     Raises:
-        DumpError: the labels do not tell which CARLA version wrote them, and ``label_space`` does not either.
+        DumpError: the labels do not tell which CARLA version wrote them, and no label space is stated.
     """
     log = ProblemLog()
     table = FrameTable(log)
@@ -93,7 +87,9 @@ def discover(root: str, label_space: str | None) -> Dump:
     frames = table.frames()
     sample = read_label_sample(root, [frame.label for frame in frames])
     holds_objects = bool(frames) and all(frame.label == frame.instance for frame in frames)
-    evidence = judge_tags([label[..., 0] for label in sample if label.ndim == 3] if holds_objects else sample)
+    tags = [label[..., 0] for label in sample if label.ndim == 3] if holds_objects else sample
+    evidence = identify_version(tags, stated.label_encoding)
+    label_space = stated.label_space
     if label_space is None and frames:
         label_space = evidence.label_space
         if label_space is None:
@@ -116,41 +112,13 @@ def discover(root: str, label_space: str | None) -> Dump:
         version=VERSIONS.get(label_space, ""),
         label_space=label_space,
         label_encoding="red_channel" if holds_objects else evidence.encoding,
+        instance_encoding="class_in_red",
         frames=frames,
         problems=log.problems(),
         why=evidence.text,
-        label_rule="sky_touches_top" if label_space == "carla-0.9.9" else None,
+        label_rule="sky_touches_top" if label_space == "carla-0.9.9" else "",
         metadata={"units": _UNITS},
     )
-
-
-def refine_label_map(label_map: NDArray[Any]) -> NDArray[Any]:
-    """Rule ``sky_touches_top``: split CARLA's tag 0 before 0.9.10 into sky and terrain.
-
-    A connected region of tag 0 that touches the top border is sky; so is one that ends above the highest row of
-    road or sidewalk, which is sky seen between leaves. The others are lawns and other untagged ground.
-
-    Args:
-        label_map: (h, w) uint8 or uint16 ids of label space carla-0.9.9.
-
-    Returns:
-        (h, w) ids, the same type: tag 0 replaced by ``SKY_ID`` or ``TERRAIN_ID``.
-
-    >>> refine_label_map(np.array([[0, 0, 9], [9, 9, 0], [7, 0, 7], [0, 7, 7]], np.uint8)).tolist()
-    [[13, 13, 9], [9, 9, 13], [7, 13, 7], [13, 7, 7]]
-    >>> refine_label_map(np.array([[0, 0, 9], [9, 9, 9], [7, 0, 7], [0, 7, 7]], np.uint8)).tolist()
-    [[13, 13, 9], [9, 9, 9], [7, 22, 7], [22, 7, 7]]
-    """
-    import cv2
-
-    untagged = label_map == 0
-    _, regions, stats, _ = cv2.connectedComponentsWithStats(untagged.view(np.uint8), connectivity=8)
-    paved_rows = np.flatnonzero(((label_map == _ROAD_ID) | (label_map == _SIDEWALK_ID)).any(axis=1))
-    horizon = int(paved_rows[0]) if len(paved_rows) else 0
-    ends = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT]
-    is_sky = (stats[:, cv2.CC_STAT_TOP] == 0) | (ends <= horizon)
-    new_ids = np.where(is_sky, SKY_ID, TERRAIN_ID).astype(label_map.dtype)
-    return np.where(untagged, new_ids[regions], label_map)
 
 
 def _add_loose_pairs(folder: DumpFolder, table: FrameTable, log: ProblemLog) -> None:

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
-from sflow_pipeline.simulators.dump import LabelEncoding
-from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.label_format import LabelEncoding
+from sflow_pipeline.simulators.label_sample import detect_label_encoding
 
 #: Label space -> the CARLA versions that write it.
 VERSIONS = {"carla-0.9.9": "0.9.9 or older", "carla-0.9.13": "0.9.10 to 0.9.13", "carla-0.9.14": "0.9.14 or newer"}
 _SKY_IDS = {"carla-0.9.9": (0,), "carla-0.9.13": (13,), "carla-0.9.14": (11,)}
 _ROAD_IDS = {"carla-0.9.9": (6, 7), "carla-0.9.13": (6, 7), "carla-0.9.14": (1, 24)}
-_SAMPLE = 8
-_SIDE_PX = 256
 
 
 @dataclass(frozen=True)
@@ -37,35 +35,16 @@ class TagEvidence:
     text: str
 
 
-def read_label_sample(root: str, paths: Sequence[str]) -> list[NDArray[Any]]:
-    """Decode up to 8 labels, spread over ``paths`` and thinned to about 256 pixels a side.
-
-    Returns:
-        (h, w) ids or (h, w, 3) RGB arrays; files that cannot be read are passed over, conversion reports them.
-    """
-    import cv2
-
-    sample = []
-    for position in np.unique(np.linspace(0, len(paths) - 1, _SAMPLE).astype(int)) if paths else ():
-        try:
-            data = np.frombuffer(read_bytes(root, paths[position]), np.uint8)
-            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
-        except (OSError, cv2.error):
-            continue
-        if pixels is None:
-            continue
-        step = max(1, min(pixels.shape[:2]) // _SIDE_PX)
-        thin = pixels[::step, ::step]
-        sample.append(thin if thin.ndim == 2 else thin[..., 2::-1])
-    return sample
-
-
-def judge_tags(sample: Sequence[NDArray[Any]]) -> TagEvidence:
+def identify_version(sample: Sequence[NDArray[Any]], encoding: LabelEncoding | None = None) -> TagEvidence:
     """Find the CARLA version whose tags put sky at the top and road at the bottom of the sampled labels.
 
     Versions that lack an id or colour that occurs are ruled out first.
+
+    Args:
+        sample: (h, w) ids or (h, w, 3) RGB arrays.
+        encoding: how they hold ids; detected where None.
     """
-    encoding = find_encoding(sample)
+    encoding = encoding or detect_label_encoding(sample)
     spaces = {name: load_label_space(name) for name in VERSIONS}
     known, scores = {}, {}
     for name, space in spaces.items():
@@ -96,24 +75,22 @@ def judge_tags(sample: Sequence[NDArray[Any]]) -> TagEvidence:
 
 def count_versions(sample: Sequence[NDArray[Any]]) -> Counter[str]:
     """Label space -> how many of the sampled labels are clearly of that version, each judged by itself."""
-    verdicts = [judge_tags([label]) for label in sample]
+    verdicts = [identify_version([label]) for label in sample]
     return Counter(str(verdict.label_space) for verdict in verdicts if verdict.is_sure)
 
 
-_ENCODING_TEXT = {"ids": "ids", "red_channel": "tags in the red channel", "palette": "colours"}
-
-
-def find_encoding(sample: Sequence[NDArray[Any]]) -> LabelEncoding:
-    """One channel: ids. Colour with nothing but red: ids in the red channel. Other colour: a palette."""
-    if all(label.ndim == 2 for label in sample):
-        return "ids"
-    return "palette" if any(label.ndim == 3 and label[..., 1:].any() for label in sample) else "red_channel"
+_ENCODING_TEXT: dict[LabelEncoding, str] = {
+    "ids": "ids",
+    "red_channel": "tags in the red channel",
+    "rgb_ids": "ids in three channels",
+    "palette": "colours",
+}
 
 
 def _to_ids(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> NDArray[Any]:
     if label.ndim == 2:
         return label
-    if encoding == "red_channel":
+    if encoding != "palette":
         return label[..., 0]
     codes = label.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     ids = np.full(codes.shape, -1, np.int32)

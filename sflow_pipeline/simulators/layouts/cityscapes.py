@@ -7,6 +7,7 @@ from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "cityscapes"
 LAYOUT = "leftImg8bit beside gtFine, or train_img beside train_label (real photos)"
@@ -27,7 +28,7 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one 30-frame snippet of a city, its frames numbered as named."""
     log = ProblemLog()
     table = FrameTable(log)
@@ -57,8 +58,9 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or "cityscapes34",
+        label_space=stated.label_space or "cityscapes34",
         label_encoding="ids",
+        instance_encoding="class_times_1000",
         frames=table.frames(),
         fps=_FPS,
         problems=log.problems(),

@@ -2,12 +2,13 @@
 
 from sflow_pipeline.columns import COLUMNS
 from sflow_pipeline.errors import DumpError
-from sflow_pipeline.simulators.dataset_file import FILE_NAME, DatasetFile, read_dataset_file
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.label_sample import detect_encodings
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts
 
 NAME = "folder"
 
@@ -26,16 +27,13 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``.
 
     Raises:
-        ConfigError: ``dataset.yaml`` is wrong.
         DumpError: nothing says which label space the labels follow.
     """
-    stated = read_dataset_file(root)
-    label_space = label_space or stated.label_space
-    if label_space is None:
+    if stated.label_space is None:
         raise DumpError(
             f"dump {root}: nothing says what its class ids mean",
             hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
@@ -55,25 +53,19 @@ def discover(root: str, label_space: str | None) -> Dump:
             found[parent][modality] = index_files(folder, log, suffixes)
             waiting[parent].remove(name)
             if not waiting[parent]:
-                _add(table, stated, parent, found.pop(parent))
+                table.add_sequence(sequence_of(parent), split_of(parent), found.pop(parent))
     for parent, files in found.items():  # a folder that could not be entered: its partners are missing
-        _add(table, stated, parent, files)
-    return Dump(
-        root=root,
-        simulator=NAME,
-        version="",
-        label_space=label_space,
-        label_encoding=stated.label_encoding,
-        frames=table.frames(),
-        fps=stated.fps,
-        problems=log.problems(),
-        why="folders named rgb and semantic",
-        metadata=stated.metadata,
+        table.add_sequence(sequence_of(parent), split_of(parent), files)
+    return detect_encodings(
+        Dump(
+            root=root,
+            simulator=NAME,
+            version="",
+            label_space=stated.label_space,
+            label_encoding="ids",
+            frames=table.frames(),
+            problems=log.problems(),
+            why="folders named rgb and semantic",
+        ),
+        stated,
     )
-
-
-def _add(table: FrameTable, stated: DatasetFile, path: str, files: dict[str, dict[str, str]]) -> None:
-    sequence_id = sequence_of(path)
-    by_sequence = stated.split if isinstance(stated.split, dict) else {}
-    split = stated.split if isinstance(stated.split, str) else by_sequence.get(sequence_id, split_of(path))
-    table.add_sequence(sequence_id, split, files)

@@ -5,6 +5,7 @@ import re
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "gta"
 LAYOUT = "images/00001.png beside labels/00001.png (Playing for Data)"
@@ -20,7 +21,7 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. Frames are in the order they were played; nothing says how far they are apart.
 
     The published labels are indexed: readers that keep indices see ids, readers that expand them see colours. Copies
@@ -33,7 +34,7 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or "gta",
+        label_space=stated.label_space or "gta",
         label_encoding="palette" if storage == "colour" else "ids",
         frames=frames,
         problems=finder.log.problems(),

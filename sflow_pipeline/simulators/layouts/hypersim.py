@@ -4,12 +4,13 @@ import re
 
 from sflow_pipeline.archives import is_archive_name
 from sflow_pipeline.simulators.dump import Dump
-from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_records import FrameRecords
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "hypersim"
 LAYOUT = "ai_<volume>_<scene>/images/scene_cam_<n>_{final_preview,geometry_hdf5}/frame.0000.{tonemap.jpg,semantic.hdf5}"
@@ -44,7 +45,7 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one camera trajectory.
 
     Scenes are in the splits that Hypersim's own list names, where it lies at the top of the dump.
@@ -76,8 +77,9 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or "nyu40",
+        label_space=stated.label_space or "nyu40",
         label_encoding="ids",
+        instance_encoding="numbered",
         frames=table.frames(),
         problems=log.problems(),
         why="folders scene_cam_<n>_final_preview and scene_cam_<n>_geometry_hdf5",
@@ -101,6 +103,6 @@ def _add_files(folder: DumpFolder, kind: str, files: dict[str, dict[str, str]]) 
 
 def _read_splits(root: str) -> dict[str, str]:
     """Scene -> split, from the first and last column of Hypersim's list."""
-    lines = read_bytes(root, _SPLITS).decode("utf-8", "replace").splitlines()[1:]
+    lines = open_folder(root).read_bytes(_SPLITS).decode("utf-8", "replace").splitlines()[1:]
     rows = [[field.strip() for field in line.split(",")] for line in lines]
     return {row[0]: split_of(row[-1]) for row in rows if len(row) > 1 and row[-1]}

@@ -4,6 +4,7 @@ import re
 
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.path_patterns import HEAD, discover_by_paths, find_layout
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "mapillary"
 LAYOUT = "<split>/images/<photo>.jpg beside <split>/v1.2/labels/<photo>.png (real photos)"
@@ -23,15 +24,16 @@ def matches(root: str) -> str | None:
     return find_layout(root, patterns) and find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. Photos are single shots: one sequence per split, without a rate."""
     return discover_by_paths(
         root,
         _PATTERNS,
         simulator=NAME,
         version="1.2",
-        label_space=label_space or "mapillary",
+        label_space=stated.label_space or "mapillary",
         label_encoding="ids",
+        instance_encoding="numbered",
         why="images beside labels and instances",
         units={"instance": "256 * class id + instance, 16 bits"},
     )

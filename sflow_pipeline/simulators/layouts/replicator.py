@@ -1,15 +1,14 @@
 """Omniverse Replicator and Isaac Sim: what BasicWriter writes, label colours listed anew for every frame."""
 
 import re
-from typing import Any
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_spaces import LabelTable
-from sflow_pipeline.label_spaces.catalog import MAX_ID
 from sflow_pipeline.simulators.dump import Dump
-from sflow_pipeline.simulators.dump_files import read_bytes
-from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, is_color, parse_json_table
+from sflow_pipeline.simulators.dump_files import open_folder
+from sflow_pipeline.simulators.label_tables.basic_writer import read_basic_writer_table
+from sflow_pipeline.simulators.named_classes import choose_label_space
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "replicator"
 LAYOUT = "rgb_0000.png, semantic_segmentation_0000.png, semantic_segmentation_labels_0000.json (BasicWriter)"
@@ -37,7 +36,6 @@ _UNITS = {
     "boxes": "class names of the box ids in boxes_file",
     "boxes_file": "NumPy records: semanticId, x_min, y_min, x_max, y_max in px, occlusionRatio",
 }
-_COLOR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
 
 
 def matches(root: str) -> str | None:
@@ -45,20 +43,21 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is the output folder of one camera.
 
     Raises:
-        DumpError: ``label_space`` lacks a class that the dump names.
+        DumpError: the stated label space lacks a class that the dump names.
     """
     finder = PatternFinder(root, _PATTERNS)
     frames = []
     tables = []
-    for frame in finder.frames():
+    has_tables = stated.label_encoding is None
+    for frame in finder.frames() if has_tables else ():
         try:
             if frame.label_table is None:
                 raise FileNotFoundError(frame.label)
-            tables.append(read_label_table(read_bytes(root, frame.label_table), frame.label_table))
+            tables.append(read_basic_writer_table(open_folder(root).read_bytes(frame.label_table), frame.label_table))
         except (OSError, FrameError):
             finder.log.add("missing_table", frame.label)
             continue
@@ -67,45 +66,12 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=choose_label_space(root, NAME, tables, label_space, finder.log),
+        label_space=choose_label_space(root, NAME, tables, stated.label_space, finder.log),
         label_encoding="table",
-        frames=frames,
+        label_table_format="replicator",
+        instance_encoding="numbered",
+        frames=frames if has_tables else finder.frames(),
         problems=finder.log.problems(),
         why="files of BasicWriter: rgb_, semantic_segmentation_ and semantic_segmentation_labels_",
         metadata={"units": _UNITS},
     )
-
-
-def read_label_table(data: bytes, path: str) -> LabelTable:
-    """Read ``semantic_segmentation_labels_*.json``: colour or number -> class.
-
-    Raises:
-        FrameError: ``unreadable``.
-
-    >>> read_label_table(b'{"(9, 8, 7, 255)": {"class": "box,cargo"}}', "labels.json").colors
-    {(9, 8, 7, 255): 'box,cargo'}
-    """
-    content = parse_json_table(data, path)
-    if not isinstance(content, dict):
-        raise bad_table(path, "a mapping of colours to classes was expected")
-    colors, ids = {}, {}
-    for key, value in content.items():
-        name = _class_name(value)
-        color = _COLOR.fullmatch(key)
-        if color is not None and name is not None:
-            red, green, blue, alpha = rgba = tuple(map(int, color.groups()))
-            if not is_color(rgba):
-                raise bad_table(path, f"{key!r} is no colour")
-            colors[red, green, blue, alpha] = name
-        elif key.isascii() and key.isdigit() and len(key) <= 5 and int(key) <= MAX_ID and name is not None:
-            ids[int(key)] = name
-        else:
-            raise bad_table(path, f"{key!r}: {value!r}")
-    return LabelTable(colors=colors, ids=ids)
-
-
-def _class_name(value: Any) -> str | None:
-    """``{"class": "car"}``, ``{"prop": "car"}`` and plain ``"car"`` were all written by some version."""
-    if isinstance(value, dict):
-        value = value.get("class", next(iter(value.values()), None))
-    return value if isinstance(value, str) and value else None

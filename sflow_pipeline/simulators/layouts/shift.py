@@ -10,6 +10,7 @@ from sflow_pipeline.simulators.frame_records import FrameRecords
 from sflow_pipeline.simulators.frame_table import SPLIT_NAMES, split_of
 from sflow_pipeline.simulators.path_patterns import HEAD, FrameIdentity, PatternFinder, find_layout
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "shift"
 LAYOUT = "images/<split>/<view>/{img,semseg,depth,flow}[.zip|.tar|.hdf5]/<video>/<frame>_img_<view>.jpg"
@@ -46,7 +47,7 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one video seen from one view."""
     finder = PatternFinder(root, _PATTERNS, _identify)
     files = {
@@ -60,7 +61,7 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space or _LABEL_SPACE,
+        label_space=stated.label_space or _LABEL_SPACE,
         label_encoding="red_channel",
         frames=frames,
         fps=_FPS[sets.pop()] if len(sets) == 1 else None,

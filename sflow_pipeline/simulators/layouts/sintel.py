@@ -10,6 +10,7 @@ from sflow_pipeline.simulators.frame_records import FrameRecords
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "sintel"
 LAYOUT = "training/{final,clean,albedo}/<scene>/frame_0001.png, with flow, depth, camdata_left; labels in semantic"
@@ -49,7 +50,7 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a scene, in the best of its passes.
 
     Raises:
@@ -67,7 +68,7 @@ def discover(root: str, label_space: str | None) -> Dump:
             name = _FRAME.fullmatch(file)
             if name is not None and name["suffix"] == suffix:
                 paths[name["frame"]] = folder.join(file)
-    _check_labels(root, label_space, found)
+    _check_labels(root, stated.label_space, found)
     table, records = FrameTable(log), FrameRecords(root, log)
     for (split, scene), files in sorted(found.items()):
         cameras = {frame: records.find(path, "camera.json") for frame, path in files.pop("camera", {}).items()}
@@ -79,7 +80,7 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=str(label_space),
+        label_space=str(stated.label_space),
         label_encoding="ids",
         frames=table.frames(),
         fps=_FPS,

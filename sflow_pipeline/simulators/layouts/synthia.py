@@ -2,10 +2,12 @@
 
 import re
 
-from sflow_pipeline.simulators.dump import Dump, LabelEncoding
+from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, split_of
+from sflow_pipeline.simulators.label_format import LabelEncoding
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.path_patterns import HEAD, FrameIdentity, PatternFinder, find_layout
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "synthia"
 LAYOUT = "RGB beside GT/LABELS or GT, video sets with <camera>/<view> folders below each"
@@ -30,7 +32,7 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one view of a video; a random set is one sequence without a rate."""
     finder = PatternFinder(root, _PATTERNS, _identify)
     frames = finder.frames()
@@ -43,6 +45,7 @@ def discover(root: str, label_space: str | None) -> Dump:
     )
     if holds_ids and storage == "colour":
         finder.log.add("lost_16_bits", labels[0])
+    label_space = stated.label_space
     if label_space is None:
         is_old = not holds_ids and not any("GTLeft/" in path or "GTRight/" in path for path in labels)
         label_space = "synthia-seqs" if is_video or is_old else "synthia22"

@@ -1,17 +1,19 @@
 """Unity Perception's SOLO: ``sequence.<n>/step<m>.frame_data.json`` names every file and every label colour."""
 
 import re
-from typing import Any
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelTable
 from sflow_pipeline.simulators.dump import Dump
-from sflow_pipeline.simulators.dump_files import read_bytes
+from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
-from sflow_pipeline.simulators.named_classes import bad_table, choose_label_space, is_color, parse_json_table
+from sflow_pipeline.simulators.label_tables.json_table import parse_json_table
+from sflow_pipeline.simulators.label_tables.solo import list_annotations, list_captures, read_solo_table
+from sflow_pipeline.simulators.named_classes import choose_label_space
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "unity-solo"
 LAYOUT = "sequence.<n>/step<m>.frame_data.json beside the pictures it names (Unity Perception)"
@@ -24,7 +26,6 @@ _ANNOTATIONS = {
     "InstanceSegmentationAnnotation": "instance",
     "DepthAnnotation": "depth",
 }
-_UNLABELED = "unlabeled"
 _UNITS = {
     "boxes": "px, and m in camera space for 3-D, in the frame's JSON",
     "camera": "position in m, rotation as quaternion x y z w, in the frame's JSON",
@@ -42,11 +43,11 @@ def matches(root: str) -> str | None:
     return None
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a SOLO sequence, of one camera where there are several.
 
     Raises:
-        DumpError: ``label_space`` lacks a class that the dump names.
+        DumpError: the stated label space lacks a class that the dump names.
     """
     log = ProblemLog()
     table = FrameTable(log)
@@ -58,33 +59,15 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=choose_label_space(root, NAME, tables, label_space, log),
+        label_space=choose_label_space(root, NAME, tables, stated.label_space, log),
         label_encoding="table",
+        label_table_format="unity-solo",
+        instance_encoding="numbered",
         frames=table.frames(),
         problems=log.problems(),
         why="frame_data.json in folders named sequence.<n>",
         metadata={"units": _UNITS},
     )
-
-
-def read_label_table(data: bytes, path: str) -> LabelTable:
-    """Read the label colours of a frame; black is what carries no label.
-
-    Raises:
-        FrameError: ``unreadable``.
-    """
-    colors = {(0, 0, 0, alpha): _UNLABELED for alpha in (0, 255)}
-    for capture in _captures(parse_json_table(data, path), path):
-        for annotation in _annotations(capture, "SemanticSegmentationAnnotation"):
-            for entry in annotation.get("instances", ()):
-                try:
-                    red, green, blue, alpha = rgba = [int(value) for value in entry["pixelValue"]]
-                    if not is_color(rgba):
-                        raise ValueError("no colour")
-                    colors[red, green, blue, alpha] = str(entry["labelName"])
-                except (TypeError, KeyError, ValueError) as error:
-                    raise bad_table(path, f"{entry!r}") from error
-    return LabelTable(colors=colors)
 
 
 def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list[LabelTable], log: ProblemLog) -> None:
@@ -97,9 +80,9 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
             continue
         path = folder.join(file)
         try:
-            data = read_bytes(root, path)
-            captures = _captures(parse_json_table(data, path), path)
-            tables.append(read_label_table(data, path))
+            data = open_folder(root).read_bytes(path)
+            captures = list_captures(parse_json_table(data, path), path)
+            tables.append(read_solo_table(data, path))
         except (OSError, FrameError):
             log.add("missing_table", path)
             continue
@@ -109,7 +92,7 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
             name = f"step{match['step']}.{camera}"
             named = {"render": capture.get("filename")}
             for kind, modality in _ANNOTATIONS.items():
-                for annotation in _annotations(capture, kind):
+                for annotation in list_annotations(capture, kind):
                     named[modality] = annotation.get("filename")
             for modality, picture in named.items():
                 if picture in present:
@@ -120,19 +103,3 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
     for camera, files in sorted(cameras.items()):
         sequence_id = folder.path if len(cameras) == 1 else f"{folder.path}/{camera}"
         table.add_sequence(sequence_id, split_of(folder.path), files, numbers)
-
-
-def _captures(content: Any, path: str) -> list[dict[str, Any]]:
-    captures = content.get("captures") if isinstance(content, dict) else None
-    if not isinstance(captures, list) or not all(isinstance(capture, dict) for capture in captures):
-        raise bad_table(path, "no list of captures")
-    return captures
-
-
-def _annotations(capture: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    listed = capture.get("annotations")
-    return [
-        annotation
-        for annotation in (listed if isinstance(listed, list) else [])
-        if isinstance(annotation, dict) and str(annotation.get("@type", "")).endswith(f".{kind}")
-    ]

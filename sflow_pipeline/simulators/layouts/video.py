@@ -5,11 +5,12 @@ import re
 
 from sflow_pipeline.archives import open_archive
 from sflow_pipeline.errors import DumpError
-from sflow_pipeline.simulators.dataset_file import FILE_NAME, read_dataset_file
-from sflow_pipeline.simulators.dump import Dump, LabelEncoding
+from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
+from sflow_pipeline.simulators.label_format import LabelEncoding
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts
 
 NAME = "video"
 LAYOUT = "[<sequence>_]rgb.mp4 beside a lossless [<sequence>_]semantic.mkv"
@@ -28,16 +29,13 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a pair of videos; labels are grey ids, or colours.
 
     Raises:
-        ConfigError: ``dataset.yaml`` is wrong.
         DumpError: a label video's compression changes its values, or nothing says what they mean.
     """
-    stated = read_dataset_file(root)
-    label_space = label_space or stated.label_space
-    if label_space is None:
+    if stated.label_space is None:
         raise DumpError(
             f"dump {root}: nothing says what its labels mean",
             hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
@@ -60,11 +58,11 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="",
-        label_space=label_space,
+        label_space=stated.label_space,
         label_encoding=encoding,
         frames=frames,
-        fps=stated.fps or (rates.pop() if len(rates) == 1 else None),
+        fps=rates.pop() if len(rates) == 1 else None,
         problems=finder.log.problems(),
         why="videos named rgb and semantic",
-        metadata={**stated.metadata, "label_files": _LABEL_FILES},
+        metadata={"label_files": _LABEL_FILES},
     )

@@ -4,6 +4,7 @@ import re
 
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.path_patterns import HEAD, discover_by_paths, find_layout
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "viper"
 LAYOUT = "<split>/{img,cls,inst,flow}/<sequence>/<sequence>_<frame>.png"
@@ -29,14 +30,15 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one drive."""
     return discover_by_paths(
         root,
         _PATTERNS,
         simulator=NAME,
-        label_space=label_space or "viper",
+        label_space=stated.label_space or "viper",
         label_encoding="ids",
+        instance_encoding="class_in_red",
         why="img and cls with files named <sequence>_<frame>",
         units=_UNITS,
     )

@@ -10,6 +10,7 @@ from sflow_pipeline.simulators.frame_records import FrameRecords
 from sflow_pipeline.simulators.frame_table import DEFAULT_SPLIT
 from sflow_pipeline.simulators.path_patterns import FrameIdentity, PatternFinder, find_layout
 from sflow_pipeline.simulators.problems import ProblemLog
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "vkitti2"
 LAYOUT = "Scene<n>/<variation>/frames/{rgb,classSegmentation,…}/Camera_<n>/{rgb,classgt,…}_<frame>"
@@ -47,7 +48,7 @@ def matches(root: str) -> str | None:
     return find_layout(root, _PATTERNS)
 
 
-def discover(root: str, label_space: str | None) -> Dump:
+def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a scene in one variation (weather, light, camera angle) and camera."""
     finder = PatternFinder(root, _PATTERNS, _identify)
     texts: dict[str, str] = {}
@@ -61,8 +62,9 @@ def discover(root: str, label_space: str | None) -> Dump:
         root=root,
         simulator=NAME,
         version="2",
-        label_space=label_space or "vkitti2",
+        label_space=stated.label_space or "vkitti2",
         label_encoding="palette",
+        instance_encoding="numbered_road_users",
         frames=frames,
         fps=_FPS,
         problems=finder.log.problems(),

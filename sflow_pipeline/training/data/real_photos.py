@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import FrameError, TrainingError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_reading import read_label_map
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
 from sflow_pipeline.simulators import Dump, discover
-from sflow_pipeline.simulators.dump_files import read_bytes
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
@@ -102,7 +100,7 @@ def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path, w
     paths = [path for frame in frames for path in (frame.render, frame.label)]
     if with_instances:
         paths += [str(frame.instance) for frame in frames]
-    for path, fact in zip(paths, Folder(dump.root).stat(paths), strict=True):
+    for path, fact in zip(paths, dump.folder.stat(paths), strict=True):
         identity.update(f"{path}\n{fact.size_bytes}\n{fact.mtime_ns}\n".encode())
     folder = cache / identity.hexdigest()[:16]
     if (folder / "index.json").exists():
@@ -113,23 +111,19 @@ def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path, w
 def _decode(
     dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, with_instances: bool
 ) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8], *tuple[NDArray[np.uint16], ...]]]:
-    space = dump.load_label_space()
-    mapping = build_mapping(space, load_label_space(recipe.label_space))
+    label_format, folder = dump.label_format, dump.folder
+    mapping = build_mapping(label_format.space, load_label_space(recipe.label_space))
     for frame in frames:
         try:
-            photo = image_codec.decode_rgb(read_bytes(dump.root, frame.render), name=frame.render)
-            label_map = read_label_map(
-                read_bytes(dump.root, frame.label),
-                read_bytes(dump.root, frame.label_table) if frame.label_table else None,
-                encoding=dump.label_encoding,
-                space=space,
-                simulator=dump.simulator,
-                path=frame.label,
-                has_rule=dump.label_rule is not None,
-                size_px=(photo.shape[1], photo.shape[0]),
+            photo = image_codec.decode_rgb(folder.read_bytes(frame.render), name=frame.render)
+            label_map = label_format.read_for_network(
+                folder.read_bytes(frame.label),
+                folder.read_bytes(frame.label_table) if frame.label_table else None,
+                frame.label,
+                (photo.shape[1], photo.shape[0]),
             )
             channels = mapping.apply(label_map)
-            instances = [_read_instances(dump.root, str(frame.instance), photo.shape[:2])] if with_instances else []
+            instances = [_read_instances(folder, str(frame.instance), photo.shape[:2])] if with_instances else []
         except (FrameError, OSError) as error:
             text = str(error)
             named = text.startswith(tuple(path for path in (frame.render, frame.label, frame.instance) if path))
@@ -140,9 +134,8 @@ def _decode(
         yield frame.sample_id, photo, channels, *instances
 
 
-def _read_instances(root: str, path: str, size: tuple[int, ...]) -> NDArray[np.uint16]:
+def _read_instances(folder: Folder, path: str, size: tuple[int, ...]) -> NDArray[np.uint16]:
     """(h, w) instances of one photo, numbered from 0."""
-    ids = decode_instance(read_bytes(root, path), name=path)
-    if ids.shape != size:
-        raise FrameError(f"{path}: {ids.shape[1]}x{ids.shape[0]} pixels, its picture has {size[1]}x{size[0]}")
+    ids = decode_instance(folder.read_bytes(path), name=path)
+    image_codec.check_size((ids.shape[1], ids.shape[0]), (size[1], size[0]), name=path, picture="its picture")
     return np.unique(ids, return_inverse=True)[1].reshape(size).astype(np.uint16)

@@ -1,58 +1,89 @@
-"""Reads ``dataset.yaml``: what a dump in the plain layout says about itself."""
+"""Facts about a dump that a person states: in ``dataset.yaml`` beside the frames, or in the job that reads it."""
 
 import difflib
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
 from sflow_pipeline.errors import ConfigError
-from sflow_pipeline.simulators.dump import LABEL_ENCODINGS, LabelEncoding
-from sflow_pipeline.simulators.dump_files import is_remote, read_bytes
+from sflow_pipeline.simulators.dump_files import is_remote, open_folder
 from sflow_pipeline.simulators.folder_walk import broken_name_rule
+from sflow_pipeline.simulators.instance_encoding import INSTANCE_ENCODINGS, InstanceEncoding
+from sflow_pipeline.simulators.label_format import LABEL_ENCODINGS, LabelEncoding
 
 FILE_NAME = "dataset.yaml"
-_KEYS = ("label_space", "label_encoding", "fps", "camera", "units", "split")
+_KEYS = ("label_space", "label_encoding", "instance_encoding", "fps", "camera", "units", "split")
 
 
 @dataclass(frozen=True)
-class DatasetFile:
-    """The content of ``dataset.yaml``; everything is optional.
+class StatedFacts:
+    """What a person states about a dump; everything is optional, and adapters find out what is missing.
 
     Attributes:
-        label_space: a name, or the path of a YAML file inside the dump (resolved).
+        label_space: name or YAML file of the label space that class ids follow.
         label_encoding: how label files hold ids.
+        instance_encoding: what the values of instance files mean.
         fps: frames per second.
         split: one split for all frames, or sequence id -> split; sequences not named follow their folder names.
         metadata: ``camera`` and ``units`` as they stand.
     """
 
     label_space: str | None = None
-    label_encoding: LabelEncoding = "ids"
+    label_encoding: LabelEncoding | None = None
+    instance_encoding: InstanceEncoding | None = None
     fps: float | None = None
-    split: str | dict[str, str] | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    split: str | Mapping[str, str] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def split_of(self, sequence_id: str, otherwise: str) -> str:
+        """The split of a sequence; ``otherwise`` where nothing is stated."""
+        if isinstance(self.split, str):
+            return self.split
+        return (self.split or {}).get(sequence_id, otherwise)
+
+    def override(
+        self,
+        *,
+        label_space: str | None = None,
+        label_encoding: LabelEncoding | None = None,
+        instance_encoding: InstanceEncoding | None = None,
+    ) -> "StatedFacts":
+        """The same facts, with those of a job where it states them."""
+        return replace(
+            self,
+            label_space=label_space or self.label_space,
+            label_encoding=label_encoding or self.label_encoding,
+            instance_encoding=instance_encoding or self.instance_encoding,
+        )
 
 
-def read_dataset_file(root: str) -> DatasetFile:
-    """Read ``<root>/dataset.yaml``; a missing file is an empty one.
+def read_stated_facts(root: str) -> StatedFacts:
+    """Read ``<root>/dataset.yaml``; a missing file states nothing, and so does one without a key of ours.
 
     Raises:
-        ConfigError: not YAML, an unknown key, a value of the wrong type, or a path that leaves the dump.
+        ConfigError: invalid YAML, an unknown key, a value of the wrong type, or a path that leaves the dump.
     """
     path = f"{root.rstrip('/')}/{FILE_NAME}"
     try:
-        content = yaml.safe_load(read_bytes(root, FILE_NAME).decode("utf-8"))
-    except FileNotFoundError:
-        return DatasetFile()
+        content = yaml.safe_load(open_folder(root).read_bytes(FILE_NAME).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return StatedFacts()
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}", hint="write it as YAML in UTF-8") from error
+    if isinstance(content, dict) and content and not any(_is_ours(key) for key in content):
+        return StatedFacts()  # other tools use the name, too
     return _parse(content or {}, root, path)
 
 
-def _parse(content: Any, root: str, path: str) -> DatasetFile:
+def _is_ours(key: Any) -> bool:
+    return bool(difflib.get_close_matches(str(key), _KEYS, n=1))
+
+
+def _parse(content: Any, root: str, path: str) -> StatedFacts:
     def expect(condition: bool, rule: str, hint: str = "") -> None:
         if not condition:
             raise ConfigError(f"{path}: {rule}", hint=hint or f"keys: {', '.join(_KEYS)}")
@@ -70,8 +101,9 @@ def _parse(content: Any, root: str, path: str) -> DatasetFile:
         inside = not os.path.isabs(label_space) and os.path.commonpath([real, real_root]) == real_root
         expect(inside, f"label_space {label_space!r} leaves the dump", "put the file beside dataset.yaml")
         label_space = real
-    encoding = content.get("label_encoding", "ids")
-    expect(encoding in LABEL_ENCODINGS, f"label_encoding {encoding!r} must be one of {', '.join(LABEL_ENCODINGS)}")
+    for key, values in (("label_encoding", LABEL_ENCODINGS), ("instance_encoding", tuple(INSTANCE_ENCODINGS))):
+        value = content.get(key)
+        expect(value is None or value in values, f"{key} {value!r} must be one of {', '.join(values)}")
     fps = content.get("fps")
     is_number = isinstance(fps, int | float) and not isinstance(fps, bool)
     expect(fps is None or (is_number and 0 < fps < 1e6), f"fps {fps!r} must be a number above 0")
@@ -84,7 +116,14 @@ def _parse(content: Any, root: str, path: str) -> DatasetFile:
     sequences = {str(sequence): name for sequence, name in split.items()} if isinstance(split, dict) else split
     stated = {key: content[key] for key in ("camera", "units") if key in content}
     metadata: dict[str, Any] = json.loads(json.dumps(stated, default=str))  # YAML knows dates, manifests do not
-    return DatasetFile(label_space, encoding, None if fps is None else float(fps), sequences, metadata)
+    return StatedFacts(
+        label_space,
+        content.get("label_encoding"),
+        content.get("instance_encoding"),
+        None if fps is None else float(fps),
+        sequences,
+        metadata,
+    )
 
 
 def is_plain_name(name: str) -> bool:
