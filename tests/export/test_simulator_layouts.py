@@ -80,19 +80,19 @@ def test_numbered_objects_are_exported(name, objects, convert_layout, tmp_path):
     assert found == objects
 
 
-def test_replicator_instances_as_numbers(bundle, tmp_path):
+def test_replicator_instances_as_numbers(random_bundle, tmp_path):
     root = tmp_path / "replicator"
     load_layout("replicator").write(root)
     numbers = np.array([[0, 1, 2, 3]], np.uint16).repeat(32, 0).repeat(8, 1)  # colorize_instance_segmentation=False
     for frame in range(2):
         assert cv2.imwrite(str(root / f"instance_segmentation_{frame:04}.png"), numbers)
-    places = {"sim_dir": str(root), "out_dir": str(tmp_path / "out"), "bundle": str(bundle)}
+    places = {"sim_dir": str(root), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
     convert(build_job({**places, "workers": 1, "unknown_ids": "ignore"}))
     assert export_dataset(str(tmp_path / "out"), str(tmp_path / "coco"), "coco").objects == 3  # cone, person, gizmo
 
 
 @pytest.mark.parametrize("stated", ["", "instance_encoding: numbered\n"])
-def test_numbered_objects_of_the_plain_layout(stated, bundle, tmp_path):
+def test_numbered_objects_of_the_plain_layout(stated, random_bundle, tmp_path):
     root = tmp_path / "plain"
     label_map = np.array([[0, 13, 13, 13]], np.uint8).repeat(32, 0).repeat(8, 1)
     numbers = np.array([[0, 1, 2, 0]], np.uint8).repeat(32, 0).repeat(8, 1)
@@ -101,7 +101,7 @@ def test_numbered_objects_of_the_plain_layout(stated, bundle, tmp_path):
         assert cv2.imwrite(str(root / folder / "0.png"), pixels)
     (root / "dataset.yaml").write_text(f"label_space: cityscapes19\n{stated}")
     out = tmp_path / "out"
-    convert(build_job({"sim_dir": str(root), "out_dir": str(out), "bundle": str(bundle), "workers": 1}))
+    convert(build_job({"sim_dir": str(root), "out_dir": str(out), "bundle": str(random_bundle), "workers": 1}))
     assert json.loads((out / "manifest.json").read_text())["source"]["instance_encoding"] == "numbered"
     assert export_dataset(str(out), str(tmp_path / "yolo"), "yolo").objects == 2
     export_dataset(str(out), str(tmp_path / "png"), "png")

@@ -32,7 +32,7 @@ def make_manifest(**changes: Any) -> Manifest:
         "job": {"variants": 2, "size": [48, 32]},
         "variants": 2,
         "seed": 5,
-        "source": Source("/sim", "folder", "", "ids", None, "named so", 10.0, {"units": {"depth": "m"}}),
+        "source": Source("/sim", "folder", "", "ids", "", "", "numbered", "named so", 10.0, {"units": {"depth": "m"}}),
         "bundle": BundleNote("sflow", "0.7.0", "d"),
         "label_space": SpaceNote("camvid11", 1, "e"),
         "label_resized": False,
