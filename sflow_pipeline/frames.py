@@ -21,7 +21,7 @@ class FrameRef:
             simulator numbers them.
         render, label: the simulator's picture and the class ids.
         files: further modality -> path, see ``MODALITIES``; each can be read as an attribute, too, None without a file.
-        timestamp_s: the moment that the frame shows, in seconds from an origin that its sequence shares; None if unknown.
+        timestamp_s: the moment that the frame shows, in seconds, from one origin per sequence; None if unknown.
 
     >>> frame = FrameRef("a/7", "a", 7, "train", "a/rgb/7.png", "a/semantic/7.png", {"depth": "a/depth/7.npy"})
     >>> frame.depth, frame.flow
