@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from measurement import Measurement, Options
-from numpy.typing import NDArray
 
 #: Of a step, and whose each is in the table.
 _PARTS = {
@@ -116,7 +115,10 @@ class _Clock:
         return self._seconds
 
 
-def _draw_photos(classes: int) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
+def _draw_photos(classes: int) -> Iterator[Any]:
+    """Synthetic ``PhotoEntry``s."""
+    from sflow_pipeline.training.data.photo_set import PhotoEntry, PhotoFacts
+
     rng = np.random.default_rng(0)
     width_px, height_px = _PHOTO_SIZE_PX
     for number in range(_PHOTOS):
@@ -124,4 +126,4 @@ def _draw_photos(classes: int) -> Iterator[tuple[str, NDArray[np.uint8], NDArray
         class_index = coarse.repeat(40, axis=0).repeat(40, axis=1)
         noise = rng.integers(-20, 20, (height_px, width_px, 3))
         photo = (20 * class_index[..., None] + noise).clip(0, 255).astype(np.uint8)
-        yield f"{number:04}", photo, class_index
+        yield PhotoEntry(PhotoFacts(f"{number:04}"), photo, class_index)

@@ -1,4 +1,4 @@
-"""``sflow-pipeline train``: a recipe and real photos in, a bundle out."""
+"""``sflow-pipeline train``: train a recipe on real photos and export a bundle."""
 
 import json
 from contextlib import suppress
@@ -11,6 +11,7 @@ from sflow_pipeline.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from sflow_pipeline.config.recipe import Recipe
+    from sflow_pipeline.training.train import TrainingSummary
 
 
 def train_command(
@@ -18,7 +19,12 @@ def train_command(
         str, typer.Argument(help="Name under models/, a recipe file, or a folder with recipe.yaml.", metavar="RECIPE")
     ],
     data: Annotated[
-        str, typer.Option("--data", help="Real photos with labels, in any layout that inspect knows.", metavar="DIR")
+        list[str],
+        typer.Option(
+            "--data",
+            help="Real photos with labels, in any layout that inspect knows; several times for several folders.",
+            metavar="DIR",
+        ),
     ],
     out: Annotated[
         Path,
@@ -75,51 +81,74 @@ def train_command(
 
       sflow-pipeline train sflow --data CamVid --out run --perceptual W
       sflow-pipeline train RECIPE --data PHOTOS --out run --start-from BUNDLE
+      sflow-pipeline train RECIPE --data CamVid --data PHOTOS --out run
       sflow-pipeline train pix2pix --data CamVid --out run --preview
       sflow-pipeline train pix2pix --data CamVid --out run --workers 2
       sflow-pipeline train pix2pix --data CamVid --out run --only bundle
     """
-    if only not in (None, "segmenter", "bundle"):
-        raise UsageError(f"--only {only}: expected segmenter or bundle", hint="leave it out to train everything")
-    together = workers > 1 or address is not None
-    if only and together:
-        raise UsageError(f"--only {only}: that is done in one process", hint="leave out --workers and --address")
+    checked = _check_only(only, together=workers > 1 or address is not None)
     loaded = _load(recipe, settings or [])
     import torch
 
     from sflow_pipeline.bundle import load_bundle
     from sflow_pipeline.cli.training_display import TrainingDisplay
-    from sflow_pipeline.cli.training_followers import TrainingFollowers
-    from sflow_pipeline.report.training_curves import write_training_curves
+    from sflow_pipeline.cli.training_observers import TrainingObservers
     from sflow_pipeline.training.process_group import WorkerOptions
     from sflow_pipeline.training.run.loop import TrainingProgress
     from sflow_pipeline.training.train import train
 
     if threads:
         torch.set_num_threads(threads)
-    with TrainingDisplay(quiet=as_json) as display, TrainingFollowers(out, preview, tensorboard) as followers:
+    with TrainingDisplay(quiet=as_json) as display, TrainingObservers(out, preview, tensorboard) as observers:
 
-        def tell(progress: TrainingProgress) -> None:
+        def on_progress(progress: TrainingProgress) -> None:
             display.update(progress)
-            followers.update(progress)
+            observers.update(progress)
 
-        worker_options = WorkerOptions(workers, address, threads or 1) if together else None
         summary = train(
             loaded,
             data,
             out,
             perceptual=perceptual,
             device=device,
-            worker_options=worker_options,
+            worker_options=WorkerOptions(workers, address, threads or 1) if workers > 1 or address else None,
             start=load_bundle(start_from) if start_from else None,
-            only=cast(Literal["segmenter", "bundle"] | None, only),
-            on_progress=tell,
+            only=checked,
+            on_progress=on_progress,
         )
-    losses = out / "segmenter" / "losses.csv" if only == "segmenter" else out / "losses.csv"
-    places = [] if only == "segmenter" else [str(out / "samples")]
-    with suppress(TrainingError):  # so short a run has no curve
-        places.append(str(write_training_curves(losses, losses.with_name("curves.svg"))))
-    facts = {
+    places = _write_curves(out, only)
+    if preview:
+        places.append(out / "preview.html")
+    if as_json:
+        typer.echo(json.dumps(_to_dict(summary), indent=2))
+    else:
+        _print_summary(summary, places)
+
+
+def _check_only(only: str | None, *, together: bool) -> Literal["segmenter", "bundle"] | None:
+    """The value of ``--only``; ``together``: whether several processes are asked for."""
+    if only is None:
+        return None
+    if only not in ("segmenter", "bundle"):
+        raise UsageError(f"--only {only}: expected segmenter or bundle", hint="leave it out to train everything")
+    if together:
+        raise UsageError(f"--only {only}: that is done in one process", hint="leave out --workers and --address")
+    return cast(Literal["segmenter", "bundle"], only)
+
+
+def _write_curves(out: Path, only: str | None) -> list[Path]:
+    """Draw the loss curves; returns what a person should look at."""
+    from sflow_pipeline.report.training_curves import write_training_curves
+
+    folder = out / "segmenter" if only == "segmenter" else out
+    places = [] if only == "segmenter" else [out / "samples"]
+    with suppress(TrainingError):  # a very short run has no curve
+        places.append(write_training_curves(folder / "losses.csv", folder / "curves.svg"))
+    return places
+
+
+def _to_dict(summary: "TrainingSummary") -> dict[str, object]:
+    return {
         "bundle": str(summary.bundle.path),
         "digest": summary.bundle.digest,
         "images_seen": summary.images_seen,
@@ -130,9 +159,9 @@ def train_command(
         "restarts": summary.restarts,
         "segmenter": summary.segmenter.model_dump() if summary.segmenter else None,
     }
-    if as_json:
-        typer.echo(json.dumps(facts, indent=2))
-        return
+
+
+def _print_summary(summary: "TrainingSummary", places: list[Path]) -> None:
     typer.echo(f"bundle: {summary.bundle.path} ({summary.images_seen} images seen, {summary.photos} photos)")
     if summary.restarts:
         typer.echo(f"restarts: {summary.restarts}, from the last checkpoint each, because a worker died")
@@ -142,9 +171,7 @@ def train_command(
             f"segmenter: pixel accuracy {scores.pixel_accuracy:.3f}, mIoU {scores.miou:.3f} "
             f"on {scores.held_out_photos} held-out photos"
         )
-    if preview:
-        places.append(str(out / "preview.html"))
-    typer.echo(f"look at: {', '.join(places)}")
+    typer.echo(f"look at: {', '.join(map(str, places))}")
     typer.echo(f"use it: sflow-pipeline convert SIM_DIR OUT_DIR --bundle {summary.bundle.path}")
 
 

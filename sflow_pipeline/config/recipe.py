@@ -19,11 +19,36 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SourceRecipe(Section):
+    """Settings of one of several data folders."""
+
+    split: str | None = Field(None, description="its split to train on; null: data.split")
+    labels: Literal["true", "pseudo"] = Field(
+        "true", description="pseudo: predicted by a network; such photos are trained on and never held out"
+    )
+    weight: float | None = Field(
+        None,
+        gt=0,
+        description="how often one of its photos is drawn, relative to a photo of weight 1; null: 1 with true labels, "
+        "0.5 with pseudo labels",
+    )
+
+    @property
+    def photo_weight(self) -> float:
+        """The weight, or the default for its labels."""
+        if self.weight is not None:
+            return self.weight
+        return 1.0 if self.labels == "true" else 0.5
+
+
 class DataRecipe(Section):
-    """Which part of the real photos is learned from."""
+    """Which of the real photos are trained on, and how often."""
 
     split: str = "train"
     holdout_fraction: float = Field(0.15, gt=0, lt=1, description="the end of every recording, kept out of training")
+    sources: tuple[SourceRecipe, ...] = Field(
+        (), description="settings of each --data folder, in the order of the flags; defaults for folders beyond them"
+    )
 
 
 class EdgeRecipe(Section):

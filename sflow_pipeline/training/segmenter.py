@@ -150,14 +150,18 @@ def segmenter_step(state: SegmenterState, batch: CropBatch, context: SegmenterCo
 
 @torch.inference_mode()
 def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: PhotoSet) -> SegmenterScores:
-    """Pixel accuracy and mIoU on whole photos, by the weights as a bundle stores them (float16)."""
+    """Pixel accuracy and mIoU on whole photos with true labels, by the weights as a bundle stores them (float16).
+
+    Where no photo has true labels, the scores are against pseudo labels.
+    """
     classes = label_space.num_classes
     device = next(state.network.parameters()).device
     stored = Segmenter(classes, state.recipe.segmenter.width)
     stored.load_state_dict({k: v.half().float() for k, v in state.network.state_dict().items()})
     place_network(stored.eval(), device)
     confusion = np.zeros((classes, classes), np.int64)
-    for i in range(len(photos)):
+    scored = [i for i, facts in enumerate(photos.facts) if facts.labels == "true"] or range(len(photos))
+    for i in scored:
         photo, truth = photos.read(i)
         picture = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].to(device)
         predicted = stored(to_unit_range(picture)).argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
@@ -165,7 +169,7 @@ def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: Phot
     return SegmenterScores(
         pixel_accuracy=round(compute_pixel_accuracy(confusion), 4),
         miou=round(compute_miou(confusion), 4),
-        held_out_photos=len(photos),
+        held_out_photos=len(scored),
         images_seen=state.images_seen,
     )
 

@@ -1,5 +1,6 @@
 """A whole training run: checks, data, resume, the loop, and the bundle at its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +55,7 @@ class RunData:
 
 def train(
     recipe: Recipe,
-    data: str,
+    data: str | Sequence[str],
     out: Path,
     *,
     perceptual: Path | None = None,
@@ -67,7 +68,8 @@ def train(
     """Train a recipe on labelled real photos and export ``out/bundle``; an interrupted run in ``out`` is resumed.
 
     Args:
-        data: folder of real photos with labels, in any layout that ``inspect`` reads.
+        data: one or several folders of real photos with labels, in any layout that ``inspect`` reads; ``recipe.data``
+            has the settings of each.
         perceptual: weights (.safetensors) of a perceptual network; without them the run has no perceptual loss.
         worker_options: processes that share every batch, on Ray; by default this process trains alone. The segmenter
             is trained in this process.

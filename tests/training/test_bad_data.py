@@ -52,7 +52,7 @@ def test_an_empty_split(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> No
 def test_too_few_photos_for_a_batch(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
     schedule = tiny_recipe.schedule.model_dump() | {"batch_size": 9}
     recipe = Recipe.model_validate(tiny_recipe.model_dump() | {"schedule": schedule})
-    assert "7 photos to learn from and 1 held out, batches need 9" in str(refuse(recipe, camvid, tmp_path))
+    assert "7 photos to train on and 1 held out, batches need 9" in str(refuse(recipe, camvid, tmp_path))
 
 
 def test_a_truncated_photo(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:

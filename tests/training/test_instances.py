@@ -125,7 +125,7 @@ def test_genuine_cityscapes(shared_data: Path, tiny_recipe: Recipe, tmp_path: Pa
     root = shared_data / "cityscapes-sample" / "datasets" / "cityscapes"
     photos, held_out = load_real_photos(str(root), ask(tiny_recipe, True), tmp_path / "cache")
     assert (len(photos), len(held_out)) == (3, 1)
-    name = photos.names[0].rpartition("/")[2]
+    name = photos.facts[0].name.rpartition("/")[2]
     (path,) = root.glob(f"train_inst/{name}*")
     place = np.s_[400:440, 900:960]
     theirs = draw_boundaries(decode_plane(path.read_bytes())[place].astype(int))

@@ -15,7 +15,7 @@ from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights
-from sflow_pipeline.training.data.photo_set import PhotoSet, pack_photo_set
+from sflow_pipeline.training.data.photo_set import PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
 from sflow_pipeline.training.data.real_photos import load_real_photos
 from sflow_pipeline.training.run.loop import TrainingProgress
 from sflow_pipeline.training.segmenter import train_segmenter
@@ -113,7 +113,7 @@ def test_rare_classes_weigh_more_and_void_nothing(tmp_path: Path) -> None:
     truth = np.full((10, 10), 3, np.uint8)
     truth[0, :4] = 9
     truth[9] = 11  # camvid11's void
-    photos: PhotoSet = pack_photo_set([("a", np.zeros((10, 10, 3), np.uint8), truth)], tmp_path)
+    photos: PhotoSet = pack_photo_set([PhotoEntry(PhotoFacts("a"), np.zeros((10, 10, 3), np.uint8), truth)], tmp_path)
     weights = compute_class_weights(photos, load_label_space("camvid11")).numpy()
     common, rare = 86 / 90, 4 / 90
     assert weights[9] / weights[3] == pytest.approx((common / rare) ** 0.5)

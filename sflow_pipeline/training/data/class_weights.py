@@ -1,4 +1,4 @@
-"""How much a pixel of each class counts, so that rare classes are learned too."""
+"""Loss weights of classes, larger for rare ones."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ _RAREST = 1e-4
 
 
 def compute_class_weights(photos: PhotoSet, label_space: LabelSpace) -> Float[Tensor, " classes"]:
-    """One over the square root of each class's share of pixels, 1 for the mean pixel; void weighs nothing."""
+    """One over the square root of each class's share of pixels, scaled to 1 for the mean pixel; void has 0."""
     counts = np.zeros(label_space.num_classes)
     for i in range(len(photos)):
         counts += np.bincount(photos.read(i)[1].ravel(), minlength=label_space.num_classes)

@@ -1,4 +1,4 @@
-"""The palettes of the photos that a generator learned from, which its bundle paints with."""
+"""Palettes of the training photos, for the bundle."""
 
 import numpy as np
 import torch
@@ -11,15 +11,15 @@ from sflow_pipeline.training.data.photo_set import PhotoSet
 
 #: Enough to draw from, and small beside the weights.
 _MOST = 256
-#: How far each lies on the way from the typical palette to its photo's. At 1, another photo's colours cost 1.7 points
-#: of mIoU, mean of nine palettes on held-out photos; at 0.7 they cost 0.6.
+#: Position of each palette between the typical one (0) and its photo's (1). At 1, another photo's colours cost 1.7
+#: points of mIoU, mean of nine palettes on held-out photos; at 0.7 they cost 0.6.
 _VARIETY = 0.8
 
 
 def collect_palettes(photos: PhotoSet, classes: int) -> Float[Tensor, "n classes 3"]:
     """Palettes of up to 256 photos, spread evenly over the set, the typical one first; RGB in [-1, 1].
 
-    All but the typical one are drawn towards it, so that none is too far from what the generator saw together.
+    All but the typical one are moved towards it, so that none is far from the combinations in training.
     """
     chosen = np.unique(np.linspace(0, len(photos) - 1, min(_MOST, len(photos))).round().astype(int))
     measured = []

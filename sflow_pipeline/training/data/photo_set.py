@@ -1,30 +1,80 @@
-"""Real photos with their class maps, decoded once into one memory-mapped file."""
+"""A photo set: real photos with their class maps, decoded once into one memory-mapped file."""
 
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sflow_pipeline.errors import TrainingError
+
+#: Version of ``index.json``.
+PACK_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class PhotoFacts:
+    """Facts about one photo of a set.
+
+    Attributes:
+        name: the sample's id, with the number of its data folder in front where there are several.
+        sequence: the recording that it belongs to, unique in the set.
+        frame: its number in the recording; consecutive frames of a video have consecutive numbers.
+        timestamp_s: time in the recording, None where the data has none.
+        weight: how often it is drawn in training, relative to a photo of weight 1.
+        labels: ``true``, by people or a renderer, or ``pseudo``, predicted by a network.
+    """
+
+    name: str
+    sequence: str = ""
+    frame: int = 0
+    timestamp_s: float | None = None
+    weight: float = 1.0
+    labels: Literal["true", "pseudo"] = "true"
+
+
+@dataclass(frozen=True)
+class PhotoEntry:
+    """One photo to pack: photo (h, w, 3) uint8 RGB, class indices (h, w) uint8, instance numbers (h, w) uint16."""
+
+    facts: PhotoFacts
+    photo: NDArray[np.uint8]
+    class_index: NDArray[np.uint8]
+    instances: NDArray[np.uint16] | None = None
 
 
 class PhotoSet:
     """Photos (h, w, 3) uint8 RGB and class indices (h, w) uint8 by number; sizes may differ between photos.
 
-    Some sets have instance numbers (h, w) uint16 too, which tell the objects of one photo apart.
+    Some sets have instance numbers (h, w) uint16, too, which distinguish the objects of one photo.
+
+    Attributes:
+        facts: of every photo, in order.
+
+    Raises:
+        OSError: the folder cannot be read.
+        TrainingError: it was packed by another version.
     """
 
     def __init__(self, folder: Path) -> None:
         index = json.loads((folder / "index.json").read_text())
+        if index.get("format") != PACK_FORMAT:
+            raise TrainingError(
+                f"packed photos {folder}: format {index.get('format', 1)}, this version reads {PACK_FORMAT}",
+                hint="remove the folder; the next run packs the photos again",
+            )
         self.folder = folder
-        self.names: list[str] = index["names"]
-        self.has_instances: bool = index.get("has_instances", False)
-        self._places: list[list[int]] = index["places"]
+        self.has_instances: bool = index["has_instances"]
+        self.facts = [PhotoFacts(**facts) for facts in index["photos"]]
+        self._places: list[tuple[int, int, int]] = index["places"]
         self._data = np.memmap(folder / "photos.bin", dtype=np.uint8, mode="r")
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.facts)
 
     def size_px(self, i: int) -> tuple[int, int]:
         """(height, width) of photo ``i``."""
@@ -45,35 +95,39 @@ class PhotoSet:
         pixels = height * width
         return self._data[offset + 4 * pixels : offset + 6 * pixels].view(np.uint16).reshape(height, width)
 
+    def find_pairs(self, step: int = 1) -> list[tuple[int, int]]:
+        """Positions of two frames of one sequence whose numbers differ by ``step``, earlier frame first."""
+        positions = {(facts.sequence, facts.frame): i for i, facts in enumerate(self.facts)}
+        pairs = ((i, positions.get((sequence, frame + step))) for (sequence, frame), i in positions.items())
+        return [(i, later) for i, later in pairs if later is not None]
 
-def pack_photo_set(
-    photos: Iterable[tuple[str, NDArray[np.uint8], NDArray[np.uint8], *tuple[NDArray[np.uint16], ...]]],
-    folder: Path,
-    *,
-    has_instances: bool = False,
-) -> PhotoSet:
-    """Write (name, photo, class indices[, instance numbers]) to ``folder``.
 
-    The index comes last, so half a pack is never read.
+def pack_photo_set(photos: Iterable[PhotoEntry], folder: Path) -> PhotoSet:
+    """Write a photo set to ``folder``; all entries have instances, or none has.
+
+    The index is written last, so an incomplete set is never read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names: list[str] = []
+    facts: list[PhotoFacts] = []
     places: list[tuple[int, int, int]] = []
+    has_instances = False
     temporary = folder / f"photos.bin.{os.getpid()}"
     try:
         with open(temporary, "wb") as file:
-            for name, photo, *planes in photos:
-                names.append(name)
-                places.append((file.tell(), photo.shape[0], photo.shape[1]))
-                file.write(np.ascontiguousarray(photo).data)
-                for plane in planes:
-                    file.write(np.ascontiguousarray(plane).data)
+            for entry in photos:
+                has_instances = entry.instances is not None
+                facts.append(entry.facts)
+                places.append((file.tell(), entry.photo.shape[0], entry.photo.shape[1]))
+                for plane in (entry.photo, entry.class_index, entry.instances):
+                    if plane is not None:
+                        file.write(np.ascontiguousarray(plane).data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, folder / "photos.bin")
     finally:
         temporary.unlink(missing_ok=True)
+    content = {"format": PACK_FORMAT, "has_instances": has_instances, "photos": [asdict(f) for f in facts]}
     index = folder / f"index.json.{os.getpid()}"
-    index.write_text(json.dumps({"names": names, "places": places, "has_instances": has_instances}))
+    index.write_text(json.dumps(content | {"places": places}))
     os.replace(index, folder / "index.json")
     return PhotoSet(folder)

@@ -1,4 +1,4 @@
-"""Crops cut by threads while the device is busy with those before them."""
+"""Crops cut ahead of time by threads while a GPU computes."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from sflow_pipeline.training.data.crops import CropBatch, CropSampler
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
-#: A GPU learns from a batch in less time than one core cuts it.
+#: A GPU's step on a batch is shorter than one core's time to cut it.
 _THREADS = 4
 
 
@@ -16,7 +16,7 @@ def prefetch_batches(
 ) -> Iterator[CropBatch]:
     """The batches from ``first_image`` to ``last_image``, in order, the next few cut ahead of time.
 
-    A crop depends on its number alone, so what is learned does not depend on who cuts it, or when.
+    A crop depends on its number alone, so threads do not change what is trained on.
     """
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="crops")
     ahead: deque[Future[CropBatch]] = deque()

@@ -1,119 +1,181 @@
-"""From a folder of labelled real photos to a run's two photo sets: what it learns from and what it is watched on."""
+"""Folders of labelled real photos, packed as the training and the held-out photo set of a run."""
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import FrameError, TrainingError
+from sflow_pipeline.config.recipe import Recipe, SourceRecipe
+from sflow_pipeline.errors import FrameError, TrainingError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
-from sflow_pipeline.training.data.photo_set import PhotoSet, pack_photo_set
+from sflow_pipeline.training.data.photo_set import PACK_FORMAT, PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
 
 
-def load_real_photos(data: str, recipe: Recipe, cache: Path) -> tuple[PhotoSet, PhotoSet]:
-    """Find, check, decode and pack the photos of ``recipe.data.split``; the end of every recording is held out.
+@dataclass(frozen=True)
+class _Source:
+    """One data folder: its dump, its settings, and a prefix that makes its names unique."""
+
+    dump: Dump
+    settings: SourceRecipe
+    prefix: str
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """One photo to pack, by name."""
+
+    source: _Source
+    frame: FrameRef
+
+
+def load_real_photos(data: str | Sequence[str], recipe: Recipe, cache: Path) -> tuple[PhotoSet, PhotoSet]:
+    """Find, check, decode and pack the photos of a run; the end of every recording is held out.
+
+    Photos with pseudo labels are held out only where no folder has true labels.
+
+    Args:
+        data: one folder or several, in any layout that ``inspect`` reads; ``recipe.data`` has settings of each. Their
+            label spaces may differ: classes are mapped to the recipe's by concept.
 
     Returns:
-        The photos to learn from, and the held-out ones.
+        The training photos, and the held-out ones.
 
     Raises:
+        UsageError: the recipe has settings for more folders than there are.
         TrainingError: the split is empty, a photo lacks its label or they do not fit, photos are too few, or the recipe
-            shows instances and a photo has none.
-        DumpError, LabelSpaceError: the folder as a whole cannot be read.
+            uses instances and a photo has none.
+        DumpError, LabelSpaceError: a folder as a whole cannot be read.
     """
-    dump = discover(data)
-    if dump.label_encoding == "table":
+    sources = _open_sources([data] if isinstance(data, str) else data, recipe)
+    has_true_labels = any(source.settings.labels == "true" for source in sources)
+    train: list[_Photo] = []
+    held_out: list[_Photo] = []
+    for source in sources:
+        is_held_out = source.settings.labels == "true" or not has_true_labels
+        fraction = recipe.data.holdout_fraction if is_held_out else 0.0
+        first, last = split_frames(source.dump, source.settings.split or recipe.data.split, fraction)
+        train += [_Photo(source, frame) for frame in first]
+        held_out += [_Photo(source, frame) for frame in last]
+    if len(train) < recipe.schedule.batch_size or not held_out:
         raise TrainingError(
-            f"data {data}: label colours mean something else in every frame of {dump.simulator}",
-            hint="train on real photos whose labels follow one label space",
+            f"data {', '.join(source.dump.root for source in sources)}: {len(train)} photos to train on and "
+            f"{len(held_out)} held out, batches need {recipe.schedule.batch_size} and validation needs 1",
+            hint="give more photos, lower schedule.batch_size, or change data.holdout_fraction",
         )
-    unpaired = [problem for problem in dump.problems if problem.severity == "error"]
-    if unpaired:
-        raise TrainingError(
-            f"data {data}: {unpaired[0].message}", hint="complete or remove these files, then train again"
-        )
-    train, held_out = split_frames(dump, recipe)
-    with_instances = _choose_instances(dump, [*train, *held_out], recipe)
-    packs = (_pack(dump, frames, recipe, cache, with_instances) for frames in (train, held_out))
-    return next(packs), next(packs)
+    with_instances = _choose_instances([*train, *held_out], recipe)
+    return _pack(train, recipe, cache, with_instances), _pack(held_out, recipe, cache, with_instances)
 
 
-def split_frames(dump: Dump, recipe: Recipe) -> tuple[list[FrameRef], list[FrameRef]]:
-    """The frames of the recipe's split: the beginning of every recording, and its last ``holdout_fraction``.
+def split_frames(dump: Dump, split: str, holdout_fraction: float) -> tuple[list[FrameRef], list[FrameRef]]:
+    """The frames of a split: the beginning of every recording, and its last ``holdout_fraction``.
 
-    Where recordings are too short for that, the last ones are held out instead of the last photos of each.
+    Where recordings are too short for that, the last recordings are held out instead of the last photos of each.
+
+    Raises:
+        TrainingError: the split is empty.
     """
     recordings: dict[str, list[FrameRef]] = defaultdict(list)
     for frame in dump.frames:
-        if frame.split == recipe.data.split:
+        if frame.split == split:
             recordings[frame.sequence_id].append(frame)
     if not recordings:
         splits = sorted({frame.split for frame in dump.frames})
         raise TrainingError(
-            f"data {dump.root}: split {recipe.data.split!r} is empty; there are {', '.join(splits)}",
-            hint="set data.split in the recipe",
+            f"data {dump.root}: split {split!r} is empty; there are {', '.join(splits)}",
+            hint="set data.split in the recipe, or split in its data.sources",
         )
     train: list[FrameRef] = []
     held_out: list[FrameRef] = []
     for frames in recordings.values():
         frames.sort(key=lambda frame: (frame.frame_index, frame.sample_id))
-        cut = len(frames) - round(recipe.data.holdout_fraction * len(frames))
+        cut = len(frames) - round(holdout_fraction * len(frames))
         train += frames[:cut]
         held_out += frames[cut:]
-    if not held_out:  # recordings of a photo or two, as in Cityscapes: the last of them, whole
+    if not held_out:  # recordings of a photo or two, as in Cityscapes
         ordered = sorted(recordings)
-        kept = len(ordered) - round(recipe.data.holdout_fraction * len(ordered))
+        kept = len(ordered) - round(holdout_fraction * len(ordered))
         held_out = [frame for name in ordered[kept:] for frame in recordings[name]]
         train = [frame for name in ordered[:kept] for frame in recordings[name]]
-    if len(train) < recipe.schedule.batch_size or not held_out:
-        raise TrainingError(
-            f"data {dump.root}: {len(train)} photos to learn from and {len(held_out)} held out, "
-            f"batches need {recipe.schedule.batch_size} and watching needs 1",
-            hint="give more photos, lower schedule.batch_size, or change data.holdout_fraction",
-        )
     return train, held_out
 
 
-def _choose_instances(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe) -> bool:
-    lacking = [frame for frame in frames if frame.instance is None]
+def _open_sources(folders: Sequence[str], recipe: Recipe) -> list[_Source]:
+    settings = recipe.data.sources
+    if len(settings) > len(folders):
+        raise UsageError(
+            f"recipe {recipe.name}: data.sources has settings for {len(settings)} folders, --data names {len(folders)}",
+            hint="give --data once per folder, in the order of data.sources, or shorten data.sources",
+        )
+    padded = [*settings, *[SourceRecipe()] * (len(folders) - len(settings))]
+    return [
+        _Source(_discover(folder), setting, f"{number}:" if len(folders) > 1 else "")
+        for number, (folder, setting) in enumerate(zip(folders, padded, strict=True))
+    ]
+
+
+def _discover(folder: str) -> Dump:
+    dump = discover(folder)
+    if dump.label_encoding == "table":
+        raise TrainingError(
+            f"data {folder}: {dump.simulator} gives label colours another meaning in every frame",
+            hint="train on real photos whose labels follow one label space",
+        )
+    unpaired = [problem for problem in dump.problems if problem.severity == "error"]
+    if unpaired:
+        raise TrainingError(
+            f"data {folder}: {unpaired[0].message}", hint="complete or remove these files, then train again"
+        )
+    return dump
+
+
+def _choose_instances(photos: Sequence[_Photo], recipe: Recipe) -> bool:
+    lacking = [photo for photo in photos if photo.frame.instance is None]
     if lacking and recipe.generator.use_instances is True:
         raise TrainingError(
-            f"data {dump.root}: {len(lacking)} of {len(frames)} photos have no instances, first {lacking[0].render}, "
-            "and generator.use_instances is true",
+            f"data {lacking[0].source.dump.root}: {len(lacking)} of {len(photos)} photos have no instances, first "
+            f"{lacking[0].frame.render}, and generator.use_instances is true",
             hint="add their instance files (gtFine_instanceIds in Cityscapes), or --set generator.use_instances=auto",
         )
     return not lacking and recipe.generator.use_instances is not False
 
 
-def _pack(dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, cache: Path, with_instances: bool) -> PhotoSet:
-    spaces = f"{dump.load_label_space().digest}\n{load_label_space(recipe.label_space).digest}"
-    identity = hashlib.sha256(f"{dump.root}\n{spaces}".encode())
-    paths = [path for frame in frames for path in (frame.render, frame.label)]
-    if with_instances:
-        paths += [str(frame.instance) for frame in frames]
-    for path, fact in zip(paths, dump.folder.stat(paths), strict=True):
-        identity.update(f"{path}\n{fact.size_bytes}\n{fact.mtime_ns}\n".encode())
+def _pack(photos: Sequence[_Photo], recipe: Recipe, cache: Path, with_instances: bool) -> PhotoSet:
+    """Pack photos below ``cache``, or open the pack of the same files and settings that is there."""
+    identity = hashlib.sha256(f"{PACK_FORMAT}\n{load_label_space(recipe.label_space).digest}\n".encode())
+    by_source: dict[str, list[_Photo]] = defaultdict(list)
+    for photo in photos:
+        by_source[photo.source.prefix].append(photo)
+    for group in by_source.values():
+        dump, settings = group[0].source.dump, group[0].source.settings
+        identity.update(f"{dump.root}\n{dump.label_format.space.digest}\n{settings!r}\n".encode())
+        paths = [path for photo in group for path in (photo.frame.render, photo.frame.label)]
+        if with_instances:
+            paths += [str(photo.frame.instance) for photo in group]
+        for path, fact in zip(paths, dump.folder.stat(paths), strict=True):
+            identity.update(f"{path}\n{fact.size_bytes}\n{fact.mtime_ns}\n".encode())
     folder = cache / identity.hexdigest()[:16]
     if (folder / "index.json").exists():
         return PhotoSet(folder)
-    return pack_photo_set(_decode(dump, frames, recipe, with_instances), folder, has_instances=with_instances)
+    entries = (entry for group in by_source.values() for entry in _decode(group, recipe, with_instances))
+    return pack_photo_set(entries, folder)
 
 
-def _decode(
-    dump: Dump, frames: Sequence[FrameRef], recipe: Recipe, with_instances: bool
-) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8], *tuple[NDArray[np.uint16], ...]]]:
+def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool) -> Iterator[PhotoEntry]:
+    """Photos of one source with their class indices in the recipe's label space."""
+    source = photos[0].source
+    dump, settings, prefix = source.dump, source.settings, source.prefix
     label_format, folder = dump.label_format, dump.folder
     mapping = build_mapping(label_format.space, load_label_space(recipe.label_space))
-    for frame in frames:
+    for frame in (photo.frame for photo in photos):
         try:
             photo = image_codec.decode_rgb(folder.read_bytes(frame.render), name=frame.render)
             label_map = label_format.read_for_network(
@@ -122,16 +184,24 @@ def _decode(
                 frame.label,
                 (photo.shape[1], photo.shape[0]),
             )
-            channels = mapping.apply(label_map)
-            instances = [_read_instances(folder, str(frame.instance), photo.shape[:2])] if with_instances else []
+            class_index = mapping.apply(label_map)
+            instances = _read_instances(folder, str(frame.instance), photo.shape[:2]) if with_instances else None
         except (FrameError, OSError) as error:
             text = str(error)
-            named = text.startswith(tuple(path for path in (frame.render, frame.label, frame.instance) if path))
+            is_named = text.startswith(tuple(path for path in (frame.render, frame.label, frame.instance) if path))
             raise TrainingError(
-                f"data {dump.root}: {text if named else f'{frame.label}: {text}'}",
-                hint="mend or remove the pair, then train again; `sflow-pipeline inspect` shows what else there is",
+                f"data {dump.root}: {text if is_named else f'{frame.label}: {text}'}",
+                hint="fix or remove the pair, then train again; `sflow-pipeline inspect` lists every problem",
             ) from error
-        yield frame.sample_id, photo, channels, *instances
+        facts = PhotoFacts(
+            name=prefix + frame.sample_id,
+            sequence=prefix + frame.sequence_id,
+            frame=frame.frame_index,
+            timestamp_s=frame.timestamp_s,
+            weight=settings.photo_weight,
+            labels=settings.labels,
+        )
+        yield PhotoEntry(facts, photo, class_index, instances)
 
 
 def _read_instances(folder: Folder, path: str, size: tuple[int, ...]) -> NDArray[np.uint16]:

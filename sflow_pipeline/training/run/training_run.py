@@ -1,7 +1,7 @@
 """Inputs of a training run, checked before any data is read."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class TrainingRun:
     """
 
     recipe: Recipe
-    data: str
+    data: str | Sequence[str]
     out: Path
     network: PerceptualNetwork | None
     network_name: str
@@ -47,7 +47,7 @@ class TrainingRun:
     def build(
         cls,
         recipe: Recipe,
-        data: str,
+        data: str | Sequence[str],
         out: Path,
         *,
         perceptual: Path | None,

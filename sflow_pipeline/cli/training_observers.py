@@ -1,4 +1,4 @@
-"""What is kept up to date for those who follow a run from elsewhere: a page, and events for TensorBoard."""
+"""Files for following a run: the preview page, and events for TensorBoard."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _PAGE_EVERY_S = 30.0
 
 
-class TrainingFollowers:
+class TrainingObservers:
     """Writes ``preview.html`` every half minute and at the end, ``events/`` at every step; either only if asked for."""
 
     def __init__(self, out: Path, preview: bool, tensorboard: bool) -> None:
