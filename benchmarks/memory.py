@@ -45,7 +45,7 @@ def _convert(dump: str, out: str, bundle: str, workers: int) -> None:
 
     wait_for_start()
     summary = convert(build_job({"sim_dir": dump, "out_dir": out, "bundle": bundle, "workers": workers}))
-    assert summary.exit_code == 0, summary
+    assert summary.status == "clean", summary
     answer(peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-_PICTURE_FILES = (".png", ".jpg", ".jpeg")
+#: Endings of files that hold an encoded picture.
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _PLANE_FILES = (".png", ".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm")
 
 
@@ -75,7 +76,7 @@ COLUMNS = (
     Column("split", "string", "identity", required=True),
     Column("image", "picture", required=True, bytes_per_pixel=1.6),
     Column(
-        "label", "plane", required=True, carried=True, folder="semantic", suffixes=_PICTURE_FILES,
+        "label", "plane", required=True, carried=True, folder="semantic", suffixes=PICTURE_SUFFIXES,
         resizes=(".png",), bytes_per_pixel=0.1,
     ),
     Column("label_table", "text", optional=True, carried=True, bytes_per_pixel=0.3),
@@ -92,7 +93,7 @@ COLUMNS = (
         "camera", "text", optional=True, carried=True, folder="camera", suffixes=(".json",), bytes_per_pixel=0.3
     ),
     Column(
-        "render", "picture", optional=True, carried=True, folder="rgb", suffixes=_PICTURE_FILES, bytes_per_pixel=1.6
+        "render", "picture", optional=True, carried=True, folder="rgb", suffixes=PICTURE_SUFFIXES, bytes_per_pixel=1.6
     ),
     Column("edge", "plane", optional=True, bytes_per_pixel=0.3),
     _value("source_uri", "string"),

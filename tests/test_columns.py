@@ -35,7 +35,7 @@ options = dict(bundle=str(bundle.path), precision="fp32", workers=1, show_progre
 jobs = {"all": {}, "small": {"size": "24x16"}, "some": {"include": ["edge"]}, "tree": {"format": "png"}}
 for name, more in jobs.items():
     summary = convert(sim, f"{out}/{name}", **options, **more)
-    assert summary.exit_code == 0, summary
+    assert summary.status == "clean", summary
     assert verify(f"{out}/{name}").problems == ()
 normals = np.load(f"{sim}/town/normals/0000.npy")
 assert np.array_equal(open_dataset(f"{out}/all")[0].normals, normals)

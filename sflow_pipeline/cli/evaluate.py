@@ -1,12 +1,13 @@
 """``sflow-pipeline evaluate``: how good is this dataset, measured by networks that were trained elsewhere?"""
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from sflow_pipeline.cli.bar import Bar
 
 # Options of one kind stand together on the help page.
 _judge, _features, _run = (partial(typer.Option, rich_help_panel=kind) for kind in ("Judge", "Features", "Run"))
@@ -94,8 +95,14 @@ def evaluate_command(
         limit=limit,
         device=device,
     )
-    with _Display(quiet=as_json) as on_photo:
-        found = evaluate(settings, on_photo)
+    with Bar("images", quiet=as_json) as bar:
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.show(done, total, description=name)
+            if done == total:
+                bar.print(f"{name}: {total} images measured")
+
+        found = evaluate(settings, show)
     # Printed first: a folder that cannot be written to must not cost the results.
     typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else draw_markdown(found))
     written = write_metrics(found)
@@ -113,36 +120,3 @@ def _default_folder(uri: str, role: str) -> str:
     if role == "dataset":
         return f"{uri.rstrip('/')}/report"
     return str(Path.cwd())
-
-
-class _Display:
-    """A bar on a terminal, a line per set of pictures elsewhere; both on stderr."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._quiet = quiet
-        self._tasks: dict[str, Any] = {}
-        self._bar = None
-        if self._console.is_terminal and not quiet:
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-            self._bar = Progress(*columns, TimeRemainingColumn(compact=True), console=self._console)
-
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        if self._bar is not None:
-            self._bar.start()
-        return self._show
-
-    def __exit__(self, *_error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _show(self, name: str, done: int, total: int) -> None:
-        if self._bar is not None:
-            if name not in self._tasks:
-                self._tasks[name] = self._bar.add_task(name, total=total)
-            self._bar.update(self._tasks[name], completed=done)
-        elif not self._quiet and done == total:
-            self._console.print(f"{name}: {done} pictures measured", markup=False)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sflow_pipeline.cli.bar import Bar
 from sflow_pipeline.cli.marked_line import print_marked_line
 
 _FORMATS = "cityscapes, png, webdataset, coco, yolo, kitti or mp4"
@@ -37,15 +38,9 @@ def export_command(
       sflow-pipeline export OUT_DIR cityscapes/ --to cityscapes
       sflow-pipeline export OUT_DIR videos/ --to mp4 --variant 0
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from sflow_pipeline.export import export_dataset
 
-    console = Console(stderr=True)
-    columns = (TextColumn("exporting"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
-        task = progress.add_task("rows", total=None)
+    with Bar("rows", quiet=as_json, is_transient=True) as bar:
         summary = export_dataset(
             out_dir,
             dest,
@@ -54,11 +49,10 @@ def export_command(
             variants=variant or None,
             fps=fps,
             allow_empty=allow_empty,
-            on_plan=lambda rows: progress.update(task, total=rows),
-            on_row=lambda: progress.advance(task),
+            on_progress=lambda done, total: bar.show(done, total, description="exporting"),
         )
     if as_json:
-        typer.echo(json.dumps(summary.describe(), indent=2))
+        typer.echo(json.dumps(summary.to_dict(), indent=2))
         return
     objects = "" if summary.objects is None else f" with {summary.objects} objects"
     typer.echo(f"{dest}: {summary.rows} rows{objects} in {summary.files} files, {summary.size_bytes / 1e6:.1f} MB")

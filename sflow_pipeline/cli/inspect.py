@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sflow_pipeline.cli.bar import format_duration
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -108,6 +110,7 @@ def _facts_table(found: "Inspection") -> "Table":
     rule = f", rule {found.label_rule}" if found.label_rule else ""
     splits = ", ".join(f"{name} {count}" for name, count in found.splits.items())
     is_guessed = found.estimate.seconds is None
+    duration = "not measured" if found.estimate.seconds is None else f"about {format_duration(found.estimate.seconds)}"
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
@@ -123,7 +126,7 @@ def _facts_table(found: "Inspection") -> "Table":
         ("opened", f"{found.sampled_frames} of {found.frames} frames"),
         ("to read", f"{found.source_bytes / 1e6:,.0f} MB, about"),
         ("to write", f"{found.estimate.bytes / 1e6:,.0f} MB{' at most' if is_guessed else ''}, about"),
-        ("to convert", f"{found.estimate.duration}; {'--estimate does' if is_guessed else found.estimate.how}"),
+        ("to convert", f"{duration}; {'--estimate does' if is_guessed else found.estimate.how}"),
     ):
         table.add_row(name, escape(value))
     return table

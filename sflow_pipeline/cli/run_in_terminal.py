@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sflow_pipeline.cli.bar import format_duration
+from sflow_pipeline.cli.exit_codes import exit_code_of
 from sflow_pipeline.config.job import ConvertJob
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
     """Convert, or say what would be done; ends with the command's exit code."""
-    from sflow_pipeline.cli.progress_display import ConversionDisplay
+    from sflow_pipeline.cli.conversion_display import ConversionDisplay
     from sflow_pipeline.conversion.convert import plan_conversion
     from sflow_pipeline.run import run_job
 
@@ -25,19 +27,19 @@ def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
         return
     with ConversionDisplay(quiet=as_json) as display:
         result = run_job(job, display)
+    exit_code = exit_code_of(result.summary)
     if as_json:
-        facts = {**result.summary.describe(), "contact_sheet": result.contact_sheet, "report": result.report}
+        paths = {"contact_sheet": result.contact_sheet, "report": result.report}
+        facts = {**result.summary.to_dict(), "exit_code": exit_code, **paths}
         typer.echo(json.dumps(facts, indent=2, default=str))
     else:
         _print_summary(result)
-    raise typer.Exit(result.summary.exit_code)
+    raise typer.Exit(exit_code)
 
 
 def _print_summary(result: "RunResult") -> None:
     from rich.console import Console
     from rich.markup import escape
-
-    from sflow_pipeline.cli.progress_display import format_duration
 
     summary = result.summary
     console = Console(highlight=False, soft_wrap=True)

@@ -1,13 +1,13 @@
 """``sflow-pipeline simulate``: draw sample streets, to try everything else on."""
 
 import json
-import re
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from sflow_pipeline.cli.bar import Bar
 from sflow_pipeline.errors import UsageError
 
 
@@ -44,16 +44,15 @@ def simulate_command(
       sflow-pipeline simulate photos --sequences 2 --frames 50 --look camera
       sflow-pipeline simulate tiny --frames 3 --size 128x64 --seed 7 --json
     """
-    size_px = _parse_size(size)
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from sflow_pipeline.config.decode import parse_size
 
+    try:
+        size_px = parse_size(size)
+    except ValueError as error:
+        raise UsageError(f"--size {size}: {error}", hint="try --size 512x256") from error
     from sflow_pipeline.street.write_dump import write_sample_dump
 
-    console = Console(stderr=True)
-    columns = (TextColumn("drawing streets"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as progress:
-        task = progress.add_task("frames", total=sequences * frames)
+    with Bar("frames", quiet=as_json, is_transient=True) as bar:
         dump = write_sample_dump(
             out,
             sequences=sequences,
@@ -62,7 +61,7 @@ def simulate_command(
             seed=seed,
             look=look.value,
             workers=workers,
-            on_frames=lambda count: progress.advance(task, count),
+            on_progress=lambda done, total: bar.show(done, total, description="rendering streets"),
         )
     if as_json:
         typer.echo(json.dumps({**asdict(dump), "wall_s": round(dump.wall_s, 3)}, indent=2))
@@ -71,11 +70,3 @@ def simulate_command(
     else:
         rate = dump.frames_written / dump.wall_s
         typer.echo(f"{dump.root}: {dump.frames_written} frames in {dump.wall_s:.1f} s ({rate:.1f} frames/s)")
-
-
-def _parse_size(size: str) -> tuple[int, int]:
-    """``512x256`` to (512, 256)."""
-    match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", size.strip())
-    if match is None:
-        raise UsageError(f"--size {size}: expected WIDTHxHEIGHT in px", hint="try --size 512x256")
-    return int(match[1]), int(match[2])

@@ -1,11 +1,11 @@
 """``sflow-pipeline verify``: is this dataset what it says it is?"""
 
 import json
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from sflow_pipeline.cli.exit_codes import CLEAN, FAILED
 from sflow_pipeline.cli.marked_line import print_marked_line
 
 _SHOWN = 20
@@ -30,9 +30,10 @@ def verify_command(
     from sflow_pipeline.conversion.verify import verify
 
     found = verify(out_dir, source=source)
+    exit_code = FAILED if found.problems else CLEAN
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "exit_code": found.exit_code}, indent=2))
-        raise typer.Exit(found.exit_code)
+        typer.echo(json.dumps({**found.to_dict(), "exit_code": exit_code}, indent=2))
+        raise typer.Exit(exit_code)
     typer.echo(
         f"{out_dir}: {found.rows} rows in {found.shards} shards, "
         f"{found.labels_compared} labels compared with their source"
@@ -46,4 +47,4 @@ def verify_command(
     if len(found.problems) > _SHOWN:
         print_marked_line("wrong", f"and {len(found.problems) - _SHOWN} more things", "red")
     typer.echo("sound" if not found.problems else f"{len(found.problems)} problems; run the same convert command again")
-    raise typer.Exit(found.exit_code)
+    raise typer.Exit(exit_code)

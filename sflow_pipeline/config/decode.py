@@ -83,6 +83,21 @@ def parse_settings(settings: Iterable[str], example: str) -> dict[str, Any]:
     return parsed
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels from ``WxH``.
+
+    Raises:
+        ValueError: it is written otherwise, or a side is 0.
+
+    >>> parse_size("512x256")
+    (512, 256)
+    """
+    matched = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text.strip())
+    if matched is None or not (int(matched[1]) and int(matched[2])):
+        raise ValueError("expected WxH in pixels, such as 512x256")
+    return int(matched[1]), int(matched[2])
+
+
 def decode_config(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
     """Validate a mapping as ``model``.
 

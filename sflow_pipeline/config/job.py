@@ -1,6 +1,5 @@
 """A job: everything that one conversion needs to know, as typed fields; every flag of `convert` is one of them."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
-from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
 
 
 def _check_column(name: str) -> str:
@@ -29,7 +28,6 @@ AlphaName = Literal["even", "crisp", "soft", "broad"]
 _OPERATIONAL_FIELDS = frozenset(
     {"out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle"}
 )
-_SIZE_PATTERN = re.compile(r"^(\d{1,5})[xX×](\d{1,5})$")
 
 
 class ConvertJob(BaseModel):
@@ -82,10 +80,7 @@ class ConvertJob(BaseModel):
     @classmethod
     def _parse_size(cls, value: Any) -> Any:
         if isinstance(value, str):
-            matched = _SIZE_PATTERN.match(value.strip())
-            if matched is None:
-                raise ValueError("expected WxH in pixels, such as 512x256")
-            value = (int(matched[1]), int(matched[2]))
+            value = parse_size(value)
         if isinstance(value, tuple | list) and len(value) == 2 and not all(int(side) >= 8 for side in value):
             raise ValueError("both sides must be at least 8 pixels")
         return value

@@ -50,7 +50,7 @@ def convert(
         build_translator: makes each worker's model; the job's bundle where None.
 
     Returns:
-        what was done; its ``exit_code`` says how it ended.
+        what was done; its ``status`` tells whether it is complete.
 
     Raises:
         SflowError: the job cannot start or go on; what is committed is kept.

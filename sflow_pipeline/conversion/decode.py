@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
@@ -18,8 +18,6 @@ from sflow_pipeline.simulators import LabelEncoding
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
-
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(slots=True)
@@ -139,7 +137,7 @@ def _check_carried(
         path = str(getattr(source.ref, modality))
         if modality in ("render", "label") or not BY_NAME[modality].has_pixels:
             continue
-        if path.lower().endswith(_PICTURE_SUFFIXES):
+        if path.lower().endswith(PICTURE_SUFFIXES):
             size_px = image_codec.read_size_px(content, name=path)
         elif path.lower().endswith(".npy"):
             array = load_array(content, path)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.columns import BY_NAME
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.array_codec import decode_array
 
 
 def is_resizable(modality: str, path: str) -> bool:
@@ -63,10 +64,7 @@ def load_array(data: bytes, path: str) -> NDArray[Any]:
     Raises:
         FrameError: it is none, or holds Python objects.
     """
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise FrameError(f"{path}: not a NumPy array file ({error})", reason="unreadable") from error
-    if not isinstance(array, np.ndarray) or array.ndim < 2:
+    array = decode_array(data, path)
+    if array.ndim < 2:
         raise FrameError(f"{path}: an array with height and width was expected", reason="unreadable")
     return array

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sflow_pipeline.bundle import Bundle, load_bundle
-from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, estimate_row_bytes
+from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES, estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
@@ -20,7 +20,6 @@ from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import read_size_px
 
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
 
@@ -177,7 +176,7 @@ def _build_settings(
         name
         for name in columns
         if name != "edge"
-        and any(path and not path.lower().endswith(_PICTURE_SUFFIXES) for path in read_column(frames, name))
+        and any(path and not path.lower().endswith(PICTURE_SUFFIXES) for path in read_column(frames, name))
     ]
     return ConversionSettings(
         source_uri=Folder(job.sim_dir).full_uri,

@@ -1,7 +1,7 @@
 """What a conversion did, for people and programs."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Summary:
     warnings: tuple[str, ...]
 
     @property
-    def exit_code(self) -> int:
-        """0 clean, 1 incomplete, 3 finished with frames left out."""
+    def status(self) -> Literal["clean", "incomplete", "quarantined"]:
+        """``incomplete`` after failed shards; ``quarantined`` if frames or files were left out."""
         if self.failed_shards:
-            return 1
-        return 3 if self.quarantined or self.left_out else 0
+            return "incomplete"
+        return "quarantined" if self.quarantined or self.left_out else "clean"
 
-    def describe(self) -> dict[str, Any]:
-        """JSON-like."""
-        return {**asdict(self), "exit_code": self.exit_code}
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "status": self.status}

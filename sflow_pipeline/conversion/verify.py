@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ class Verification:
     sources_changed: int
     problems: tuple[str, ...]
 
-    @property
-    def exit_code(self) -> int:
-        return 1 if self.problems else 0
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
 
 
 def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: Progress | None = None) -> Verification:

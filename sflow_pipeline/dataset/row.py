@@ -1,6 +1,5 @@
 """One row of a dataset: its facts, its files as they are stored, and their pixels on demand."""
 
-import io
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -8,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.columns import COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.array_codec import decode_array
 
 _COLOR_COLUMNS = frozenset(column.name for column in COLUMNS if column.holds == "picture")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 class Row:
@@ -83,9 +82,9 @@ class Row:
         if column == "label":
             return self._decode_label(data, name)
         suffix = self.suffix(column)
-        if suffix in _PICTURE_SUFFIXES:
+        if suffix in PICTURE_SUFFIXES:
             return image_codec.decode_plane(data, name=name)
-        return _load_array(data, name) if suffix == ".npy" else data
+        return decode_array(data, name) if suffix == ".npy" else data
 
     def decode_label_map(self) -> NDArray[Any]:
         """(h, w) uint8 or uint16 class ids of the dataset's label space.
@@ -119,11 +118,3 @@ class Row:
     def _label_table(self) -> bytes | None:
         table = self.values.get("label_table")
         return str(table).encode() if table else None
-
-
-def _load_array(data: bytes, name: str) -> NDArray[Any]:
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise FrameError(f"{name}: not a NumPy array file ({error})", reason="unreadable") from error
-    return np.asarray(array)

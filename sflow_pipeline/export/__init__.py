@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sflow_pipeline.dataset.contents import Contents, load_contents
+from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export import cityscapes, coco, kitti, mp4, png, webdataset, yolo
@@ -41,8 +41,8 @@ class ExportSummary:
     labels: str
     notes: tuple[str, ...]
 
-    def describe(self) -> dict[str, Any]:
-        """JSON-like."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
         return asdict(self)
 
 
@@ -55,8 +55,7 @@ def export_dataset(
     variants: Collection[int] | None = None,
     fps: float | None = None,
     allow_empty: bool = False,
-    on_plan: Callable[[int], None] = lambda rows: None,
-    on_row: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ExportSummary:
     """Write a finished dataset in another layout; ``dest`` appears whole, or not at all.
 
@@ -67,8 +66,7 @@ def export_dataset(
         splits, variants: which rows; all where None.
         fps: frames per second of videos; the dump's where None.
         allow_empty: write formats of objects although the rows hold none.
-        on_plan: told once how many rows there are, about.
-        on_row: told of each row.
+        on_progress: called with the rows done and their number, which is an estimate if variants are selected.
 
     Raises:
         UsageError: no such format, split or variant, or the dataset lacks what the format needs.
@@ -90,7 +88,8 @@ def export_dataset(
                 hint=f"choose from 0 to {contents.variants - 1}",
             )
     share = 1.0 if variants is None else len(set(variants)) / contents.variants
-    on_plan(round(sum(shard.rows for shard in shards) * share))
+    total = round(sum(shard.rows for shard in shards) * share)
+    rows = contents.read_rows(splits, variants)
     marker = {
         "tool": "sflow-pipeline",
         "to": to,
@@ -99,8 +98,8 @@ def export_dataset(
         "variants": None if variants is None else sorted(set(variants)),
     }
     with open_destination(dest, out_dir, marker) as destination:
-        rows = _watch(contents, splits, variants, on_row)
-        outcome = EXPORTERS[to].export(ExportTask(rows, contents, destination, fps, allow_empty))
+        watched = _watch(rows, total, on_progress)
+        outcome = EXPORTERS[to].export(ExportTask(watched, contents, destination, fps, allow_empty))
     exporter = EXPORTERS[to]
     return ExportSummary(
         dest,
@@ -115,9 +114,7 @@ def export_dataset(
     )
 
 
-def _watch(
-    contents: Contents, splits: Sequence[str] | None, variants: Collection[int] | None, on_row: Callable[[], None]
-) -> Iterator[Row]:
-    for row in contents.read_rows(splits, variants):
+def _watch(rows: Iterator[Row], total: int, on_progress: Callable[[int, int], None]) -> Iterator[Row]:
+    for done, row in enumerate(rows, start=1):
         yield row
-        on_row()
+        on_progress(done, total)

@@ -34,20 +34,6 @@ class Estimate:
     seconds: float | None
     how: str
 
-    @property
-    def duration(self) -> str:
-        """The seconds in words.
-
-        >>> Estimate(0, 3725.0, "").duration, Estimate(0, 41.2, "").duration, Estimate(0, None, "").duration
-        ('about 1 h 02 min', 'about 41 s', 'not measured')
-        """
-        if self.seconds is None:
-            return "not measured"
-        minutes = round(self.seconds / 60)
-        if minutes >= 60:
-            return f"about {minutes // 60} h {minutes % 60:02} min"
-        return f"about {minutes} min" if self.seconds >= 120 else f"about {self.seconds:.0f} s"
-
 
 def time_a_few_frames(
     job: ConvertJob, frames: Sequence[FrameRef], pixels: float, build_translator: TranslatorFactory | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, compress, islice, pairwise
 from typing import Any
 
+from sflow_pipeline.columns import PICTURE_SUFFIXES
 from sflow_pipeline.frames import FrameList
 from sflow_pipeline.simulators.folder_walk import DumpFolder
 from sflow_pipeline.simulators.problems import ProblemLog
@@ -24,7 +25,6 @@ _SPLIT_OF = {
 SPLIT_NAMES = frozenset(_SPLIT_OF)
 _NUMBER = re.compile(r"[0-9]+")
 _MOTION = ("flow", "occlusion")  # between frames: the first or the last of a sequence has none
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 _Columns = dict[str, list[Any]]
@@ -138,7 +138,7 @@ def _is_ascending(numbers: list[int]) -> bool:
     return all(map(operator.lt, numbers, islice(numbers, 1, None)))
 
 
-def index_files(folder: DumpFolder, log: ProblemLog, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> dict[str, str]:
+def index_files(folder: DumpFolder, log: ProblemLog, suffixes: Iterable[str] = PICTURE_SUFFIXES) -> dict[str, str]:
     """Frame name (file name without suffix) -> path, for the files of a folder with one of the suffixes."""
     allowed = frozenset(suffixes)
     prefix = folder.join("")

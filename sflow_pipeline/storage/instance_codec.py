@@ -1,6 +1,5 @@
 """Instance files as one number per pixel, whatever they hold: 8 or 16-bit pictures of one or more channels, arrays."""
 
-import io
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.array_codec import decode_array
 
 
 def decode_samples(data: bytes, *, name: str = "instance") -> NDArray[Any]:
@@ -16,13 +16,7 @@ def decode_samples(data: bytes, *, name: str = "instance") -> NDArray[Any]:
     Raises:
         FrameError: the file is neither a picture nor a NumPy array, or is damaged.
     """
-    if name.lower().endswith(".npy"):
-        try:
-            samples = np.load(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise FrameError(f"{name}: not a NumPy array file ({error})", reason="unreadable") from error
-    else:
-        samples = image_codec.decode_plane(data, name=name)
+    samples = decode_array(data, name) if name.lower().endswith(".npy") else image_codec.decode_plane(data, name=name)
     if samples.ndim not in (2, 3) or samples.dtype.kind not in "iub":
         raise FrameError(
             f"{name}: {samples.dtype} of shape {samples.shape}, expected whole numbers, (h, w) or (h, w, channels)",

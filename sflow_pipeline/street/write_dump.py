@@ -65,7 +65,7 @@ def write_sample_dump(
     seed: int = 0,
     look: Look = "cg",
     workers: int | None = None,
-    on_frames: Callable[[int], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SampleDump:
     """Draw streets and write them in the plain layout, with every label a converter can carry.
 
@@ -82,7 +82,7 @@ def write_sample_dump(
         seed: another seed gives other streets.
         look: ``cg``, or ``camera``: the same streets, label for label, as a photograph might show them.
         workers: processes; None takes one per core where that pays. The files do not depend on it.
-        on_frames: called with the number of frames just written, for progress.
+        on_progress: called with the frames done and their number.
 
     Raises:
         UsageError: a number is out of range.
@@ -102,8 +102,7 @@ def write_sample_dump(
         written = 0
         for count in _write_chunks(str(root), settings, workers):
             written += count
-            if on_frames is not None:
-                on_frames(count)
+            on_progress(written, sequences * frames)
         content = yaml.safe_dump(describe_dump(settings), sort_keys=False, allow_unicode=True, width=120)
         _write_whole(root / DATASET_FILE, content.encode())
     return SampleDump(str(root), settings, written, time.perf_counter() - started)

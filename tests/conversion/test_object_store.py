@@ -19,7 +19,7 @@ def test_output(bucket, make_job, dump, format):
     local = make_job(format=format)
     remote = make_job(format=format, out_dir=bucket.format(f"out-{format}"))
     convert(local)
-    assert convert(remote).exit_code == 0
+    assert convert(remote).status == "clean"
     assert _read_all(remote.out_dir) == _read_all(local.out_dir)
     assert verify(remote.out_dir).problems == ()
     dump.remove_frame("town02", 5)
@@ -36,7 +36,7 @@ def test_input(bucket, make_job, dump):
         source.write_bytes(path, (dump.root / path).read_bytes())
     job = make_job(sim_dir=sim_dir)
     summary = convert(job)
-    assert (summary.rows, summary.exit_code) == (12, 0)
+    assert (summary.rows, summary.status) == (12, "clean")
     found = verify(job.out_dir)
     assert (found.problems, found.labels_compared) == ((), 12)
     assert convert(job).shards_converted == 0

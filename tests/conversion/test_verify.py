@@ -23,7 +23,7 @@ def _shard(dataset):
 
 def test_sound_dataset(dataset):
     found = verify(str(dataset))
-    assert (found.problems, found.exit_code, found.rows, found.labels_compared) == ((), 0, 12, 12)
+    assert (found.problems, found.rows, found.labels_compared) == ((), 12, 12)
 
 
 def test_flipped_bit(dataset):
@@ -47,7 +47,6 @@ def test_swapped_label_in_a_shard_that_is_whole(dataset):
 def test_missing_shard(dataset):
     _shard(dataset).unlink()
     found = verify(str(dataset))
-    assert found.exit_code == 1
     assert any("cannot be read" in problem for problem in found.problems)
 
 

@@ -115,7 +115,7 @@ def write_dataset(random_bundle: Path) -> Callable[..., Path]:
         job = build_job(
             {"sim_dir": str(dump), "out_dir": str(out), "bundle": str(random_bundle), "workers": 1, **fields}
         )
-        assert convert(job, build_translator=Painter).exit_code == 0
+        assert convert(job, build_translator=Painter).status == "clean"
         return out
 
     return write

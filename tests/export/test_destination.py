@@ -53,18 +53,18 @@ def test_a_fault_half_way_leaves_what_was_there(convert_streets, tmp_path, monke
     before = {path: path.read_bytes() for path in dest.rglob("*") if path.is_file()}
     rows = 0
 
-    def stop() -> None:
+    def stop(_done: int, _total: int) -> None:
         nonlocal rows
         rows += 1
         if rows == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export_dataset(out, str(dest), "cityscapes", on_row=stop)
+        export_dataset(out, str(dest), "cityscapes", on_progress=stop)
     assert {path: path.read_bytes() for path in dest.rglob("*") if path.is_file()} == before
     rows = 0
     with pytest.raises(KeyboardInterrupt):
-        export_dataset(out, str(tmp_path / "other"), "cityscapes", on_row=stop)
+        export_dataset(out, str(tmp_path / "other"), "cityscapes", on_progress=stop)
     assert [path.name for path in tmp_path.iterdir()] == ["dest"]
 
 

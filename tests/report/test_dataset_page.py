@@ -36,9 +36,8 @@ def dataset(tmp_path: Path, random_bundle: Path) -> Path:
         tmp_path / "sim" / next(p.name for p in (tmp_path / "sim").iterdir() if p.is_dir()) / "rgb" / "000001.png"
     ).write_bytes(b"")
     job = {"bundle": random_bundle, "max_bad_fraction": 1.0, "precision": "fp32"}
-    assert (
-        sflow_pipeline.convert(str(tmp_path / "sim"), str(tmp_path / "out"), show_progress=False, **job).exit_code == 3
-    )
+    summary = sflow_pipeline.convert(tmp_path / "sim", tmp_path / "out", show_progress=False, **job)
+    assert summary.status == "quarantined"
     return tmp_path / "out"
 
 

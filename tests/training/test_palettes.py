@@ -68,13 +68,13 @@ def test_variants_have_palettes_of_their_own_and_sequences_keep_them(
     bundle: Bundle, camvid: Path, tmp_path: Path
 ) -> None:
     fields = {"sim_dir": str(camvid), "out_dir": str(tmp_path / "out"), "bundle": str(bundle.path), "workers": 1}
-    assert convert(build_job({**fields, "variants": 4, "device": "cpu"})).exit_code == 0
+    assert convert(build_job({**fields, "variants": 4, "device": "cpu"})).status == "clean"
     rows = [row for path in (tmp_path / "out/data").rglob("*.parquet") for row in pq.read_table(path).to_pylist()]
     chosen = {(row["sequence_id"], row["variant"]): row["palette"] for row in rows}
     assert len(rows) == 32 and len(chosen) == 4
     assert all(chosen[row["sequence_id"], row["variant"]] == row["palette"] for row in rows)
     assert chosen[rows[0]["sequence_id"], 0] == 0
     assert len(set(chosen.values())) == 4
-    assert convert(build_job({**fields, "palette": "drawn"})).exit_code == 0
+    assert convert(build_job({**fields, "palette": "drawn"})).status == "clean"
     rows = [row for path in (tmp_path / "out/data").rglob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert {row["palette"] for row in rows} == {chosen[rows[0]["sequence_id"], 1]}

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
 from sflow_pipeline.errors import UsageError
 
 InputRange = Literal["0..255", "0..1", "-1..1", "imagenet"]
@@ -45,10 +45,7 @@ class NetworkSpec(BaseModel):
     @classmethod
     def _split_size(cls, value: Any) -> Any:
         if isinstance(value, str):
-            match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", value)
-            if match is None:
-                raise ValueError("expected WxH such as 1024x512")
-            return int(match[1]), int(match[2])
+            return parse_size(value)
         return value
 
     @property

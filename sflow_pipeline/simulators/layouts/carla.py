@@ -5,7 +5,7 @@ import re
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
-from sflow_pipeline.simulators.frame_table import IMAGE_SUFFIXES, FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
 from sflow_pipeline.simulators.label_sample import read_label_sample
 from sflow_pipeline.simulators.layouts.carla_tags import VERSIONS, count_versions, identify_version
 from sflow_pipeline.simulators.path_patterns import quick_look
@@ -125,7 +125,7 @@ def _add_loose_pairs(folder: DumpFolder, table: FrameTable, log: ProblemLog) -> 
     """``<town>_<frame>_<tick>_{img,labelIds,instance}.png``, one sequence per town."""
     sequences: dict[str, dict[str, dict[str, str]]] = {}
     numbers: dict[str, dict[str, int]] = {}
-    for name, path in index_files(folder, log, IMAGE_SUFFIXES).items():
+    for name, path in index_files(folder, log).items():
         for ending, modality in _ENDINGS.items():
             if name.endswith(ending):
                 frame = name.removesuffix(ending)

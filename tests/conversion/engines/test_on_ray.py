@@ -80,7 +80,7 @@ def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_qu
     job = make_job(workers=2, max_bad_fraction=0.2)
     warnings = []
     summary = convert(job, build_translator=lambda: DeadlyOnSight(str(random_bundle)))
-    assert summary.exit_code == 3
+    assert summary.status == "quarantined"
     assert [(row["sample_id"], row["reason"]) for row in read_quarantine(job.out_dir)] == [
         ("town01/0002", "killed_worker")
     ]
@@ -102,7 +102,7 @@ def test_a_dead_worker_costs_nothing(make_job, snapshot, random_bundle, tmp_path
     convert(clean)
     marker = str(tmp_path / "marker")
     summary = convert(hurt, build_translator=lambda: DiesOnce(str(random_bundle), marker))
-    assert summary.exit_code == 0
+    assert summary.status == "clean"
     assert any("tried again" in warning for warning in summary.warnings)
     assert snapshot(clean.out_dir) == snapshot(hurt.out_dir)
 
@@ -116,7 +116,7 @@ def test_errors_come_back_as_they_were_raised(make_job):
 def test_damaged_frames_on_ray(dump, make_job, read_quarantine):
     dump.write("town01/rgb/0001.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
     job = make_job(workers=2, max_bad_fraction=0.2)
-    assert convert(job).exit_code == 3
+    assert convert(job).status == "quarantined"
     assert [row["sample_id"] for row in read_quarantine(job.out_dir)] == ["town01/0001"]
 
 
