@@ -64,11 +64,11 @@ def test_names_from_data_are_escaped(dataset: Path) -> None:
     assert "<b>road" not in Path(write_report_page(str(dataset))).read_text()
 
 
-def test_left_out_files_are_counted_by_reason(dataset: Path, tmp_path: Path) -> None:
+def test_left_out_files_are_counted_by_reason(dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
     sequence = next(path for path in (tmp_path / "sim").iterdir() if path.is_dir())
     (sequence / "rgb" / "000000.png").unlink()
-    job = {"bundle": str(tmp_path / "bundle"), "max_bad_fraction": 1.0, "precision": "fp32"}
-    sflow_pipeline.convert(str(tmp_path / "sim"), str(dataset), show_progress=False, **job)
+    job = {"bundle": random_bundle, "max_bad_fraction": 1.0, "precision": "fp32"}
+    sflow_pipeline.convert(tmp_path / "sim", dataset, show_progress=False, **job)
     page = (dataset / "report" / "index.html").read_text()
     table = page.partition("Left out</h2>")[2].partition("</table>")[0]
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in table.split("</tr>")]
