@@ -51,3 +51,13 @@ def test_links_lead_to_files(page: Path) -> None:
 def test_every_decision_is_linked() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     assert [path.name for path in RECORDS if f"docs/decisions/{path.name}" not in page] == []
+
+
+def test_bgr_exists_in_the_image_codec_alone() -> None:
+    allowed = {"storage/image_codec.py"}
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"COLOR_\w*BGR|cv2\.im(?:read|write|encode|decode)\(", path.read_text(encoding="utf-8"))
+    }
+    assert found == allowed
