@@ -23,6 +23,25 @@ def convert_command(
         str | None,
         _input(help="Label space that the labels follow: a name or a YAML file."),
     ] = None,
+    label_encoding: Annotated[
+        str | None,
+        _input(help="How label files hold ids: ids, red_channel, rgb_ids or palette.", metavar="NAME"),
+    ] = None,
+    instance_encoding: Annotated[
+        str | None,
+        _input(
+            help="What instance files hold: class_times_1000, class_times_256, class_in_red, numbered or "
+            "numbered_road_users.",
+            metavar="NAME",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        _input(
+            help="Path pattern of each column, by comma: render=img/{sequence}/{frame}.png,label=….",
+            metavar="PATTERNS",
+        ),
+    ] = None,
     unknown_ids: Annotated[
         str | None,
         _input(help="Label ids outside the label space: error, or ignore (the model sees void)."),

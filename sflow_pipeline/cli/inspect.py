@@ -25,6 +25,19 @@ def inspect_command(
     label_space: Annotated[
         str | None, typer.Option("--label-space", help="Label space that the labels follow: a name or a YAML file.")
     ] = None,
+    label_encoding: Annotated[
+        str | None,
+        typer.Option("--label-encoding", help="How label files hold ids: ids, red_channel, rgb_ids or palette."),
+    ] = None,
+    instance_encoding: Annotated[
+        str | None, typer.Option("--instance-encoding", help="What instance files hold, such as numbered.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout", help="Path pattern of each column, by comma: render=img/{sequence}/{frame}.png,label=…."
+        ),
+    ] = None,
     model_label_space: Annotated[
         str | None,
         typer.Option("--model-label-space", help="Label space of the model that would convert it; the bundle's."),
@@ -59,7 +72,10 @@ def inspect_command(
     found = inspect_dump(
         dump,
         simulator=simulator,
+        layout=layout,
         label_space=label_space,
+        label_encoding=label_encoding,
+        instance_encoding=instance_encoding,
         model_label_space=model_label_space,
         bundle=bundle,
         sample=sample,
@@ -123,6 +139,7 @@ def _facts_table(found: "Inspection") -> "Table":
         ("sizes", ", ".join(f"{size} px ({count})" for size, count in found.sizes.items())),
         ("rate", "unknown" if found.fps is None else f"{found.fps:g} frames/s"),
         ("labels", f"{found.label_space}, as {found.label_encoding}{rule}"),
+        *((("instances", f"as {found.instance_encoding}"),) if found.instance_encoding else ()),
         ("opened", f"{found.sampled_frames} of {found.frames} frames"),
         ("to read", f"{found.source_bytes / 1e6:,.0f} MB, about"),
         ("to write", f"{found.estimate.bytes / 1e6:,.0f} MB{' at most' if is_guessed else ''}, about"),

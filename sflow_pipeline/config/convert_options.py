@@ -1,10 +1,11 @@
 """Keyword arguments of ``sflow_pipeline.convert``, for completion and type checkers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
 from sflow_pipeline.config.job import AlphaName, OptionalColumn
+from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 
 class ConvertOptions(TypedDict, total=False):
@@ -12,7 +13,10 @@ class ConvertOptions(TypedDict, total=False):
 
     bundle: str | Path | None
     simulator: str | None
+    layout: str | Mapping[str, str] | None
     label_space: str | Path | None
+    label_encoding: StatedLabelEncoding | None
+    instance_encoding: InstanceEncoding | None
     format: Literal["parquet", "png"]
     variants: int
     seed: int

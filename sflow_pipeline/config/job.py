@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
+from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 
 def _check_column(name: str) -> str:
@@ -43,7 +44,16 @@ class ConvertJob(BaseModel):
     out_dir: str = Field(min_length=1, description="folder or object-store URI of the dataset")
     bundle: str | None = Field(None, description="name or folder of the trained bundle; null is the default one")
     simulator: str | None = Field(None, description="which simulator wrote sim_dir; null finds out")
+    layout: dict[str, str] | None = Field(
+        None, description="path pattern of each column, such as images/{sequence}/{frame}.png; null finds the layout"
+    )
     label_space: str | None = Field(None, description="name or file of the labels' label space; null takes the dump's")
+    label_encoding: StatedLabelEncoding | None = Field(
+        None, description="how label files hold ids; null takes the layout's or what the files show"
+    )
+    instance_encoding: InstanceEncoding | None = Field(
+        None, description="what the values of instance files mean; null takes the layout's or what the files show"
+    )
     format: Literal["parquet", "png"] = Field("parquet", description="Parquet shards, or a tree of PNG files")
     variants: int = Field(1, ge=1, le=1000, description="how many different photos to make of each frame")
     seed: int = Field(0, ge=0, lt=2**63, description="decides how variants differ")
@@ -85,6 +95,16 @@ class ConvertJob(BaseModel):
             raise ValueError("both sides must be at least 8 pixels")
         return value
 
+    @field_validator("layout", mode="before")
+    @classmethod
+    def _split_patterns(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if not all(equals for _column, equals, _pattern in pairs):
+            raise ValueError("expected COLUMN=PATTERN by comma, such as render=rgb/{frame}.png,label=id/{frame}.png")
+        return {column.strip(): pattern.strip() for column, _equals, pattern in pairs}
+
     @field_validator("include", "alpha", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
@@ -100,6 +120,12 @@ class ConvertJob(BaseModel):
                 f"set variants to {len(self.alpha)} or more"
             )
         return self
+
+    @property
+    def dump_options(self) -> dict[str, Any]:
+        """What the job states about the dump: keyword arguments of ``simulators.discover``."""
+        names = ("simulator", "layout", "label_space", "label_encoding", "instance_encoding")
+        return {name: getattr(self, name) for name in names}
 
     def describe_content(self) -> dict[str, Any]:
         """The fields that decide what is written, JSON-like, for manifests and cards."""

@@ -13,8 +13,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_spaces import UNMAPPED
-from sflow_pipeline.simulators import LabelEncoding
+from sflow_pipeline.label_spaces import UNMAPPED, LabelEncoding
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance

@@ -64,7 +64,7 @@ def resolve_job(job: ConvertJob, resolve: Resolve | None = None) -> ResolvedJob:
     """
     _check_places(job)
     bundle = load_bundle(job.bundle)
-    dump = discover(job.sim_dir, simulator=job.simulator, label_space=job.label_space)
+    dump = discover(job.sim_dir, **job.dump_options)
     source = Folder(job.sim_dir)
     frames = dump.frames[: job.limit]
     sizes = _read_sizes(frames, source)

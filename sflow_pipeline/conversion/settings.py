@@ -135,8 +135,9 @@ class ConversionSettings:
 def compute_fingerprint(settings: ConversionSettings, frames: Sequence[SourceFrame]) -> str:
     """A shard's fingerprint: sha256 hex of its frames, their files' identities and the settings.
 
-    Other frames of the dump, the place of the folders and the number of workers do not count.
+    Other frames of the dump, the place of the folders, the number of workers and the frames' timestamps, which no row
+    holds, do not count.
     """
-    return compute_digest(
-        {"settings": settings.fingerprint, "frames": [[asdict(frame.ref), frame.identities] for frame in frames]}
-    )
+    refs = [{name: value for name, value in asdict(frame.ref).items() if name != "timestamp_s"} for frame in frames]
+    identities = [frame.identities for frame in frames]
+    return compute_digest({"settings": settings.fingerprint, "frames": list(zip(refs, identities, strict=True))})

@@ -46,8 +46,8 @@ def build_index(
         split: put every frame there.
 
     Returns:
-        a table with the identities of a frame, and ``<modality>`` and ``<modality>_identity`` columns (null where a
-        frame lacks it).
+        a table with the identities and timestamp of a frame, and ``<modality>`` and ``<modality>_identity`` columns
+        (null where a frame lacks it).
 
     Raises:
         DumpError: two frames have the same sample id.
@@ -60,10 +60,11 @@ def build_index(
     is_sorted = all(map(operator.le, keys, islice(keys, 1, None)))
     order = None if is_sorted else sorted(range(len(keys)), key=keys.__getitem__)
     columns: dict[str, list[Any]] = {name: _reorder(values, order) for name, values in identities.items()}
+    columns["timestamp_s"] = _reorder(read_column(frames, "timestamp_s"), order)
     for modality in modalities:
         columns[modality] = _reorder(read_column(frames, modality), order)
         columns[f"{modality}_identity"] = _identify(source, columns[modality], content_hash)
-    return pa.table(columns)
+    return pa.table({**columns, "timestamp_s": pa.array(columns["timestamp_s"], pa.float64())})
 
 
 def read_frames(index: pa.Table) -> list[SourceFrame]:
@@ -71,7 +72,7 @@ def read_frames(index: pa.Table) -> list[SourceFrame]:
     frames = []
     rows: list[dict[str, Any]] = index.to_pylist()
     for row in rows:
-        fields = {name: row[name] for name in (*_ORDER, "render", "label")}
+        fields = {name: row[name] for name in (*_ORDER, "timestamp_s", "render", "label")}
         files = {name: row[name] for name in MODALITIES[2:] if row.get(name) is not None}
         identities = {name: row[f"{name}_identity"] for name in MODALITIES if row.get(name) is not None}
         frames.append(SourceFrame(FrameRef(**fields, files=files), identities))

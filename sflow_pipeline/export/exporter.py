@@ -8,7 +8,7 @@ from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export.destination import Destination
-from sflow_pipeline.simulators import INSTANCE_ENCODINGS
+from sflow_pipeline.label_spaces import INSTANCE_ENCODINGS
 
 
 @dataclass(frozen=True)

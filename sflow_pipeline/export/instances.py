@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.label_spaces import LabelClass
-from sflow_pipeline.simulators import InstanceEncoding, LabelFormat
+from sflow_pipeline.label_spaces import InstanceEncoding, LabelClass
+from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.simulators.instance_encoding import split_instance_map
 
 #: Roots of concepts whose objects are counted wherever they occur; Cityscapes' hasInstances, and what else moves.

@@ -1,7 +1,7 @@
 """Looks at a dump before anything is converted: what it is, what its labels hold, what would be lost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ class Inspection:
         mapping: source class -> class of the model's label space.
         lost_classes: classes with a meaning that the model's label space lacks; they become void.
         unmapped_ids: what conversion would quarantine frames for.
+        instance_encoding: what the values of instance files mean; None without such files.
         problems: of discovery, and of the frames that were opened.
         source_bytes: all files of all frames, extrapolated from the opened ones.
         estimate: what a dataset of it would take at the source's size with every column, one photo of each frame.
@@ -92,6 +93,7 @@ class Inspection:
     label_space: str
     label_encoding: str
     label_rule: str
+    instance_encoding: str | None
     model_label_space: str
     classes: tuple[ClassShare, ...]
     mapping: tuple[MappingRow, ...]
@@ -111,7 +113,10 @@ def inspect_dump(
     root: str | Path,
     *,
     simulator: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
     label_space: str | None = None,
+    label_encoding: str | None = None,
+    instance_encoding: str | None = None,
     model_label_space: str | None = None,
     bundle: str | None = None,
     sample: int = 64,
@@ -122,8 +127,7 @@ def inspect_dump(
 
     Args:
         root: the dump's folder.
-        simulator: an entry of ``SIMULATORS``; found out by itself where None.
-        label_space: the label space that the labels follow; the dump's own where None.
+        simulator, layout, label_space, label_encoding, instance_encoding: as in ``ConvertJob``; detected where None.
         model_label_space: name or file of the label space of the model that would convert it; the bundle's where None.
         bundle: name or folder of the bundle that would convert it; the default one where None.
         sample: how many frames to open, spread evenly; all of them in dumps of up to 200 frames.
@@ -132,11 +136,16 @@ def inspect_dump(
 
     Raises:
         BundleError: the bundle cannot be used.
+        ConfigError: an option has a value that it cannot have.
         DumpError: the dump as a whole cannot be used.
         LabelSpaceError: a label space does not exist or cannot be mapped.
     """
     root = str(root)
-    dump = discover(root, simulator=simulator, label_space=label_space)
+    stated = {"simulator": simulator, "layout": layout, "label_space": label_space, "label_encoding": label_encoding}
+    beside = f"{root if '://' in root else Path(root).resolve()}.unwritten"
+    places = {"sim_dir": root, "out_dir": beside, "bundle": bundle}
+    job = build_job({**places, **stated, "instance_encoding": instance_encoding})
+    dump = discover(root, **job.dump_options)
     target = load_label_space(model_label_space) if model_label_space else load_bundle(bundle).label_space
     mapping = build_mapping(dump.label_format.space, target)
     chosen = _choose(dump.frames, sample)
@@ -146,9 +155,6 @@ def inspect_dump(
         tally.add(frame, is_drawn=frame in drawn)
     share = len(dump.frames) / max(len(chosen), 1)
     if measure:
-        fields = {"simulator": simulator, "label_space": label_space, "bundle": bundle}
-        beside = f"{root if '://' in root else Path(root).resolve()}.unwritten"
-        job = build_job({"sim_dir": root, "out_dir": beside, **fields})
         estimate = time_a_few_frames(job, _choose(chosen, 1 + TIMED_FRAMES, read_all=0), tally.pixels * share)
     else:
         how = "at most, from the pixels of the opened frames; --estimate measures"
@@ -168,6 +174,7 @@ def inspect_dump(
         label_space=mapping.source.name if isinstance(dump.label_space, LabelSpace) else dump.label_space,
         label_encoding=dump.label_encoding,
         label_rule=dump.label_rule,
+        instance_encoding=dump.instance_encoding if "instance" in dump.modalities else None,
         model_label_space=model_label_space or target.name,
         classes=tally.class_shares(),
         mapping=mapping.rows,

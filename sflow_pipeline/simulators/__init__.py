@@ -11,31 +11,21 @@ from dataclasses import replace
 from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.frames import FrameList, read_column, sort_frames, with_column
-from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding, load_label_space
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
-from sflow_pipeline.simulators.instance_encoding import INSTANCE_ENCODINGS, InstanceEncoding
-from sflow_pipeline.simulators.label_format import (
-    LABEL_ENCODINGS,
-    LABEL_FORMAT_FACTS,
-    LabelEncoding,
-    LabelFormat,
-    restore_label_format,
-)
-from sflow_pipeline.simulators.layouts import LAYOUTS
+from sflow_pipeline.simulators.frame_times import add_timestamps
+from sflow_pipeline.simulators.label_format import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
+from sflow_pipeline.simulators.layouts import LAYOUTS, pattern
 from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
 from sflow_pipeline.simulators.stated_facts import StatedFacts, read_stated_facts
 
 __all__ = [
-    "INSTANCE_ENCODINGS",
-    "LABEL_ENCODINGS",
     "LABEL_FORMAT_FACTS",
     "SIMULATORS",
     "Adapter",
     "Dump",
-    "InstanceEncoding",
-    "LabelEncoding",
     "LabelFormat",
     "Problem",
     "detect",
@@ -77,6 +67,8 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
     if simulator is not None:
         return SIMULATORS[simulator]
     forget_look()
+    if pattern.matches(root):
+        return pattern
     reasons = {name: why for name, adapter in SIMULATORS.items() if (why := adapter.matches(root)) is not None}
     if len(reasons) == 1:
         return SIMULATORS[next(iter(reasons))]
@@ -103,8 +95,9 @@ def discover(
     root: str,
     *,
     simulator: str | None = None,
+    layout: Mapping[str, str] | None = None,
     label_space: str | None = None,
-    label_encoding: LabelEncoding | None = None,
+    label_encoding: StatedLabelEncoding | None = None,
     instance_encoding: InstanceEncoding | None = None,
 ) -> Dump:
     """List the frames of a dump; few pixels are read, to detect encodings and CARLA versions.
@@ -115,21 +108,26 @@ def discover(
     Args:
         root: the dump's folder, local or in an object store (``s3://bucket/path``).
         simulator: an entry of ``SIMULATORS``; detected where None.
+        layout: column -> pattern of its files' paths, in place of a simulator's layout.
         label_space: name or YAML file of the label space that the labels follow.
         label_encoding: how label files hold ids.
         instance_encoding: what the values of instance files mean.
 
     Raises:
-        ConfigError: ``dataset.yaml`` is invalid.
+        ConfigError: ``dataset.yaml`` is invalid, or ``layout`` is.
         DumpError: the dump as a whole cannot be used: unknown, ambiguous, without a frame.
         LabelSpaceError: the label space does not exist.
     """
     if label_space is not None:
         load_label_space(label_space)
     root = local_path(root)
-    adapter = detect(root, simulator=simulator)
+    if simulator is not None and layout is not None:
+        raise UsageError(
+            f"simulator {simulator} and layout: a layout takes the place of a simulator's", hint="give one of them"
+        )
+    adapter = detect(root, simulator=pattern.NAME if layout else simulator)
     stated = read_stated_facts(root).override(
-        label_space=label_space, label_encoding=label_encoding, instance_encoding=instance_encoding
+        layout=layout, label_space=label_space, label_encoding=label_encoding, instance_encoding=instance_encoding
     )
     dump = _apply(stated, adapter.discover(root, stated))
     dump.load_label_space()
@@ -151,13 +149,15 @@ def _apply(stated: StatedFacts, dump: Dump) -> Dump:
         )
     units = [facts["units"] for facts in (dump.metadata, stated.metadata) if isinstance(facts.get("units"), Mapping)]
     merged = {"units": {**units[0], **units[1]}} if len(units) == 2 else {}
+    frames = _split(stated, dump) if stated.split else dump.frames
+    fps = stated.fps or dump.fps
     return replace(
         dump,
-        frames=_split(stated, dump) if stated.split else dump.frames,
+        frames=add_timestamps(frames, fps) if fps else frames,
         label_encoding=stated.label_encoding or dump.label_encoding,
         label_table_format="" if stated.label_encoding else dump.label_table_format,
         instance_encoding=stated.instance_encoding or dump.instance_encoding,
-        fps=stated.fps or dump.fps,
+        fps=fps,
         metadata={**dump.metadata, **stated.metadata, **merged},
     )
 

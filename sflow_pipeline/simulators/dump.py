@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.frames import FrameRef, read_column
-from sflow_pipeline.label_spaces import LabelSpace, load_label_space
+from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding, LabelSpace, load_label_space
 from sflow_pipeline.simulators.dump_files import open_folder
-from sflow_pipeline.simulators.instance_encoding import InstanceEncoding
-from sflow_pipeline.simulators.label_format import LabelEncoding, LabelFormat
+from sflow_pipeline.simulators.label_format import LabelFormat
 from sflow_pipeline.storage.filesystem import Folder
 
 Severity = Literal["warning", "error"]

@@ -43,6 +43,7 @@ class FrameTable:
         split: str,
         files: Mapping[str, Mapping[str, str]],
         numbers: Mapping[str, int] | None = None,
+        timestamps_s: Mapping[str, float] | None = None,
     ) -> None:
         """Add the frames of one sequence.
 
@@ -51,6 +52,7 @@ class FrameTable:
             split: ``train``, ``val``, ``test`` or another name.
             files: modality -> frame name -> path relative to the dump; ``render`` and ``label`` must be there.
             numbers: frame name -> frame number, where the names do not simply end in it.
+            timestamps_s: frame name -> the moment that it shows, where a file states it.
         """
         renders, labels = files["render"], files["label"]
         names = sorted(renders if renders.keys() == labels.keys() else renders.keys() & labels.keys())
@@ -74,6 +76,7 @@ class FrameTable:
             "frame_index": indices,
             "split": [split] * len(names),
             **{modality: list(map(paths.get, names)) for modality, paths in files.items() if paths},
+            **({"timestamp_s": [timestamps_s.get(name) for name in names]} if timestamps_s else {}),
         }
         known = self._sequences.get((split, sequence_id))
         self._sequences[split, sequence_id] = columns if known is None else _merge(known, columns)
@@ -210,6 +213,15 @@ def split_of(path: str) -> str:
         if part.lower() in _SPLIT_OF:
             return _SPLIT_OF[part.lower()]
     return DEFAULT_SPLIT
+
+
+def name_split(name: str) -> str:
+    """A split's usual name; another name as it is.
+
+    >>> name_split("Validation"), name_split("night")
+    ('val', 'night')
+    """
+    return _SPLIT_OF.get(name.lower(), name)
 
 
 def sequence_of(path: str) -> str:

@@ -1,23 +1,12 @@
 """How instance files number objects, and the numbers read from them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: What the values of an instance file mean; see ``INSTANCE_ENCODINGS``.
-InstanceEncoding = Literal["class_times_1000", "class_times_256", "class_in_red", "numbered", "numbered_road_users"]
-
-#: Every encoding, and what it says about a pixel's value.
-INSTANCE_ENCODINGS: Mapping[InstanceEncoding, str] = {
-    "class_times_1000": "class id * 1000 + number; values below 1000 belong to no object (Cityscapes)",
-    "class_times_256": "class id * 256 + number; number 0 belongs to no object (KITTI)",
-    "class_in_red": "RGB: class id in red, number in green and blue; number 0 belongs to no object (CARLA, VIPER)",
-    "numbered": "a number or colour per object of any class; 0 or black belongs to no object",
-    "numbered_road_users": "as numbered, for people and vehicles alone (Virtual KITTI 2)",
-}
-assert tuple(INSTANCE_ENCODINGS) == get_args(InstanceEncoding)
+from sflow_pipeline.label_spaces import InstanceEncoding
 
 _UNITS: Mapping[InstanceEncoding, int] = {"class_times_1000": 1000, "class_times_256": 256}
 _AGREEMENT = 0.98

@@ -2,23 +2,23 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError, OutputError
-from sflow_pipeline.label_spaces import LabelReading, LabelSpace, from_colors, from_table
-from sflow_pipeline.simulators.instance_encoding import INSTANCE_ENCODINGS, InstanceEncoding
+from sflow_pipeline.label_spaces import (
+    INSTANCE_ENCODINGS,
+    InstanceEncoding,
+    LabelEncoding,
+    LabelReading,
+    LabelSpace,
+    from_colors,
+    from_table,
+)
 from sflow_pipeline.simulators.label_rules import LABEL_RULES
 from sflow_pipeline.simulators.label_tables import LABEL_TABLES
 from sflow_pipeline.storage import image_codec
-
-#: How a label file's samples become ids of the label space: they are ids; ids are in the red channel; ids are
-#: R + 256 * G + 65536 * B; colours stand for classes; or each frame's ``label_table`` says what its samples mean.
-LabelEncoding = Literal["ids", "red_channel", "rgb_ids", "palette", "table"]
-#: Those that hold for every dump; a table needs files that only some layouts have.
-LABEL_ENCODINGS: tuple[LabelEncoding, ...] = ("ids", "red_channel", "rgb_ids", "palette")
-
 
 #: What a manifest's ``source`` states about a label format, next to the label space.
 LABEL_FORMAT_FACTS = ("label_encoding", "label_table_format", "label_rule", "instance_encoding")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import open_folder
-from sflow_pipeline.simulators.instance_encoding import InstanceEncoding, detect_instance_encoding
-from sflow_pipeline.simulators.label_format import LabelEncoding
+from sflow_pipeline.simulators.instance_encoding import detect_instance_encoding
 from sflow_pipeline.simulators.stated_facts import StatedFacts
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.instance_codec import decode_samples

@@ -8,12 +8,11 @@ from functools import lru_cache
 from itertools import islice
 
 from sflow_pipeline.frames import FrameList
+from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
-from sflow_pipeline.simulators.instance_encoding import InstanceEncoding
-from sflow_pipeline.simulators.label_format import LabelEncoding
 from sflow_pipeline.simulators.problems import ProblemLog
 
 #: modality -> what its paths look like, with a group ``frame`` and whatever names the sequence.

@@ -10,13 +10,12 @@ from typing import Any
 import yaml
 
 from sflow_pipeline.errors import ConfigError
+from sflow_pipeline.label_spaces import INSTANCE_ENCODINGS, LABEL_ENCODINGS, InstanceEncoding, StatedLabelEncoding
 from sflow_pipeline.simulators.dump_files import is_remote, open_folder
 from sflow_pipeline.simulators.folder_walk import broken_name_rule
-from sflow_pipeline.simulators.instance_encoding import INSTANCE_ENCODINGS, InstanceEncoding
-from sflow_pipeline.simulators.label_format import LABEL_ENCODINGS, LabelEncoding
 
 FILE_NAME = "dataset.yaml"
-_KEYS = ("label_space", "label_encoding", "instance_encoding", "fps", "camera", "units", "split")
+_KEYS = ("layout", "label_space", "label_encoding", "instance_encoding", "fps", "camera", "units", "split")
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class StatedFacts:
     """What a person states about a dump; everything is optional, and adapters find out what is missing.
 
     Attributes:
+        layout: column -> pattern of its files' paths, see ``layouts.pattern.compile_layout``.
         label_space: name or YAML file of the label space that class ids follow.
         label_encoding: how label files hold ids.
         instance_encoding: what the values of instance files mean.
@@ -32,8 +32,9 @@ class StatedFacts:
         metadata: ``camera`` and ``units`` as they stand.
     """
 
+    layout: Mapping[str, str] | None = None
     label_space: str | None = None
-    label_encoding: LabelEncoding | None = None
+    label_encoding: StatedLabelEncoding | None = None
     instance_encoding: InstanceEncoding | None = None
     fps: float | None = None
     split: str | Mapping[str, str] | None = None
@@ -48,13 +49,15 @@ class StatedFacts:
     def override(
         self,
         *,
+        layout: Mapping[str, str] | None = None,
         label_space: str | None = None,
-        label_encoding: LabelEncoding | None = None,
+        label_encoding: StatedLabelEncoding | None = None,
         instance_encoding: InstanceEncoding | None = None,
     ) -> "StatedFacts":
         """The same facts, with those of a job where it states them."""
         return replace(
             self,
+            layout=layout or self.layout,
             label_space=label_space or self.label_space,
             label_encoding=label_encoding or self.label_encoding,
             instance_encoding=instance_encoding or self.instance_encoding,
@@ -101,7 +104,7 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
         inside = not os.path.isabs(label_space) and os.path.commonpath([real, real_root]) == real_root
         expect(inside, f"label_space {label_space!r} leaves the dump", "put the file beside dataset.yaml")
         label_space = real
-    for key, values in (("label_encoding", LABEL_ENCODINGS), ("instance_encoding", tuple(INSTANCE_ENCODINGS))):
+    for key, values in (("label_encoding", tuple(LABEL_ENCODINGS)), ("instance_encoding", tuple(INSTANCE_ENCODINGS))):
         value = content.get(key)
         expect(value is None or value in values, f"{key} {value!r} must be one of {', '.join(values)}")
     fps = content.get("fps")
@@ -116,7 +119,11 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
     sequences = {str(sequence): name for sequence, name in split.items()} if isinstance(split, dict) else split
     stated = {key: content[key] for key in ("camera", "units") if key in content}
     metadata: dict[str, Any] = json.loads(json.dumps(stated, default=str))  # YAML knows dates, manifests do not
+    layout = content.get("layout")
+    is_layout = isinstance(layout, dict) and all(isinstance(text, str) for pair in layout.items() for text in pair)
+    expect(layout is None or is_layout, f"layout {layout!r} must map columns to path patterns")
     return StatedFacts(
+        layout,
         label_space,
         content.get("label_encoding"),
         content.get("instance_encoding"),

@@ -1,12 +1,13 @@
 """Encoded image bytes to arrays and back; the only file where OpenCV's BGR exists."""
 
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
+from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.storage.image_header import (
     MAX_PIXELS,
     ImageHeader,
@@ -73,7 +74,7 @@ def decode_rgb(
 
 def decode_label(
     data: bytes,
-    encoding: Literal["ids", "red_channel", "rgb_ids", "palette", "table"],
+    encoding: LabelEncoding,
     *,
     name: str = "label",
     max_pixels: int = MAX_PIXELS,

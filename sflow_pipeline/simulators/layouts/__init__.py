@@ -15,6 +15,7 @@ from sflow_pipeline.simulators.layouts import (
     hypersim,
     kitti,
     mapillary,
+    pattern,
     replicator,
     shift,
     sintel,
@@ -28,7 +29,7 @@ from sflow_pipeline.simulators.layouts import (
 #: Layouts that simulators and renderers write.
 _SIMULATOR_LAYOUTS: tuple[Adapter, ...] = (
     *(folder, carla, shift, synthia, gta, viper, vkitti2, airsim),
-    *(replicator, unity_solo, blenderproc, blenderproc_coco, hypersim, sintel, video),
+    *(replicator, unity_solo, blenderproc, blenderproc_coco, hypersim, sintel, video, pattern),
 )
 #: Layouts of labelled real photos.
 _PHOTO_LAYOUTS: tuple[Adapter, ...] = (camvid, camvid32, cityscapes, kitti, mapillary, ade20k)

@@ -16,6 +16,8 @@ NAME = "airsim"
 LAYOUT = "airsim_rec.txt beside images/img_<vehicle>_<camera>_<type>_<time>.png"
 
 _RECORD = "airsim_rec.txt"
+#: The record's column of milliseconds.
+_TIME_MS = "TimeStamp"
 _IMAGE = re.compile(r"img_(?P<vehicle>.*)_(?P<camera>[^_]*)_(?P<type>\d+)_\d+\.(?:png|pfm|ppm)")
 #: AirSim's ImageType -> modality.
 _TYPES = {"0": "render", "5": "label", "1": "depth", "9": "flow"}
@@ -56,8 +58,13 @@ def discover(root: str, stated: StatedFacts) -> Dump:
             continue
         present = frozenset(folders[folder.join("images")].files) if folder.join("images") in folders else frozenset()
         cameras: dict[str, dict[str, dict[str, str]]] = {}
-        lines = open_folder(root).read_bytes(folder.join(_RECORD)).decode("utf-8", "replace").splitlines()[1:]
-        for number, line in enumerate(filter(str.strip, lines)):
+        timestamps_s: dict[str, float] = {}
+        lines = open_folder(root).read_bytes(folder.join(_RECORD)).decode("utf-8", "replace").splitlines()
+        head = lines[0].split("\t") if lines else []
+        for number, line in enumerate(filter(str.strip, lines[1:])):
+            time_ms = dict(zip(head, line.split("\t"), strict=False)).get(_TIME_MS, "")
+            if time_ms.isascii() and time_ms.isdigit() and len(time_ms) <= 18:
+                timestamps_s[f"{number:06}"] = int(time_ms) / 1000
             for name in line.rpartition("\t")[2].split(";"):
                 match = _IMAGE.fullmatch(name.strip())
                 if match is None or match["type"] not in _TYPES or match[0] not in present:
@@ -70,7 +77,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
                     files.setdefault("camera", {})[f"{number:06}"] = line_file
         for camera, files in sorted(cameras.items()):
             sequence_id = "/".join(part for part in (folder.path, camera) if part)
-            table.add_sequence(sequence_of(sequence_id), split_of(folder.path), files)
+            table.add_sequence(sequence_of(sequence_id), split_of(folder.path), files, timestamps_s=timestamps_s)
     return Dump(
         root=root,
         simulator=NAME,

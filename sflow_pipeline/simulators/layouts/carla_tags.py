@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.label_spaces import LabelSpace, load_label_space
-from sflow_pipeline.simulators.label_format import LabelEncoding
+from sflow_pipeline.label_spaces import LabelEncoding, LabelSpace, load_label_space
 from sflow_pipeline.simulators.label_sample import detect_label_encoding
 
 #: Label space -> the CARLA versions that write it.

@@ -2,9 +2,9 @@
 
 import re
 
+from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, split_of
-from sflow_pipeline.simulators.label_format import LabelEncoding
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.path_patterns import HEAD, FrameIdentity, PatternFinder, find_layout
 from sflow_pipeline.simulators.stated_facts import StatedFacts

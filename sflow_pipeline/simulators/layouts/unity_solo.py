@@ -55,6 +55,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     for folder in walk(root, log):
         if _SEQUENCE.fullmatch(folder.path.rpartition("/")[2]):
             _add_sequence(root, folder, table, tables, log)
+    if stated.label_encoding is not None:
+        tables = []
     return Dump(
         root=root,
         simulator=NAME,

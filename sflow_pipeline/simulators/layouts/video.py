@@ -5,9 +5,9 @@ import re
 
 from sflow_pipeline.archives import open_archive
 from sflow_pipeline.errors import DumpError
+from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
-from sflow_pipeline.simulators.label_format import LabelEncoding
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
 from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts
