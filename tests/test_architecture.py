@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,11 @@ def test_bgr_exists_in_the_image_codec_alone() -> None:
         if re.search(r"COLOR_\w*BGR|cv2\.im(?:read|write|encode|decode)\(", path.read_text(encoding="utf-8"))
     }
     assert found == allowed
+
+
+def test_floors_are_those_that_import_linter_checks() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    floors = page.partition("## Floors")[2].split("```")[1].strip().splitlines()
+    assert floors == [layer for layer in layers if layer != "__main__"]

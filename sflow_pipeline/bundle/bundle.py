@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from torch import Tensor
 
-    from sflow_pipeline.bundle.painter import Painter
+    from sflow_pipeline.bundle.array_painter import ArrayPainter
 
 #: The bundle that converts when none is named.
 DEFAULT_BUNDLE = "sflow"
@@ -71,7 +71,7 @@ class Bundle:
         """Convert one frame, or several, in memory.
 
         The first call on a device loads the networks; later calls reuse them, so it can run in a simulator's loop.
-        A frame's result does not depend on the frames beside it.
+        A frame gets the same image alone and among others; on a GPU up to rounding.
 
         Args:
             render: (h, w, 3) or (n, h, w, 3) uint8 RGB from the simulator; only its edges are used.
@@ -100,11 +100,11 @@ class Bundle:
         >>> load_bundle("sflow").paint(render, label_map, label_space="carla-0.9.14", device="cpu").shape
         (64, 96, 3)
         """
-        from sflow_pipeline.bundle.painter import Painter
+        from sflow_pipeline.bundle.array_painter import ArrayPainter
 
         key = (device, precision)
         if key not in self._painters:
-            self._painters[key] = Painter(self, device, precision)
+            self._painters[key] = ArrayPainter(self, device, precision)
         return self._painters[key].paint(
             render,
             label_map,
@@ -116,7 +116,7 @@ class Bundle:
         )
 
     @cached_property
-    def _painters(self) -> "dict[tuple[str, str], Painter]":
+    def _painters(self) -> "dict[tuple[str, str], ArrayPainter]":
         return {}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Wires the commands together and turns errors into messages and exit codes."""
+"""The command line program: its commands, error messages and exit codes."""
 
 import difflib
 import inspect
@@ -20,18 +20,18 @@ from sflow_pipeline.cli.train import train_command
 from sflow_pipeline.cli.verify import verify_command
 from sflow_pipeline.errors import SflowError
 
-#: What typer raises for a command line that cannot be read; newer versions of typer carry their own copy of click.
+#: Base of typer's errors about a command line; newer versions of typer carry their own copy of click.
 _CommandLineError: type[Any] = typer.BadParameter.__mro__[1]
 
 
 class _Commands(TyperGroup):
-    """Ends every command the same way when it is asked to stop: one line, and the exit code of the signal."""
+    """Ends every interrupted command alike: one line, and the exit code of the signal."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            print("stopped: what was finished is kept; run the same command again to go on", file=sys.stderr)
+            print("stopped: finished work is kept; run the same command again to resume", file=sys.stderr)
             raise typer.Exit(getattr(stop, "exit_code", 130)) from None
 
 
@@ -102,7 +102,7 @@ def main() -> None:
     except _CommandLineError as error:
         possible = getattr(error, "possibilities", None) or ()
         message = error.message if possible else error.format_message()
-        if message:  # otherwise the help page is the message, and it is printed already
+        if message:  # without one, the help page was printed
             _print_error(message[:1].lower() + message[1:].rstrip("."), _suggest(error, possible))
         sys.exit(error.exit_code)
 

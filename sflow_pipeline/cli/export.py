@@ -1,4 +1,4 @@
-"""``sflow-pipeline export``: the dataset in the layout that a training stack reads."""
+"""``sflow-pipeline export``: a dataset in the layout of another tool."""
 
 import json
 from typing import Annotated

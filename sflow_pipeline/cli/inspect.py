@@ -1,4 +1,4 @@
-"""``sflow-pipeline inspect``: what a dump is and what would become of its labels, before the first GPU second."""
+"""``sflow-pipeline inspect``: layout, label mapping and problems of a dump, before any conversion."""
 
 import json
 from pathlib import Path
@@ -20,10 +20,10 @@ _BAR = 16
 def inspect_command(
     dump: Annotated[str, typer.Argument(help="The folder that the simulator wrote.", metavar="SIM_DIR")],
     simulator: Annotated[
-        str | None, typer.Option("--simulator", help="Read it as this layout instead of finding out.")
+        str | None, typer.Option("--simulator", help="Layout of the dump; recognised by default.")
     ] = None,
     label_space: Annotated[
-        str | None, typer.Option("--label-space", help="Label space that the labels follow: a name or a YAML file.")
+        str | None, typer.Option("--label-space", help="Label space of the labels: a name or a YAML file.")
     ] = None,
     label_encoding: Annotated[
         str | None,
@@ -40,19 +40,19 @@ def inspect_command(
     ] = None,
     model_label_space: Annotated[
         str | None,
-        typer.Option("--model-label-space", help="Label space of the model that would convert it; the bundle's."),
+        typer.Option("--model-label-space", help="Label space of the model; the bundle's by default."),
     ] = None,
     bundle: Annotated[
-        str | None, typer.Option("--bundle", help="Trained bundle that would convert it; the default one.")
+        str | None, typer.Option("--bundle", help="Trained bundle for the conversion; the default one.")
     ] = None,
     sample: Annotated[
         int, typer.Option("--sample", min=1, help="Frames to open in dumps of more than 200 frames.")
     ] = 64,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Convert a few frames in memory to say how long all would take.")
+        bool, typer.Option("--estimate", help="Measure the time of a conversion on a few frames.")
     ] = False,
     html: Annotated[
-        str | None, typer.Option("--html", help="Write a page with pictures to this file.", metavar="FILE")
+        str | None, typer.Option("--html", help="Write a page with images to this file.", metavar="FILE")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -100,7 +100,7 @@ def inspect_command(
     if lost:
         console.print(
             f"warning: {lost:.2%} of the pixels are of classes that {found.model_label_space} does not have; the model "
-            "paints them as void",
+            "treats them as void",
             style="yellow",
             markup=False,
         )
@@ -132,7 +132,7 @@ def _facts_table(found: "Inspection") -> "Table":
     table.add_column()
     for name, value in (
         ("simulator", f"{found.simulator}{version}"),
-        ("because", found.why),
+        ("evidence", found.why),
         ("sequences", f"{found.sequences}"),
         ("frames", f"{found.frames} ({splits})"),
         ("modalities", ", ".join(found.modalities)),

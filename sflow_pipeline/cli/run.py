@@ -1,4 +1,4 @@
-"""``sflow-pipeline run``: does what a job's YAML file says."""
+"""``sflow-pipeline run``: a conversion described by a YAML file."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ def run_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a key: --set variants=3.", metavar="KEY=VALUE")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON summary.")] = False,
 ) -> None:
     """Run a job: the same as convert, from a file, for cron, CI and clusters.

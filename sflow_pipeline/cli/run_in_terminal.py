@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
-    """Convert, or say what would be done; ends with the command's exit code."""
+    """Convert, or print the plan; ends with the command's exit code."""
     from sflow_pipeline.cli.conversion_display import ConversionDisplay
     from sflow_pipeline.conversion.convert import plan_conversion
     from sflow_pipeline.run import run_job
@@ -49,8 +49,8 @@ def _print_summary(result: "RunResult") -> None:
     shards = f"{summary.shards_converted} converted, {summary.shards_kept} unchanged, {summary.shards_removed} removed"
     console.print(f"shards: {shards}")
     if summary.edge_f1_mean is not None:
-        console.print(f"edges: F1 {summary.edge_f1_mean:.3f} between what was asked for and what was painted")
-    labels = "resized by nearest pixel" if summary.label_is_resized else summary.label_files
+        console.print(f"edges: F1 {summary.edge_f1_mean:.3f} between requested and generated edges")
+    labels = "resized by nearest neighbour" if summary.label_is_resized else summary.label_files
     console.print(f"labels: {labels}", markup=False)
     for shard in summary.failed_shards:
         console.print(f"failed: shard {escape(shard)}; run the same command again to retry it", style="red")
@@ -62,8 +62,8 @@ def _print_summary(result: "RunResult") -> None:
             console.print(f"  {example.message}", markup=False)
         console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine", markup=False)
     if result.contact_sheet:
-        console.print(f"look at: {result.contact_sheet} or {result.report}", markup=False)
-    console.print(f"check it: sflow-pipeline verify {summary.out_dir}", markup=False)
+        console.print(f"report: {result.report}, contact sheet: {result.contact_sheet}", markup=False)
+    console.print(f"next: sflow-pipeline verify {summary.out_dir}", markup=False)
 
 
 def _list_plan(plan: "Plan") -> str:

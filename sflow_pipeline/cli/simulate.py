@@ -1,4 +1,4 @@
-"""``sflow-pipeline simulate``: draw sample streets, to try everything else on."""
+"""``sflow-pipeline simulate``: renders sample streets as input for the other commands."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from sflow_pipeline.errors import UsageError
 
 
 class LookName(StrEnum):
-    """Repeats the simulator's looks here, because asking it would load OpenCV for every ``--help``."""
+    """The renderer's looks, repeated here because importing them would load OpenCV for every ``--help``."""
 
     CG = "cg"
     CAMERA = "camera"
@@ -20,23 +20,23 @@ class LookName(StrEnum):
 
 def simulate_command(
     out: Annotated[str, typer.Argument(help="Folder to write; new or empty.", metavar="OUT")],
-    sequences: Annotated[int, typer.Option("--sequences", min=1, help="How many streets.")] = 1,
+    sequences: Annotated[int, typer.Option("--sequences", min=1, help="Number of streets.")] = 1,
     frames: Annotated[int, typer.Option("--frames", min=1, help="Frames of each street, at 10 per second.")] = 20,
     size: Annotated[str, typer.Option("--size", help="Width x height in pixels.", metavar="WxH")] = "512x256",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other streets.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the streets.")] = 0,
     look: Annotated[
         LookName,
-        typer.Option("--look", help="cg: flat and clean; camera: the same streets as a photograph might show them."),
+        typer.Option("--look", help="cg: flat and clean; camera: the same streets with textures, light and lens."),
     ] = LookName.CG,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; one per core where that pays. Same files.")
+        int | None, typer.Option("--workers", min=1, help="Processes; by default one per core for larger jobs.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Draw sample streets with exact labels, depth, flow, occlusion, boxes and camera poses.
+    """Render sample streets with exact labels, depth, flow, occlusion, boxes and camera poses.
 
     The folder is a simulator dump in the plain layout that every other command reads. The same options give the
-    same files on any number of workers, and the two looks share every label, bit for bit.
+    same files with any number of workers, and both looks have identical labels.
 
     Examples:
 
@@ -66,7 +66,7 @@ def simulate_command(
     if as_json:
         typer.echo(json.dumps({**asdict(dump), "wall_s": round(dump.wall_s, 3)}, indent=2))
     elif dump.frames_written == 0:
-        typer.echo(f"{dump.root}: complete already, nothing to do")
+        typer.echo(f"{dump.root}: already complete, nothing to do")
     else:
         rate = dump.frames_written / dump.wall_s
         typer.echo(f"{dump.root}: {dump.frames_written} frames in {dump.wall_s:.1f} s ({rate:.1f} frames/s)")

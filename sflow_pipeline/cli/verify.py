@@ -1,4 +1,4 @@
-"""``sflow-pipeline verify``: is this dataset what it says it is?"""
+"""``sflow-pipeline verify``: checks a dataset against its manifest and its source."""
 
 import json
 from typing import Annotated
@@ -14,13 +14,13 @@ _SHOWN = 20
 def verify_command(
     out_dir: Annotated[str, typer.Argument(help="The dataset's folder.", metavar="OUT_DIR")],
     source: Annotated[
-        str | None, typer.Option("--source", help="Where the dump is now, if it moved.", metavar="SIM_DIR")
+        str | None, typer.Option("--source", help="Folder of the dump, if it was moved.", metavar="SIM_DIR")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check every shard's digest, every picture, every label against its source, and that counts add up.
+    """Check every shard's digest, every image, every label against its source, and the counts.
 
-    Exit code 1 with what is wrong, 0 if nothing is.
+    Exit code 1 if there are problems, else 0.
 
     Examples:
 
@@ -39,12 +39,12 @@ def verify_command(
         f"{found.labels_compared} labels compared with their source"
     )
     if found.sources_missing:
-        typer.echo(f"{found.sources_missing} rows: the source is not where it was; name its folder with --source")
+        typer.echo(f"{found.sources_missing} rows: the source is missing; name its folder with --source")
     if found.sources_changed:
-        typer.echo(f"{found.sources_changed} rows: the source changed since; run convert again to follow it")
+        typer.echo(f"{found.sources_changed} rows: the source has changed; run convert again to update them")
     for problem in found.problems[:_SHOWN]:
-        print_marked_line("wrong", problem, "red")
+        print_marked_line("problem", problem, "red")
     if len(found.problems) > _SHOWN:
-        print_marked_line("wrong", f"and {len(found.problems) - _SHOWN} more things", "red")
+        print_marked_line("problem", f"and {len(found.problems) - _SHOWN} more", "red")
     typer.echo("sound" if not found.problems else f"{len(found.problems)} problems; run the same convert command again")
     raise typer.Exit(exit_code)

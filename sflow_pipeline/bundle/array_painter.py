@@ -1,4 +1,4 @@
-"""Painting of NumPy frames: checks arrays from a caller, then runs a bundle's translator on them."""
+"""Conversion of frames that are NumPy arrays: checks of the arrays, and a bundle's translator run on them."""
 
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -23,11 +23,8 @@ _LABEL_SPACE_HINT = (
 Dtype = TypeVar("Dtype", bound=np.generic)
 
 
-class Painter:
-    """One bundle's translator on one device, for frames that are NumPy arrays.
-
-    ``Bundle.paint`` is the public way to it.
-    """
+class ArrayPainter:
+    """One bundle's translator on one device, for frames that are NumPy arrays; ``Bundle.paint`` calls it."""
 
     def __init__(self, bundle: Bundle, device: str, precision: str) -> None:
         self._bundle = bundle
