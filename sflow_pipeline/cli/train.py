@@ -36,6 +36,22 @@ def train_command(
             "--perceptual", help="VGG-19 or SqueezeNet weights (.safetensors) for the perceptual loss.", metavar="FILE"
         ),
     ] = None,
+    projection: Annotated[
+        Path | None,
+        typer.Option(
+            "--projection",
+            help="EfficientNet-Lite0 weights (.safetensors) for a projected discriminator.",
+            metavar="FILE",
+        ),
+    ] = None,
+    renders: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--renders",
+            help="Simulator frames with labels to train on beside the photos; several times.",
+            metavar="DIR",
+        ),
+    ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -110,6 +126,8 @@ def train_command(
             data,
             out,
             perceptual=perceptual,
+            projection=projection,
+            renders=renders or (),
             device=device,
             worker_options=WorkerOptions(workers, address, threads or 1) if workers > 1 or address else None,
             start=load_bundle(start_from) if start_from else None,

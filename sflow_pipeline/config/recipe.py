@@ -111,6 +111,12 @@ class DiscriminatorRecipe(Section):
         description="channels of the semantic judge, which names every pixel's class or calls it fake, from what the "
         "perceptual network sees; 0: there is none",
     )
+    projected_width: int = Field(
+        0,
+        ge=0,
+        description="channels of the projected discriminator, a second semantic one, on features of the network that "
+        "--projection names; 0: there is none",
+    )
 
 
 class LossRecipe(Section):
@@ -119,6 +125,7 @@ class LossRecipe(Section):
     gan: Literal["hinge", "lsgan", "bce"] = "hinge"
     adversarial: float = Field(1.0, ge=0, description="weight of the discriminator's verdict in the generator's loss")
     semantic: float = Field(1.0, ge=0, description="weight of the semantic judge's verdict in the generator's loss")
+    projected: float = Field(1.0, ge=0, description="weight of the projected discriminator in the generator's loss")
     feature_matching: float = Field(10.0, ge=0)
     perceptual: float = Field(10.0, ge=0)
     view_jitter: float = Field(
@@ -132,6 +139,12 @@ class LossRecipe(Section):
     l1: float = Field(0.0, ge=0, description="distance of fake and photo, pixel by pixel (pix2pix: 100)")
     repetition: float = Field(
         0.0, ge=0, description="how much more the fake's detail resembles itself a few pixels away than the photo's"
+    )
+    content: float = Field(
+        3.0, ge=0, description="perceptual distance between a converted simulator frame and the frame"
+    )
+    tone: float = Field(
+        3.0, ge=0, description="distance between a converted simulator frame's colours and its appearance map's"
     )
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
     r1_every_steps: int = Field(16, ge=1, description="how often r1 is computed; its weight makes up for it")
@@ -147,17 +160,29 @@ class LossRecipe(Section):
             "l1": self.l1,
             "repetition": self.repetition,
             "dned": self.dned,
+            "projected": self.projected,
+            "render_content": self.content,
+            "render_tone": self.tone,
+            "render_repetition": self.repetition,
+            "render_semantic": self.semantic,
+            "render_projected": self.projected,
         }
 
     def discriminator_weights(self) -> dict[str, float]:
         """Weight of each term in the loss of the discriminators."""
-        return {"discriminator": 1.0, "r1": self.r1 * self.r1_every_steps / 2, "semantic_discriminator": 1.0}
+        semantic = ("semantic", "projected", "render_semantic", "render_projected")
+        return {"discriminator": 1.0, "r1": self.r1 * self.r1_every_steps / 2} | {
+            f"{name}_discriminator": 1.0 for name in semantic
+        }
 
 
 class ScheduleRecipe(Section):
     """How long, how fast; the clock is images seen."""
 
     batch_size: int = Field(2, ge=1)
+    render_batch_size: int = Field(
+        0, ge=0, description="crops of simulator frames (--renders) in every batch, beside those of photos"
+    )
     crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.55, 1.0), description="photo scale range before cropping")
     frame_width_px: tuple[int, int] | None = Field(

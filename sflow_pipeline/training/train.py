@@ -13,7 +13,7 @@ from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes
 from sflow_pipeline.training.data.photo_set import PhotoSet
-from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.data.real_photos import load_real_photos, load_renders
 from sflow_pipeline.training.process_group import WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.run.process import ProcessInputs
@@ -51,6 +51,7 @@ class RunData:
     recipe: Recipe
     photos: PhotoSet
     held_out: PhotoSet
+    renders: PhotoSet | None
 
 
 def train(
@@ -59,6 +60,8 @@ def train(
     out: Path,
     *,
     perceptual: Path | None = None,
+    projection: Path | None = None,
+    renders: Sequence[str] = (),
     device: str = "auto",
     worker_options: WorkerOptions | None = None,
     start: Bundle | None = None,
@@ -71,6 +74,8 @@ def train(
         data: one or several folders of real photos with labels, in any layout that ``inspect`` reads; ``recipe.data``
             has the settings of each.
         perceptual: weights (.safetensors) of a perceptual network; without them the run has no perceptual loss.
+        projection: weights (.safetensors) of the network that the projected discriminator works on.
+        renders: folders of simulator frames with labels, of which every batch gets ``schedule.render_batch_size``.
         worker_options: processes that share every batch, on Ray; by default this process trains alone. The segmenter
             is trained in this process.
         start: a bundle whose generator and DNED are the initial ones, instead of random ones.
@@ -90,6 +95,8 @@ def train(
         data,
         out,
         perceptual=perceptual,
+        projection=projection,
+        renders=renders,
         device=device,
         workers=worker_options,
         start=start,
@@ -140,7 +147,7 @@ def add_segmenter_to(run: TrainingRun) -> TrainingSummary:
 
 def begin_or_resume(run: TrainingRun, data: RunData) -> tuple[TrainingState, Path | None, list[Path]]:
     """The state of the newest checkpoint, or a new one; the checkpoint, and newer ones that are damaged."""
-    state = build_state(data.recipe, run.network, "cpu" if run.workers else run.device.name, run.start)
+    state = build_state(data.recipe, run.network, "cpu" if run.workers else run.device.name, run.start, run.projection)
     checkpoint, damaged = load_newest_checkpoint(state, run.out)
     if checkpoint is None:
         state.provenance.setdefault("--start-from", "none")
@@ -174,13 +181,16 @@ def export_bundle(state: TrainingState, photos: PhotoSet, path: Path, perceptual
 def _load_data(run: TrainingRun) -> RunData:
     photos, held_out = load_real_photos(run.data, run.recipe, run.out / "cache")
     generator = run.recipe.generator.model_copy(update={"use_instances": photos.has_instances})
-    return RunData(run.recipe.model_copy(update={"generator": generator}), photos, held_out)
+    recipe = run.recipe.model_copy(update={"generator": generator})
+    renders = load_renders(run.renders, recipe, run.out / "cache") if run.renders else None
+    return RunData(recipe, photos, held_out, renders)
 
 
 def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is_new: bool) -> int:
     """Train ``state`` to the end of its schedule; returns the restarts of workers."""
     photos, held_out, out = (folder.resolve() for folder in (data.photos.folder, data.held_out.folder, run.out))
-    inputs = ProcessInputs(data.recipe, photos, held_out, out, run.network)
+    renders = None if data.renders is None else data.renders.folder.resolve()
+    inputs = ProcessInputs(data.recipe, photos, held_out, out, run.network, run.projection, renders)
     if run.workers is None:
         inputs.run(state, run.device, run.on_progress)
         return 0

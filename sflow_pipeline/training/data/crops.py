@@ -21,11 +21,15 @@ _MAX_ENLARGEMENT = 1.25
 
 @dataclass(frozen=True)
 class CropBatch:
-    """photo (b, 3, h, w) uint8 RGB, class_index (b, h, w) uint8, and boundary_map (b, 1, h, w) {0, 1} if any."""
+    """photo (b, 3, h, w) uint8 RGB, class_index (b, h, w) uint8, and boundary_map (b, 1, h, w) {0, 1} if any.
+
+    ``renders`` are crops of simulator frames that are trained on in the same step.
+    """
 
     photo: UInt8[Tensor, "b 3 h w"]
     class_index: UInt8[Tensor, "b h w"]
     boundary_map: UInt8[Tensor, "b 1 h w"] | None = None
+    renders: "CropBatch | None" = None
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,29 @@ class CropSampler:
 
     Photos are drawn by their weights, in an order drawn from (seed, epoch). An epoch has as many crops as there are
     photos; where all weights are equal, it has one of each.
+
+    Args:
+        renders: simulator frames, of which every batch gets ``schedule.render_batch_size`` crops.
     """
 
-    def __init__(self, photos: PhotoSet, schedule: ScheduleRecipe, seed: int) -> None:
+    def __init__(self, photos: PhotoSet, schedule: ScheduleRecipe, seed: int, renders: PhotoSet | None = None) -> None:
         self.photos = photos
         self.schedule = schedule
         self.seed = seed
         weights = np.array([facts.weight for facts in photos.facts])
         self._shares = weights / weights.sum()
+        self._renders = None if renders is None else CropSampler(renders, schedule, seed + 1)
 
     def cut_batch(self, first_image: int, batch_size: int, group: ProcessGroup = SINGLE_PROCESS) -> CropBatch:
         """Crops number ``first_image`` to ``first_image + batch_size - 1``, or this process's share of them."""
         crops = [self.cut_crop(first_image + i) for i in group.share(first_image, batch_size)]
         photo, class_index, *instances = (torch.from_numpy(np.stack(planes)) for planes in zip(*crops, strict=True))
         boundary_map = build_boundary_map(instances[0].int()) if instances else None
-        return CropBatch(photo.permute(0, 3, 1, 2).contiguous(), class_index, boundary_map)
+        renders = None
+        if self._renders is not None:
+            count = self.schedule.render_batch_size
+            renders = self._renders.cut_batch(first_image // batch_size * count, count, group)
+        return CropBatch(photo.permute(0, 3, 1, 2).contiguous(), class_index, boundary_map, renders)
 
     def cut_crop(self, number: int) -> list[NDArray[Any]]:
         """Photo (h, w, 3), class indices (h, w), and instance numbers (h, w) if the set has any."""

@@ -1,4 +1,4 @@
-"""Folders of labelled real photos, packed as the training and the held-out photo set of a run."""
+"""Folders of labelled photos and simulator frames, packed as the photo sets of a run."""
 
 import hashlib
 from collections import defaultdict
@@ -73,6 +73,18 @@ def load_real_photos(data: str | Sequence[str], recipe: Recipe, cache: Path) -> 
         )
     with_instances = _choose_instances([*train, *held_out], recipe)
     return _pack(train, recipe, cache, with_instances), _pack(held_out, recipe, cache, with_instances)
+
+
+def load_renders(folders: Sequence[str], recipe: Recipe, cache: Path) -> PhotoSet:
+    """Find, check, decode and pack simulator frames, all of them, with instances if the recipe's generator uses them.
+
+    Raises:
+        TrainingError: a frame lacks its label or they do not fit, or it has no instances and the recipe uses them.
+        DumpError, LabelSpaceError: a folder as a whole cannot be read.
+    """
+    sources = [_Source(_discover(folder), SourceRecipe(), f"render{i}:") for i, folder in enumerate(folders)]
+    frames = [_Photo(source, frame) for source in sources for frame in source.dump.frames]
+    return _pack(frames, recipe, cache, _choose_instances(frames, recipe))
 
 
 def split_frames(dump: Dump, split: str, holdout_fraction: float) -> tuple[list[FrameRef], list[FrameRef]]:

@@ -152,7 +152,7 @@ def _train(
     name, precision = resolve_device(str(device), process_inputs.recipe.precision)
     is_bf16 = group.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
     placed = Device(name, "bf16" if all(answer[0] for answer in is_bf16) else "fp32")
-    state = build_state(process_inputs.recipe, process_inputs.perceptual, device)
+    state = build_state(process_inputs.recipe, process_inputs.perceptual, device, projection=process_inputs.projection)
     load_newest_checkpoint(state, process_inputs.out)
     process_inputs.run(state, placed, on_progress, group)
 

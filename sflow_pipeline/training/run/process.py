@@ -25,6 +25,8 @@ class ProcessInputs:
         photos, held_out: absolute folders of packed photos.
         out: absolute folder of the run.
         perceptual: frozen network of the perceptual loss, None for none.
+        projection: frozen network of the projected discriminator, None for none.
+        renders: absolute folder of packed simulator frames, None for none.
     """
 
     recipe: Recipe
@@ -32,6 +34,8 @@ class ProcessInputs:
     held_out: Path
     out: Path
     perceptual: PerceptualNetwork | None
+    projection: PerceptualNetwork | None = None
+    renders: Path | None = None
 
     def run(
         self,
@@ -47,11 +51,13 @@ class ProcessInputs:
         """
         try:
             photos, held_out = PhotoSet(self.photos), PhotoSet(self.held_out)
+            renders = None if self.renders is None else PhotoSet(self.renders)
         except OSError as error:
             raise TrainingError(
                 f"worker {group.rank} on {socket.gethostname()} does not see {self.photos}: {error.strerror}",
                 hint="put --out on storage that every machine of the cluster sees under the same path",
             ) from error
-        context = StepContext.build(self.recipe, photos, device, self.perceptual, group)
-        train, validation = (CropSampler(p, self.recipe.schedule, self.recipe.seed) for p in (photos, held_out))
+        context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection)
+        schedule, seed = self.recipe.schedule, self.recipe.seed
+        train, validation = CropSampler(photos, schedule, seed, renders), CropSampler(held_out, schedule, seed)
         run_training(state, train, validation, context, self.out, on_progress)

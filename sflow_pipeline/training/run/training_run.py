@@ -28,6 +28,8 @@ class TrainingRun:
     Attributes:
         recipe: ``use_instances: auto`` is resolved once the photos are read.
         network, network_name: the perceptual network, None for none, and its name in the bundle.
+        projection: network of the projected discriminator, None for none.
+        renders: folders of simulator frames to train on beside the photos.
         device: of this process; ``cpu`` with ``workers``, whose devices are ``worker_device``.
         worker_device: as the user stated it.
     """
@@ -37,6 +39,8 @@ class TrainingRun:
     out: Path
     network: PerceptualNetwork | None
     network_name: str
+    projection: PerceptualNetwork | None
+    renders: Sequence[str]
     device: Device
     worker_device: str
     workers: WorkerOptions | None
@@ -51,6 +55,8 @@ class TrainingRun:
         out: Path,
         *,
         perceptual: Path | None,
+        projection: Path | None,
+        renders: Sequence[str],
         device: str,
         workers: WorkerOptions | None,
         start: Bundle | None,
@@ -59,17 +65,19 @@ class TrainingRun:
         """Check what can be checked before the data is read, and create ``out``.
 
         Raises:
-            UsageError: no such device, or workers cannot share the batch.
-            TrainingError: unreadable perceptual weights.
+            UsageError: no such device, workers cannot share the batch, or the recipe and ``renders`` disagree.
+            TrainingError: unreadable weights.
             OutputError: ``out`` cannot be written, is nearly full, or holds other files.
         """
         network = load_perceptual(perceptual) if perceptual else None
         name = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
+        projected = load_perceptual(projection) if projection else None
+        _check_renders(recipe, renders)
         if workers:
             _check_workers(workers, recipe, device)
         resolved = resolve_device("auto" if workers else device, recipe.precision)
         _check_out(out)
-        return cls(recipe, data, out, network, name, resolved, device, workers, start, on_progress)
+        return cls(recipe, data, out, network, name, projected, renders, resolved, device, workers, start, on_progress)
 
 
 def _check_workers(options: WorkerOptions, recipe: Recipe, device: str) -> None:
@@ -80,8 +88,33 @@ def _check_workers(options: WorkerOptions, recipe: Recipe, device: str) -> None:
             f"--workers {workers}: schedule.batch_size {batch} cannot be shared evenly",
             hint=f"use --workers {fitting}, or --set schedule.batch_size={(batch // workers + 1) * workers}",
         )
+    renders = recipe.schedule.render_batch_size
+    if renders % workers:
+        raise UsageError(
+            f"--workers {workers}: schedule.render_batch_size {renders} cannot be shared evenly",
+            hint=f"use --set schedule.render_batch_size={(renders // workers + 1) * workers}",
+        )
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: Ray gives every worker its GPU", hint="use --device cuda")
+
+
+def _check_renders(recipe: Recipe, renders: Sequence[str]) -> None:
+    wanted = recipe.schedule.render_batch_size
+    if wanted and not renders:
+        raise UsageError(
+            f"recipe {recipe.name}: schedule.render_batch_size is {wanted}, and there are no simulator frames",
+            hint="add --renders SIM_DIR, or --set schedule.render_batch_size=0",
+        )
+    if renders and not wanted:
+        raise UsageError(
+            f"--renders {renders[0]}: schedule.render_batch_size is 0, so no simulator frame would be used",
+            hint="add --set schedule.render_batch_size=2, or leave out --renders",
+        )
+    if renders and not recipe.generator.use_appearance:
+        raise UsageError(
+            f"--renders {renders[0]}: the recipe's generator has no appearance map, which training on them needs",
+            hint="add --set generator.use_appearance=true, or leave out --renders",
+        )
 
 
 def _check_out(out: Path) -> None:

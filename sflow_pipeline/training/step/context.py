@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
@@ -21,7 +22,8 @@ class StepContext:
     Attributes:
         classes: of the label space.
         perceptual: frozen network on the device, None for a run without perceptual features.
-        class_weights: of the pixels of each class, for a recipe with a semantic discriminator.
+        class_weights: of the pixels of each class, for a recipe with a semantic or projected discriminator.
+        projection: frozen network of the projected discriminator, on the device.
     """
 
     recipe: Recipe
@@ -30,6 +32,7 @@ class StepContext:
     perceptual: PerceptualNetwork | None = None
     group: ProcessGroup = SINGLE_PROCESS
     class_weights: Float[Tensor, " classes"] | None = None
+    projection: PerceptualNetwork | None = None
 
     @classmethod
     def build(
@@ -39,11 +42,25 @@ class StepContext:
         device: Device,
         perceptual: PerceptualNetwork | None,
         group: ProcessGroup = SINGLE_PROCESS,
+        projection: PerceptualNetwork | None = None,
     ) -> "StepContext":
-        """The context of a run on these photos; the perceptual network moves to the device."""
+        """The context of a run on these photos; the frozen networks move to the device."""
         space = load_label_space(recipe.label_space)
-        network = None if perceptual is None else place_network(perceptual, device.name)
+        networks = [None if x is None else place_network(x, device.name) for x in (perceptual, projection)]
         weights = None
-        if recipe.discriminator.semantic_width:
+        if recipe.discriminator.semantic_width or recipe.discriminator.projected_width:
             weights = compute_class_weights(photos, space).to(device.name)
-        return cls(recipe, space.num_classes, device, network, group, weights)
+        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1])
+
+    def get_class_weights(self) -> Float[Tensor, " classes"]:
+        """The class weights.
+
+        Raises:
+            TrainingError: the context was built without.
+        """
+        if self.class_weights is None:
+            raise TrainingError(
+                "the recipe has a semantic or projected discriminator, and the context has no class weights",
+                hint="build the context with StepContext.build",
+            )
+        return self.class_weights

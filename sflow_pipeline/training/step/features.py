@@ -1,12 +1,12 @@
 """Loss terms on perceptual-network features: perceptual distance and the semantic discriminator."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.tensors import ClassIndexMap, Photo
@@ -24,6 +24,16 @@ from sflow_pipeline.training.step.step_rng import StepRng
 
 #: Photo and fake are translated by up to this many pixels before the perceptual network.
 _SHIFT_PX = 15
+
+
+class PhotoAndClasses(Protocol):
+    """A picture that a fake is compared with, and its classes."""
+
+    @property
+    def photo(self) -> Photo: ...
+
+    @property
+    def class_index(self) -> ClassIndexMap: ...
 
 
 @dataclass(frozen=True)
@@ -45,26 +55,28 @@ class FeaturePair:
 def feature_terms(
     state: TrainingState, inputs: StepInputs, fake: Photo, context: StepContext, rng: StepRng, *, use_semantic: bool
 ) -> dict[str, Tensor]:
-    """``perceptual``, ``semantic_discriminator`` and ``semantic``, as far as recipe and stage have them.
+    """Perceptual distance, and the terms of the semantic and projected discriminators that recipe and stage have.
 
     Args:
-        use_semantic: whether the semantic discriminator takes part, if the recipe has one.
+        use_semantic: whether these discriminators take part.
     """
     discriminator = state.semantic_discriminator if use_semantic else None
     network, has_perceptual = context.perceptual, context.recipe.loss.perceptual > 0
-    if network is None or not (has_perceptual or discriminator is not None):
-        return {}
-    features = extract_features(network, inputs, fake, context, rng)
     terms: dict[str, Tensor] = {}
-    if has_perceptual:
-        terms["perceptual"] = perceptual_loss(network, features.real, features.fake, features.scales)
-    if discriminator is not None:
-        terms |= semantic_terms(discriminator, features, context)
+    if network is not None and (has_perceptual or discriminator is not None):
+        features = extract_features(network, inputs, fake, context, rng)
+        if has_perceptual:
+            terms["perceptual"] = perceptual_loss(network, features.real, features.fake, features.scales)
+        if discriminator is not None:
+            terms |= semantic_terms(discriminator, features, context)
+    if use_semantic and state.projected_discriminator is not None and context.projection is not None:
+        features = extract_features(context.projection, inputs, fake, context, rng)
+        terms |= semantic_terms(state.projected_discriminator, features, context, "projected")
     return terms
 
 
 def extract_features(
-    network: PerceptualNetwork, inputs: StepInputs, fake: Photo, context: StepContext, rng: StepRng
+    network: PerceptualNetwork, inputs: PhotoAndClasses, fake: Photo, context: StepContext, rng: StepRng
 ) -> FeaturePair:
     """Features of photo and fake, both translated and scaled by the same random amount."""
     # At a fixed place the network's stride would print its grid on the fakes.
@@ -83,23 +95,18 @@ def extract_features(
 
 
 def semantic_terms(
-    discriminator: SemanticDiscriminator, features: FeaturePair, context: StepContext
+    discriminator: SemanticDiscriminator, features: FeaturePair, context: StepContext, name: str = "semantic"
 ) -> dict[str, Tensor]:
-    """The semantic discriminator's own loss, and the generator's; gradients do not cross between the networks."""
-    if context.class_weights is None:
-        raise TrainingError(
-            "recipe has discriminator.semantic_width, and the context has no class weights",
-            hint="build the context with StepContext.build",
-        )
+    """A semantic discriminator's own loss, and the generator's; gradients do not cross between the networks."""
     real, fake = (
         [x / scale.to(x.dtype) for x, scale in zip(side, features.scales, strict=True)]
         for side in (features.real, features.fake)
     )
-    class_index, weights = features.class_index, context.class_weights
+    class_index, weights = features.class_index, context.get_class_weights()
     with context.device.autocast():
         on_real, on_fake = discriminator(real), discriminator([x.detach() for x in fake])
         own = semantic_discriminator_loss(on_real, on_fake, class_index, weights)
         discriminator.requires_grad_(False)
         generators = semantic_loss(discriminator(fake), class_index, weights)
         discriminator.requires_grad_(True)
-    return {"semantic_discriminator": own, "semantic": generators}
+    return {f"{name}_discriminator": own, name: generators}

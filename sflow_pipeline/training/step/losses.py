@@ -155,9 +155,13 @@ def semantic_discriminator_loss(
         real, fake: its logits on photos and fakes, (b, classes + 1, h, w) of any sizes; fake is the last channel.
         class_weights: weight of a pixel of each class; void has 0.
     """
-    is_fake = class_weights.new_full((class_index.shape[0], 1, 1), len(class_weights)).long()
-    on_fakes = [F.cross_entropy(f.float(), is_fake.expand(-1, *f.shape[-2:])) for f in fake]
-    return semantic_loss(real, class_index, class_weights) + torch.stack(on_fakes).mean()
+    return semantic_loss(real, class_index, class_weights) + fake_class_loss(fake, len(class_weights))
+
+
+def fake_class_loss(logits: Sequence[Tensor], classes: int) -> Tensor:
+    """Cross-entropy of a semantic discriminator's logits on fakes with the class after the last, which is "fake"."""
+    target = torch.full((len(logits[0]), 1, 1), classes, device=logits[0].device)
+    return torch.stack([F.cross_entropy(x.float(), target.expand(-1, *x.shape[-2:])) for x in logits]).mean()
 
 
 def semantic_loss(

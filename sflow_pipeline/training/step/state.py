@@ -32,6 +32,7 @@ class TrainingState:
 
     Args:
         feature_channels: of each slice of the perceptual network, for a recipe with a semantic discriminator.
+        projection_channels: of the network that the projected discriminator works on.
     """
 
     #: Recipe fields that must not change on resume; the schedule may.
@@ -45,6 +46,7 @@ class TrainingState:
         classes: int,
         device: torch.device | str = "cpu",
         feature_channels: Sequence[int] = (),
+        projection_channels: Sequence[int] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
         schedule, settings = recipe.schedule, recipe.discriminator
@@ -58,6 +60,9 @@ class TrainingState:
         self.semantic_discriminator: SemanticDiscriminator | None = None
         if settings.semantic_width:
             self.semantic_discriminator = SemanticDiscriminator(feature_channels, classes, settings.semantic_width)
+        self.projected_discriminator: SemanticDiscriminator | None = None
+        if settings.projected_width:
+            self.projected_discriminator = SemanticDiscriminator(projection_channels, classes, settings.projected_width)
         for network in self.trained_networks.values():
             place_network(network, device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
@@ -99,6 +104,8 @@ class TrainingState:
         }
         if self.semantic_discriminator is not None:
             networks["semantic_discriminator"] = self.semantic_discriminator
+        if self.projected_discriminator is not None:
+            networks["projected_discriminator"] = self.projected_discriminator
         return networks
 
     @property
@@ -115,6 +122,7 @@ class TrainingState:
             "generator": schedule.lr_warmup if self.images_seen < schedule.warmup_images else schedule.lr_generator,
             "discriminator": schedule.lr_discriminator,
             "semantic_discriminator": schedule.lr_discriminator,
+            "projected_discriminator": schedule.lr_discriminator,
             "dned": schedule.lr_dned,
         }
         for name, optimizer in self.optimizers.items():
@@ -168,14 +176,24 @@ class TrainingState:
 
 
 def build_state(
-    recipe: Recipe, perceptual: PerceptualNetwork | None, device: torch.device | str, start: Bundle | None = None
+    recipe: Recipe,
+    perceptual: PerceptualNetwork | None,
+    device: torch.device | str,
+    start: Bundle | None = None,
+    projection: PerceptualNetwork | None = None,
 ) -> TrainingState:
     """The initial state of a run of ``recipe``.
 
     Raises:
-        TrainingError: the recipe has a semantic discriminator and no perceptual network is given, or ``start`` holds
-            other networks.
+        TrainingError: the recipe has a semantic discriminator and no perceptual network is given, or a projected one
+            and no projection, or ``start`` holds other networks.
     """
+    if recipe.discriminator.projected_width and projection is None:
+        raise TrainingError(
+            f"recipe {recipe.name}: discriminator.projected_width is {recipe.discriminator.projected_width}, and the "
+            "projected discriminator needs a projection network, which is missing",
+            hint="add --projection FILE, or --set discriminator.projected_width=0",
+        )
     if recipe.discriminator.semantic_width and perceptual is None:
         raise TrainingError(
             f"recipe {recipe.name}: discriminator.semantic_width is {recipe.discriminator.semantic_width}, and the "
@@ -183,8 +201,10 @@ def build_state(
             hint="add --perceptual FILE, or --set discriminator.semantic_width=0",
         )
     classes = load_label_space(recipe.label_space).num_classes
-    state = TrainingState(recipe, classes, device, perceptual.channels if perceptual is not None else ())
-    state.provenance = {"--perceptual": perceptual.name if perceptual is not None else "none"}
+    networks = {"--perceptual": perceptual, "--projection": projection}
+    channels = [network.channels if network is not None else () for network in networks.values()]
+    state = TrainingState(recipe, classes, device, *channels)
+    state.provenance = {option: network.name if network else "none" for option, network in networks.items()}
     if start is not None:
         state.provenance["--start-from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
         state.load_networks(start)

@@ -14,6 +14,7 @@ from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import feature_terms
 from sflow_pipeline.training.step.inputs import build_inputs
 from sflow_pipeline.training.step.losses import dned_loss, repetition_loss
+from sflow_pipeline.training.step.render_terms import render_terms
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
 
@@ -43,6 +44,8 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
         use_r1 = loss.r1 > 0 and state.images_seen // images % loss.r1_every_steps == 0
         terms |= adversarial_terms(state, inputs, fake, augmentation, context, rng, use_r1=use_r1)
     terms |= feature_terms(state, inputs, fake, context, rng, use_semantic=has_discriminators)
+    if batch.renders is not None:
+        terms |= render_terms(state, batch.renders, context, rng, use_semantic=has_discriminators)
     if loss.l1:
         terms["l1"] = (fake - inputs.photo).abs().mean()
     if loss.repetition:
