@@ -1,0 +1,33 @@
+"""The progress bar where stderr is no terminal: lines, or nothing."""
+
+import pytest
+
+from sflow_pipeline.cli.bar import Bar
+
+
+def test_lines_state_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar("frames", line_every_s=0.0) as bar:
+        bar.describe("converting")
+        bar.show(3, 12, detail=", shard 1/4")
+        bar.show(15, 12)  # a shard that was tried again
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    assert printed.out == ""
+    assert lines[0] == "converting"
+    assert lines[1].startswith("3/12 frames, shard 1/4, about ") and lines[1].endswith(" left")
+    assert lines[2].startswith("12/12 frames")
+
+
+def test_without_an_interval_there_are_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar("rows") as bar:
+        bar.show(3, 12, description="exporting")
+    assert capsys.readouterr().err == ""
+
+
+def test_quiet_shows_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar("frames", quiet=True, line_every_s=0.0) as bar:
+        bar.describe("converting")
+        bar.show(3, 12)
+        bar.print("a line")
+        bar.warn("low on space")
+    assert capsys.readouterr().err == "warning: low on space\n"
