@@ -93,9 +93,9 @@ def draw_dataset(folder: Path, *, frames: int = 96) -> str:
 class Unchanged:
     """A model that gives the render back."""
 
-    def translate(self, class_index: Any, render: Any, alpha: Any) -> Translation:  # noqa: ARG002
+    def translate(self, class_index: Any, render: Any, alpha: Any, **_look: Any) -> Translation:  # noqa: ARG002
         edge = np.zeros(render.shape[:3], np.uint8)
-        return Translation(photo=render, edge=edge, laplacian=edge)
+        return Translation(photo=render, edge=edge)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:

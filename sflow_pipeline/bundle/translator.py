@@ -1,6 +1,7 @@
-"""The translator: a bundle's networks on a device, frames in and photos out."""
+"""The translator: a bundle's networks on a device."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,17 +22,15 @@ __all__ = ["Translation", "Translator", "draw_alpha"]
 
 @dataclass(frozen=True)
 class Translation:
-    """What a batch of frames became, on the host.
+    """A translated batch, on the host.
 
     Attributes:
         photo: (b, h, w, 3) uint8 RGB.
-        edge: (b, h, w) uint8, DNED's answer, 255 = surely an edge.
-        laplacian: (b, h, w) uint8, what DNED was shown, 0 or 255.
+        edge: (b, h, w) uint8 edge strength of DNED, 255 = certain.
     """
 
     photo: NDArray[np.uint8]
     edge: NDArray[np.uint8]
-    laplacian: NDArray[np.uint8]
 
 
 class Translator:
@@ -74,12 +73,16 @@ class Translator:
         instance_map: NDArray[np.int64] | None = None,
         palette: NDArray[np.int64] | None = None,
     ) -> Translation:
-        """Paint a batch; each frame's result does not depend on its neighbours in the batch.
+        """Translate a batch.
+
+        On a CPU a frame's result is the same in any batch: frames are translated one by one, because kernels are chosen
+        by batch size and differ in rounding, and batches are no faster there. On a GPU the batch is translated at once;
+        results are the same for batches of the same shape.
 
         Args:
             class_index: (b, h, w) channel of each pixel's class in the bundle's label space.
             render: (b, h, w, 3) RGB, the simulator's picture, of which only the edges are used.
-            alpha: (b, 5) ensemble weights, each row summing to 1.
+            alpha: (b, 5) ensemble weights of DNED's sides, each row summing to 1.
             instance_map: (b, h, w) numbers that tell objects apart; for bundles that were trained with instances, and
                 ignored by others.
             palette: (b,) number of the bundle's palette that each frame is painted with, None for the typical one;
@@ -88,6 +91,8 @@ class Translator:
         Raises:
             FrameError: the bundle was trained with instances, and none are given.
         """
+        if self.device == "cpu" and len(render) > 1:
+            return self._translate_one_by_one(class_index, render, alpha, instance_map, palette)
         picture = torch.from_numpy(render).to(self.device).permute(0, 3, 1, 2)
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
@@ -103,8 +108,13 @@ class Translator:
         return Translation(
             photo=photo.permute(0, 2, 3, 1).contiguous().cpu().numpy(),
             edge=(edge[:, 0] * 255.0).round().to(torch.uint8).cpu().numpy(),
-            laplacian=(laplacian[:, 0] * 255.0).to(torch.uint8).cpu().numpy(),
         )
+
+    def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
+        size = next(len(array) for array in batch if array is not None)
+        frames: list[list[Any]] = [[None if a is None else a[i : i + 1] for a in batch] for i in range(size)]
+        single = [self.translate(*frame) for frame in frames]
+        return Translation(np.concatenate([t.photo for t in single]), np.concatenate([t.edge for t in single]))
 
     def _find_boundaries(self, instance_map: NDArray[np.int64] | None) -> torch.Tensor:
         if instance_map is None:

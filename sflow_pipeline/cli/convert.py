@@ -90,6 +90,10 @@ def convert_command(
         int | None,
         _run(help="Worker processes; found out from the machine and the work.", metavar="N"),
     ] = None,
+    batch_size: Annotated[
+        int | None,
+        _run(help="Frames translated at once; on a GPU another number gives slightly other pixels.", metavar="N"),
+    ] = None,
     address: Annotated[str | None, _run(help="Ray cluster to work on.")] = None,
     max_bad_fraction: Annotated[
         float | None,

@@ -61,6 +61,8 @@ def _print_summary(result: "RunResult") -> None:
         for example in summary.examples[:3]:
             console.print(f"  {example.message}", markup=False)
         console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine", markup=False)
+    if summary.rejected:
+        console.print(f"rejected by the gate: {summary.rejected} images", style="yellow")
     if result.contact_sheet:
         console.print(f"report: {result.report}, contact sheet: {result.contact_sheet}", markup=False)
     console.print(f"next: sflow-pipeline verify {summary.out_dir}", markup=False)

@@ -27,6 +27,7 @@ class ConvertOptions(TypedDict, total=False):
     address: str | None
     device: str
     precision: Literal["auto", "fp32", "bf16"]
+    batch_size: int | None
     split: str | None
     content_hash: bool
     max_bad_fraction: float

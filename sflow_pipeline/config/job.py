@@ -25,10 +25,13 @@ DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 #: Alphas that have a name; ``bundle.alpha`` says what they weigh.
 AlphaName = Literal["even", "crisp", "soft", "broad"]
 
-#: Fields that decide how fast or where, never what: two jobs that differ in these alone write the same bytes.
+#: Fields that decide how fast or where. The bundle and the device decide bytes, but are stated in the manifest.
 _OPERATIONAL_FIELDS = frozenset(
-    {"out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle"}
-)
+    {
+        "out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle",
+        "batch_size",
+    }
+)  # fmt: skip
 
 
 class ConvertJob(BaseModel):
@@ -68,6 +71,9 @@ class ConvertJob(BaseModel):
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")
     device: str = Field("auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
+    batch_size: int | None = Field(
+        None, ge=1, le=1024, description="frames translated at once; null takes 1 on a CPU, more on a GPU"
+    )
     split: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$",

@@ -8,9 +8,12 @@ from typing import Any
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
+from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
 from sflow_pipeline.conversion.engines.workers import choose_workers
+from sflow_pipeline.conversion.gate import GateFactory
 from sflow_pipeline.conversion.label_census import LabelCensus, check_census, take_census
+from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
@@ -34,13 +37,17 @@ def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
         SflowError: what would stop the conversion before its first frame.
     """
     with ExitStack() as stack:
-        run = _Run(job, progress or SilentProgress(), None, stack)
+        run = _Run(job, progress or SilentProgress(), stack)
         run.check_labels(keep_counts=False)
         return run.plan()
 
 
 def convert(
-    job: ConvertJob, *, progress: Progress | None = None, build_translator: TranslatorFactory | None = None
+    job: ConvertJob,
+    *,
+    progress: Progress | None = None,
+    build_translator: TranslatorFactory | None = None,
+    build_gate: GateFactory | None = None,
 ) -> Summary:
     """Convert a dump, or bring a dataset up to date with it.
 
@@ -48,6 +55,7 @@ def convert(
         job: what to do.
         progress: told how far it is.
         build_translator: makes each worker's model; the job's bundle where None.
+        build_gate: makes each worker's gate; the edge score where None.
 
     Returns:
         what was done; its ``status`` tells whether it is complete.
@@ -59,7 +67,7 @@ def convert(
     started = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(raise_on_sigterm())
-        run = _Run(job, progress or SilentProgress(), build_translator, stack)
+        run = _Run(job, progress or SilentProgress(), stack)
         check_ours(run.out)
         stack.enter_context(RunLock(run.out))
         run.out.remove_stale_scratch()
@@ -67,16 +75,14 @@ def convert(
         census = run.check_labels(keep_counts=True)
         plan = run.plan()
         run.check_space(plan)
-        run.convert_shards(plan)
+        run.convert_shards(plan, build_translator, build_gate)
         return run.finish(plan, census, started)
 
 
 class _Run:
     """One run of `convert`, step by step."""
 
-    def __init__(
-        self, job: ConvertJob, progress: Progress, build_translator: TranslatorFactory | None, stack: ExitStack
-    ) -> None:
+    def __init__(self, job: ConvertJob, progress: Progress, stack: ExitStack) -> None:
         self.progress = progress
         self.warnings: list[str] = []
         self.failed: list[str] = []
@@ -84,20 +90,19 @@ class _Run:
         self._stack = stack
         self._cluster: tuple[int, int] | None = None
         progress.on_step("looking at the dump")
-        resolve = None
+        find = find_device
         if job.address is not None:
             from sflow_pipeline.conversion.engines import on_ray
 
             facts = stack.enter_context(on_ray.connect(job.address, job.workers or 1))
             self._cluster = (facts.cpus, facts.gpus)
 
-            def resolve(device: str, precision: str) -> tuple[str, str]:
-                return on_ray.resolve_device(device, precision, facts)
+            def find(device: str, precision: str) -> DeviceFacts:
+                return on_ray.find_device_of_workers(device, precision, facts)
 
-        self.resolved: ResolvedJob = resolve_job(job, resolve)
+        self.resolved: ResolvedJob = resolve_job(job, find)
         self.job = job
         self.workers = 1
-        self._build_translator = build_translator
         for warning in self.resolved.warnings:
             self.warn(warning)
 
@@ -137,7 +142,9 @@ class _Run:
             raise OutputError(text, hint="free some space, choose another folder, or leave columns out with --include")
         self.warn(text)
 
-    def convert_shards(self, plan: Plan) -> None:
+    def convert_shards(
+        self, plan: Plan, build_translator: TranslatorFactory | None, build_gate: GateFactory | None
+    ) -> None:
         tasks = plan.tasks
         if not tasks:
             return
@@ -147,19 +154,20 @@ class _Run:
         bad = sum(record.quarantined for record in plan.kept)
         self.progress.on_engine(self.workers, settings.device, settings.precision)
         self.progress.on_step("converting")
-        for record in self._start_engine(tasks):
+        if build_translator is None:
+            carried = CarriedBundle.load(self.resolved.bundle)
+            build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision)
+        for record in self._start_engine(tasks, PainterFactory(settings, build_translator, build_gate)):
             bad += record.quarantined
             self.progress.on_shard(record)
             self._check_bad(bad, plan.frames)
 
-    def _start_engine(self, tasks: list[ShardTask]) -> Iterator[ShardRecord]:
+    def _start_engine(self, tasks: list[ShardTask], build_painter: PainterFactory) -> Iterator[ShardRecord]:
         settings = self.resolved.settings
-        build_translator = self._build_translator
         if self._cluster is None and self.workers == 1:
             from sflow_pipeline.conversion.engines.in_process import run_in_process
 
-            build_translator = build_translator or self._build_factory()
-            return run_in_process(tasks, settings, build_translator, self.progress.on_frames)
+            return run_in_process(tasks, settings, build_painter, self.progress.on_frames)
         from sflow_pipeline.conversion.engines import on_ray
 
         if self._cluster is None:
@@ -167,16 +175,12 @@ class _Run:
         return on_ray.run_on_ray(
             tasks,
             settings,
-            build_translator or self._build_factory(),
+            build_painter,
             self.progress.on_frames,
             workers=self.workers,
             on_failed=self._note_failed,
             on_warning=self.warn,
         )
-
-    def _build_factory(self) -> TranslatorFactory:
-        settings = self.resolved.settings
-        return BundleTranslatorFactory(CarriedBundle.load(self.resolved.bundle), settings.device, settings.precision)
 
     def _note_failed(self, failed: Any) -> None:
         self.failed.append(failed.task.shard_id)
@@ -219,6 +223,7 @@ class _Run:
             shards_kept=plan.count("keep"),
             shards_removed=len(plan.removed),
             quarantined=quarantined,
+            rejected=sum(record.rejected for record in records),
             left_out=left_out.files if left_out else 0,
             reasons=dict(reasons.most_common()),
             examples=tuple(self._list_examples(records)),

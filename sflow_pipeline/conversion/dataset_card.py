@@ -62,7 +62,7 @@ def build_card(
     resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: LeftOut | None
 ) -> str:
     """The dataset card: YAML header for Hugging Face, then prose and tables."""
-    settings, bundle, dump = resolved.settings, resolved.bundle, resolved.dump
+    job, settings, bundle, dump = resolved.job, resolved.settings, resolved.bundle, resolved.dump
     rows = sum(record.rows for record in records)
     splits = sorted({record.split for record in records if record.rows})
     header: dict[str, Any] = {
@@ -71,7 +71,7 @@ def build_card(
         "tags": ["synthetic", "sim2real", "sflow-pipeline", dump.simulator],
         "size_categories": [_size_category(rows)],
     }
-    if settings.format == "parquet":
+    if job.format == "parquet":
         files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in splits]
         header["configs"] = [{"config_name": "default", "data_files": files}]
     mean_edge_f1 = compute_mean_edge_f1(records)
@@ -80,14 +80,14 @@ def build_card(
         ("simulator", f"{dump.simulator} {dump.version}".strip()),
         ("labels follow", f"{settings.source_space.name} (version {settings.source_space.version}), see labels.json"),
         ("label files", describe_label_files(resolved)),
-        ("size", "each frame's own" if settings.size_px is None else f"{settings.size_px[0]}x{settings.size_px[1]}"),
+        ("size", "each frame's own" if job.size is None else f"{job.size[0]}x{job.size[1]}"),
         ("model", f"bundle {bundle.name} {bundle.metadata.version}, digest `{bundle.digest[:16]}`"),
         ("model's training data", bundle.metadata.training_data or "not stated"),
         ("licence of that data", bundle.metadata.training_data_licence or "not stated"),
-        ("variants", f"{settings.variants}, from seed {settings.seed}"),
+        ("variants", f"{job.variants}, from seed {job.seed}"),
         (
             "of the first variants",
-            f"edges {', '.join(settings.alpha)}" + (f"; colours {settings.palette}" if settings.palettes else ""),
+            f"edges {', '.join(job.alpha)}" + (f"; colours {job.palette}" if settings.palettes else ""),
         ),
         *((f"unit of {name}", str(unit)) for name, unit in _list_units(resolved)),
         ("frames", str(sum(record.frames for record in records))),
@@ -146,8 +146,8 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
     return Manifest(
         tool_version=__version__,
         job=job.describe_content(),
-        variants=settings.variants,
-        seed=settings.seed,
+        variants=job.variants,
+        seed=job.seed,
         source=Source(
             root=settings.source_uri,
             simulator=dump.simulator,

@@ -62,12 +62,18 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Fold
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
     instance_map = None
-    if settings.use_instances and "instance" in data:
+    if settings.use_instances:
+        if "instance" not in data:
+            raise FrameError(
+                f"{ref.render}: has no instance file, and the bundle paints from instance boundaries",
+                hint="render instances too, or use a bundle that was trained without",
+                reason="no_instance",
+            )
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
     label_bytes = data["label"]
     digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
-    size_px = settings.size_px
+    size_px = settings.job.size
     if size_px is not None and size_px != source_px:
         render = resize_picture(render, size_px)
         label_bytes = resize_label(label_bytes, ref.label, settings.label_format.encoding, size_px)
@@ -120,7 +126,7 @@ def _read(source: SourceFrame, modality: str, folder: Folder, settings: Conversi
         raise FrameError(f"{path}: is gone", hint="restore the file and run again", reason="missing") from None
     except OSError as error:
         raise FrameError(f"{path}: cannot be read: {error.strerror or error}", reason="unreadable") from error
-    found = f"sha256:{hashlib.sha256(data).hexdigest()}" if settings.check_content else f"{len(data)}"
+    found = f"sha256:{hashlib.sha256(data).hexdigest()}" if settings.job.content_hash else f"{len(data)}"
     if found != source.identities[modality] and not source.identities[modality].startswith(f"{found}:"):
         raise FrameError(
             f"{path}: changed while the job ran", hint="run again when the simulator is done", reason="changed"

@@ -1,36 +1,76 @@
-"""Judges a converted photo: does it still show what its label says?"""
+"""The gate: scores converted images and decides whether they are accepted."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.conversion.decode import DecodedFrame
+
+if TYPE_CHECKING:
+    from sflow_pipeline.bundle.translator import Translation
+
 _TOLERANCE = np.ones((3, 3), np.uint8)
-#: DNED answers with strengths; from here up it says "edge".
+#: DNED's edges are strengths; from here up a pixel counts as an edge.
 _EDGE_STRENGTH = 128
 
 
 @dataclass(frozen=True, slots=True)
-class GateScore:
-    """Scores of one photo, each in [0, 1], None where nothing measured it; ``verdict`` as in ``GATE_VERDICTS``."""
+class Judgement:
+    """The gate's result for one image.
 
-    fidelity_acc: float | None
-    fidelity_miou: float | None
-    edge_f1: float
-    verdict: str
+    Attributes:
+        scores: score column -> value.
+        is_accepted: whether the image may become a row.
+    """
+
+    scores: Mapping[str, float]
+    is_accepted: bool = True
 
 
-def judge_photo(photo: NDArray[np.uint8], edge: NDArray[np.uint8], threshold: float) -> GateScore:
-    """Score a photo against the edges it was asked for.
+class Gate(Protocol):
+    """Judges images between translation and encoding; one per worker, in the thread that owns the device."""
 
-    Args:
-        photo: (h, w, 3) uint8 RGB.
-        edge: (h, w) uint8, DNED's answer.
+    @property
+    def retries(self) -> int:
+        """How often an image that is not accepted is painted again with another look."""
+
+    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:
+        """Judge a batch.
+
+        Args:
+            frames: label, render and further files of each frame.
+            translation: the images, one per frame.
+
+        Returns:
+            one judgement per frame; ``scores`` has a value for every score column of the schema.
+        """
+
+
+#: Called once in every worker; must be picklable.
+GateFactory = Callable[[], Gate]
+
+
+@dataclass(frozen=True)
+class EdgeGate:
+    """Scores how well images follow the requested edges, and accepts all.
+
+    Attributes:
         threshold: of the Laplacian edge extractor.
     """
-    found = detect_edges(photo, threshold)
-    return GateScore(None, None, compute_edge_f1(found, edge >= _EDGE_STRENGTH), "accepted")
+
+    threshold: float
+    retries: int = 0
+
+    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:  # noqa: ARG002
+        """See ``Gate.judge``."""
+        return [
+            Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= _EDGE_STRENGTH)})
+            for photo, edge in zip(translation.photo, translation.edge, strict=True)
+        ]
 
 
 def detect_edges(photo: NDArray[np.uint8], threshold: float) -> NDArray[np.bool_]:

@@ -100,7 +100,7 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
         f"files, first {files}; {census.unknown_share:.2%} of all pixels"
         + (f"; {census.unknown_paths[0]} has {census.unknown_colors}" if census.unknown_colors else "")
     )
-    if settings.ignore_unknown_ids:
+    if settings.job.unknown_ids == "ignore":
         return f"{message}; the model sees them as void, label files keep them"
     raise LabelSpaceError(
         message,

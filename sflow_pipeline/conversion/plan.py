@@ -92,7 +92,7 @@ def find_damage(out: Folder, record: ShardRecord, *, check_digests: bool) -> str
     """What is wrong with a committed shard's files, None if they are sound."""
     for path, sha256, rows in (
         (record.path, record.sha256, record.rows),
-        (record.quarantine_path, record.quarantine_sha256, record.quarantined),
+        (record.quarantine_path, record.quarantine_sha256, record.quarantined + record.rejected),
     ):
         if path is None:
             continue

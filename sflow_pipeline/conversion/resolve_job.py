@@ -1,6 +1,6 @@
 """Resolves a job before any worker starts: bundle, dump, label spaces, columns, settings and shards."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES, estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard import ShardTask
@@ -23,7 +24,8 @@ from sflow_pipeline.storage.image_codec import read_size_px
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
 
-Resolve = Callable[[str, str], tuple[str, str]]
+#: (device, precision) of a job -> the concrete device.
+FindDevice = Callable[[str, str], DeviceFacts]
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ class ResolvedJob:
         return [frame for task in self.tasks for frame in task.frames]
 
 
-def resolve_job(job: ConvertJob, resolve: Resolve | None = None) -> ResolvedJob:
+def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     """Find and check everything that a job needs; nothing is written.
 
     Args:
         job: what to do.
-        resolve: (device, precision) -> concrete ones; this machine's where None.
+        find: finds the concrete device; this process's by default.
 
     Raises:
         SflowError: the bundle, dump, label space, size or folders cannot be used as asked.
@@ -70,7 +72,7 @@ def resolve_job(job: ConvertJob, resolve: Resolve | None = None) -> ResolvedJob:
     sizes = _read_sizes(frames, source)
     is_resized = job.size is not None and any(size != job.size for size in sizes.values())
     columns, warnings = _choose_columns(job, dump, frames, is_resized)
-    settings = _build_settings(job, bundle, dump, columns, frames, resolve)
+    settings = _build_settings(job, bundle, dump, columns, frames, sizes, find)
     index = build_index(frames, source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
     frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]
@@ -153,12 +155,9 @@ def _build_settings(
     dump: Dump,
     columns: tuple[str, ...],
     frames: Sequence[FrameRef],
-    resolve: Resolve | None,
+    sizes: Mapping[str, tuple[int, int]],
+    find: FindDevice,
 ) -> ConversionSettings:
-    if resolve is None:
-        from sflow_pipeline.networks.device import resolve_device
-
-        resolve = resolve_device
     build_mapping(dump.label_format.space, bundle.label_space)
     if job.unknown_ids == "ignore" and bundle.label_space.void_channel is None:
         raise LabelSpaceError(
@@ -171,34 +170,29 @@ def _build_settings(
             f"dump {job.sim_dir}: no instance files, and bundle {bundle.name} paints from instance boundaries",
             hint="render instances too, or use a bundle that was trained without them (generator.use_instances: false)",
         )
-    device, precision = resolve(job.device, job.precision)
+    facts = find(job.device, job.precision)
     raw = [
         name
         for name in columns
         if name != "edge"
         and any(path and not path.lower().endswith(PICTURE_SUFFIXES) for path in read_column(frames, name))
     ]
+    largest = max(width * height for width, height in ([job.size] if job.size else sizes.values()))
     return ConversionSettings(
+        job=job,
         source_uri=Folder(job.sim_dir).full_uri,
         out_uri=Folder(job.out_dir).full_uri,
         label_format=dump.label_format,
         target_space=bundle.label_space,
         allow_nan_depth="nan_depth" in dump.metadata,
-        ignore_unknown_ids=job.unknown_ids == "ignore",
         columns=columns,
         raw_columns=tuple(raw),
-        size_px=job.size,
-        format=job.format,
-        variants=job.variants,
-        alpha=job.alpha,
         alpha_concentration=bundle.recipe.dned.alpha_concentration,
-        palette=job.palette,
         palettes=bundle.metadata.palettes,
-        seed=job.seed,
         bundle_digest=bundle.digest,
         edge_threshold=bundle.recipe.edges.threshold,
         use_instances=use_instances,
-        device=device,
-        precision=precision,
-        check_content=job.content_hash,
+        device=facts.device,
+        precision=facts.precision,
+        batch_size=job.batch_size or choose_batch_size(facts, largest),
     )

@@ -1,77 +1,79 @@
-"""What a worker must know to convert any shard of a job; small, picklable, and everything that decides bytes."""
+"""Settings of a conversion as workers need them: small, picklable, and everything that decides bytes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sflow_pipeline.config.job import AlphaName
+from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage.canonical_json import compute_digest
-from sflow_pipeline.storage.shard_file import ShardFormat
 
-#: Changes when this code makes other bytes of the same input.
-CODE_VERSION = 1
+#: Raise it when this code makes other bytes of the same input.
+CODE_VERSION = 2
+
+#: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
+_JOB_FIELDS_NOT_COUNTED = frozenset(
+    {
+        "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "limit",
+        "include", "shard_frames", "shard_bytes",
+    }
+)  # fmt: skip
+#: Settings that do not decide what a shard holds, or that are counted in another form.
+_NOT_COUNTED = frozenset({"job", "source_uri", "out_uri", "device", "batch_size"})
 
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """Settings of one conversion, resolved: nothing in here is "auto".
+    """Settings of one conversion, resolved: none of them is "auto".
 
     Attributes:
+        job: what was asked for. Fields with a choice to resolve (label space, columns, device)
+            have their result below.
         source_uri, out_uri: where frames are read from and shards are written to.
         label_format: how label files are read, their label space included.
         target_space: the label space of the bundle.
-        allow_nan_depth: NaN means something in this simulator's depth files.
-        ignore_unknown_ids: ids outside the source space count as void for the model.
-        columns: optional columns of the rows; ``raw_columns``: those of them that are no pictures.
-        size_px: (width, height) of the output, None for each frame's own.
-        format, variants, alpha, seed: as in the job.
+        allow_nan_depth: NaN has a meaning in this simulator's depth files.
+        columns: optional columns of the rows; ``raw_columns``: those of them whose files are not pictures.
         alpha_concentration: of the alphas that have no name.
-        palette, palettes: as in the job; how many the bundle has.
+        palettes: how many the bundle has.
         bundle_digest: of the weights, the recipe and the label space.
         edge_threshold: of the Laplacian edge extractor.
         use_instances: the bundle paints from instance boundaries.
-        device, precision: what the networks run on and in; other hardware makes slightly other pixels.
-        check_content: source identities are content digests.
+        device, precision: what the networks run on and in; other hardware gives slightly other pixels.
+        batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
     """
 
+    job: ConvertJob
     source_uri: str
     out_uri: str
     label_format: LabelFormat
     target_space: LabelSpace
     allow_nan_depth: bool
-    ignore_unknown_ids: bool
     columns: tuple[str, ...]
     raw_columns: tuple[str, ...]
-    size_px: tuple[int, int] | None
-    format: ShardFormat
-    variants: int
-    alpha: tuple[AlphaName, ...]
     alpha_concentration: float
-    palette: Literal["typical", "drawn"]
     palettes: int
-    seed: int
     bundle_digest: str
     edge_threshold: float
     use_instances: bool
     device: str
     precision: str
-    check_content: bool
+    batch_size: int = 1
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Which files of a frame are read."""
         columns = [name for name in self.columns if name not in ("render", "edge")]
-        shown = ["instance"] if self.use_instances and "instance" not in columns else []
-        return ("render", "label", *columns, *shown)
+        needed = ["instance"] if self.use_instances and "instance" not in columns else []
+        return ("render", "label", *columns, *needed)
 
     @property
     def row_schema(self) -> pa.Schema:
@@ -92,35 +94,26 @@ class ConversionSettings:
         """(65536,) id -> channel of the bundle's label space, 255 for ids that must not occur."""
         table = self.mapping.table
         void = self.target_space.void_channel
-        if self.ignore_unknown_ids and void is not None:
+        if self.job.unknown_ids == "ignore" and void is not None:
             table = np.where(table == UNMAPPED, np.uint8(void), table)
         return table
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 hex of everything in here that decides bytes; where files are does not."""
+        """sha256 hex of everything in here that decides bytes: every field but the few that are named above."""
+        kind = self.device.partition(":")[0]
+        job = {
+            name: value for name, value in self.job.describe_content().items() if name not in _JOB_FIELDS_NOT_COUNTED
+        }
+        counted = [item.name for item in fields(self) if item.name not in _NOT_COUNTED]
         return compute_digest(
             {
                 "format_version": DATASET_FORMAT_VERSION,
                 "code_version": CODE_VERSION,
-                "format": self.format,
-                "columns": sorted(self.columns),
-                "raw_columns": sorted(self.raw_columns),
-                "size_px": self.size_px,
-                "variants": self.variants,
-                "alpha": self.alpha,
-                "palette": self.palette,
-                "seed": self.seed,
-                "label_encoding": self.label_format.encoding,
-                "label_table_format": self.label_format.table_format,
-                "label_rule": self.label_format.rule,
-                "source_space": self.source_space.digest,
-                "target_space": self.target_space.digest,
-                "ignore_unknown_ids": self.ignore_unknown_ids,
-                "bundle": self.bundle_digest,
-                "edge_threshold": self.edge_threshold,
-                "device": self.device.partition(":")[0],
-                "precision": self.precision,
+                "job": job,
+                "device": kind,
+                "batch_size": None if kind == "cpu" else self.batch_size,
+                **{name: _to_json(getattr(self, name)) for name in counted},
             }
         )
 
@@ -130,6 +123,15 @@ class ConversionSettings:
             {"id": row.source_id, "name": row.source_name, "target_id": row.target_id, "target_name": row.target_name}
             for row in self.mapping.rows
         ]
+
+
+def _to_json(value: Any) -> Any:
+    """A setting as what decides bytes: label spaces by digest, other dataclasses field by field."""
+    if isinstance(value, LabelSpace):
+        return value.digest
+    if is_dataclass(value):
+        return {item.name: _to_json(getattr(value, item.name)) for item in fields(value)}
+    return value
 
 
 def compute_fingerprint(settings: ConversionSettings, frames: Sequence[SourceFrame]) -> str:

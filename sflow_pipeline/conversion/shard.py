@@ -1,37 +1,30 @@
-"""Converts one shard: the one idempotent function that every engine calls.
+"""Conversion of one shard: the idempotent function that every engine calls.
 
-Reading and decoding run in one thread, encoding in another, the model in the caller's: the device never waits.
+Reading and decoding run in one thread, encoding in another, translation and gate in the caller's.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sflow_pipeline.bundle.alpha import draw_alpha
-from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
-from sflow_pipeline.conversion.gate import judge_photo
+from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
-from sflow_pipeline.conversion.translator_factory import FrameTranslator
-from sflow_pipeline.errors import FrameError, SflowError
+from sflow_pipeline.errors import FrameError
 from sflow_pipeline.schema import QUARANTINE_SCHEMA
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.commits import ShardRecord, write_commit
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.shard_file import ShardFileWriter
 
-if TYPE_CHECKING:
-    from sflow_pipeline.bundle.translator import Translation
-
-#: Frames in flight before and after the model.
+#: Frames in flight before and after the model, beside a batch.
 _DEPTH = 2
 
 
@@ -42,7 +35,7 @@ class ShardTask:
     Attributes:
         shard_id, split, fingerprint: as in its record.
         frames: in order.
-        set_aside: sample id -> why this frame must not be touched (it killed its worker).
+        set_aside: sample id -> why this frame is not read (it ended its worker process).
     """
 
     shard_id: str
@@ -54,45 +47,51 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A frame's rows, one per variant, or the row that says why there are none."""
+    """Rows of a frame and what was left out of it.
+
+    Attributes:
+        rows: one per accepted variant.
+        rejected: quarantine rows, one per variant that the gate did not accept.
+        quarantine: quarantine row of the frame; None if it was converted.
+    """
 
     rows: tuple[dict[str, Any], ...] = ()
+    rejected: tuple[dict[str, Any], ...] = ()
     quarantine: dict[str, Any] | None = None
 
 
 def convert_shard(
-    task: ShardTask,
-    settings: ConversionSettings,
-    translator: FrameTranslator,
-    on_frame: Callable[[], None] = lambda: None,
+    task: ShardTask, settings: ConversionSettings, painter: Painter, on_frame: Callable[[], None] = lambda: None
 ) -> ShardRecord:
     """Convert a shard, write its files and commit it.
 
     The same task gives the same bytes, wherever and however often it runs; until the commit record is in place the
-    dataset is as it was.
+    dataset does not change.
 
     Raises:
         OutputError: the disk is full, ….
     """
     out = Folder(settings.out_uri)
-    quarantine = []
+    quarantine: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
     scores = []
     shard_file = None
     with ExitStack() as stack:
         writer = None
-        for result in convert_frames(task, settings, translator):
+        for result in convert_frames(task, settings, painter):
             if result.quarantine is not None:
                 quarantine.append(result.quarantine)
+            rejected += result.rejected
             for row in result.rows:
                 if writer is None:
                     stem = f"data/{task.split}/{task.shard_id}"
-                    writer = stack.enter_context(ShardFileWriter(out, stem, settings.row_schema, settings.format))
+                    writer = stack.enter_context(ShardFileWriter(out, stem, settings.row_schema, settings.job.format))
                 writer.add(row)
                 scores.append(row["edge_f1"])
             on_frame()
         if writer is not None:
             shard_file = writer.publish()
-    quarantine_file = write_quarantine(out, f"quarantine/{task.split}/{task.shard_id}", quarantine)
+    quarantine_file = write_quarantine(out, f"quarantine/{task.split}/{task.shard_id}", [*quarantine, *rejected])
     record = ShardRecord(
         shard_id=task.shard_id,
         split=task.split,
@@ -105,67 +104,109 @@ def convert_shard(
         quarantine_path=quarantine_file[0] if quarantine_file else None,
         quarantine_sha256=quarantine_file[1] if quarantine_file else None,
         reasons=dict(sorted(Counter(row["reason"] for row in quarantine).items())),
+        rejected=len(rejected),
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
     )
     write_commit(out, record)
     return record
 
 
-def convert_frames(task: ShardTask, settings: ConversionSettings, translator: FrameTranslator) -> Iterator[FrameResult]:
+def convert_frames(task: ShardTask, settings: ConversionSettings, painter: Painter) -> Iterator[FrameResult]:
     """Convert a shard's frames in order, writing nothing.
 
-    A frame that cannot be converted becomes a quarantine row; other frames do not notice.
+    A frame that cannot be converted becomes a quarantine row; other frames are not affected.
     """
-    source = Folder(settings.source_uri)
     with ThreadPoolExecutor(1, "sflow-decode") as decoder, ThreadPoolExecutor(1, "sflow-encode") as encoder:
-        waiting = iter(task.frames)
-        decoding: deque[tuple[SourceFrame, Future[DecodedFrame]]] = deque()
-        encoding: deque[tuple[SourceFrame, list[Future[dict[str, Any]]] | BaseException]] = deque()
-
-        def prefetch() -> None:
-            while len(decoding) <= _DEPTH and (frame := next(waiting, None)) is not None:
-                decoding.append((frame, decoder.submit(_decode, frame, task, settings, source)))
-
+        encoding: deque[_Encoding] = deque()
         try:
-            prefetch()
-            while decoding:
-                frame, future = decoding.popleft()
-                try:
-                    decoded = future.result()
-                    prefetch()
-                    rows = []
-                    shown = {} if decoded.instance_map is None else {"instance_map": decoded.instance_map[None]}
-                    for variant in range(settings.variants):
-                        alpha, palette = _draw_look(frame.ref.sequence_id, variant, settings)
-                        if palette is not None:
-                            shown["palette"] = np.array([palette])
-                        photo = translator.translate(
-                            decoded.class_index[None], decoded.render[None], alpha[None], **shown
-                        )
-                        origin = {"variant": variant, "alpha": alpha.tolist(), "palette": palette}
-                        rows.append(encoder.submit(_build_row, decoded, photo, origin, settings))
-                    encoding.append((frame, rows))
-                except Exception as error:  # noqa: BLE001  the frame's fault, or ours: either way the others go on
-                    _reraise_fatal(error)
-                    encoding.append((frame, error))
-                    prefetch()
-                while len(encoding) > _DEPTH:
-                    yield _finish(*encoding.popleft())
+            for batch in _cut_batches(_decode_ahead(task, settings, decoder), settings.batch_size):
+                encoding += _paint_batch(batch, settings, painter, encoder)
+                while len(encoding) > _DEPTH + settings.batch_size:
+                    yield _finish(encoding.popleft())
             while encoding:
-                yield _finish(*encoding.popleft())
+                yield _finish(encoding.popleft())
         finally:
             decoder.shutdown(wait=False, cancel_futures=True)
             encoder.shutdown(wait=False, cancel_futures=True)
 
 
-def _draw_look(sequence_id: str, variant: int, settings: ConversionSettings) -> tuple[NDArray[np.float32], int | None]:
-    """Alpha, and the number of the palette if the bundle has any."""
-    alpha = draw_alpha(
-        settings.seed, sequence_id, variant, presets=settings.alpha, concentration=settings.alpha_concentration
-    )
-    if not settings.palettes:
-        return alpha, None
-    return alpha, draw_palette(settings.seed, sequence_id, variant, settings.palettes, first=settings.palette)
+#: A frame, decoded, or the error that decoding it raised.
+_Decoded = tuple[SourceFrame, DecodedFrame | Exception]
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """A frame whose rows are being encoded."""
+
+    source: SourceFrame
+    rows: tuple[Future[dict[str, Any]], ...] = ()
+    rejected: tuple[dict[str, Any], ...] = ()
+    error: Exception | None = None
+
+
+def _decode_ahead(task: ShardTask, settings: ConversionSettings, decoder: ThreadPoolExecutor) -> Iterator[_Decoded]:
+    """Decode frames in order, a few ahead of their use."""
+    folder = Folder(settings.source_uri)
+    decoding: deque[tuple[SourceFrame, Future[DecodedFrame]]] = deque()
+    waiting = iter(task.frames)
+    while True:
+        while len(decoding) <= _DEPTH + settings.batch_size and (frame := next(waiting, None)) is not None:
+            decoding.append((frame, decoder.submit(_decode, frame, task, settings, folder)))
+        if not decoding:
+            return
+        frame, future = decoding.popleft()
+        try:
+            yield frame, future.result()
+        except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
+            reraise_fatal(error)
+            yield frame, error
+
+
+def _cut_batches(frames: Iterable[_Decoded], batch_size: int) -> Iterator[list[_Decoded]]:
+    """Group frames in order: at most ``batch_size`` decoded ones of one size; failed ones keep their place."""
+    batch: list[_Decoded] = []
+    shapes: list[tuple[int, ...]] = []
+    for source, decoded in frames:
+        shape = decoded.class_index.shape if isinstance(decoded, DecodedFrame) else None
+        if shape is not None and shapes and (len(shapes) == batch_size or shape != shapes[0]):
+            yield batch
+            batch, shapes = [], []
+        batch.append((source, decoded))
+        if shape is not None:
+            shapes.append(shape)
+    if batch:
+        yield batch
+
+
+def _paint_batch(
+    batch: Sequence[_Decoded], settings: ConversionSettings, painter: Painter, encoder: ThreadPoolExecutor
+) -> list[_Encoding]:
+    """Paint every variant of a batch and start to encode the rows."""
+    frames = [decoded for _source, decoded in batch if isinstance(decoded, DecodedFrame)]
+    images: dict[str, list[Painted | Exception]] = {frame.ref.sample_id: [] for frame in frames}
+    if frames:
+        for variant in range(settings.job.variants):
+            for frame, painted in zip(frames, painter.paint(frames, variant), strict=True):
+                images[frame.ref.sample_id].append(painted)
+    started = []
+    for source, decoded in batch:
+        if isinstance(decoded, Exception):
+            started.append(_Encoding(source, error=decoded))
+            continue
+        painted_variants = images[decoded.ref.sample_id]
+        error = next((painted for painted in painted_variants if isinstance(painted, Exception)), None)
+        if error is not None:
+            started.append(_Encoding(source, error=error))
+            continue
+        rows, rejected = [], []
+        for variant, painted in enumerate(painted_variants):
+            assert isinstance(painted, Painted)
+            if painted.judgement.is_accepted:
+                rows.append(encoder.submit(_build_row, decoded, painted, variant, settings))
+            else:
+                rejected.append(_describe_rejection(source, variant, painted))
+        started.append(_Encoding(source, tuple(rows), tuple(rejected)))
+    return started
 
 
 def write_quarantine(out: Folder, stem: str, rows: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
@@ -186,15 +227,11 @@ def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings, s
     return decode_frame(frame, settings, source)
 
 
-def _build_row(
-    decoded: DecodedFrame, translation: "Translation", origin: dict[str, Any], settings: ConversionSettings
-) -> dict[str, Any]:
+def _build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: ConversionSettings) -> dict[str, Any]:
     ref = decoded.ref
-    photo, edge = translation.photo[0], translation.edge[0]
-    score = judge_photo(photo, edge, settings.edge_threshold)
     files = dict(decoded.files)
     if "edge" in settings.columns:
-        files["edge"] = image_codec.encode_gray(edge)
+        files["edge"] = image_codec.encode_gray(painted.edge)
     name = PurePosixPath(ref.sample_id).name
     carried = {
         column: {"bytes": data, "path": f"{name}.png" if column == "edge" else getattr(ref, column)}
@@ -204,31 +241,45 @@ def _build_row(
         "sample_id": ref.sample_id,
         "sequence_id": ref.sequence_id,
         "frame_index": ref.frame_index,
+        "variant": variant,
         "split": ref.split,
-        "image": {"bytes": image_codec.encode_rgb(photo), "path": f"{name}.png"},
+        "image": {"bytes": image_codec.encode_rgb(painted.photo), "path": f"{name}.png"},
         "label": {"bytes": decoded.label_bytes, "path": ref.label},
         **carried,
         **decoded.texts,
         "source_uri": ref.render,
         "source_sha256": decoded.source_sha256,
         "label_sha256": decoded.label_sha256,
-        "width_px": photo.shape[1],
-        "height_px": photo.shape[0],
-        **origin,
-        "seed": settings.seed,
+        "width_px": painted.photo.shape[1],
+        "height_px": painted.photo.shape[0],
+        "alpha": painted.look.alpha.tolist(),
+        "palette": painted.look.palette,
+        "seed": settings.job.seed,
         "bundle_digest": settings.bundle_digest,
-        "edge_f1": score.edge_f1,
+        **painted.judgement.scores,
     }
 
 
-def _finish(frame: SourceFrame, outcome: list[Future[dict[str, Any]]] | BaseException) -> FrameResult:
-    if not isinstance(outcome, BaseException):
+def _finish(encoding: _Encoding) -> FrameResult:
+    error = encoding.error
+    if error is None:
         try:
-            return FrameResult(rows=tuple(future.result() for future in outcome))
-        except Exception as error:  # noqa: BLE001
-            _reraise_fatal(error)
-            outcome = error
-    return FrameResult(quarantine=describe_quarantine(frame, outcome))
+            return FrameResult(tuple(future.result() for future in encoding.rows), encoding.rejected)
+        except Exception as failure:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
+            reraise_fatal(failure)
+            error = failure
+    return FrameResult(quarantine=describe_quarantine(encoding.source, error))
+
+
+def _describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:
+    """The quarantine row of a variant that the gate did not accept."""
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in painted.judgement.scores.items())
+    error = FrameError(
+        f"{source.ref.sample_id}: variant {variant} was not accepted in {painted.attempts} attempts ({scores})",
+        hint="look at the frame's label, or convert with another seed",
+        reason="rejected",
+    )
+    return describe_quarantine(source, error)
 
 
 def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, Any]:
@@ -246,9 +297,3 @@ def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, A
         "message": str(error) if is_known else f"{ref.render}: {type(error).__name__}: {error}",
         "hint": error.hint if isinstance(error, FrameError) else "please report this with the frame",
     }
-
-
-def _reraise_fatal(error: Exception) -> None:
-    """Errors that are about the job and not about this frame end the shard."""
-    if isinstance(error, SflowError) and not isinstance(error, FrameError):
-        raise error

@@ -23,6 +23,7 @@ class Summary:
         frames_converted: by this run.
         shards_converted, shards_kept, shards_removed: what this run did.
         quarantined: frames of the dataset that were left out; ``examples``: the first of them.
+        rejected: images that the gate did not accept.
         left_out: files of the dump that belong to no frame.
         reasons: reason -> frames or files.
         failed_shards: shards that could not be converted; the dataset is incomplete.
@@ -42,6 +43,7 @@ class Summary:
     shards_kept: int
     shards_removed: int
     quarantined: int
+    rejected: int
     left_out: int
     reasons: dict[str, int]
     examples: tuple[QuarantinedFrame, ...]
@@ -60,7 +62,7 @@ class Summary:
         """``incomplete`` after failed shards; ``quarantined`` if frames or files were left out."""
         if self.failed_shards:
             return "incomplete"
-        return "quarantined" if self.quarantined or self.left_out else "clean"
+        return "quarantined" if self.quarantined or self.rejected or self.left_out else "clean"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

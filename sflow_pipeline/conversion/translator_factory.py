@@ -1,4 +1,4 @@
-"""What conversion asks of a model, and how to build one on any worker."""
+"""Translators for workers: the interface that conversion needs, and a factory that builds one from a bundle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FrameTranslator(Protocol):
-    """Paints photos; ``sflow_pipeline.bundle.translator.Translator`` is one."""
+    """Translates batches of frames; see ``sflow_pipeline.bundle.translator.Translator.translate``."""
 
     def translate(
         self,

@@ -114,17 +114,17 @@ class _Check:
         if record.quarantine_path is not None:
             self._check_quarantine(record, record.quarantine_path)
         variants = self._manifest.variants
-        if record.rows != (record.frames - record.quarantined) * variants:
+        if record.rows + record.rejected != (record.frames - record.quarantined) * variants:
             self.problems.append(
-                f"shard {record.shard_id}: {record.rows} rows of {record.frames} frames, {record.quarantined} of them "
-                f"quarantined, in {variants} variants do not add up"
+                f"shard {record.shard_id}: {record.rows} rows and {record.rejected} rejected images of {record.frames} "
+                f"frames, {record.quarantined} of them quarantined, in {variants} variants do not add up"
             )
         self.rows += rows
 
     def check_manifest(self) -> None:
         manifest = self._manifest
         stated, summed = manifest.counts, count_shards(manifest.shards)
-        for name in ("frames", "rows", "quarantined"):
+        for name in ("frames", "rows", "quarantined", "rejected"):
             if getattr(stated, name) != getattr(summed, name):
                 self.problems.append(
                     f"manifest.json: {name} {getattr(stated, name)}, its shards add up to {getattr(summed, name)}"
@@ -190,8 +190,9 @@ class _Check:
         except (OSError, pa.ArrowException) as error:
             self.problems.append(f"{path}: cannot be read ({_first_line(error)})")
             return
-        if count != record.quarantined:
-            self.problems.append(f"{path}: {count} rows, its commit says {record.quarantined}")
+        expected = record.quarantined + record.rejected
+        if count != expected:
+            self.problems.append(f"{path}: {count} rows, its commit says {expected}")
 
 
 def _first_line(error: Exception) -> str:

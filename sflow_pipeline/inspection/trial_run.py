@@ -8,6 +8,7 @@ from typing import Any
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.label_census import take_census
+from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.shard import ShardTask, convert_frames
 from sflow_pipeline.conversion.source_index import build_index, read_frames
@@ -56,12 +57,12 @@ def time_a_few_frames(
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
         found = read_frames(build_index(chosen, source, settings.modalities))
         take_census(found, settings, source, None)
-        results = convert_frames(ShardTask("trial", "train", "", found), settings, translator)
+        results = convert_frames(ShardTask("trial", "train", "", found), settings, painter)
         return [row for result in results for row in result.rows]
 
     with single_threaded():
         build = build_translator or BundleTranslatorFactory(resolved.bundle, settings.device, settings.precision)
-        translator = build()
+        painter = PainterFactory(settings, build)()
         run(frames[:1])
         started = time.perf_counter()
         rows = run(frames[1 : 1 + TIMED_FRAMES] or frames[:1])

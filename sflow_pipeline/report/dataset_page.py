@@ -97,6 +97,7 @@ def _quarantine(manifest: Manifest) -> str:
     files = manifest.left_out.reasons if manifest.left_out else {}
     rows = [
         *((reason, "frames", count) for reason, count in sorted(frames.items())),
+        *([("rejected by the gate", "images", manifest.counts.rejected)] if manifest.counts.rejected else []),
         *((reason, "files of no frame", count) for reason, count in sorted(files.items())),
     ]
     if not rows:

@@ -27,9 +27,10 @@ class ShardRecord:
         size_bytes: of that file (PNG trees: including the files it lists).
         rows: rows in it.
         frames: source frames of the shard, including quarantined ones.
-        quarantine_path: file with one row per frame that was left out; None if there is none.
+        quarantine_path: file with one row per frame or variant that was left out; None if there is none.
         quarantine_sha256: of that file.
         reasons: reason -> quarantined frames.
+        rejected: variants of converted frames that the gate did not accept; each has a quarantine row.
         edge_f1_mean: mean of the column over the rows; None without rows.
     """
 
@@ -44,6 +45,7 @@ class ShardRecord:
     quarantine_path: str | None = None
     quarantine_sha256: str | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
+    rejected: int = 0
     edge_f1_mean: float | None = None
 
     @property

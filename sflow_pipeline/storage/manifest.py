@@ -85,12 +85,21 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Counts:
-    """Totals over shards; ``frames`` includes quarantined ones, ``size_bytes`` is of data files."""
+    """Totals over shards.
+
+    Attributes:
+        frames: including quarantined ones.
+        rows: converted images.
+        quarantined: frames that were not converted.
+        rejected: variants that the gate did not accept.
+        size_bytes: of data files.
+    """
 
     shards: int
     frames: int
     rows: int
     quarantined: int
+    rejected: int = 0
     size_bytes: int = 0
 
 
@@ -147,6 +156,7 @@ def count_shards(shards: Sequence[ShardRecord]) -> Counts:
         frames=sum(shard.frames for shard in shards),
         rows=sum(shard.rows for shard in shards),
         quarantined=sum(shard.quarantined for shard in shards),
+        rejected=sum(shard.rejected for shard in shards),
         size_bytes=sum(shard.size_bytes for shard in shards),
     )
 

@@ -331,11 +331,11 @@ def test_errors_of_the_model_cost_one_frame(make_job, random_bundle, read_quaran
             self.inner = Translator(load_bundle(random_bundle), "cpu", "fp32")
             self.calls = 0
 
-        def translate(self, class_index, render, alpha):
+        def translate(self, class_index, render, alpha, **look):
             self.calls += 1
             if self.calls == 3:
                 raise RuntimeError("no kernel for this")
-            return self.inner.translate(class_index, render, alpha)
+            return self.inner.translate(class_index, render, alpha, **look)
 
     job = make_job()
     summary = convert(job, build_translator=Moody)
@@ -347,7 +347,7 @@ def test_errors_of_the_model_cost_one_frame(make_job, random_bundle, read_quaran
 
 def test_errors_of_the_job_are_not_taken_for_bad_frames(make_job):
     class Full:
-        def translate(self, *_batch):
+        def translate(self, *_batch, **_look):
             raise OutputError("the disk is full")
 
     with pytest.raises(OutputError):

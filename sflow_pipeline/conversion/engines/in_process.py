@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from sflow_pipeline.conversion.engines.threads import single_threaded
+from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import ShardTask, convert_shard
-from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.storage.commits import ShardRecord
 
 
 def run_in_process(
     tasks: Sequence[ShardTask],
     settings: ConversionSettings,
-    build_translator: TranslatorFactory,
+    build_painter: PainterFactory,
     on_frames: Callable[[int], None],
 ) -> Iterator[ShardRecord]:
     """Convert shards in order, yielding each record once it is committed.
@@ -23,6 +23,6 @@ def run_in_process(
     if not tasks:
         return
     with single_threaded():
-        translator = build_translator()
+        painter = build_painter()
         for task in tasks:
-            yield convert_shard(task, settings, translator, lambda: on_frames(1))
+            yield convert_shard(task, settings, painter, lambda: on_frames(1))

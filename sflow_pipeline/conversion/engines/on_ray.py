@@ -19,10 +19,11 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
+from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.threads import limit_threads
+from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
-from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.errors import SflowError
 from sflow_pipeline.storage.commits import ShardRecord
 
@@ -54,10 +55,10 @@ class FailedShard:
 class _ShardWorker:
     """Lives in a process of its own; one thread converts, another answers how far it is."""
 
-    def __init__(self, settings: ConversionSettings, build_translator: TranslatorFactory) -> None:
+    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory) -> None:
         limit_threads()
         self._settings = settings
-        self._translator = build_translator()
+        self._painter = build_painter()
         self._frames = 0
 
     def _count(self) -> None:
@@ -70,12 +71,12 @@ class _ShardWorker:
     def convert(self, task: ShardTask) -> ShardRecord:
         """See ``convert_shard``."""
         limit_threads()  # OpenMP counts per calling thread, and Ray calls from one of its own
-        return convert_shard(task, self._settings, self._translator, self._count)
+        return convert_shard(task, self._settings, self._painter, self._count)
 
     def try_frames(self, task: ShardTask) -> None:
         """Put frames through everything except writing."""
         limit_threads()
-        for _result in convert_frames(task, self._settings, self._translator):
+        for _result in convert_frames(task, self._settings, self._painter):
             pass
 
 
@@ -116,17 +117,12 @@ def connect(address: str | None, workers: int) -> Iterator[ClusterFacts]:
         ray.shutdown()
 
 
-def resolve_device(device: str, precision: str, facts: ClusterFacts) -> tuple[str, str]:
-    """The concrete device and precision as workers of a cluster see them, which may have what the driver lacks."""
-
-    def resolve() -> tuple[str, str]:
-        from sflow_pipeline.networks.device import resolve_device
-
-        return resolve_device(device, precision)
-
+def find_device_of_workers(device: str, precision: str, facts: ClusterFacts) -> DeviceFacts:
+    """The concrete device of a cluster's workers, which may have one that the driver lacks."""
     gpus = 1 if device.startswith("cuda") or (device == "auto" and facts.gpus) else 0
+    task = ray.remote(find_device).options(num_cpus=0, num_gpus=gpus)
     try:
-        found: tuple[str, str] = ray.get(ray.remote(resolve).options(num_cpus=0, num_gpus=gpus).remote())
+        found: DeviceFacts = ray.get(task.remote(device, precision))
     except RayTaskError as error:
         raise _find_cause(error) from error
     return found
@@ -135,7 +131,7 @@ def resolve_device(device: str, precision: str, facts: ClusterFacts) -> tuple[st
 def run_on_ray(
     tasks: Sequence[ShardTask],
     settings: ConversionSettings,
-    build_translator: TranslatorFactory,
+    build_painter: PainterFactory,
     on_frames: Callable[[int], None],
     *,
     workers: int,
@@ -147,7 +143,7 @@ def run_on_ray(
     Raises:
         SflowError: workers cannot start, or one met a fault that is not a frame's.
     """
-    pool = _Pool(settings, build_translator)
+    pool = _Pool(settings, build_painter)
     queue = deque((task, 1) for task in tasks)
     running: dict[Any, tuple[Any, ShardTask, int]] = {}
     searching: dict[Future[ShardTask | FailedShard], ShardTask] = {}
@@ -199,18 +195,18 @@ def run_on_ray(
 class _Pool:
     """Starts and stops workers, and remembers them so that none is left."""
 
-    def __init__(self, settings: ConversionSettings, build_translator: TranslatorFactory) -> None:
+    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory) -> None:
         gpus = 1 if settings.device.startswith("cuda") else 0
         options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2}
         self._actor = ray.remote(_ShardWorker).options(**options)
         self._settings = ray.put(settings)
-        self._build_translator = ray.put(build_translator)
+        self._build_painter = ray.put(build_painter)
         self._workers: list[Any] = []
         self._is_closed = False
         self.has_worked = False
 
     def start(self) -> Any:
-        worker = self._actor.remote(self._settings, self._build_translator)
+        worker = self._actor.remote(self._settings, self._build_painter)
         self._workers.append(worker)
         if self._is_closed:
             self.stop(worker)

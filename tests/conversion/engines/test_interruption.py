@@ -32,9 +32,9 @@ fields, delay_s = json.loads(sys.argv[1]), float(sys.argv[2])
 class Slow:
     def __init__(self):
         self.inner = Translator(load_bundle(fields["bundle"]), "cpu", "fp32")
-    def translate(self, *arguments):
+    def translate(self, *arguments, **look):
         time.sleep(delay_s)
-        return self.inner.translate(*arguments)
+        return self.inner.translate(*arguments, **look)
 
 try:
     convert(build_job(fields), build_translator=Slow)

@@ -29,10 +29,10 @@ class DeadlyOnSight:
 
         self._inner = Translator(load_bundle(bundle_path), "cpu", "fp32")
 
-    def translate(self, class_index, render, alpha):
+    def translate(self, class_index, render, alpha, **look):
         if tuple(render[0, 0, 0].tolist()) == DEADLY_COLOR:
             os.kill(os.getpid(), signal.SIGKILL)
-        return self._inner.translate(class_index, render, alpha)
+        return self._inner.translate(class_index, render, alpha, **look)
 
 
 class DiesOnce(DeadlyOnSight):
@@ -42,15 +42,15 @@ class DiesOnce(DeadlyOnSight):
         super().__init__(bundle_path)
         self._marker = Path(marker)
 
-    def translate(self, class_index, render, alpha):
+    def translate(self, class_index, render, alpha, **look):
         if not self._marker.exists():
             self._marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().translate(class_index, render, alpha)
+        return super().translate(class_index, render, alpha, **look)
 
 
 class FullDisk:
-    def translate(self, *_batch):
+    def translate(self, *_batch, **_look):
         raise OutputError("the disk is full", hint="free some space")
 
 

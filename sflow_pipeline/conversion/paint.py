@@ -1,0 +1,178 @@
+"""Painting: draws a look for each frame, translates, judges, and tries again with another look where the gate asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.palette import draw_palette
+from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
+from sflow_pipeline.errors import FrameError, SflowError
+
+if TYPE_CHECKING:
+    from sflow_pipeline.bundle.translator import Translation
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything that is drawn for an image; the same for every frame of a sequence.
+
+    Attributes:
+        alpha: (5,) float32 ensemble weights of DNED's sides.
+        palette: number of the bundle's palette; None for bundles without palettes.
+    """
+
+    alpha: NDArray[np.float32]
+    palette: int | None = None
+
+
+@dataclass(frozen=True)
+class Painted:
+    """One converted image.
+
+    Attributes:
+        photo: (h, w, 3) uint8 RGB.
+        edge: (h, w) uint8, the edges that it was asked to follow.
+        look: what was drawn for it.
+        judgement: of the gate.
+        attempts: how often it was painted.
+    """
+
+    photo: NDArray[np.uint8]
+    edge: NDArray[np.uint8]
+    look: Look
+    judgement: Judgement
+    attempts: int
+
+
+def draw_look(sequence_id: str, variant: int, attempt: int, settings: ConversionSettings) -> Look:
+    """The look of one sequence, variant and attempt, by these identities and the job's seed alone.
+
+    Attempt 0 is the variant itself. Later attempts draw as further variants would, beyond all that the job asks for, so
+    no two images of a frame share a look.
+    """
+    job = settings.job
+    number = variant + attempt * job.variants
+    alpha = draw_alpha(job.seed, sequence_id, number, presets=job.alpha, concentration=settings.alpha_concentration)
+    palette = None
+    if settings.palettes:
+        palette = draw_palette(job.seed, sequence_id, number, settings.palettes, first=job.palette)
+    return Look(alpha, palette)
+
+
+class Painter:
+    """Paints batches of frames with one translator and one gate.
+
+    Args:
+        translator: the model, on its device.
+        gate: judges the images.
+        settings: of the conversion.
+    """
+
+    def __init__(self, translator: FrameTranslator, gate: Gate, settings: ConversionSettings) -> None:
+        self._translator = translator
+        self._gate = gate
+        self._settings = settings
+
+    def paint(self, frames: Sequence[DecodedFrame], variant: int) -> list[Painted | Exception]:
+        """One variant of each frame.
+
+        Args:
+            frames: of one size, at most ``batch_size`` of the settings.
+            variant: its number.
+
+        Returns:
+            per frame an image, accepted or not after the last attempt, or the error that its translation raised.
+
+        Raises:
+            SflowError: a fault of the job and not of a frame, such as too little memory.
+        """
+        results: dict[int, Painted | Exception] = {}
+        pending = list(range(len(frames)))
+        for attempt in range(1 + self._gate.retries):
+            chosen = [frames[i] for i in pending]
+            looks = [draw_look(frame.ref.sequence_id, variant, attempt, self._settings) for frame in chosen]
+            results.update(zip(pending, self._try(chosen, looks, attempt + 1), strict=True))
+            pending = [i for i in pending if _is_rejected(results[i])]
+            if not pending:
+                break
+        return [results[i] for i in range(len(frames))]
+
+    def _try(self, frames: list[DecodedFrame], looks: list[Look], attempts: int) -> list[Painted | Exception]:
+        """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
+        try:
+            translation = self._translate(frames, looks)
+            judgements = self._gate.judge(frames, translation)
+        except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
+            reraise_fatal(error, self._settings.batch_size)
+            if len(frames) == 1:
+                return [error]
+            return [self._try([frame], [look], attempts)[0] for frame, look in zip(frames, looks, strict=True)]
+        return [
+            Painted(translation.photo[i], translation.edge[i], looks[i], judgements[i], attempts)
+            for i in range(len(frames))
+        ]
+
+    def _translate(self, frames: list[DecodedFrame], looks: list[Look]) -> "Translation":
+        # GPU kernels are chosen by shape: with one batch shape, a frame's image does not depend on its neighbours.
+        count = len(frames) if self._settings.device == "cpu" else self._settings.batch_size
+        rows = [min(i, len(frames) - 1) for i in range(count)]
+        instance_maps = [frames[i].instance_map for i in rows]
+        palettes = [looks[i].palette for i in rows]
+        translation = self._translator.translate(
+            np.stack([frames[i].class_index for i in rows]),
+            np.stack([frames[i].render for i in rows]),
+            np.stack([looks[i].alpha for i in rows]),
+            instance_map=np.stack([plane for plane in instance_maps if plane is not None])
+            if self._settings.use_instances
+            else None,
+            palette=np.array(palettes, np.int64) if self._settings.palettes else None,
+        )
+        return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
+
+
+@dataclass(frozen=True)
+class PainterFactory:
+    """Builds a worker's painter; picklable.
+
+    Attributes:
+        settings: of the conversion.
+        build_translator: makes the model.
+        build_gate: makes the gate; the edge score where None.
+    """
+
+    settings: ConversionSettings
+    build_translator: TranslatorFactory
+    build_gate: GateFactory | None = None
+
+    def __call__(self) -> Painter:
+        gate = EdgeGate(self.settings.edge_threshold) if self.build_gate is None else self.build_gate()
+        return Painter(self.build_translator(), gate, self.settings)
+
+
+def reraise_fatal(error: Exception, batch_size: int = 1) -> None:
+    """Raise what is a fault of the job and not of this frame; it ends the shard.
+
+    Args:
+        error: any.
+        batch_size: frames that were translated at once.
+    """
+    if isinstance(error, SflowError) and not isinstance(error, FrameError):
+        raise error
+    if type(error).__name__ == "OutOfMemoryError":
+        raise SflowError(
+            f"the GPU has too little memory for {batch_size} frames at once",
+            hint="convert with a smaller --batch-size"
+            if batch_size > 1
+            else "convert with --size, or with --device cpu",
+        ) from error
+
+
+def _is_rejected(result: Painted | Exception) -> bool:
+    return isinstance(result, Painted) and not result.judgement.is_accepted
