@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -16,6 +16,7 @@ from sflow_pipeline.errors import TrainingError
 _KEEP = 3
 
 
+@runtime_checkable
 class Resumable(Protocol):
     """Training state that a checkpoint can hold.
 
