@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-    from sflow_pipeline.export import export_dataset
+    from sflow_pipeline.export.export_dataset import export_dataset
     from sflow_pipeline.inspection.inspect_dump import Inspection, inspect_dump
     from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space
     from sflow_pipeline.run import convert
@@ -87,7 +87,7 @@ _HOMES = {
     "Verification": "sflow_pipeline.conversion.verify",
     "convert": "sflow_pipeline.run",
     "evaluate": "sflow_pipeline.evaluation.evaluate",
-    "export_dataset": "sflow_pipeline.export",
+    "export_dataset": "sflow_pipeline.export.export_dataset",
     "inspect_dump": "sflow_pipeline.inspection.inspect_dump",
     "list_label_spaces": "sflow_pipeline.label_spaces",
     "load_bundle": "sflow_pipeline.bundle",

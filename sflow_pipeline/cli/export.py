@@ -7,8 +7,9 @@ import typer
 
 from sflow_pipeline.cli.bar import Bar
 from sflow_pipeline.cli.marked_line import print_marked_line
+from sflow_pipeline.export.formats import FORMATS
 
-_FORMATS = "cityscapes, png, webdataset, coco, yolo, kitti or mp4"
+_FORMATS = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
 
 def export_command(
@@ -38,7 +39,7 @@ def export_command(
       sflow-pipeline export OUT_DIR cityscapes/ --to cityscapes
       sflow-pipeline export OUT_DIR videos/ --to mp4 --variant 0
     """
-    from sflow_pipeline.export import export_dataset
+    from sflow_pipeline.export.export_dataset import export_dataset
 
     with Bar("rows", quiet=as_json, is_transient=True) as bar:
         summary = export_dataset(

@@ -18,6 +18,15 @@ MANIFEST_PATH = "manifest.json"
 #: The label spaces involved and the mapping between them.
 LABELS_PATH = "labels.json"
 _TOOL = "sflow-pipeline"
+#: What instance files of a simulator hold, which manifests of format 2 do not state.
+_FORMAT_2_INSTANCES = {
+    **dict.fromkeys(
+        ("blenderproc", "blenderproc-coco", "hypersim", "mapillary", "replicator", "unity-solo"), "numbered"
+    ),
+    **dict.fromkeys(("carla", "viper"), "class_in_red"),
+    "kitti": "class_times_256",
+    "vkitti2": "numbered_road_users",
+}
 
 
 @dataclass(frozen=True)
@@ -225,7 +234,16 @@ def _upgrade(content: dict[str, Any]) -> dict[str, Any]:
     """A manifest of format 2 as one of today's."""
     job = content.get("job")
     stated = {name: job.get(name) for name in ("variants", "seed")} if isinstance(job, dict) else {}
-    return {**stated, **content, "left_out": content.get("left_out") or None}
+    source = content.get("source")
+    if isinstance(source, dict) and "instance_encoding" not in source:
+        simulator = str(source.get("simulator"))
+        source = {
+            **source,
+            "label_rule": source.get("label_rule") or "",
+            "label_table_format": simulator if source.get("label_encoding") == "table" else "",
+            "instance_encoding": _FORMAT_2_INSTANCES.get(simulator, "class_times_1000"),
+        }
+    return {**stated, **content, "source": source, "left_out": content.get("left_out") or None}
 
 
 def _check_origin(folder: Folder, content: Mapping[str, Any]) -> None:

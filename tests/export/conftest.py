@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.export import ExportSummary, export_dataset
+from sflow_pipeline.export.export_dataset import ExportSummary, export_dataset
 
 
 @pytest.fixture

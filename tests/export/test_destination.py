@@ -10,8 +10,9 @@ import pytest
 
 from sflow_pipeline import open_dataset
 from sflow_pipeline.errors import OutputError, UsageError
-from sflow_pipeline.export import EXPORTERS, export_dataset
 from sflow_pipeline.export.destination import open_destination
+from sflow_pipeline.export.export_dataset import export_dataset
+from sflow_pipeline.export.formats import FORMATS
 from sflow_pipeline.storage.process_identity import host_name
 
 
@@ -107,7 +108,7 @@ def test_wrong_words_say_what_there_is(convert_streets, tmp_path):
     out, dest = str(convert_streets(format="parquet", variants=2)), str(tmp_path / "dest")
     with pytest.raises(UsageError) as wrong:
         export_dataset(out, dest, "pascal")
-    assert all(name in wrong.value.hint for name in EXPORTERS)
+    assert all(name in wrong.value.hint for name in FORMATS)
     with pytest.raises(UsageError, match="split 'test'"):
         export_dataset(out, dest, "png", splits=["test"])
     with pytest.raises(UsageError, match="--variant 7"):

@@ -11,9 +11,9 @@ from sflow_pipeline import open_dataset
 from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import MissingExtraError
-from sflow_pipeline.export import mp4
 from sflow_pipeline.export.destination import open_destination
 from sflow_pipeline.export.exporter import ExportTask
+from sflow_pipeline.export.formats import mp4
 from sflow_pipeline.storage.image_codec import encode_rgb
 
 

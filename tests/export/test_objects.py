@@ -9,7 +9,7 @@ import yaml
 from pycocotools.coco import COCO
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.export import export_dataset
+from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.export.instances import find_instances, number_in_class
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators import LabelFormat

@@ -14,7 +14,7 @@ from sflow_pipeline import open_dataset
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.export import export_dataset
+from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.simulators import discover
 
 #: Layouts whose generator draws no countable object.

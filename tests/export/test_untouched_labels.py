@@ -68,7 +68,7 @@ def test_webdataset_of_both_stored_formats_is_the_same(export):
 
 
 def test_the_same_dataset_gives_the_same_bytes(export, tmp_path, convert_streets):
-    from sflow_pipeline.export import export_dataset
+    from sflow_pipeline.export.export_dataset import export_dataset
 
     for to in ("webdataset", "coco", "cityscapes"):
         first, _summary = export(to)

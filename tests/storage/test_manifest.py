@@ -102,9 +102,12 @@ def test_a_manifest_of_format_2_is_read(tmp_path):
     content = json.loads((tmp_path / "manifest.json").read_text())
     content.update(format_version=2, left_out={}, job={"variants": 3, "seed": 7})
     del content["variants"], content["seed"]
+    content["source"] = {**content["source"], "simulator": "carla", "label_rule": None}
+    del content["source"]["label_table_format"], content["source"]["instance_encoding"]
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     manifest = load_manifest(folder)
     assert (manifest.variants, manifest.seed, manifest.left_out) == (3, 7, None)
+    assert (manifest.source.label_rule, manifest.source.instance_encoding) == ("", "class_in_red")
 
 
 def test_file_names_that_are_no_text_can_be_read_back(tmp_path):

@@ -1,0 +1,119 @@
+"""``export_dataset``: writes a finished dataset in the layout of another tool."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sflow_pipeline.dataset.contents import load_contents
+from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.export import formats
+from sflow_pipeline.export.destination import open_destination
+from sflow_pipeline.export.exporter import Exporter, ExportTask
+from sflow_pipeline.export.formats import FORMATS
+from sflow_pipeline.label_spaces import describe_label_space
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What an export holds.
+
+    Attributes:
+        dest: where it is.
+        to: its format.
+        layout: of the format, in a line.
+        rows, files, size_bytes: in it.
+        objects: countable objects in it, None for formats without objects.
+        labels: what became of the labels.
+        notes: what the person should know.
+    """
+
+    dest: str
+    to: str
+    layout: str
+    rows: int
+    files: int
+    size_bytes: int
+    objects: int | None
+    labels: str
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def export_dataset(
+    out_dir: str | Path,
+    dest: str | Path,
+    to: str,
+    *,
+    splits: Sequence[str] | None = None,
+    variants: Collection[int] | None = None,
+    fps: float | None = None,
+    allow_empty: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ExportSummary:
+    """Write a finished dataset in another layout; ``dest`` is written atomically.
+
+    Args:
+        out_dir: the dataset.
+        dest: a local folder: new, empty, or an earlier export, which is replaced.
+        to: a name of ``FORMATS``.
+        splits, variants: which rows; all where None.
+        fps: frames per second of videos; the dump's where None.
+        allow_empty: write formats of objects although the rows hold none.
+        on_progress: called with the rows done and their number, which is an estimate if variants are selected.
+
+    Raises:
+        UsageError: no such format, split or variant, or the dataset lacks what the format needs.
+        OutputError: there is no finished dataset, or ``dest`` cannot be written or holds something else.
+        FrameError: a file of a row is damaged.
+        MissingExtraError: the format needs an extra that is not installed.
+    """
+    out_dir, dest = str(out_dir), str(dest)
+    if to not in FORMATS:
+        raise UsageError(f"--to {to}: no such format", hint=f"choose one of {', '.join(FORMATS)}")
+    if fps is not None and fps <= 0:
+        raise UsageError(f"--fps {fps:g}: must be above 0", hint="leave it out to take the dump's")
+    contents = load_contents(out_dir)
+    shards = contents.select_shards(splits)
+    for variant in variants or ():
+        if not 0 <= variant < contents.variants:
+            raise UsageError(
+                f"--variant {variant}: {out_dir} has {contents.variants} variants of each frame",
+                hint=f"choose from 0 to {contents.variants - 1}",
+            )
+    share = 1.0 if variants is None else len(set(variants)) / contents.variants
+    total = round(sum(shard.rows for shard in shards) * share)
+    rows = contents.read_rows(splits, variants)
+    marker = {
+        "tool": "sflow-pipeline",
+        "to": to,
+        "label_space": describe_label_space(contents.label_space),
+        "splits": None if splits is None else list(splits),
+        "variants": None if variants is None else sorted(set(variants)),
+    }
+    exporter: Exporter = import_module(f"{formats.__name__}.{to}")
+    with open_destination(dest, out_dir, marker) as destination:
+        watched = _watch(rows, total, on_progress)
+        outcome = exporter.export(ExportTask(watched, contents, destination, fps, allow_empty))
+    return ExportSummary(
+        dest,
+        to,
+        exporter.LAYOUT,
+        outcome.rows,
+        destination.file_count,
+        destination.size_bytes,
+        outcome.objects,
+        outcome.labels,
+        outcome.notes,
+    )
+
+
+def _watch(rows: Iterator[Row], total: int, on_progress: Callable[[int, int], None]) -> Iterator[Row]:
+    for done, row in enumerate(rows, start=1):
+        yield row
+        on_progress(done, total)
