@@ -1,4 +1,4 @@
-"""Ensemble weights alpha: which skeleton of a scene DNED answers with, and so which photo is painted."""
+"""Ensemble weights alpha, which select the edge map of a scene and so the photo."""
 
 import hashlib
 from collections.abc import Sequence

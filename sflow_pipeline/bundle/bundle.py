@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +39,7 @@ _NOT_IN_WEIGHTS = {"segmenter", "version", "training_data", "licence"}
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk, weights not yet loaded.
+    """A bundle on disk; its weights are read when asked for, or carried along (``with_weights``).
 
     ``digest`` is a sha256 over everything that changes pixels: the weights and the architecture of DNED and generator,
     the edge threshold and the label space. The segmenter paints nothing, so with or without it the digest is the same.
@@ -50,6 +50,7 @@ class Bundle:
     recipe: Recipe
     label_space: LabelSpace
     digest: str
+    weights: "dict[str, dict[str, Tensor]] | None" = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -125,11 +126,21 @@ class Bundle:
 
     def read_weights(self) -> "dict[str, dict[str, Tensor]]":
         """Network name → state dict, float32; BundleError where the file is not what the metadata says."""
+        if self.weights is not None:
+            return self.weights
         networks: dict[str, dict[str, Tensor]] = {}
         for key, value in self._read_tensors("weights.safetensors", self.metadata.weights_sha256).items():
             network, _, name = key.partition("/")
             networks.setdefault(network, {})[name] = value
         return networks
+
+    def with_weights(self) -> "Bundle":
+        """The same bundle with its weights in memory, for workers that do not share a disk with the driver.
+
+        Raises:
+            BundleError: they are damaged.
+        """
+        return replace(self, weights=self.read_weights())
 
     def read_segmenter(self) -> "dict[str, Tensor] | None":
         """The segmenter's state dict, float32; None where the bundle has none, BundleError where it is damaged."""

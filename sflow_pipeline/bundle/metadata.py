@@ -1,4 +1,4 @@
-"""What ``bundle.yaml`` says of a bundle."""
+"""Fields of ``bundle.yaml``."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,7 +6,7 @@ FORMAT_VERSION = 1
 
 
 class SegmenterScores(BaseModel):
-    """How well the bundle's segmenter sees whole photos that were held out of training."""
+    """Scores of the bundle's segmenter on whole held-out photos."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sflow_pipeline.config.decode import decode_config, read_yaml
 from sflow_pipeline.errors import ConfigError
 
-#: Pixels; what judges see is moved by up to 15.
+#: Pixels; discriminator inputs are translated by up to 15.
 CropSide = Annotated[int, Field(ge=16)]
 
 
@@ -103,13 +103,13 @@ class DiscriminatorRecipe(Section):
     """PatchGAN conditioned on semantic and edge map."""
 
     width: int = Field(48, ge=8)
-    layers: int = Field(3, ge=1, le=5, description="stride-2 layers; 3 sees 70 px patches")
+    layers: int = Field(3, ge=1, le=5, description="stride-2 layers; 3 gives patches of 70 px")
     scales: Literal[1, 2, 3] = 1
     semantic_width: int = Field(
         0,
         ge=0,
-        description="channels of the semantic judge, which names every pixel's class or calls it fake, from what the "
-        "perceptual network sees; 0: there is none",
+        description="channels of the semantic discriminator, which classifies every pixel as a class or fake from "
+        "perceptual features; 0: none",
     )
     projected_width: int = Field(
         0,
@@ -120,11 +120,11 @@ class DiscriminatorRecipe(Section):
 
 
 class LossRecipe(Section):
-    """Weights of the image stage's terms."""
+    """Weights and settings of the loss terms."""
 
     gan: Literal["hinge", "lsgan", "bce"] = "hinge"
     adversarial: float = Field(1.0, ge=0, description="weight of the discriminator's verdict in the generator's loss")
-    semantic: float = Field(1.0, ge=0, description="weight of the semantic judge's verdict in the generator's loss")
+    semantic: float = Field(1.0, ge=0, description="weight of the semantic discriminator in the generator's loss")
     projected: float = Field(1.0, ge=0, description="weight of the projected discriminator in the generator's loss")
     feature_matching: float = Field(10.0, ge=0)
     perceptual: float = Field(10.0, ge=0)
@@ -177,7 +177,7 @@ class LossRecipe(Section):
 
 
 class ScheduleRecipe(Section):
-    """How long, how fast; the clock is images seen."""
+    """Duration and learning rates, in images seen."""
 
     batch_size: int = Field(2, ge=1)
     render_batch_size: int = Field(
@@ -191,12 +191,10 @@ class ScheduleRecipe(Section):
         "at most 1.25 times the photo's own",
     )
     laplacian_images: int = Field(
-        10_000, ge=0, description="stage A: generator on Laplacian edges, DNED learns beside it"
+        10_000, ge=0, description="stage A: generator on Laplacian edges, DNED trained beside it"
     )
     joint_images: int = Field(16_000, ge=0, description="stage B: generator, discriminator and DNED jointly")
-    warmup_images: int = Field(
-        0, ge=0, description="the first images, of which the generator learns without discriminator, by photo and L1"
-    )
+    warmup_images: int = Field(0, ge=0, description="warm-up: the first images, without discriminators")
     decay_images: int = Field(6_000, ge=0, description="the last images, over which the learning rates fall to zero")
     lr_generator: float = Field(2e-4, gt=0)
     lr_warmup: float = Field(8e-4, gt=0, description="the generator's, while there is no discriminator")
@@ -208,9 +206,9 @@ class ScheduleRecipe(Section):
 
 
 class SegmenterRecipe(Section):
-    """The small segmenter that says whether a converted photo still shows its label; never a loss."""
+    """The bundle's small segmenter, for scores of converted images against their labels; never a loss."""
 
-    images: int = Field(0, ge=0, description="how many crops it learns from; 0: the bundle has none")
+    images: int = Field(0, ge=0, description="number of training crops; 0: the bundle has no segmenter")
     width: int = Field(24, ge=4, description="channels at half resolution; 24 is 2.7 MB")
     batch_size: int = Field(4, ge=1)
     crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")

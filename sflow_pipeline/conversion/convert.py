@@ -19,7 +19,7 @@ from sflow_pipeline.conversion.progress import Progress, SilentProgress
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.shard import ShardTask, write_quarantine
 from sflow_pipeline.conversion.summary import QuarantinedFrame, Summary
-from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, CarriedBundle, TranslatorFactory
+from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
@@ -155,7 +155,7 @@ class _Run:
         self.progress.on_engine(self.workers, settings.device, settings.precision)
         self.progress.on_step("converting")
         if build_translator is None:
-            carried = CarriedBundle.load(self.resolved.bundle)
+            carried = self.resolved.bundle.with_weights()
             build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision)
         for record in self._start_engine(tasks, PainterFactory(settings, build_translator, build_gate)):
             bad += record.quarantined

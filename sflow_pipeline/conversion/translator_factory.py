@@ -1,7 +1,7 @@
 """Translators for workers: the interface that conversion needs, and a factory that builds one from a bundle."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from sflow_pipeline.bundle import Bundle
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from sflow_pipeline.bundle.translator import Translation
 
 
@@ -30,26 +28,6 @@ class FrameTranslator(Protocol):
 
 #: Called once in every worker; must be picklable.
 TranslatorFactory = Callable[[], FrameTranslator]
-
-
-@dataclass(frozen=True)
-class CarriedBundle(Bundle):
-    """A bundle with its weights in memory, so that workers need no disk in common with the driver."""
-
-    weights: "dict[str, dict[str, Tensor]]" = field(repr=False, compare=False)
-
-    @classmethod
-    def load(cls, bundle: Bundle) -> "CarriedBundle":
-        """Read a bundle's weights now.
-
-        Raises:
-            BundleError: they are damaged.
-        """
-        known = {item.name: getattr(bundle, item.name) for item in fields(Bundle)}
-        return cls(**known, weights=bundle.read_weights())
-
-    def read_weights(self) -> "dict[str, dict[str, Tensor]]":
-        return self.weights
 
 
 @dataclass(frozen=True)

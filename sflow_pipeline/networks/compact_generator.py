@@ -11,9 +11,9 @@ from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 class CompactGenerator(nn.Module):
     """U-shaped generator that works from half resolution down: about 1/15 of the resnet's arithmetic.
 
-    The pixel-unshuffle at its door, a convolution of stride 2 in effect, keeps every input pixel while the widest
-    convolutions see a quarter of them; the semantic map modulates every residual block, so that the class decides what
-    an empty area looks like.
+    The input pixel-unshuffle, in effect a convolution of stride 2, keeps every input pixel while the widest
+    convolutions run on a quarter of them; the semantic map modulates every residual block, so that the class
+    determines the look of an empty area.
 
     >>> g = CompactGenerator(classes=12, width=8, blocks=1)
     >>> g(torch.zeros(1, 12, 30, 50), torch.zeros(1, 1, 30, 50)).shape
@@ -52,7 +52,7 @@ class CompactGenerator(nn.Module):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         at_quarter, at_eighth, at_sixteenth = pyramid
 
-        half = self._activate(self._enter(torch.cat((semantic, edge.to(semantic.dtype)), dim=1)))
+        half = self._activate(self._head(torch.cat((semantic, edge.to(semantic.dtype)), dim=1)))
         quarter = self._activate(self.down1(half))
         eighth = self._activate(self.down2(quarter))
         x = self.down3(eighth)
@@ -68,7 +68,7 @@ class CompactGenerator(nn.Module):
         photo: Tensor = torch.tanh(self.to_rgb(x))
         return photo[..., :height, :width]
 
-    def _enter(self, x: Tensor) -> Tensor:
+    def _head(self, x: Tensor) -> Tensor:
         """``head`` of the pixel-unshuffled input, as the 6x6 convolution of stride 2 that it is: nothing is copied."""
         out, channels = self.head.out_channels, x.shape[1]
         # (out, c*2*2, 3, 3) -> (out, c, 3*2, 3*2): pixel (dy, dx) of block (ky, kx) is pixel (2 ky + dy, 2 kx + dx)

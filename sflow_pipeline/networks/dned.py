@@ -1,4 +1,4 @@
-"""DNED, the deep neural edge detector: a skeleton in, the closest real-looking skeleton out."""
+"""DNED, the deep neural edge detector: repairs an edge map to that of a real photo."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ class Dned(nn.Module):
     """Holistically nested edge detector (Xie & Tu 2015), slim, with one input channel.
 
     Five side outputs see 1/1 to 1/16 of the resolution; the answer is the sigmoid of their alpha-weighted mean, so that
-    other alphas give other skeletons of the same scene.
+    other alphas give other edge maps of the same scene.
 
     >>> sides = Dned()(torch.zeros(2, 1, 30, 50)); sides.shape
     torch.Size([2, 5, 30, 50])

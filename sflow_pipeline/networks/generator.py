@@ -1,22 +1,35 @@
-"""What every generator is, and which one a recipe asks for: semantic map and edge map in, photo out."""
+"""The generator of a recipe: semantic map and edge map to photo."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from sflow_pipeline.config.recipe import GeneratorRecipe
 from sflow_pipeline.networks.compact_generator import CompactGenerator
 from sflow_pipeline.networks.global_local_generator import GlobalLocalGenerator
-from sflow_pipeline.networks.label_only_generator import LabelOnlyGenerator
 from sflow_pipeline.networks.resnet_generator import ResnetGenerator
 from sflow_pipeline.networks.unet_generator import UnetGenerator
 from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 
 
+@runtime_checkable
 class Generator(Protocol):
-    """What training and conversion know of a generator; any input size."""
+    """Interface of every generator; any input size."""
 
     def __call__(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo: ...
+
+
+class LabelOnlyGenerator(nn.Module):
+    """A generator with an empty edge map for input, whatever it is given, as pix2pix and pix2pixHD work."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, semantic_map: SemanticMap, edge_map: EdgeMap) -> Photo:
+        photo: Tensor = self.inside(semantic_map, torch.zeros_like(edge_map))
+        return photo
 
 
 def build_generator(recipe: GeneratorRecipe, classes: int) -> nn.Module:

@@ -1,9 +1,13 @@
-"""What networks trained on ImageNet expect of a photo."""
+"""Input normalisation of networks trained on ImageNet."""
 
 import torch
 from torch import Tensor, nn
 
 from sflow_pipeline.tensors import Photo
+
+#: Mean and standard deviation of RGB in [0, 1] over ImageNet.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class ImagenetNorm(nn.Module):
@@ -15,8 +19,8 @@ class ImagenetNorm(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
         self.std: Tensor
 

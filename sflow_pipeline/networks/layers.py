@@ -17,7 +17,7 @@ def pad_to_multiple(x: Float[Tensor, "b c h w"], multiple: int) -> Float[Tensor,
 
 
 def activate(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Leaky ReLU in the memory of ``x``, which must be nobody else's: fresh pages cost as much as the arithmetic.
+    """Leaky ReLU in place: nothing else may use ``x``. Allocating new memory would cost as much as the arithmetic.
 
     >>> activate(torch.tensor([[[[-1.0, 2.0]]]])).flatten().tolist()
     [-0.20000000298023224, 2.0]

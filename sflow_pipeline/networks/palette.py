@@ -1,8 +1,8 @@
 """Palettes: the mean colour of every class in a photo, which says what light and what paint a street is shown in.
 
-Edges and classes leave colours open. A generator that must guess them learns their mean, which is grey, and paints
-every variant alike. One that is told them, by the photo in training and by a palette of some training photo in
-conversion, learns to use them, and another palette gives another photo of the same scene.
+Edges and classes do not determine colours. A generator without a palette produces their mean, which is grey, and all
+variants look alike. With the photo's palette as input in training, and that of some training photo in conversion, it
+follows the palette, and another palette gives another photo of the same scene.
 """
 
 import torch

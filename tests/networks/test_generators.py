@@ -73,7 +73,7 @@ def test_a_frame_does_not_depend_on_its_neighbours_in_the_batch() -> None:
     assert torch.allclose(alone, together, atol=1e-5)
 
 
-def test_alpha_changes_the_skeleton() -> None:
+def test_alpha_changes_the_edge_map() -> None:
     torch.manual_seed(0)
     sides = Dned()(torch.rand(1, 1, 33, 47))
     fine = fuse_sides(sides, torch.tensor([[1.0, 0, 0, 0, 0]]))
@@ -82,11 +82,11 @@ def test_alpha_changes_the_skeleton() -> None:
     assert torch.allclose(fine, torch.sigmoid(sides[:, :1]))
 
 
-def test_the_compact_generators_door_is_a_convolution_of_the_unshuffled_input() -> None:
+def test_the_compact_generators_head_is_a_convolution_of_the_unshuffled_input() -> None:
     torch.manual_seed(0)
     generator = CompactGenerator(classes=5, width=9, blocks=1)
     seen = torch.randn(2, 6, 32, 48)
-    assert torch.allclose(generator._enter(seen), generator.head(F.pixel_unshuffle(seen, 2)), atol=1e-5)
+    assert torch.allclose(generator._head(seen), generator.head(F.pixel_unshuffle(seen, 2)), atol=1e-5)
 
 
 def test_the_compact_generator_prints_no_chequerboard_on_a_flat_area() -> None:

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sflow_pipeline.evaluation.reference_networks.spec import FilterName, InputRange, NetworkSpec
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+from sflow_pipeline.networks.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 
 def build_input(photo: NDArray[np.uint8], spec: NetworkSpec, device: str) -> Float[Tensor, "1 3 h w"]:
@@ -59,6 +57,6 @@ def scale_values(batch: Float[Tensor, "b 3 h w"], input_range: InputRange) -> Fl
     unit = batch / 255.0
     if input_range == "0..1":
         return unit
-    mean = torch.tensor(_IMAGENET_MEAN, device=batch.device).view(1, 3, 1, 1)
-    std = torch.tensor(_IMAGENET_STD, device=batch.device).view(1, 3, 1, 1)
+    mean = torch.tensor(IMAGENET_MEAN, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=batch.device).view(1, 3, 1, 1)
     return (unit - mean) / std

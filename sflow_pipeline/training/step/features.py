@@ -1,7 +1,7 @@
 """Loss terms on perceptual-network features: perceptual distance and the semantic discriminator."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,7 @@ from sflow_pipeline.training.step.step_rng import StepRng
 _SHIFT_PX = 15
 
 
+@runtime_checkable
 class PhotoAndClasses(Protocol):
     """A picture that a fake is compared with, and its classes."""
 
