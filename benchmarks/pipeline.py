@@ -78,11 +78,10 @@ def _loop_bare(dump: str, bundle: str, frames: int) -> None:
     from sflow_pipeline.conversion.decode import decode_frame
     from sflow_pipeline.conversion.engines.threads import limit_threads
     from sflow_pipeline.conversion.resolve_job import resolve_job
-    from sflow_pipeline.storage.filesystem import Folder
 
     limit_threads()
     resolved = resolve_job(build_job({"sim_dir": dump, "out_dir": f"{dump}-none", "bundle": bundle, "limit": 24}))
-    decoded = [decode_frame(frame, resolved.settings, Folder(dump)) for frame in resolved.frames]
+    decoded = [decode_frame(frame, resolved.settings) for frame in resolved.frames]
     alpha = draw_alpha(0, "", 0)
     translator = Translator(load_bundle(bundle))
     for item in decoded[:2]:

@@ -18,6 +18,7 @@ from sflow_pipeline.config.job import AlphaName
 from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe, load_recipe
 from sflow_pipeline.errors import BundleError, ConfigError
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
+from sflow_pipeline.storage.write_whole import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -221,9 +222,9 @@ def save_bundle(
         **fields,
     )
     path.mkdir(parents=True, exist_ok=True)
-    _replace(path / "weights.safetensors", data)
-    _replace(path / "recipe.yaml", _to_yaml(recipe))
-    _replace(path / "bundle.yaml", _to_yaml(metadata))
+    write_whole(path / "weights.safetensors", data)
+    write_whole(path / "recipe.yaml", _to_yaml(recipe))
+    write_whole(path / "bundle.yaml", _to_yaml(metadata))
     (path / "segmenter.safetensors").unlink(missing_ok=True)
     return load_bundle(path)
 
@@ -244,9 +245,9 @@ def add_segmenter(
             "metrics": bundle.metadata.metrics.model_copy(update={"segmenter": scores}),
         }
     )
-    _replace(bundle.path / "segmenter.safetensors", data)
-    _replace(bundle.path / "recipe.yaml", _to_yaml(whole))
-    _replace(bundle.path / "bundle.yaml", _to_yaml(metadata))
+    write_whole(bundle.path / "segmenter.safetensors", data)
+    write_whole(bundle.path / "recipe.yaml", _to_yaml(whole))
+    write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
     return load_bundle(bundle.path)
 
 
@@ -301,9 +302,3 @@ def find_model(name: str, file: str) -> Path:
 
 def _to_yaml(model: BaseModel) -> bytes:
     return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110).encode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)

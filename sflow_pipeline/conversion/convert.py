@@ -28,6 +28,7 @@ from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.storage.shard_file import read_shard
 
 _SHOWN_EXAMPLES = 10
+_WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
 
 
 def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
@@ -93,8 +94,9 @@ class _Run:
         find = find_device
         if job.address is not None:
             from sflow_pipeline.conversion.engines import on_ray
+            from sflow_pipeline.ray_cluster import connect
 
-            facts = stack.enter_context(on_ray.connect(job.address, job.workers or 1))
+            facts = stack.enter_context(connect(job.address, job.workers or 1, without_ray=_WITHOUT_RAY))
             self._cluster = (facts.cpus, facts.gpus)
 
             def find(device: str, precision: str) -> DeviceFacts:
@@ -112,8 +114,7 @@ class _Run:
 
     def check_labels(self, *, keep_counts: bool) -> LabelCensus:
         self.progress.on_step("checking every label's class ids")
-        source = Folder(self.job.sim_dir)
-        census = take_census(self.resolved.frames, self.resolved.settings, source, self.out if keep_counts else None)
+        census = take_census(self.resolved.frames, self.resolved.settings, self.out if keep_counts else None)
         warning = check_census(census, self.resolved.settings)
         if warning:
             self.warn(warning)
@@ -169,9 +170,10 @@ class _Run:
 
             return run_in_process(tasks, settings, build_painter, self.progress.on_frames)
         from sflow_pipeline.conversion.engines import on_ray
+        from sflow_pipeline.ray_cluster import connect
 
         if self._cluster is None:
-            self._stack.enter_context(on_ray.connect(None, self.workers))
+            self._stack.enter_context(connect(None, self.workers, without_ray=_WITHOUT_RAY))
         return on_ray.run_on_ray(
             tasks,
             settings,

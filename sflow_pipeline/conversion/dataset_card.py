@@ -149,7 +149,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
         variants=job.variants,
         seed=job.seed,
         source=Source(
-            root=settings.source_uri,
+            root=settings.source.full_uri,
             simulator=dump.simulator,
             simulator_version=dump.version,
             **settings.label_format.describe(),

@@ -15,7 +15,6 @@ from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import UNMAPPED, LabelEncoding
 from sflow_pipeline.storage import image_codec
-from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
 
 
@@ -45,14 +44,14 @@ class DecodedFrame:
     instance_map: NDArray[np.int64] | None = None
 
 
-def decode_frame(source: SourceFrame, settings: ConversionSettings, folder: Folder) -> DecodedFrame:
+def decode_frame(source: SourceFrame, settings: ConversionSettings) -> DecodedFrame:
     """Read, check and decode one frame.
 
     Raises:
         FrameError: it cannot be converted; the reason is for the quarantine.
     """
     ref = source.ref
-    data = {name: _read(source, name, folder, settings) for name in source.identities}
+    data = {name: _read(source, name, settings) for name in source.identities}
     render = image_codec.decode_rgb(data["render"], name=ref.render)
     source_px = (render.shape[1], render.shape[0])
     picture = f"its picture {ref.render}"
@@ -118,10 +117,10 @@ def _to_channels(
     return channels
 
 
-def _read(source: SourceFrame, modality: str, folder: Folder, settings: ConversionSettings) -> bytes:
+def _read(source: SourceFrame, modality: str, settings: ConversionSettings) -> bytes:
     path = str(getattr(source.ref, modality))
     try:
-        data = folder.read_bytes(path)
+        data = settings.source.read_bytes(path)
     except FileNotFoundError:
         raise FrameError(f"{path}: is gone", hint="restore the file and run again", reason="missing") from None
     except OSError as error:

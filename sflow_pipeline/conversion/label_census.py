@@ -38,9 +38,7 @@ class LabelCensus:
         return sum(self.unknown.values()) / max(1, sum(self.pixels.values()))
 
 
-def take_census(
-    frames: Sequence[SourceFrame], settings: ConversionSettings, source: Folder, cache: Folder | None
-) -> LabelCensus:
+def take_census(frames: Sequence[SourceFrame], settings: ConversionSettings, cache: Folder | None) -> LabelCensus:
     """Count the ids of every label; what is known from an earlier run is not read again.
 
     Labels that cannot be decoded are skipped: their frames are quarantined when their turn comes.
@@ -48,7 +46,6 @@ def take_census(
     Args:
         frames: all of the dump.
         settings: label space and encoding.
-        source: the dump's folder.
         cache: where counts are kept, None to keep none.
     """
     key = f"{settings.label_format.encoding} {settings.source_space.digest}"
@@ -59,7 +56,7 @@ def take_census(
         if name in known:
             return known[name]
         try:
-            counts = np.bincount(_read(frame, settings, source).label_map.ravel())
+            counts = np.bincount(_read(frame, settings).label_map.ravel())
         except (FrameError, OSError):
             return None
         return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
@@ -81,7 +78,7 @@ def take_census(
     colors = ""
     if UNKNOWN_COLOR_ID in unknown:
         with contextlib.suppress(FrameError, OSError):
-            colors = explain_unknown_colors(_read(strange[0], settings, source), settings.source_space)
+            colors = explain_unknown_colors(_read(strange[0], settings), settings.source_space)
     return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(frame.ref.label for frame in strange), colors)
 
 
@@ -109,9 +106,9 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
     )
 
 
-def _read(frame: SourceFrame, settings: ConversionSettings, source: Folder) -> LabelReading:
-    table = source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
-    return settings.label_format.read(source.read_bytes(frame.ref.label), table, frame.ref.label)
+def _read(frame: SourceFrame, settings: ConversionSettings) -> LabelReading:
+    table = settings.source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
+    return settings.label_format.read(settings.source.read_bytes(frame.ref.label), table, frame.ref.label)
 
 
 def _name(frame: SourceFrame) -> str:

@@ -67,12 +67,12 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     _check_places(job)
     bundle = load_bundle(job.bundle)
     dump = discover(job.sim_dir, **job.dump_options)
-    source = Folder(job.sim_dir)
+    source, out = (Folder(Folder(place).full_uri) for place in (job.sim_dir, job.out_dir))  # wherever a worker runs
     frames = dump.frames[: job.limit]
     sizes = _read_sizes(frames, source)
     is_resized = job.size is not None and any(size != job.size for size in sizes.values())
     columns, warnings = _choose_columns(job, dump, frames, is_resized)
-    settings = _build_settings(job, bundle, dump, columns, frames, sizes, find)
+    settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find)
     index = build_index(frames, source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
     frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]
@@ -151,6 +151,7 @@ def _all_resizable(modality: str, frames: Sequence[FrameRef]) -> bool:
 
 def _build_settings(
     job: ConvertJob,
+    folders: tuple[Folder, Folder],
     bundle: Bundle,
     dump: Dump,
     columns: tuple[str, ...],
@@ -180,8 +181,8 @@ def _build_settings(
     largest = max(width * height for width, height in ([job.size] if job.size else sizes.values()))
     return ConversionSettings(
         job=job,
-        source_uri=Folder(job.sim_dir).full_uri,
-        out_uri=Folder(job.out_dir).full_uri,
+        source=folders[0],
+        out=folders[1],
         label_format=dump.label_format,
         target_space=bundle.label_space,
         allow_nan_depth="nan_depth" in dump.metadata,

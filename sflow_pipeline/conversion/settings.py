@@ -15,6 +15,7 @@ from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, buil
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage.canonical_json import compute_digest
+from sflow_pipeline.storage.filesystem import Folder
 
 #: Raise it when this code makes other bytes of the same input.
 CODE_VERSION = 2
@@ -27,7 +28,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
     }
 )  # fmt: skip
 #: Settings that do not decide what a shard holds, or that are counted in another form.
-_NOT_COUNTED = frozenset({"job", "source_uri", "out_uri", "device", "batch_size"})
+_NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size"})
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ConversionSettings:
     Attributes:
         job: what was asked for. Fields with a choice to resolve (label space, columns, device)
             have their result below.
-        source_uri, out_uri: where frames are read from and shards are written to.
+        source, out: folders that frames are read from and shards are written to.
         label_format: how label files are read, their label space included.
         target_space: the label space of the bundle.
         allow_nan_depth: NaN has a meaning in this simulator's depth files.
@@ -52,8 +53,8 @@ class ConversionSettings:
     """
 
     job: ConvertJob
-    source_uri: str
-    out_uri: str
+    source: Folder
+    out: Folder
     label_format: LabelFormat
     target_space: LabelSpace
     allow_nan_depth: bool

@@ -71,7 +71,7 @@ def convert_shard(
     Raises:
         OutputError: the disk is full, ….
     """
-    out = Folder(settings.out_uri)
+    out = settings.out
     quarantine: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     scores = []
@@ -146,12 +146,11 @@ class _Encoding:
 
 def _decode_ahead(task: ShardTask, settings: ConversionSettings, decoder: ThreadPoolExecutor) -> Iterator[_Decoded]:
     """Decode frames in order, a few ahead of their use."""
-    folder = Folder(settings.source_uri)
     decoding: deque[tuple[SourceFrame, Future[DecodedFrame]]] = deque()
     waiting = iter(task.frames)
     while True:
         while len(decoding) <= _DEPTH + settings.batch_size and (frame := next(waiting, None)) is not None:
-            decoding.append((frame, decoder.submit(_decode, frame, task, settings, folder)))
+            decoding.append((frame, decoder.submit(_decode, frame, task, settings)))
         if not decoding:
             return
         frame, future = decoding.popleft()
@@ -220,11 +219,11 @@ def write_quarantine(out: Folder, stem: str, rows: Sequence[dict[str, Any]]) -> 
     return published.path, published.sha256
 
 
-def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings, source: Folder) -> DecodedFrame:
+def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings) -> DecodedFrame:
     reason = task.set_aside.get(frame.ref.sample_id)
     if reason is not None:
         raise FrameError(reason, hint="look at the file; it is left out until it changes", reason="killed_worker")
-    return decode_frame(frame, settings, source)
+    return decode_frame(frame, settings)
 
 
 def _build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: ConversionSettings) -> dict[str, Any]:

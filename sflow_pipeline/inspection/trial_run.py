@@ -15,7 +15,6 @@ from sflow_pipeline.conversion.source_index import build_index, read_frames
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.storage.filesystem import Folder
 
 #: Frames that are timed, after one that is not: the first is slower than all that follow.
 TIMED_FRAMES = 3
@@ -52,11 +51,11 @@ def time_a_few_frames(
         DumpError: none of the frames can be converted.
     """
     resolved = resolve_job(job.model_copy(update={"limit": 1}))
-    settings, source = resolved.settings, Folder(job.sim_dir)
+    settings = resolved.settings
 
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
-        found = read_frames(build_index(chosen, source, settings.modalities))
-        take_census(found, settings, source, None)
+        found = read_frames(build_index(chosen, settings.source, settings.modalities))
+        take_census(found, settings, None)
         results = convert_frames(ShardTask("trial", "train", "", found), settings, painter)
         return [row for result in results for row in result.rows]
 

@@ -1,12 +1,12 @@
 """A training run on one self-contained page, written anew while it goes on: curves and the newest pictures."""
 
 import base64
-import os
 from html import escape
 from pathlib import Path
 
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.report.training_curves import draw_training_curves
+from sflow_pipeline.storage.write_whole import write_whole
 
 PAGE_NAME = "preview.html"
 _NEWEST = 4
@@ -42,7 +42,5 @@ def write_training_page(out: Path) -> Path:
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="30">'
     page = f"{head}<title>{escape(out.name)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
     path = out / PAGE_NAME
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)  # a browser never reads half a page
+    write_whole(path, page.encode())  # a browser never reads half a page
     return path

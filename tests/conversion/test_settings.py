@@ -8,6 +8,7 @@ from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators import LabelFormat
+from sflow_pipeline.storage.filesystem import Folder
 
 #: Another value of each setting that decides bytes.
 OTHERS = {
@@ -37,7 +38,7 @@ def settings(make_job) -> ConversionSettings:
 
 def test_every_setting_counts_but_places_and_the_batch_on_a_cpu(settings):
     names = {item.name for item in fields(ConversionSettings)}
-    assert names - OTHERS.keys() == {"job", "source_uri", "out_uri", "batch_size"}
+    assert names - OTHERS.keys() == {"job", "source", "out", "batch_size"}
     fingerprints = {replace(settings, **{name: value}).fingerprint for name, value in OTHERS.items()}
     assert len(fingerprints | {settings.fingerprint}) == len(OTHERS) + 1
     labels = {"encoding": "palette", "rule": "sky_touches_top", "table_format": "replicator"}
@@ -45,7 +46,7 @@ def test_every_setting_counts_but_places_and_the_batch_on_a_cpu(settings):
     assert len({replace(settings, label_format=other).fingerprint for other in formats} | fingerprints) == 3 + len(
         OTHERS
     )
-    elsewhere = replace(settings, source_uri="/a", out_uri="/b", batch_size=5)
+    elsewhere = replace(settings, source=Folder("/a"), out=Folder("/b"), batch_size=5)
     assert elsewhere.fingerprint == settings.fingerprint
     assert replace(settings, device="cuda:1").fingerprint == replace(settings, device="cuda").fingerprint
 

@@ -1,4 +1,4 @@
-"""Converts shards on Ray actors, on this machine or a cluster; the only file of conversion that imports ray.
+"""Conversion of shards on Ray actors, on this machine or a cluster.
 
 The driver owns retries (actors never restart by themselves): a shard whose worker died gets a fresh worker; if that
 dies too, halves of the shard are tried until the one frame that kills is found; it is set aside and the shard runs
@@ -6,13 +6,10 @@ again without it, under the same name. Paths and ids travel through Ray; pixels 
 through the object store.
 """
 
-import logging
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,28 +22,16 @@ from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
 from sflow_pipeline.errors import SflowError
+from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord
 
 _WORKER_DIED = (RayActorError, OutOfMemoryError, ObjectLostError)
 _POLL_S = 0.5
-_CONNECT_HINTS = (
-    ("401", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
-    ("auth", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
-    ("version", "use the same versions of ray and Python here and on the cluster"),
-)
-
-
-@dataclass(frozen=True)
-class ClusterFacts:
-    """What a Ray cluster offers."""
-
-    cpus: int
-    gpus: int
 
 
 @dataclass(frozen=True)
 class FailedShard:
-    """A shard that kills its workers for no single frame's sake."""
+    """A shard that repeatedly crashes workers, with no single frame responsible."""
 
     task: ShardTask
     message: str
@@ -78,43 +63,6 @@ class _ShardWorker:
         limit_threads()
         for _result in convert_frames(task, self._settings, self._painter):
             pass
-
-
-@contextmanager
-def connect(address: str | None, workers: int) -> Iterator[ClusterFacts]:
-    """Start Ray on this machine, or join the cluster at ``address``; undone at the end unless Ray already ran.
-
-    Raises:
-        SflowError: the cluster cannot be reached.
-    """
-    if ray.is_initialized():
-        yield _read_facts()
-        return
-    options: dict[str, Any] = {} if address else {"num_cpus": workers}
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(
-            # Without "local", the address file of a dead cluster breaks the next start.
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            namespace="sflow",
-            **options,
-        )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        text = " ".join(str(error).split())[:300]
-        hints = [hint for word, hint in _CONNECT_HINTS if word in text.lower()]
-        raise SflowError(
-            f"Ray {f'at {address} cannot be reached' if address else 'cannot start on this machine'}: {text}",
-            hint=hints[0] if hints else "check --address, or convert with --workers 1, which needs no Ray",
-        ) from error
-    try:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)  # ray.init puts its own in place, which ends without a word
-        yield _read_facts()
-    finally:
-        ray.shutdown()
 
 
 def find_device_of_workers(device: str, precision: str, facts: ClusterFacts) -> DeviceFacts:
@@ -267,11 +215,6 @@ def _report_progress(workers: list[Any], seen: dict[Any, int], on_frames: Callab
             continue  # starting, busy or dead; the shard's own result tells which
         on_frames(total - seen.get(worker, 0))
         seen[worker] = total
-
-
-def _read_facts() -> ClusterFacts:
-    resources = ray.cluster_resources()
-    return ClusterFacts(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
 
 
 def _find_cause(error: RayTaskError) -> Exception:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.storage.write_whole import write_whole
 
 #: Version of ``index.json``.
 PACK_FORMAT = 2
@@ -127,7 +128,5 @@ def pack_photo_set(photos: Iterable[PhotoEntry], folder: Path) -> PhotoSet:
     finally:
         temporary.unlink(missing_ok=True)
     content = {"format": PACK_FORMAT, "has_instances": has_instances, "photos": [asdict(f) for f in facts]}
-    index = folder / f"index.json.{os.getpid()}"
-    index.write_text(json.dumps(content | {"places": places}))
-    os.replace(index, folder / "index.json")
+    write_whole(folder / "index.json", json.dumps(content | {"places": places}).encode())
     return PhotoSet(folder)

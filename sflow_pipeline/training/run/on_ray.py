@@ -5,15 +5,12 @@ checkpoints, so that folder must be on storage that all machines share. The reci
 travel through the object store. When a worker dies, Ray Train restarts all workers from the last checkpoint.
 """
 
-import logging
 import os
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -25,6 +22,7 @@ from ray.train.torch import TorchTrainer, get_device
 
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
 from sflow_pipeline.networks.device import Device, resolve_device
+from sflow_pipeline.ray_cluster import connect
 from sflow_pipeline.training.process_group import ProcessGroup, WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint
 from sflow_pipeline.training.run.loop import TrainingProgress
@@ -34,6 +32,7 @@ from sflow_pipeline.training.step.state import build_state
 #: Restarts of the workers before the run gives up.
 _MAX_RESTARTS = 3
 _POLL_S = 0.2
+_WITHOUT_RAY = "train in one process: without --workers and --address no Ray is needed"
 
 
 def train_on_ray(
@@ -53,7 +52,9 @@ def train_on_ray(
     """
     scratch = process_inputs.out / ".ray"
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")  # a busy machine loads torch for minutes
-    with ThreadPoolExecutor(1, "sflow-train") as thread, _connect(worker_options):
+    cpus = worker_options.workers * worker_options.threads
+    cluster = connect(worker_options.address, cpus, error=TrainingError, without_ray=_WITHOUT_RAY)
+    with ThreadPoolExecutor(1, "sflow-train") as thread, cluster:
         use_gpu = _choose_gpus(worker_options, device)
         board: Any = ray.remote(num_cpus=0)(_Board).remote()
         trainer = TorchTrainer(
@@ -155,39 +156,6 @@ def _train(
     state = build_state(process_inputs.recipe, process_inputs.perceptual, device, projection=process_inputs.projection)
     load_newest_checkpoint(state, process_inputs.out)
     process_inputs.run(state, placed, on_progress, group)
-
-
-@contextmanager
-def _connect(worker_options: WorkerOptions) -> Iterator[None]:
-    """Start Ray on this machine, or join a cluster; undone at the end unless Ray already ran."""
-    if ray.is_initialized():
-        yield
-        return
-    address = worker_options.address
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(
-            # Without "local", the address file of a dead cluster breaks the next start.
-            address=address or "local",
-            num_cpus=None if address else worker_options.workers * worker_options.threads,
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            namespace="sflow",
-        )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise TrainingError(
-            f"Ray {f'at {address} cannot be reached' if address else 'cannot start on this machine'}: "
-            f"{' '.join(str(error).split())[:300]}",
-            hint="check --address, RAY_AUTH_TOKEN where the cluster wants one, and that ray and Python have the same "
-            "versions here and there; without --workers and --address no Ray is needed",
-        ) from error
-    try:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)  # ray.init puts its own in place
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _choose_gpus(worker_options: WorkerOptions, device: str) -> bool:

@@ -1,0 +1,91 @@
+"""Connection to Ray, on this machine or a cluster; the one place that starts it."""
+
+import logging
+import re
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ray
+
+from sflow_pipeline.errors import SflowError
+
+_PROBE_TIMEOUT_S = 10.0
+_ADDRESS = re.compile(r"(?:ray://)?\[?(?P<host>[^/\]]+?)\]?:(?P<port>\d{1,5})")
+_HINTS = (
+    ("401", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
+    ("auth", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
+    ("version", "use the same versions of ray and Python here and on the cluster"),
+)
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """Resources of a Ray cluster."""
+
+    cpus: int
+    gpus: int
+
+
+@contextmanager
+def connect(
+    address: str | None, cpus: int, *, error: type[SflowError] = SflowError, without_ray: str
+) -> Iterator[ClusterFacts]:
+    """Start Ray on this machine, or join a cluster; undone at the end unless Ray already ran.
+
+    Args:
+        address: of the cluster, such as ``10.0.0.1:6379``, ``ray://host:10001`` or ``auto``; None starts Ray here.
+        cpus: that Ray may use, if it is started here.
+        error: type of the error.
+        without_ray: hint that names the flags with which no Ray is needed.
+
+    Raises:
+        SflowError: of type ``error``; Ray cannot be reached within some seconds, or cannot start.
+    """
+    if ray.is_initialized():
+        yield _read_facts()
+        return
+    where = f"at {address} cannot be reached" if address else "cannot start on this machine"
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        if address:
+            _probe(address)
+        ray.init(
+            # Without "local", the address file of a dead cluster breaks the next start.
+            address=address or "local",
+            num_cpus=None if address else cpus,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            namespace="sflow",
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as failure:
+        text = " ".join(str(failure).split())[:300]
+        hints = [hint for word, hint in _HINTS if word in text.lower()]
+        fallback = f"check --address, or {without_ray}" if address else without_ray
+        raise error(f"Ray {where}: {text}", hint=hints[0] if hints else fallback) from failure
+    try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # ray.init installs its own, which ends without a message
+        yield _read_facts()
+    finally:
+        ray.shutdown()
+
+
+def _probe(address: str) -> None:
+    """Open a connection to a ``host:port`` address: Ray itself tries a dead one for minutes.
+
+    Raises:
+        OSError: nothing answers there.
+    """
+    matched = _ADDRESS.fullmatch(address)
+    if matched is not None:
+        socket.create_connection((matched["host"], int(matched["port"])), _PROBE_TIMEOUT_S).close()
+
+
+def _read_facts() -> ClusterFacts:
+    resources = ray.cluster_resources()
+    return ClusterFacts(int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
