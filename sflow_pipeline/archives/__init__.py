@@ -1,4 +1,4 @@
-"""Zip, tar and HDF5 files, videos and records read as if they were folders, so that a dump needs no unpacking."""
+"""Zip, tar and HDF5 files, videos and records, read as folders without unpacking."""
 
 import os
 import posixpath
@@ -24,15 +24,15 @@ __all__ = [
     "split_archive",
 ]
 
-#: Of no archive and no record. Asked for first: nearly all files of a dump end so.
+#: Suffixes of neither archives nor records, checked first: nearly all files of a dump have them.
 PLAIN_SUFFIXES = (".png", ".jpg", ".npy", ".npz", ".exr")
-#: Names that are read as folders. Of videos, those that are named after what they show: others are previews.
+#: Names that are read as folders. Videos only if their name says rgb or semantic; others are previews.
 _NAME = re.compile(
     r".*\.(?:(?P<zip>zip)|(?P<tar>tar)|(?P<hdf5>hdf5|h5))"
     r"|(?:.*[._-])?(?:rgb|semantic)\.(?P<video>mp4|mkv|avi|mov|webm)",
     re.IGNORECASE | re.DOTALL,
 )
-#: Names of archives that have no random access, or that nothing here reads.
+#: Names of archives without random access, and of formats that are not supported.
 _PACKED = re.compile(r".*\.(?:tgz|tbz2?|txz|tar\.\w+|7z|rar)", re.IGNORECASE | re.DOTALL)
 _OPENERS = {"zip": open_zip, "tar": open_tar, "hdf5": open_hdf5, "video": open_video}
 

@@ -1,4 +1,4 @@
-"""An opened archive: which files it holds and how to read one."""
+"""Opened archive: list of its files, and a reader for each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

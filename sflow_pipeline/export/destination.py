@@ -1,4 +1,4 @@
-"""The folder that an export writes: it appears whole, or not at all."""
+"""Export destination: a folder that is written atomically."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ class Destination:
             raise OutputError(f"path {path!r} leads out of its folder", hint="rename the sequence or frame")
         if path in self._written:
             raise OutputError(
-                f"{path}: two rows would become this file",
+                f"{path}: two rows have this file name",
                 hint="give sequences and frames names that differ in letters",
             )
         self._written.add(path)
@@ -52,7 +52,7 @@ class Destination:
         return target
 
     def translate_errors(self, path: str) -> contextlib.AbstractContextManager[None]:
-        """Turn a refusal to write into an OutputError that names the file and the way out."""
+        """Turn a refusal to write into an OutputError that names the file and what to do."""
         return translate_write_errors(f"{self.name}: {path}")
 
     def write(self, path: str, data: bytes) -> None:
@@ -91,15 +91,15 @@ class Destination:
 
 @contextlib.contextmanager
 def open_destination(dest: str, source_dir: str, marker: Mapping[str, Any]) -> Iterator[Destination]:
-    """Write an export; it takes its place when the block ends, and vanishes when it fails.
+    """Write an export; it is moved into place when the block ends, and removed when it fails.
 
     Args:
         dest: a local folder: new, empty, or an earlier export, which is then replaced.
         source_dir: the dataset, which must not be touched.
-        marker: what this export is; kept in ``export.json``, which also says that the folder may be replaced.
+        marker: description of this export; kept in ``export.json``, which also says that the folder may be replaced.
 
     Raises:
-        UsageError: ``dest`` is no local folder, or around or inside the dataset.
+        UsageError: ``dest`` is not a local folder, or contains the dataset or is inside it.
         OutputError: ``dest`` holds something else, or cannot be written.
     """
     target = _check_place(dest, source_dir)
@@ -113,7 +113,7 @@ def open_destination(dest: str, source_dir: str, marker: Mapping[str, Any]) -> I
         yield destination
         destination.close()
         destination.write(MARKER_PATH, encode_json(marker))
-        _check_ours(target)  # somebody may have come in between
+        _check_ours(target)  # another process may have written meanwhile
         with translate_write_errors(dest):
             _swap(scratch, target)
     finally:
@@ -128,7 +128,7 @@ def _check_place(dest: str, source_dir: str) -> Path:
     target = Path(dest).expanduser().resolve()
     if target.is_mount():
         raise UsageError(
-            f"DEST {dest}: is a mount point, which cannot appear whole",
+            f"DEST {dest}: is a mount point, which cannot be replaced atomically",
             hint=f"export to a folder in it: {target}/export",
         )
     source = None if "://" in source_dir else Path(source_dir).expanduser().resolve()
@@ -139,7 +139,7 @@ def _check_place(dest: str, source_dir: str) -> Path:
 
 def _check_ours(target: Path) -> None:
     if target.exists() and not target.is_dir():
-        raise OutputError(f"{target}: is no folder", hint="choose a new or empty folder")
+        raise OutputError(f"{target}: is not a folder", hint="choose a new or empty folder")
     names = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else []
     if names and MARKER_PATH not in names:
         raise OutputError(
@@ -154,7 +154,7 @@ def _prefix(target: Path) -> str:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what killed exports to the same place left; an old export that was about to be replaced comes back."""
+    """Remove leftovers of killed exports to the same place; an old export that was being replaced is restored."""
     if not target.parent.is_dir():
         return
     for entry in sorted(target.parent.iterdir()):

@@ -18,7 +18,7 @@ from sflow_pipeline.label_spaces import describe_label_space
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What an export holds.
+    """Summary of an export.
 
     Attributes:
         dest: where it is.
@@ -26,8 +26,8 @@ class ExportSummary:
         layout: of the format, in a line.
         rows, files, size_bytes: in it.
         objects: countable objects in it, None for formats without objects.
-        labels: what became of the labels.
-        notes: what the person should know.
+        labels: one line on how labels were exported.
+        notes: warnings for the user.
     """
 
     dest: str

@@ -1,4 +1,4 @@
-"""What an export format is: one module with these names."""
+"""The interface of an export format: the names that every module of ``formats/`` defines."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sflow_pipeline.label_spaces import INSTANCE_ENCODINGS
 
 @dataclass(frozen=True)
 class ExportTask:
-    """What an exporter is given.
+    """Input of an exporter.
 
     Attributes:
         rows: in the order of split, sequence, frame, variant.
@@ -32,13 +32,13 @@ class ExportTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an exporter says it did.
+    """Result of an exporter.
 
     Attributes:
         rows: rows that are in the export.
         objects: countable objects in them, None for formats without objects.
-        labels: one line on what became of the labels.
-        notes: what the person should know.
+        labels: one line on how labels were exported.
+        notes: warnings for the user.
     """
 
     rows: int
@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Exporter(Protocol):
-    """A module of this package."""
+    """A module of ``formats/``."""
 
     NAME: str
     LAYOUT: str

@@ -1,4 +1,4 @@
-"""Labels in Cityscapes' ids, for layouts that have no place for other label spaces."""
+"""Labels in Cityscapes' ids, for layouts that allow no other label space."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ class CityscapesLabels:
         ]
 
     def describe(self) -> str:
-        """One line on what became of the labels."""
+        """One line on how labels were exported."""
         if self._source.name == self.space.name and self._encoding == "ids":
             return f"labelIds byte for byte the dataset's ({self._source.name})"
         lost = f"; without a counterpart, now unlabeled: {', '.join(self.mapping.lost)}" if self.mapping.lost else ""

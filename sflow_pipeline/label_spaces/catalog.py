@@ -1,4 +1,4 @@
-"""Finds label spaces by name or file, and reads them strictly."""
+"""Catalog of label spaces: packaged ones by name, others from YAML files, strictly validated."""
 
 import difflib
 from functools import cache

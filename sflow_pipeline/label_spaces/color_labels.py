@@ -1,4 +1,4 @@
-"""Reads label maps that were drawn as colours."""
+"""Colour labels: class ids read from label maps whose colours stand for classes."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Makes a label space from the class names that a dump uses, guessing what each name means."""
+"""Label space derived from a dump's class names; concepts are guessed from the names."""
 
 import hashlib
 import re
@@ -11,11 +11,11 @@ import yaml
 from sflow_pipeline.label_spaces.catalog import load_label_space
 from sflow_pipeline.label_spaces.label_space import Color, LabelClass, LabelSpace
 
-#: What a class is whose name nothing explains: no model's label space has it, so it is reported as lost.
+#: Concept of a class whose name is not recognised; no label space of a model has it, so it is reported as lost.
 UNKNOWN_CONCEPT = "unknown"
 _VOCABULARY = Path(__file__).parent / "vocabulary.yaml"
-#: Label spaces whose class names are words that others use too; the first that knows a name decides.
-_TEACHERS = ("cityscapes34", "mapillary", "carla-0.9.14", "camvid32", "ade20k")
+#: Label spaces whose class names are also looked up; the first that has a name decides.
+_NAME_SOURCES = ("cityscapes34", "mapillary", "carla-0.9.14", "camvid32", "ade20k")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
@@ -49,7 +49,7 @@ def derive_label_space(
 
 
 def guess_concept(class_name: str) -> str:
-    """The concept that a class name most likely means; of a list of names, the first that is known decides.
+    """The concept that a class name most likely means; of a list of names, the first recognised one decides.
 
     >>> guess_concept("TrafficLight"), guess_concept("box,cargo"), guess_concept("Car.001"), guess_concept("WING_LEFT")
     ('object.traffic_light', 'object.box', 'vehicle.car', 'unknown.wing_left')
@@ -57,7 +57,7 @@ def guess_concept(class_name: str) -> str:
     known = _known_words()
     words = [normalise(word) for word in class_name.split(",")]
     for word in words:
-        bare = word.rstrip("0123456789_") or word  # copies of a thing are numbered
+        bare = word.rstrip("0123456789_") or word  # copies of an object are numbered
         for form in (word, bare, bare.removesuffix("s"), bare.rpartition("_")[2]):
             if form in known:
                 return known[form]
@@ -79,8 +79,8 @@ def _known_words() -> dict[str, str]:
     content = yaml.safe_load(_VOCABULARY.read_text(encoding="utf-8"))
     for concept, words in content.items():
         known.update({normalise(word): concept for word in words})
-    for teacher in _TEACHERS:
-        for label_class in load_label_space(teacher).classes:
+    for name in _NAME_SOURCES:
+        for label_class in load_label_space(name).classes:
             known.setdefault(normalise(label_class.name), label_class.concepts[0])
     return known
 

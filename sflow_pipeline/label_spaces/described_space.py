@@ -1,4 +1,4 @@
-"""A label space as plain data, so that a dataset can say by itself what its class ids mean, and back."""
+"""Label space as plain data, as datasets store it, and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def describe_label_space(space: LabelSpace) -> dict[str, Any]:
 def restore_label_space(described: Mapping[str, Any], digest: str, where: str) -> LabelSpace:
     """The label space that ``describe_label_space`` described.
 
-    Unlike files that people write, it is not judged by the rules for such files: it is what it was, or an error.
+    Unlike files that people write, the rules for such files do not apply: it is restored exactly, or an error.
 
     Args:
         described: as read from JSON or YAML; further keys are passed over.
@@ -52,7 +52,7 @@ def restore_label_space(described: Mapping[str, Any], digest: str, where: str) -
     if found != digest:
         raise LabelSpaceError(
             f"label space {space.name} in {where}: its classes have digest {found[:12]}, not {digest[:12]} as stated",
-            hint="somebody changed the file; convert again",
+            hint="the file was changed after conversion; convert again",
         )
     return space
 

@@ -1,4 +1,4 @@
-"""How label and instance files store what they mean, by name."""
+"""Names of the encodings of label and instance files."""
 
 from collections.abc import Mapping
 from typing import Literal, get_args

@@ -17,7 +17,7 @@ class LabelClass:
     Attributes:
         id: the value in label maps, 0 to 65535.
         name: unique within its space.
-        concepts: dotted paths. The first says what the class is; all of them say what it absorbs, each with
+        concepts: dotted paths. The first is the class's own; all of them together are what it absorbs, each with
             everything below it, when labels are mapped to this space.
         color: RGB, 0 to 255, as its makers draw it.
         also_colors: other colours that published files draw it in; read, never written.

@@ -1,4 +1,4 @@
-"""Reads label maps whose pixels mean something else in every frame, by the table that comes with the frame."""
+"""Label tables: class ids of label maps whose pixel values are defined frame by frame."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Rgba = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What the pixels of one label file mean.
+    """Meaning of the pixel values of one label file.
 
     Attributes:
         colors: RGBA -> class name, for labels that are drawn in colours.

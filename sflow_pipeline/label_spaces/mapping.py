@@ -1,4 +1,4 @@
-"""Maps the ids of one label space to the channels of another, and says what is lost on the way."""
+"""Mapping from the ids of one label space to the channels of another, with the classes that are lost."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +15,7 @@ UNMAPPED = 255
 
 @dataclass(frozen=True)
 class MappingRow:
-    """What becomes of one source class. ``is_lost``: it has a meaning that the target space cannot express."""
+    """Target of one source class. ``is_lost``: it has a meaning that the target space cannot express."""
 
     source_id: int
     source_name: str
@@ -26,12 +26,12 @@ class MappingRow:
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """How label maps of ``source`` become channel indices of ``target``.
+    """Mapping of label maps of ``source`` to channel indices of ``target``.
 
     Attributes:
         table: (65536,) uint8, id of the source -> channel of the target, ``UNMAPPED`` for ids it does not have.
         rows: one per source class, in its order.
-        lost: names of the source classes that become void although they mean something.
+        lost: names of the source classes that become void although they have a meaning.
     """
 
     source: LabelSpace

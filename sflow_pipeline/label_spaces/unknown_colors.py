@@ -1,4 +1,4 @@
-"""Says in words why a label holds colours that no class has: blended borders, or red and blue swapped."""
+"""Explanation of unknown label colours: blended borders, or red and blue swapped."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _SHOWN = 3
 
 
 def explain_unknown_colors(reading: LabelReading, label_space: LabelSpace) -> str:
-    """What the unknown colours of one label are and, where it shows, how they came about; "" where there are none.
+    """A list of one label's unknown colours and, where recognisable, their cause; "" without unknown colours.
 
     >>> from sflow_pipeline.label_spaces import from_colors, load_label_space
     >>> space = load_label_space("camvid11")

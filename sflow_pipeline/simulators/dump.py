@@ -1,4 +1,4 @@
-"""A simulator dump as discovered: its frames by name, what its labels mean, and what is wrong with it."""
+"""A discovered simulator dump: its frames by name, its label format and its problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Problem:
     Attributes:
         kind: short stable word for tables: ``missing_partner``, ``duplicate_id``, ``gap``, ``unsafe_name``,
             ``link_outside``, ``link_loop``, ``broken_link``, ``unreadable_folder``, ``label_space_guessed``, …
-        message: names the files, the rule and the way out.
+        message: names the files, the rule and what to do.
         paths: every file it is about, relative to the dump.
         severity: ``error``: these files are left out of the dump's frames; ``warning``: nothing is left out.
     """
@@ -35,7 +35,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Dump:
-    """What a simulator adapter found.
+    """A dump as an adapter found it.
 
     Attributes:
         root: the folder, as given.
@@ -49,10 +49,10 @@ class Dump:
         instance_encoding: what the values of ``instance`` files mean.
         frames: sorted by split, sequence, frame index, sample id; ids are unique.
         fps: frames per second of the sequences, None where unknown or not the same for all.
-        problems: what was left out and what looks odd.
-        why: one sentence: what made us think so.
-        metadata: further facts that the dump states about itself (``camera``, ``units``), and ``nan_depth``: what NaN
-            means in its depth files, where that is no fault.
+        problems: files that were left out, and warnings.
+        why: one sentence: the evidence for the layout.
+        metadata: further facts that the dump states (``camera``, ``units``), and ``nan_depth``: the meaning
+            of NaN in its depth files, where NaN is valid.
     """
 
     root: str

@@ -1,4 +1,4 @@
-"""Reaches a dump's files: in a local folder, in archives (zip, tar, HDF5), or in an object store (``s3://…``)."""
+"""Access to a dump's files in a local folder, in archives (zip, tar, HDF5) or in an object store (``s3://…``)."""
 
 import os
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def open_folder(root: str) -> Folder:
 
 
 def find_kind(root: str) -> Literal["folder", "file", "missing"]:
-    """What is at ``root``.
+    """Kind of the thing at ``root``.
 
     Raises:
         UsageError: the address of an object store is wrong or cannot be reached.

@@ -1,4 +1,4 @@
-"""Walks a dump's folders and archives in a fixed order, without following a link out of it or in a circle."""
+"""Walk through a dump's folders and archives in a fixed order; links out of it and circular links are not followed."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ def walk(
 
     Args:
         root: the dump.
-        log: where oddities go.
+        log: receives problems.
         max_depth: folders deeper than this are not entered.
         max_entries: read no more than this many entries of a folder (for a quick look).
         max_siblings: enter no more than this many folders of a folder (for a quick look).
@@ -105,7 +105,7 @@ def _read_folder(
     try:
         with os.scandir(os.path.join(root, path)) as entries:
             for entry in islice(entries, max_entries):
-                if entry.is_file(follow_symlinks=False):  # nearly all are: asked first
+                if entry.is_file(follow_symlinks=False):  # the usual case first
                     files.append(entry.name)
                     continue
                 if entry.is_symlink():
@@ -157,7 +157,7 @@ def _read_remote_folder(root: str, path: str, log: ProblemLog, max_entries: int 
 
 
 def _keep_wanted(names: list[str], prefix: str, log: ProblemLog) -> list[str]:
-    """The names that are wanted; nearly always that is all of them, which one look at all together tells."""
+    """The names that are wanted; one check of all names together settles the usual case, in which all are."""
     together = "/" + "/".join(names)
     is_harmless = together.isascii() and together.isprintable() and "\\" not in together and "/." not in together
     if is_harmless and max(map(len, names), default=0) <= MAX_NAME_BYTES:
@@ -188,7 +188,7 @@ def _resolve_link(entry: os.DirEntry[str], path: str, parents: tuple[str, ...], 
 
 
 def broken_name_rule(name: str) -> str:
-    """Which rule for file names a name breaks; "" for a good name.
+    """The file-name rule that a name breaks; "" for a valid name.
 
     >>> broken_name_rule("0007.png"), broken_name_rule("a\\nb.png")
     ('', 'control character')

@@ -1,4 +1,4 @@
-"""Gives frames their part of files that say something of many frames at once."""
+"""Per-frame parts of record files, which describe many frames at once."""
 
 import os
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class FrameRecords:
     _members: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def find(self, record: str | None, member: str) -> str | None:
-        """Path of a frame's part of a record; None where the record says nothing of the frame.
+        """Path of a frame's part of a record; None where the record lacks the frame.
 
         Args:
             record: path relative to the dump; None finds nothing.

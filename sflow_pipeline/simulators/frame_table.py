@@ -1,4 +1,4 @@
-"""Pairs the files that adapters find into frames: unique safe ids, frame numbers, gaps, missing partners."""
+"""Frame table: files paired into frames with unique safe ids and numbers; gaps and missing partners are logged."""
 
 import operator
 import re
@@ -21,7 +21,7 @@ _SPLIT_OF = {
     "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-#: Folder names that say which split their frames are in.
+#: Folder names that name the split of their frames.
 SPLIT_NAMES = frozenset(_SPLIT_OF)
 _NUMBER = re.compile(r"[0-9]+")
 _MOTION = ("flow", "occlusion")  # between frames: the first or the last of a sequence has none
@@ -32,7 +32,7 @@ _Columns = dict[str, list[Any]]
 
 @dataclass
 class FrameTable:
-    """Frames in the making. Adapters call ``add_sequence``; ``frames`` sorts and closes."""
+    """Collects the frames of a dump. Adapters call ``add_sequence``; ``frames`` sorts and checks them."""
 
     log: ProblemLog
     _sequences: dict[tuple[str, str], _Columns] = field(default_factory=dict)

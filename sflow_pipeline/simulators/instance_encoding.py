@@ -1,4 +1,4 @@
-"""How instance files number objects, and the numbers read from them."""
+"""Instance encodings: object ids from instance files, and detection of the encoding."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a dump's or dataset's label and instance files are read: label space, encoding, table format, rule, instances."""
+"""Label format of a dump or dataset: label space, encodings, table format and label rule in one value."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How label files are stored, from a few bytes of a few of them: indexed, grey or coloured, 8 or 16 bits, or JPEG."""
+"""Storage of label files, read from a few headers: indexed, grey or colour, 8 or 16 bits, or JPEG."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def find_storage(root: str, paths: Sequence[str], log: ProblemLog) -> Storage:
         try:
             found.setdefault(read_storage(open_folder(root).read_bytes(path)), []).append(path)
         except OSError:
-            continue  # conversion says what is wrong with it
+            continue  # conversion reports it
     counts = Counter({storage: len(files) for storage, files in found.items() if storage != "unknown"})
     if not counts:
         return "unknown"

@@ -1,4 +1,4 @@
-"""A few labels and instance files of a dump, decoded: what encodings are detected from."""
+"""Detection of label and instance encodings from a small sample of a dump's files."""
 
 from collections.abc import Sequence
 from dataclasses import replace

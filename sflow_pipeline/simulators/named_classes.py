@@ -1,4 +1,4 @@
-"""The label space of a dump that names its classes itself, frame by frame."""
+"""Label spaces of dumps that name their classes frame by frame."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -20,8 +20,8 @@ def choose_label_space(
         root: the dump, for errors.
         simulator: name of the label space that is made.
         tables: of every frame.
-        label_space: what the person asked for.
-        log: told about names that mean nothing to us.
+        label_space: the stated one.
+        log: receives names of unknown meaning.
 
     Raises:
         DumpError: the dump names classes that ``label_space`` does not have.
@@ -44,7 +44,7 @@ def choose_label_space(
 
 
 def name_strange_classes(space: LabelSpace, log: ProblemLog) -> LabelSpace:
-    """The space as it is; ``log`` is told about classes whose names mean nothing to us."""
+    """The space unchanged; classes of unknown meaning are logged."""
     strange = [c.name for c in space.classes if c.concepts[0].startswith(UNKNOWN_CONCEPT)]
     if strange:
         log.add("strange_class", _list(strange))
@@ -52,7 +52,7 @@ def name_strange_classes(space: LabelSpace, log: ProblemLog) -> LabelSpace:
 
 
 def name_twins_apart(classes: Mapping[int, str]) -> dict[int, str]:
-    """The same names, with its id behind each that several classes have.
+    """The same names; those that several classes share get the class id appended.
 
     >>> name_twins_apart({1: "car", 2: "tree", 3: "car"})
     {1: 'car 1', 2: 'tree', 3: 'car 3'}

@@ -1,4 +1,4 @@
-"""Finds frames by what paths look like; for layouts whose folder and file names say everything."""
+"""Frame discovery by path patterns, for layouts whose folder and file names identify frames completely."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
 from sflow_pipeline.simulators.problems import ProblemLog
 
-#: modality -> what its paths look like, with a group ``frame`` and whatever names the sequence.
+#: modality -> pattern of its paths, with a group ``frame`` and groups that name the sequence.
 Patterns = Mapping[str, re.Pattern[str]]
 #: A layout may start anywhere below the dump; the shortest reading counts.
 HEAD = r"(?:(?P<head>.+?)/)??"
@@ -27,7 +27,7 @@ _LOOK_REMOTE_FOLDERS = 100  # each is a request
 
 @dataclass(frozen=True)
 class FrameIdentity:
-    """Where a file belongs: its sequence, its frame's name there, its split, its number."""
+    """Identity of the frame that a file belongs to: sequence, name within it, split, number."""
 
     sequence_id: str
     frame: str
@@ -55,7 +55,7 @@ def identify_by_groups(match: re.Match[str]) -> FrameIdentity:
 
 @dataclass
 class PatternFinder:
-    """Collects the files of a dump that look as ``patterns`` say, and pairs them into frames."""
+    """Collects the files of a dump that match ``patterns`` and pairs them into frames."""
 
     root: str
     patterns: Patterns
@@ -109,13 +109,13 @@ def discover_by_paths(
     version: str = "",
     units: Mapping[str, str] | None = None,
 ) -> Dump:
-    """The dump of a layout in which paths say everything and labels are always stored in one way.
+    """The dump of a layout whose paths identify frames and whose labels are always stored in one way.
 
     Args:
         root: the dump's folder.
         patterns: of its files.
         simulator, label_space, label_encoding, why, instance_encoding, version: as in ``Dump``.
-        identify: where a matching file belongs.
+        identify: identity of the frame that a matching file belongs to.
         units: modality -> unit, for those that need one.
     """
     finder = PatternFinder(root, patterns, identify)
@@ -135,7 +135,7 @@ def discover_by_paths(
 
 
 def find_layout(root: str, patterns: Patterns) -> str | None:
-    """In half a sentence, a picture and a label that look as ``patterns`` say; None unless there are both."""
+    """A short reason: a picture and a label that match ``patterns``; None unless there are both."""
     found: dict[str, str] = {}
     for folder in quick_look(root):
         for modality in ("render", "label"):
@@ -152,14 +152,14 @@ def find_layout(root: str, patterns: Patterns) -> str | None:
 def quick_look(root: str) -> Sequence[DumpFolder]:
     """Some folders of a dump, from the top: enough to recognise a layout, few enough to be quick anywhere.
 
-    Of files whose names differ in nothing but digits, it has a few. One look serves every adapter; ``detect`` forgets
-    it before it looks anew.
+    Of files whose names differ in digits only, it has a few. The result is cached for all adapters; ``detect`` clears
+    the cache first.
     """
     return _look(root)
 
 
 def forget_look() -> None:
-    """Look anew next time."""
+    """Clear the cache of ``quick_look``."""
     _look.cache_clear()
 
 
@@ -171,7 +171,7 @@ def _look(root: str) -> tuple[DumpFolder, ...]:
 
 
 def _thin_out(files: Sequence[str]) -> tuple[str, ...]:
-    """A few of the files whose names differ in nothing but digits: what they look like, they all look like."""
+    """A few of the files whose names differ in digits only: one pattern stands for all."""
     counts: Counter[str] = Counter()
     kept = []
     for file in files:

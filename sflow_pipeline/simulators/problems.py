@@ -1,4 +1,4 @@
-"""Collects what is wrong with a dump and words it once per kind, however many files it is about."""
+"""Problems of a dump, collected by kind; each kind becomes one message for all of its files."""
 
 from dataclasses import dataclass, field
 
@@ -39,12 +39,12 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     ),
     "unreadable_record": (
         "warning",
-        "{n} files say something of many frames at once and cannot be split into frames: {first}",
+        "{n} files describe many frames at once and cannot be split into frames: {first}",
     ),
-    "not_carried": ("warning", "{n} files say something of many frames at once and are not carried: {first}"),
+    "not_carried": ("warning", "{n} files describe many frames at once and are not carried: {first}"),
     "remote_record": (
         "warning",
-        "{n} files in an object store say something of many frames at once and stay there: {first}; copy the dump here",
+        "{n} files in an object store describe many frames at once and stay there: {first}; copy the dump here",
     ),
     "gap": ("warning", "{n} sequences have gaps in their frame numbers: {first}"),
     "label_space_doubted": (
@@ -65,15 +65,15 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     ),
     "unnamed_ids": (
         "warning",
-        "{n} frames do not say what all of their ids belong to: {first}; name a label space with --label-space",
+        "{n} frames do not name all of their ids: {first}; name a label space with --label-space",
     ),
     "missing_table": (
         "error",
-        "{n} labels without a file that says what their colours mean were left out: {first}; write those frames again",
+        "{n} labels without a table of their colours were left out: {first}; write those frames again",
     ),
     "strange_class": (
         "warning",
-        "classes of unknown meaning, painted as void: {first}; say what they mean in a file for --label-space",
+        "classes of unknown meaning, treated as void: {first}; state their concepts in a file for --label-space",
     ),
     "label_space_guessed": ("warning", "{first}; name it with --label-space to be sure"),
 }

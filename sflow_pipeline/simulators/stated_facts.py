@@ -1,4 +1,4 @@
-"""Facts about a dump that a person states: in ``dataset.yaml`` beside the frames, or in the job that reads it."""
+"""Facts about a dump that its user states: in ``dataset.yaml`` beside the frames, or in the job that reads it."""
 
 import difflib
 import json
@@ -20,7 +20,7 @@ _KEYS = ("layout", "label_space", "label_encoding", "instance_encoding", "fps", 
 
 @dataclass(frozen=True)
 class StatedFacts:
-    """What a person states about a dump; everything is optional, and adapters find out what is missing.
+    """Stated facts of a dump; all are optional, and adapters detect the rest.
 
     Attributes:
         layout: column -> pattern of its files' paths, see ``layouts.pattern.compile_layout``.
@@ -118,7 +118,7 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
     )
     sequences = {str(sequence): name for sequence, name in split.items()} if isinstance(split, dict) else split
     stated = {key: content[key] for key in ("camera", "units") if key in content}
-    metadata: dict[str, Any] = json.loads(json.dumps(stated, default=str))  # YAML knows dates, manifests do not
+    metadata: dict[str, Any] = json.loads(json.dumps(stated, default=str))  # YAML has dates, JSON has not
     layout = content.get("layout")
     is_layout = isinstance(layout, dict) and all(isinstance(text, str) for pair in layout.items() for text in pair)
     expect(layout is None or is_layout, f"layout {layout!r} must map columns to path patterns")

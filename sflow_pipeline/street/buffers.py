@@ -1,4 +1,4 @@
-"""What the camera sees, before any colour: per pixel the face and the inverse depth."""
+"""Geometry buffers of a frame: per pixel the visible face and the inverse depth."""
 
 from dataclasses import dataclass
 

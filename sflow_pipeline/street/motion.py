@@ -1,4 +1,4 @@
-"""Rigid bodies that move: where each one is at a moment, and where the camera is."""
+"""Motion of rigid bodies and of the camera: their poses at a given time."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A street: blocks of houses along a straight road, what stands and parks there, and who moves."""
+"""A street: blocks of houses along a straight road, street furniture, parked vehicles and traffic."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where each pixel's surface is in the world, and the drawing on it: road markings, paving, windows.
+"""World position of each pixel's surface, and the drawing on it: road markings, paving, windows.
 
 Both looks colour the same drawing, so that they show one scene. Edges are softened to about a pixel.
 """

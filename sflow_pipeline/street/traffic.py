@@ -1,4 +1,4 @@
-"""Who moves: cars and buses in the lanes, cyclists beside them, people on the pavements and crossings."""
+"""Traffic: cars and buses in the lanes, cyclists beside them, people on the pavements and crossings."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ from sflow_pipeline.storage.image_codec import encode_gray, encode_label, encode
 from sflow_pipeline.storage.process_identity import count_cores
 from sflow_pipeline.street import FPS, LABEL_SPACE, VERSION, Look, StreetFrame, StreetSequence
 
-#: Remembers, from the first moment, what is being written; hidden, so that no reader takes it for data.
+#: States what is being written, from the start; hidden, so that readers ignore it.
 MARKER = ".sample_dump.json"
 DATASET_FILE = "dataset.yaml"
 _CHUNK_FRAMES = 40
@@ -48,7 +48,7 @@ class SampleSettings:
 
 @dataclass(frozen=True, slots=True)
 class SampleDump:
-    """What was written: where, with which settings, how many frames now, and how long that took."""
+    """Written sample dump: root, settings, frames written by this run, and its duration."""
 
     root: str
     settings: SampleSettings

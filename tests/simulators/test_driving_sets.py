@@ -164,7 +164,7 @@ def test_airsim_moments(make_layout: MakeLayout, load_layout: LoadLayout) -> Non
     root = make_layout("airsim")
     with pytest.raises(DumpError) as caught:
         discover(str(root))
-    assert "nothing says what AirSim's segmentation colours mean" in caught.value.message
+    assert "nothing states what AirSim's segmentation colours mean" in caught.value.message
     assert "--label-space" in caught.value.hint
     space = str(root.parent / "airsim-labels.yaml")
     dump = discover(str(root), label_space=space)

@@ -28,7 +28,7 @@ def test_without_labels_it_is_recognised_and_refused(make_layout: MakeLayout) ->
 
 
 def test_labels_need_a_label_space(make_layout: MakeLayout) -> None:
-    with pytest.raises(DumpError, match="nothing says what the ids in its semantic folder mean"):
+    with pytest.raises(DumpError, match="no label space is stated for the ids in its semantic folder"):
         discover(str(make_layout("sintel")))
 
 

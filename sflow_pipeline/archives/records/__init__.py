@@ -1,4 +1,4 @@
-"""Files that say something of frames in a way no row can hold, read as folders with a small text for each frame."""
+"""Record files, which describe many frames at once, read as folders with one small text per frame."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from sflow_pipeline.archives.records.vkitti import split_vkitti_boxes, split_vki
 
 __all__ = ["Read", "is_record_name", "open_records"]
 
-#: File names -> who splits them. The rest of what they need lies beside them.
+#: File names -> their splitter, which may read further files beside them.
 _SPLITTERS: tuple[tuple[re.Pattern[str], Callable[[str, Read], Archive]], ...] = (
     (re.compile(r"airsim_rec\.txt"), split_airsim_record),
     (re.compile(r"coco_annotations\.json"), split_coco),

@@ -1,9 +1,9 @@
-"""AirSim's ``airsim_rec.txt``: line by line, where the vehicle was when its pictures were taken."""
+"""AirSim's ``airsim_rec.txt``: the vehicle's pose at every moment, one line each."""
 
 from sflow_pipeline.archives.archive import Archive
 from sflow_pipeline.archives.records.record_table import Read, build_records, parse_field, read_rows
 
-#: The column that lists the pictures; it says nothing that a frame does not know.
+#: The column that lists the pictures, which every frame already has.
 _PICTURES = "ImageFile"
 
 

@@ -17,7 +17,7 @@ _MAX_ID = 65534
 
 
 def split_coco(name: str, read: Read) -> Archive:
-    """What the file says of each picture.
+    """Split a COCO file into one set of files per picture.
 
     - ``labels/<picture>.png``: category ids, 16 bits; 0 where no mask is
     - ``instances/<picture>.png``: which entry of the picture's boxes, counted from 1; 0 where no mask is

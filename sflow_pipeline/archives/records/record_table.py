@@ -1,4 +1,4 @@
-"""What every splitter of records is made of: text tables, JSON numbers, and one small file per frame."""
+"""Parts shared by all record splitters: text tables, JSON streams, and one small file per frame."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def _pass(text: str, position: int, mark: str, last: str = "") -> int:
-    """Where what follows ``mark`` starts; where ``last`` is, if that comes instead."""
+    """Position after ``mark``, or of ``last`` if that comes first."""
     position = _skip(text, position)
     if last and text.startswith(last, position):
         return position
@@ -64,7 +64,7 @@ def stream_json(data: bytes) -> Iterator[tuple[str, Any]]:
     Such files may have gigabytes once they are objects; this way one item at a time is.
 
     Raises:
-        ValueError: it is no JSON object.
+        ValueError: it is not a JSON object.
 
     >>> list(stream_json(b'{"frames": [{"a": 1}, {}], "config": {"b": []}}'))
     [('frames', {'a': 1}), ('frames', {}), ('config', {'b': []})]

@@ -1,4 +1,4 @@
-"""MPI Sintel's ``.cam`` files: two matrices in binary, said as text."""
+"""MPI Sintel's ``.cam`` files: two binary matrices as JSON."""
 
 import struct
 

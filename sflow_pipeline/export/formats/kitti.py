@@ -10,12 +10,12 @@ NAME = "kitti"
 LAYOUT = "training/{image_2,semantic,semantic_rgb,instance}; labels are remapped to Cityscapes ids, as KITTI's are"
 
 _FOLDERS = {"train": "training", "test": "testing"}
-#: KITTI's instance files hold labelId * 256 + n; 0 is no object.
+#: KITTI's instance files hold labelId * 256 + n; 0 is not an object.
 _INSTANCES_PER_CLASS = 256
 
 
 def export(task: ExportTask) -> Outcome:
-    """See ``Exporter.export``. Frames are numbered from 0 in each split; ``samples.jsonl`` says which is which."""
+    """See ``Exporter.export``. Frames are numbered from 0 in each split; ``samples.jsonl`` lists them."""
     labels = CityscapesLabels(task.contents.label_format)
     counts: dict[str, int] = {}
     for row in task.rows:

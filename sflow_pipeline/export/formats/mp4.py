@@ -45,7 +45,7 @@ def export(task: ExportTask) -> Outcome:
             videos[row.variant].add(decode_rgb(row.require_file("image"), name=row.sample_id), row.frame_index)
             rows += 1
     stated = task.fps or task.contents.fps
-    notes = () if stated else (f"nothing says how many frames a second there are: played at {fps:g}; see --fps",)
+    notes = () if stated else (f"the frame rate is unknown: {fps:g} frames per second are used; see --fps",)
     return Outcome(rows, "none: videos hold pictures alone", notes)
 
 

@@ -31,7 +31,7 @@ def export(task: ExportTask) -> Outcome:
         task.dest.note_sample(row, f"images/{name}.png")
         splits[row.split] = splits.get(row.split, 0) + 1
     check_objects(task, objects, NAME, [item.name for item in things])
-    # Trainers insist on train and val; a dataset of one split is both until somebody divides it.
+    # Trainers require train and val; a dataset of one split serves as both.
     folders = {split: f"images/{split}" for split in splits}
     first = next(iter(folders.values()), "images/train")
     stated = {"train": first, "val": first, **folders, "names": {index: item.name for index, item in enumerate(things)}}

@@ -1,4 +1,4 @@
-"""JSON files that say what a label's pixels mean: parsing, and the error for a malformed one."""
+"""JSON label tables: parsing, and the error for a malformed one."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from sflow_pipeline.errors import FrameError
 
 
 def parse_json_table(data: bytes, path: str) -> Any:
-    """The content of a JSON file that says what a label's pixels mean.
+    """The content of a JSON label table.
 
     Raises:
         FrameError: ``unreadable``.
@@ -20,14 +20,14 @@ def parse_json_table(data: bytes, path: str) -> Any:
 
 
 def bad_table(path: str, what: str) -> FrameError:
-    """The error for a file that is no label table."""
+    """The error for a malformed label table."""
     return FrameError(
         f"{path}: does not say what the label's pixels mean: {what}", hint="write the frame again", reason="unreadable"
     )
 
 
 def is_color(values: Iterable[int]) -> bool:
-    """Whether numbers can be a colour.
+    """Whether numbers are valid colour samples.
 
     >>> is_color((255, 0, 0, 255)), is_color((300, 0, 0, 255))
     (True, False)

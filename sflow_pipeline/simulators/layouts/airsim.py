@@ -45,7 +45,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     """
     if stated.label_space is None:
         raise DumpError(
-            f"dump {root}: nothing says what AirSim's segmentation colours mean",
+            f"dump {root}: nothing states what AirSim's segmentation colours mean",
             hint="write a label space file whose classes have the colours of your segmentation ids, and give it with "
             "--label-space",
         )

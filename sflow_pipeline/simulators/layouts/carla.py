@@ -1,4 +1,4 @@
-"""CARLA recordings: picture and tag folders side by side, or pairs told apart by their endings."""
+"""CARLA recordings: picture and tag folders side by side, or pairs that differ in their endings."""
 
 import re
 

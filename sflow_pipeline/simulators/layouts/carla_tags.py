@@ -1,4 +1,4 @@
-"""Tells CARLA versions apart by what a handful of their label pictures hold, and where."""
+"""CARLA version detection from the tags of a few labels and their place in the picture."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ _ROAD_IDS = {"carla-0.9.9": (6, 7), "carla-0.9.13": (6, 7), "carla-0.9.14": (1, 
 
 @dataclass(frozen=True)
 class TagEvidence:
-    """What the sampled labels say.
+    """Result of the version detection.
 
     Attributes:
         encoding: how ids are stored.
         label_space: the version that fits best, None where nothing fits.
         is_sure: False where another version fits about as well.
-        text: the evidence in words.
+        text: the evidence, for people.
     """
 
     encoding: LabelEncoding

@@ -31,11 +31,11 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``.
 
     Raises:
-        DumpError: nothing says which label space the labels follow.
+        DumpError: no label space is stated.
     """
     if stated.label_space is None:
         raise DumpError(
-            f"dump {root}: nothing says what its class ids mean",
+            f"dump {root}: no label space is stated for its class ids",
             hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
         )
     log = ProblemLog()

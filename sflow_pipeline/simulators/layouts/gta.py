@@ -22,7 +22,7 @@ def matches(root: str) -> str | None:
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
-    """See ``Adapter.discover``. Frames are in the order they were played; nothing says how far they are apart.
+    """See ``Adapter.discover``. Frames are in recording order, without a known rate.
 
     The published labels are indexed: readers that keep indices see ids, readers that expand them see colours. Copies
     saved as colours are read by colour.

@@ -48,7 +48,7 @@ def matches(root: str) -> str | None:
 def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is one camera trajectory.
 
-    Scenes are in the splits that Hypersim's own list names, where it lies at the top of the dump.
+    Splits of scenes follow Hypersim's own list, if it is at the top of the dump.
     """
     log = ProblemLog()
     table = FrameTable(log)

@@ -19,7 +19,7 @@ _PATTERNS = {
 
 
 def matches(root: str) -> str | None:
-    """See ``Adapter.matches``; photos beside labels are told from other sets by the instances beside them."""
+    """See ``Adapter.matches``; the instances beside photos and labels distinguish it from other sets."""
     patterns = {"render": _PATTERNS["instance"], "label": _PATTERNS["label"]}
     return find_layout(root, patterns) and find_layout(root, _PATTERNS)
 

@@ -31,7 +31,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     """
     if stated.label_space is None:
         raise DumpError(
-            f"dump {root}: nothing states what its labels mean",
+            f"dump {root}: no label space is stated for its labels",
             hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
         )
     finder = PatternFinder(root, compile_layout(stated.layout or {}), _identify)

@@ -17,7 +17,7 @@ LAYOUT = "training/{final,clean,albedo}/<scene>/frame_0001.png, with flow, depth
 
 #: Renderings of the same moments, best first; one of them is read.
 _PASSES = ("final", "clean", "albedo")
-#: folder -> modality. ``semantic`` is where labels are expected that somebody made.
+#: folder -> modality. ``semantic`` holds labels that were added to the data set.
 _FOLDERS = {
     "semantic": ("label", "png"),
     "flow": ("flow", "flo"),
@@ -54,7 +54,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a scene, in the best of its passes.
 
     Raises:
-        DumpError: there are no labels, or nothing says what they mean.
+        DumpError: there are no labels, or no label space is stated.
     """
     log = ProblemLog()
     found: dict[tuple[str, str], _Files] = {}
@@ -105,6 +105,6 @@ def _check_labels(root: str, label_space: str | None, found: Mapping[tuple[str, 
         )
     if label_space is None:
         raise DumpError(
-            f"dump {root}: nothing says what the ids in its semantic folder mean",
+            f"dump {root}: no label space is stated for the ids in its semantic folder",
             hint="name the label space with --label-space",
         )

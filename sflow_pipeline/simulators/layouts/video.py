@@ -33,11 +33,11 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a pair of videos; labels are grey ids, or colours.
 
     Raises:
-        DumpError: a label video's compression changes its values, or nothing says what they mean.
+        DumpError: a label video's compression changes its values, or no label space is stated.
     """
     if stated.label_space is None:
         raise DumpError(
-            f"dump {root}: nothing says what its labels mean",
+            f"dump {root}: no label space is stated for its labels",
             hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
         )
     finder = PatternFinder(root, _PATTERNS)
