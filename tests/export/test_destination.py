@@ -25,7 +25,7 @@ def test_someone_elses_folder_is_left_alone(convert_streets, tmp_path):
         export_dataset(out, str(dest), "png")
     assert "nothing was changed" in refused.value.hint
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "thesis.txt"]
-    with pytest.raises(OutputError, match="no folder"):
+    with pytest.raises(OutputError, match="not a folder"):
         export_dataset(out, str(dest / "thesis.txt"), "png")
 
 

@@ -54,7 +54,7 @@ def test_one_colour_means_another_class_in_the_next_frame(make_layout: MakeLayou
     assert "Gizmo" in found.lost_classes
     (problem,) = found.problems
     assert problem.message == (
-        "classes of unknown meaning, painted as void: Gizmo; say what they mean in a file for --label-space"
+        "classes of unknown meaning, treated as void: Gizmo; state their concepts in a file for --label-space"
     )
 
 
