@@ -15,7 +15,7 @@ from sflow_pipeline.report.dataset_page import write_report_page
 
 @dataclass(frozen=True)
 class RunResult:
-    """What was done, the picture and the page to look at (None where there is nothing to show)."""
+    """Summary of a run, and its contact sheet and report page (None without rows)."""
 
     summary: Summary
     contact_sheet: str | None = None

@@ -1,4 +1,4 @@
-"""`convert`: from a job to a finished dataset, resumable at every moment."""
+"""`convert`: turns a job into a finished dataset; can be interrupted and resumed at any time."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What lies beside the shards: the card for people and for Hugging Face, the label spaces, the manifest."""
+"""Documents of a dataset: card for people and Hugging Face, label spaces, manifest."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a frame's files to what the model needs and the row carries; every check of a single frame is here."""
+"""Decoding of one frame: model inputs and row contents from its files, with every check of a single frame."""
 
 import hashlib
 from collections.abc import Mapping

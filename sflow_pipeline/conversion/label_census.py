@@ -1,4 +1,4 @@
-"""Looks at every label before the first frame is converted: ids that the label space lacks are found in seconds."""
+"""Label census: class ids of every label, counted before the first frame is converted."""
 
 import contextlib
 import json

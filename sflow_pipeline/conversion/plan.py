@@ -1,4 +1,4 @@
-"""What a run will do: which shards it converts, keeps and removes, and why."""
+"""Conversion plan: the shards that a run converts, keeps and removes, with reasons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Action = Literal["convert", "redo", "keep"]
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """One shard and what happens to it."""
+    """One shard and its planned action."""
 
     task: ShardTask
     action: Action
@@ -33,7 +33,7 @@ class Plan:
 
     @property
     def tasks(self) -> list[ShardTask]:
-        """What must be converted."""
+        """The shards to convert."""
         return [shard.task for shard in self.shards if shard.action != "keep"]
 
     @property

@@ -1,4 +1,4 @@
-"""What a conversion tells its caller while it runs."""
+"""Progress events of a conversion."""
 
 from typing import Any, Protocol
 
@@ -12,16 +12,16 @@ class Progress(Protocol):
     """Receives events, all in the caller's thread."""
 
     def on_step(self, text: str) -> None:
-        """What is being done now, before and after frames are converted."""
+        """A step before or after the conversion of frames begins."""
 
     def on_warning(self, text: str) -> None:
-        """Something that does not stop the job and should be known."""
+        """A warning; the job goes on."""
 
     def on_plan(self, plan: Plan) -> None:
-        """What will be done."""
+        """The plan is made."""
 
     def on_engine(self, workers: int, device: str, precision: str) -> None:
-        """Who will do it."""
+        """Workers, device and precision are chosen."""
 
     def on_frames(self, frames: int) -> None:
         """So many more frames went through; a shard that is tried again counts again."""
@@ -31,7 +31,7 @@ class Progress(Protocol):
 
 
 class SilentProgress:
-    """Tells nobody."""
+    """Ignores all events."""
 
     def on_step(self, text: str) -> None: ...
 

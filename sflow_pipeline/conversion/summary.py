@@ -1,4 +1,4 @@
-"""What a conversion did, for people and programs."""
+"""Job summary, for people and programs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class QuarantinedFrame:
-    """A frame that was left out, and why."""
+    """A frame that was left out, with the reason."""
 
     sample_id: str
     reason: str

@@ -1,4 +1,4 @@
-"""One row of a dataset: its facts, its files as they are stored, and their pixels on demand."""
+"""One row of a dataset: values, stored files, and pixels on demand."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath

@@ -1,4 +1,4 @@
-"""A decoded row, typed: what training code works with."""
+"""A decoded row, typed, for training code."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields

@@ -1,4 +1,4 @@
-"""Where in a mapped Parquet file each picture lies, so that one can be read without its row group."""
+"""Byte ranges of pictures in a mapped Parquet file, so that one can be read without its row group."""
 
 import mmap
 import struct

@@ -1,4 +1,4 @@
-"""Looks at a dump before anything is converted: what it is, what its labels hold, what would be lost."""
+"""Inspection of a dump before conversion: contents, label ids, mapping, problems, cost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class UnmappedId:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What ``inspect`` found.
+    """Result of ``inspect``.
 
     Attributes:
         sizes: ``"<width>x<height>"`` -> sampled pictures of that size in pixels.

@@ -1,4 +1,4 @@
-"""Converts a few frames of a dump in memory, to say how long all of them would take and how much they would weigh."""
+"""Trial run: converts a few frames in memory to estimate time and size of the whole conversion."""
 
 import time
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Estimate:
 
     Attributes:
         bytes: of the dataset.
-        seconds: with one worker; None where nobody measured.
+        seconds: with one worker; None if not measured.
         how: where the numbers come from, in words.
     """
 

@@ -1,4 +1,4 @@
-"""The page of ``inspect --html``: what a simulator dump is and what would become of its labels, with pictures."""
+"""The page of ``inspect --html``: contents and label mapping of a simulator dump, with pictures."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

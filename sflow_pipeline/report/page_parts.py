@@ -1,4 +1,4 @@
-"""What every page of ours is made of: one file with its style and pictures inside."""
+"""Parts of HTML pages: one file with its style and pictures inside."""
 
 import base64
 from collections.abc import Iterable

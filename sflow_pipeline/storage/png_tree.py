@@ -16,7 +16,7 @@ from sflow_pipeline.storage.filesystem import Folder
 class PngTreeWriter:
     """Writes each picture of a row as a file of its own, and everything else as a line of JSON.
 
-    The list of lines is the shard: files appear one by one, but until the list is published nobody counts on them.
+    The list of lines is the shard: files appear one by one; readers ignore them until the list is published.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, folder: Folder) -> None:

@@ -1,4 +1,4 @@
-"""Converts shards in this process, one after the other: no start-up time, right for one GPU or a small CPU."""
+"""Conversion of shards in this process, one after the other: no start-up time; for one GPU or a small CPU."""
 
 from collections.abc import Callable, Iterator, Sequence
 

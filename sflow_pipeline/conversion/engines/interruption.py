@@ -1,4 +1,4 @@
-"""A stop that was asked for, by Ctrl-C or by a scheduler, as one kind of exception."""
+"""Interruption by Ctrl-C or a scheduler, as one kind of exception."""
 
 import signal
 import threading

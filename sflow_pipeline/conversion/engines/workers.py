@@ -1,4 +1,4 @@
-"""How many workers a job gets when it does not say."""
+"""Default worker count of a job."""
 
 import math
 from collections.abc import Sequence
