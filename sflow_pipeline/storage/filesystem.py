@@ -101,8 +101,8 @@ class Folder:
         Raises:
             OSError: as the filesystem says.
         """
-        filesystem = self._remote or pafs.LocalFileSystem()
-        for info in filesystem.get_file_info(pafs.FileSelector(self.locate(path).rstrip("/"))):
+        selector = pafs.FileSelector(self.locate(path).rstrip("/"))
+        for info in (self._remote or pafs.LocalFileSystem()).get_file_info(selector):
             yield info.base_name, info.type == pafs.FileType.Directory
 
     def read_bytes(self, path: str) -> bytes:

@@ -122,6 +122,7 @@ def test_a_wrong_layout_is_a_config_error(layout: dict[str, str], rule: str) -> 
     with pytest.raises(ConfigError) as caught:
         compile_layout(layout)
     assert rule in caught.value.message and caught.value.hint
+    assert "label" not in rule or "such as render=images/{sequence}/{frame}.png,label=" in caught.value.hint
 
 
 def test_a_layout_and_a_simulator_exclude_each_other(make_layout: MakeLayout) -> None:

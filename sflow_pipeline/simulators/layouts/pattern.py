@@ -12,7 +12,8 @@ from sflow_pipeline.simulators.path_patterns import FrameIdentity, PatternFinder
 from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts, read_stated_facts
 
 NAME = "pattern"
-LAYOUT = "as `layout` states it, such as render: images/{sequence}/{frame}.png and label: labels/{sequence}/{frame}.png"
+_EXAMPLE = "render=images/{sequence}/{frame}.png,label=labels/{sequence}/{frame}.png"
+LAYOUT = f"stated path patterns, such as {_EXAMPLE}"
 
 _TOKEN = re.compile(r"\{(?P<name>[a-z][a-z0-9_]*)\}|(?P<deep>\*\*)|(?P<any>\*)|(?P<text>[^{}*]+)|(?P<wrong>.)")
 
@@ -68,7 +69,7 @@ def compile_layout(layout: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     """
     for name in ("render", "label"):
         if name not in layout:
-            raise ConfigError(f"layout: has no pattern for {name}", hint=f"state both, such as {LAYOUT[17:]}")
+            raise ConfigError(f"layout: has no pattern for {name}", hint=f"state both, such as {_EXAMPLE}")
     patterns = {name: _compile(name, pattern) for name, pattern in layout.items()}
     expected = set(patterns["render"].groupindex)
     for name, pattern in patterns.items():
