@@ -103,6 +103,8 @@ COLUMNS = (
     _value("height_px", "int32"),
     _value("alpha", "alpha"),
     Column("palette", "int32", "origin"),
+    Column("appearance", "float32", "origin"),
+    Column("photo_colors", "float32", "origin"),
     _value("seed", "int64"),
     _value("bundle_digest", "string"),
     Column("edge_f1", "float32", "score", required=True),

@@ -39,6 +39,8 @@ class ArrayPainter:
         *,
         label_space: str | Path | LabelSpace | None,
         instance_map: NDArray[np.integer[Any]] | None,
+        appearance: float,
+        photo_colors: float,
         palette: Literal["typical", "drawn"] | int,
         alpha: AlphaName | Literal["drawn"] | ArrayLike,
         seed: int,
@@ -49,6 +51,7 @@ class ArrayPainter:
         instances = None if instance_map is None else _check_instances(instance_map, label_map)
         weights = _read_alpha(alpha, seed, self._bundle.recipe.dned.alpha_concentration)
         number = self._choose_palette(palette, seed)
+        strength, moved = _check_share("appearance", appearance), _check_share("photo_colors", photo_colors)
         step = 1 if self._translator.device == "cpu" else _GPU_BATCH
         images = []
         for start in range(0, len(renders), step):
@@ -61,6 +64,8 @@ class ArrayPainter:
                     np.tile(weights, (count, 1)),
                     None if instances is None else instances[batch],
                     np.full(count, number, np.int64),
+                    np.full(count, strength, np.float32),
+                    np.full(count, moved, np.float32),
                 ).photo
             )
         painted = np.concatenate(images)
@@ -164,6 +169,12 @@ def _read_alpha(
         f"alpha={alpha!r}: expected a name or five weights, none negative",
         hint=f"pass one of {', '.join(ALPHA_PRESETS)}, drawn, or an array of shape (5,)",
     )
+
+
+def _check_share(name: str, value: Any) -> float:
+    if not isinstance(value, int | float | np.number) or not 0 <= value <= 1:
+        raise UsageError(f"{name}={value!r}: expected a number from 0 to 1", hint=f"pass {name}=1.0")
+    return float(value)
 
 
 def _check_seed(seed: Any) -> int:

@@ -64,6 +64,8 @@ class Bundle:
         *,
         label_space: str | Path | LabelSpace | None = None,
         instance_map: "NDArray[np.integer[Any]] | None" = None,
+        appearance: float = 1.0,
+        photo_colors: float = 0.2,
         palette: Literal["typical", "drawn"] | int = "typical",
         alpha: "AlphaName | Literal['drawn'] | ArrayLike" = "even",
         seed: int = 0,
@@ -76,11 +78,14 @@ class Bundle:
         A frame gets the same image alone and among others; on a GPU up to rounding.
 
         Args:
-            render: (h, w, 3) or (n, h, w, 3) uint8 RGB from the simulator; only its edges are used.
+            render: (h, w, 3) or (n, h, w, 3) uint8 RGB from the simulator.
             label_map: (h, w) or (n, h, w) class ids, any integer type.
             label_space: what the ids mean: a name, a YAML file or a ``LabelSpace``; the bundle's own by default.
             instance_map: like ``label_map``, numbers that tell objects apart; needed by bundles that were trained with
                 instances, ignored by others.
+            appearance: how far the image follows the render's colours, light and detail, 0 (its edges alone) to 1;
+                ignored by bundles without an appearance map, which use the edges alone.
+            photo_colors: how far class colours are moved from the render's to the palette's, 0 to 1.
             palette: colours of the classes: ``typical``, ``drawn`` (by ``seed``), or a palette's number in the bundle.
             alpha: edges: ``even``, ``crisp``, ``soft``, ``broad``, ``drawn`` (by ``seed``), or (5,) weights.
             seed: decides what is drawn.
@@ -112,6 +117,8 @@ class Bundle:
             label_map,
             label_space=label_space,
             instance_map=instance_map,
+            appearance=appearance,
+            photo_colors=photo_colors,
             palette=palette,
             alpha=alpha,
             seed=seed,
@@ -279,8 +286,13 @@ def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None)
         torch.manual_seed(seed)
         generator = build_generator(recipe.generator, load_label_space(recipe.label_space).num_classes)
         dned = Dned(recipe.dned.widths)
-    networks = {"generator": generator.state_dict(), "dned": dned.state_dict()}
-    return save_bundle(path, recipe, networks, {"version": "0", "training_data": "none: random weights"})
+        networks = {"generator": generator.state_dict(), "dned": dned.state_dict()}
+        details: dict[str, Any] = {"version": "0", "training_data": "none: random weights"}
+        if recipe.generator.use_palette:
+            classes = load_label_space(recipe.label_space).num_classes
+            networks["palettes"] = {"rgb": 2 * torch.rand(4, classes, 3) - 1}
+            details["palettes"] = 4
+    return save_bundle(path, recipe, networks, details)
 
 
 def find_model(name: str, file: str) -> Path:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError
+from sflow_pipeline.networks.appearance import build_appearance_map
 from sflow_pipeline.networks.device import place_network, resolve_device
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.palette import build_palette_map
-from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes
+from sflow_pipeline.networks.palette import build_palette_map, measure_palette
+from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 
 __all__ = ["Translation", "Translator", "draw_alpha"]
 
@@ -47,6 +48,7 @@ class Translator:
         self.device, self.precision, self.dtype = placed.name, placed.precision, placed.dtype
         self.classes = bundle.label_space.num_classes
         self.threshold = bundle.recipe.edges.threshold
+        self._use_appearance = bundle.recipe.generator.use_appearance
         self.use_instances = bundle.recipe.generator.use_instances is True
         weights = bundle.read_weights()
         self._generator = build_generator(bundle.recipe.generator, self.classes)
@@ -72,6 +74,8 @@ class Translator:
         alpha: NDArray[np.float32],
         instance_map: NDArray[np.int64] | None = None,
         palette: NDArray[np.int64] | None = None,
+        appearance: NDArray[np.float32] | None = None,
+        photo_colors: NDArray[np.float32] | None = None,
     ) -> Translation:
         """Translate a batch.
 
@@ -81,18 +85,25 @@ class Translator:
 
         Args:
             class_index: (b, h, w) channel of each pixel's class in the bundle's label space.
-            render: (b, h, w, 3) RGB, the simulator's picture, of which only the edges are used.
+            render: (b, h, w, 3) RGB, the simulator's picture, of which the edges are used, and colours and light as
+                far as ``appearance`` says.
             alpha: (b, 5) ensemble weights of DNED's sides, each row summing to 1.
             instance_map: (b, h, w) numbers that tell objects apart; for bundles that were trained with instances, and
                 ignored by others.
             palette: (b,) number of the bundle's palette that each frame is painted with, None for the typical one;
                 ignored by bundles without palettes.
+            appearance: (b,) how far each image follows its render: 0 (edges and palette alone, as when None) to 1 (full
+                detail), see ``networks.appearance``; ignored by bundles without an appearance map.
+            photo_colors: (b,) how far the mean colour of each class is moved from the render's to the palette's, 0
+                to 1; 0 when None.
 
         Raises:
             FrameError: the bundle was trained with instances, and none are given.
         """
         if self.device == "cpu" and len(render) > 1:
-            return self._translate_one_by_one(class_index, render, alpha, instance_map, palette)
+            return self._translate_one_by_one(
+                class_index, render, alpha, instance_map, palette, appearance, photo_colors
+            )
         picture = torch.from_numpy(render).to(self.device).permute(0, 3, 1, 2)
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
@@ -102,13 +113,33 @@ class Translator:
         colors = None
         if self._palettes is not None:
             chosen = np.zeros(len(class_index), np.int64) if palette is None else palette
-            colors = build_palette_map(classes, self._palettes[torch.from_numpy(chosen).to(self.device)])
+            palettes = self._palettes[torch.from_numpy(chosen).to(self.device)]
+            if self._use_appearance and appearance is not None:
+                shares = [appearance, np.zeros_like(appearance) if photo_colors is None else photo_colors]
+                strength, moved = (torch.from_numpy(share).to(self.device) for share in shares)
+                colors = self._map_appearance(to_unit_range(picture), classes, palettes.float(), strength, moved)
+            else:
+                colors = build_palette_map(classes, palettes)
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
         photo = to_bytes(self._generator(semantic, edge.to(self.dtype)))
         return Translation(
             photo=photo.permute(0, 2, 3, 1).contiguous().cpu().numpy(),
             edge=(edge[:, 0] * 255.0).round().to(torch.uint8).cpu().numpy(),
         )
+
+    def _map_appearance(
+        self,
+        render: torch.Tensor,
+        classes: torch.Tensor,
+        palettes: torch.Tensor,
+        strength: torch.Tensor,
+        photo_colors: torch.Tensor,
+    ) -> torch.Tensor:
+        """The appearance map, its class means between the palette's and the render's; at strength 0 the palette's."""
+        own, share = measure_palette(render, classes, self.classes)
+        follows = (3 * strength).clamp(max=1) * (1 - photo_colors)
+        means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
+        return build_appearance_map(render, classes, self.classes, strength, means).clamp(-1, 1)
 
     def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
         size = next(len(array) for array in batch if array is not None)

@@ -67,6 +67,14 @@ def convert_command(
             metavar="NAMES",
         ),
     ] = None,
+    appearance: Annotated[
+        str | None,
+        _model(help="How far images follow the render: 0 to 1, palette, coarse, fine, full, or auto.", metavar="HOW"),
+    ] = None,
+    photo_colors: Annotated[
+        float | None,
+        _model(help="How far class colours move from the render's to those of photos, 0 to 1.", metavar="SHARE"),
+    ] = None,
     palette: Annotated[
         str | None,
         _model(help="Colours of the first variant: typical, or drawn for every sequence.", metavar="WHICH"),

@@ -22,6 +22,8 @@ class ConvertOptions(TypedDict, total=False):
     seed: int
     alpha: AlphaName | Sequence[AlphaName]
     palette: Literal["typical", "drawn"]
+    appearance: float | Literal["auto", "palette", "coarse", "fine", "full"]
+    photo_colors: float
     size: str | tuple[int, int] | None
     workers: int | None
     address: str | None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
@@ -21,6 +21,29 @@ OptionalColumn = Annotated[str, AfterValidator(_check_column)]
 
 #: What ``--device`` may say.
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
+
+#: Appearance strengths that have a name: the levels of the pyramid in ``networks.appearance``.
+APPEARANCE_NAMES = {"palette": 0.0, "coarse": 1 / 3, "fine": 2 / 3, "full": 1.0}
+
+
+def _parse_appearance(value: Any) -> Any:
+    """A name as its strength, text as a number; "auto" stays.
+
+    >>> _parse_appearance("coarse") < _parse_appearance("0.5")
+    True
+    """
+    if isinstance(value, str) and value in APPEARANCE_NAMES:
+        return APPEARANCE_NAMES[value]
+    try:
+        number = value if value == "auto" else float(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or (number != "auto" and not 0 <= number <= 1):
+        raise ValueError(f"must be auto, a number from 0 to 1, or one of {', '.join(APPEARANCE_NAMES)}")
+    return number
+
+
+Appearance = Annotated[float | Literal["auto"], BeforeValidator(_parse_appearance)]
 
 #: Alphas that have a name; ``bundle.alpha`` says what they weigh.
 AlphaName = Literal["even", "crisp", "soft", "broad"]
@@ -65,6 +88,14 @@ class ConvertJob(BaseModel):
     )
     palette: Literal["typical", "drawn"] = Field(
         "typical", description="colours of the first variant: typical ones, or drawn for every sequence"
+    )
+    appearance: Appearance = Field(
+        "auto",
+        description="how far images follow the render's colours, light and detail: 0 (labels and edges alone) to 1, or "
+        "palette, coarse, fine, full; auto measures the dump",
+    )
+    photo_colors: float = Field(
+        0.2, ge=0, le=1, description="how far class colours are moved from the render's to those of photos"
     )
     size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")

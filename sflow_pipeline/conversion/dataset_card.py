@@ -89,6 +89,7 @@ def build_card(
             "of the first variants",
             f"edges {', '.join(job.alpha)}" + (f"; colours {job.palette}" if settings.palettes else ""),
         ),
+        ("appearance", _describe_appearance(resolved)),
         *((f"unit of {name}", str(unit)) for name, unit in _list_units(resolved)),
         ("frames", str(sum(record.frames for record in records))),
         ("rows", str(rows)),
@@ -130,6 +131,15 @@ def build_card(
     if resolved.warnings:
         parts.append("## Notes\n\n" + "\n".join(f"- {warning}" for warning in resolved.warnings) + "\n")
     return "\n".join(parts)
+
+
+def _describe_appearance(resolved: ResolvedJob) -> str:
+    """How far images follow the renders, for the card."""
+    strength, reason = resolved.appearance.strength, resolved.appearance.reason
+    if strength is None:
+        return "the bundle follows edges alone"
+    chosen = f"{strength:.2g} of 1" + (f" ({reason})" if reason else "")
+    return f"{chosen}; class colours moved by {resolved.job.photo_colors:g} towards photos'"
 
 
 def _list_units(resolved: ResolvedJob) -> list[tuple[str, Any]]:

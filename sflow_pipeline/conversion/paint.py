@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.appearance import draw_photo_colors, is_blank
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
@@ -26,10 +27,14 @@ class Look:
     Attributes:
         alpha: (5,) float32 ensemble weights of DNED's sides.
         palette: number of the bundle's palette; None for bundles without palettes.
+        appearance: how far the image follows its render, 0 to 1; None for bundles without an appearance map.
+        photo_colors: how far class colours are moved to the palette's, 0 to 1; None likewise.
     """
 
     alpha: NDArray[np.float32]
     palette: int | None = None
+    appearance: float | None = None
+    photo_colors: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,10 @@ def draw_look(sequence_id: str, variant: int, attempt: int, settings: Conversion
     palette = None
     if settings.palettes:
         palette = draw_palette(job.seed, sequence_id, number, settings.palettes, first=job.palette)
-    return Look(alpha, palette)
+    if settings.appearance is None:
+        return Look(alpha, palette)
+    moved = draw_photo_colors(job.seed, sequence_id, number, job.photo_colors)
+    return Look(alpha, palette, settings.appearance, moved)
 
 
 class Painter:
@@ -97,7 +105,7 @@ class Painter:
         pending = list(range(len(frames)))
         for attempt in range(1 + self._gate.retries):
             chosen = [frames[i] for i in pending]
-            looks = [draw_look(frame.ref.sequence_id, variant, attempt, self._settings) for frame in chosen]
+            looks = [_fit_look(draw_look(f.ref.sequence_id, variant, attempt, self._settings), f) for f in chosen]
             results.update(zip(pending, self._try(chosen, looks, attempt + 1), strict=True))
             pending = [i for i in pending if _is_rejected(results[i])]
             if not pending:
@@ -133,8 +141,17 @@ class Painter:
             if self._settings.use_instances
             else None,
             palette=np.array(palettes, np.int64) if self._settings.palettes else None,
+            **self._stack_appearance([looks[i] for i in rows]),
         )
         return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
+
+    def _stack_appearance(self, looks: list[Look]) -> dict[str, NDArray[np.float32]]:
+        if self._settings.appearance is None:
+            return {}
+        return {
+            "appearance": np.array([look.appearance for look in looks], np.float32),
+            "photo_colors": np.array([look.photo_colors for look in looks], np.float32),
+        }
 
 
 @dataclass(frozen=True)
@@ -154,6 +171,13 @@ class PainterFactory:
     def __call__(self) -> Painter:
         gate = EdgeGate(self.settings.edge_threshold) if self.build_gate is None else self.build_gate()
         return Painter(self.build_translator(), gate, self.settings)
+
+
+def _fit_look(look: Look, frame: DecodedFrame) -> Look:
+    """The look, without appearance for a render that shows nothing, such as a black one."""
+    if look.appearance and is_blank(frame.render):
+        return replace(look, appearance=0.0)
+    return look
 
 
 def reraise_fatal(error: Exception, batch_size: int = 1) -> None:

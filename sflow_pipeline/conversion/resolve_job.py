@@ -8,6 +8,7 @@ from typing import Any
 from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES, estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose_appearance
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
@@ -38,6 +39,7 @@ class ResolvedJob:
         label_is_resized: some frame's size is not the output's.
         estimated_bytes: shard id -> bytes it will take, about.
         warnings: what the person should know before.
+        appearance: how far images follow their renders, and why.
     """
 
     job: ConvertJob
@@ -48,6 +50,7 @@ class ResolvedJob:
     label_is_resized: bool
     estimated_bytes: dict[str, int]
     warnings: tuple[str, ...]
+    appearance: AppearanceChoice
 
     @property
     def frames(self) -> list[SourceFrame]:
@@ -72,7 +75,8 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     sizes = _read_sizes(frames, source)
     is_resized = job.size is not None and any(size != job.size for size in sizes.values())
     columns, warnings = _choose_columns(job, dump, frames, is_resized)
-    settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find)
+    choice = choose_appearance(job, bundle, frames, source)
+    settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
     index = build_index(frames, source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
     frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]
@@ -89,7 +93,8 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
             f"{settings.target_space.name}: the model paints them as void, label files keep them"
         )
-    return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, (*notes, *warnings))
+    notes += [*warnings, *choice.warnings]
+    return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, tuple(notes), choice)
 
 
 def _check_places(job: ConvertJob) -> None:
@@ -158,6 +163,7 @@ def _build_settings(
     frames: Sequence[FrameRef],
     sizes: Mapping[str, tuple[int, int]],
     find: FindDevice,
+    appearance: float | None,
 ) -> ConversionSettings:
     build_mapping(dump.label_format.space, bundle.label_space)
     if job.unknown_ids == "ignore" and bundle.label_space.void_channel is None:
@@ -190,6 +196,7 @@ def _build_settings(
         raw_columns=tuple(raw),
         alpha_concentration=bundle.recipe.dned.alpha_concentration,
         palettes=bundle.metadata.palettes,
+        appearance=appearance,
         bundle_digest=bundle.digest,
         edge_threshold=bundle.recipe.edges.threshold,
         use_instances=use_instances,

@@ -24,7 +24,7 @@ CODE_VERSION = 2
 _JOB_FIELDS_NOT_COUNTED = frozenset(
     {
         "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "limit",
-        "include", "shard_frames", "shard_bytes",
+        "include", "shard_frames", "shard_bytes", "appearance",
     }
 )  # fmt: skip
 #: Settings that do not decide what a shard holds, or that are counted in another form.
@@ -45,6 +45,7 @@ class ConversionSettings:
         columns: optional columns of the rows; ``raw_columns``: those of them whose files are not pictures.
         alpha_concentration: of the alphas that have no name.
         palettes: how many the bundle has.
+        appearance: how far images follow their renders, 0 to 1; None for bundles without an appearance map.
         bundle_digest: of the weights, the recipe and the label space.
         edge_threshold: of the Laplacian edge extractor.
         use_instances: the bundle paints from instance boundaries.
@@ -62,6 +63,7 @@ class ConversionSettings:
     raw_columns: tuple[str, ...]
     alpha_concentration: float
     palettes: int
+    appearance: float | None
     bundle_digest: str
     edge_threshold: float
     use_instances: bool

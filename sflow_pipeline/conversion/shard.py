@@ -253,6 +253,8 @@ def _build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: 
         "height_px": painted.photo.shape[0],
         "alpha": painted.look.alpha.tolist(),
         "palette": painted.look.palette,
+        "appearance": painted.look.appearance,
+        "photo_colors": painted.look.photo_colors,
         "seed": settings.job.seed,
         "bundle_digest": settings.bundle_digest,
         **painted.judgement.scores,

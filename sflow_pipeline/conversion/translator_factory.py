@@ -23,6 +23,8 @@ class FrameTranslator(Protocol):
         alpha: NDArray[np.float32],
         instance_map: NDArray[np.int64] | None = None,
         palette: NDArray[np.int64] | None = None,
+        appearance: NDArray[np.float32] | None = None,
+        photo_colors: NDArray[np.float32] | None = None,
     ) -> "Translation": ...
 
 

@@ -1,0 +1,75 @@
+"""Choice of the appearance strength of a job, by measuring a few renders of the dump."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.bundle import Bundle
+from sflow_pipeline.bundle.appearance import is_blank
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.errors import FrameError, UsageError
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.filesystem import Folder
+
+#: Renders that are measured, spread evenly over the dump.
+_SAMPLED = 8
+
+
+@dataclass(frozen=True)
+class AppearanceChoice:
+    """How far images follow their renders.
+
+    Attributes:
+        strength: 0 to 1; None for bundles without an appearance map.
+        reason: in words, with what was measured; empty where there was no choice.
+        warnings: what the person should know before.
+    """
+
+    strength: float | None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef], source: Folder) -> AppearanceChoice:
+    """The strength that a job states, or for ``auto`` the one that suits the dump's renders.
+
+    Renders are followed fully where they show something. Where most of those measured are black or of one colour, the
+    bundle's palettes and the labels decide alone.
+
+    Raises:
+        UsageError: the job states a strength above 0, and the bundle has no appearance map.
+    """
+    if not bundle.recipe.generator.use_appearance:
+        if job.appearance not in ("auto", 0.0):
+            raise UsageError(
+                f"appearance {job.appearance:g}: bundle {bundle.name} {bundle.metadata.version} was trained without an "
+                "appearance map and cannot follow renders",
+                hint="leave out --appearance, or use a bundle whose recipe has generator.use_appearance: true",
+            )
+        return AppearanceChoice(None)
+    if job.appearance != "auto":
+        return AppearanceChoice(job.appearance)
+    renders = _read_renders(frames, source)
+    blank = sum(is_blank(render) for render in renders)
+    if not renders:
+        return AppearanceChoice(1.0, "none of the renders sampled could be read")
+    if 2 * blank > len(renders):
+        reason = f"{blank} of {len(renders)} renders sampled are black or of one colour"
+        warning = f"{reason}: images are made from labels alone; check the dump's RGB camera"
+        return AppearanceChoice(0.0, reason, (warning,))
+    return AppearanceChoice(1.0, f"{len(renders) - blank} of {len(renders)} renders sampled show the scene")
+
+
+def _read_renders(frames: Sequence[FrameRef], source: Folder) -> list[NDArray[np.uint8]]:
+    """Renders spread evenly over the dump; those that cannot be read are for the conversion to report."""
+    positions = np.unique(np.linspace(0, len(frames) - 1, min(_SAMPLED, len(frames))).round().astype(int))
+    renders = []
+    for path in (frames[int(i)].render for i in positions):
+        try:
+            renders.append(image_codec.decode_rgb(source.read_bytes(path), name=path))
+        except (FrameError, OSError):
+            continue
+    return renders

@@ -1,0 +1,125 @@
+"""Appearance: what a job states or the dump suggests, recorded in every row, constant over a sequence."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from sflow_pipeline.bundle import build_random_bundle, load_bundle
+from sflow_pipeline.bundle.translator import Translator
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.errors import ConfigError, UsageError
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random bundle with palettes and an appearance map."""
+    recipe = Recipe.model_validate(
+        {
+            "name": "random",
+            "generator": {"width": 9, "blocks": 1, "use_palette": True, "use_appearance": True},
+            "dned": {"widths": (4, 4, 4, 4, 4)},
+        }
+    )
+    return build_random_bundle(tmp_path_factory.mktemp("bundle") / "random", 1, recipe).path
+
+
+@pytest.fixture
+def read_rows(
+    make_job: Callable[..., ConvertJob], bundle: Path, tmp_path: Path
+) -> Callable[..., tuple[list[dict[str, Any]], tuple[str, ...]]]:
+    """Rows and warnings of a conversion by the bundle with an appearance map."""
+
+    def read(name: str, **fields: Any) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        out = tmp_path / name
+        summary = convert(make_job(out_dir=str(out), bundle=str(bundle), **fields))
+        files = sorted((out / "data").rglob("*.parquet"))
+        return [row for file in files for row in pq.read_table(file).to_pylist()], summary.warnings
+
+    return read
+
+
+def decode(row: dict[str, Any]) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))).astype(int)
+
+
+def test_strength_is_recorded_and_changes_the_image(read_rows: Callable[..., Any]) -> None:
+    rows = {name: read_rows(name, appearance=name)[0] for name in ("palette", "coarse", "full")}
+    assert {row["appearance"] for row in rows["palette"]} == {0.0}
+    assert {row["appearance"] for row in rows["full"]} == {1.0}
+    assert rows["coarse"][0]["appearance"] == pytest.approx(1 / 3)
+    for a, b in (("palette", "full"), ("coarse", "full"), ("palette", "coarse")):
+        assert np.abs(decode(rows[a][0]) - decode(rows[b][0])).mean() > 0.1
+    labels = [[row["label"]["bytes"] for row in rows[name]] for name in rows]
+    assert labels[0] == labels[1] == labels[2]
+
+
+def test_auto_follows_renders_and_not_a_blank_one(dump: Any, read_rows: Callable[..., Any]) -> None:
+    black = cv2.imencode(".png", np.zeros((32, 48, 3), np.uint8))[1].tobytes()
+    dump.write("town01/rgb/0002.png", black)
+    rows, warnings = read_rows("out")
+    strengths = {row["sample_id"]: row["appearance"] for row in rows}
+    assert {name for name, strength in strengths.items() if strength == 0.0} == {
+        name for name in strengths if name.endswith("town01/0002")
+    }
+    assert set(strengths.values()) == {0.0, 1.0}
+    assert not any("black" in warning for warning in warnings)
+
+
+def test_auto_on_a_dump_without_usable_renders_says_so_and_uses_the_palette(
+    dump: Any, read_rows: Callable[..., Any]
+) -> None:
+    for sequence in ("town01", "town02"):
+        for frame in range(6):
+            flat = np.full((32, 48, 3), 10 * frame, np.uint8)
+            dump.write(f"{sequence}/rgb/{frame:04}.png", cv2.imencode(".png", flat)[1].tobytes())
+    rows, warnings = read_rows("out")
+    assert {row["appearance"] for row in rows} == {0.0}
+    assert any("8 of 8 renders sampled are black or of one colour" in warning for warning in warnings)
+
+
+def test_variants_differ_in_colours_and_a_sequence_keeps_one_look(read_rows: Callable[..., Any]) -> None:
+    rows, _ = read_rows("out", variants=3, photo_colors=0.1)
+    looks: dict[tuple[str, int], set[tuple[float, int]]] = {}
+    for row in rows:
+        looks.setdefault((row["sequence_id"], row["variant"]), set()).add((row["photo_colors"], row["palette"]))
+    assert all(len(look) == 1 for look in looks.values())
+    first = {look for (_, variant), found in looks.items() if variant == 0 for look in found}
+    assert {moved for moved, _ in first} == {np.float32(0.1)}
+    later = [next(iter(found))[0] for (_, variant), found in looks.items() if variant > 0]
+    assert all(0.4 <= moved <= 0.9 for moved in later)
+    assert len(set(later)) == len(later)
+
+
+def test_at_strength_zero_the_render_gives_nothing_but_edges(bundle: Path) -> None:
+    """Two renders with the same edges, none, and other colours give one image at 0 and two at 1."""
+    translator = Translator(load_bundle(bundle), "cpu", "fp32")
+    labels = np.zeros((2, 32, 48), np.uint8)
+    renders = np.stack([np.full((32, 48, 3), grey, np.uint8) for grey in (40, 200)])
+    alpha = np.full((2, 5), 0.2, np.float32)
+    for strength, same in ((0.0, True), (1.0, False)):
+        photo = translator.translate(labels, renders, alpha, appearance=np.full(2, strength, np.float32)).photo
+        assert np.array_equal(photo[0], photo[1]) == same
+    paper = translator.translate(labels, renders, alpha).photo
+    zero = translator.translate(labels, renders, alpha, appearance=np.zeros(2, np.float32)).photo
+    assert np.array_equal(paper, zero)
+
+
+def test_a_bundle_without_appearance_map_cannot_be_asked_for_it(make_job: Callable[..., ConvertJob]) -> None:
+    with pytest.raises(UsageError, match=r"appearance 0\.5: bundle random 0 was trained without") as caught:
+        convert(make_job(appearance=0.5))
+    assert "leave out --appearance" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("value", ["fulll", "1.5", "-0.1", "nan"])
+def test_a_value_that_means_nothing_is_refused(make_job: Callable[..., ConvertJob], value: str) -> None:
+    with pytest.raises(ConfigError, match=r"auto, a number from 0 to 1, or one of palette, coarse, fine, full"):
+        make_job(appearance=value)
