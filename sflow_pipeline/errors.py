@@ -1,12 +1,12 @@
-"""Every error this package raises on purpose: what is wrong, and the way out."""
+"""Errors that this package raises on purpose, each with a message and a hint."""
 
 from typing import Any
 
 
 class SflowError(Exception):
-    """A fault that a person can act on.
+    """A fault that the user can act on.
 
-    ``message`` names the thing, its value and the rule it broke; ``hint`` names the way out. Both survive
+    ``message`` names the thing, its value and the rule it broke; ``hint`` says what to do. Both survive
     pickling, because Ray carries errors between processes.
 
     >>> import pickle
@@ -35,7 +35,7 @@ def _rebuild(kind: type[SflowError], message: str, hint: str, state: dict[str, A
 
 
 class UsageError(SflowError):
-    """The command line or the Python call cannot mean anything."""
+    """An invalid command line or Python call."""
 
     exit_code = 2
 
@@ -45,11 +45,11 @@ class ConfigError(UsageError):
 
 
 class LabelSpaceError(SflowError):
-    """A label space does not exist, is malformed, or does not hold an id that was met."""
+    """A label space does not exist, is malformed, or lacks an id of a label file."""
 
 
 class DumpError(SflowError):
-    """A simulator dump as a whole cannot be read: unknown, ambiguous, empty, half."""
+    """A simulator dump as a whole cannot be read: unknown, ambiguous, empty or incomplete."""
 
 
 class BundleError(SflowError):
@@ -57,7 +57,7 @@ class BundleError(SflowError):
 
 
 class OutputError(SflowError):
-    """An output folder is not ours, is read-only, is full, or is being written by another run."""
+    """An output folder holds other files, is read-only, is full, or is being written by another run."""
 
 
 class TrainingError(SflowError):

@@ -13,9 +13,9 @@ from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.evaluate import evaluate_command
 from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
-from sflow_pipeline.cli.marked_line import print_marked_line
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.simulate import simulate_command
+from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.cli.train import train_command
 from sflow_pipeline.cli.verify import verify_command
 from sflow_pipeline.errors import SflowError
@@ -114,6 +114,6 @@ def _suggest(error: Any, possible: Sequence[str]) -> str:
 
 
 def _print_error(message: str, hint: str) -> None:
-    print_marked_line("error", message, "bold red")
+    print_stderr_line("error", message, "bold red")
     if hint:
-        print_marked_line("hint", hint, "bold")
+        print_stderr_line("hint", hint, "bold")

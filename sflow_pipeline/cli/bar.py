@@ -9,7 +9,7 @@ class Bar:
 
     Args:
         unit: what is counted, such as ``frames``.
-        quiet: show nothing but what ``print`` is told to show always.
+        quiet: show warnings only.
         is_transient: remove the bar from the terminal at the end.
         line_every_s: seconds between lines where stderr is no terminal; None for no lines.
     """

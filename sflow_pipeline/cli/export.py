@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sflow_pipeline.cli.bar import Bar
-from sflow_pipeline.cli.marked_line import print_marked_line
+from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.export.formats import FORMATS
 
 _FORMATS = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
@@ -60,4 +60,4 @@ def export_command(
     typer.echo(f"layout: {summary.layout}")
     typer.echo(f"labels: {summary.labels}")
     for note in summary.notes:
-        print_marked_line("note", note, "yellow")
+        print_stderr_line("note", note, "yellow")

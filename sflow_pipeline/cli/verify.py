@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED
-from sflow_pipeline.cli.marked_line import print_marked_line
+from sflow_pipeline.cli.stderr_line import print_stderr_line
 
 _SHOWN = 20
 
@@ -43,8 +43,8 @@ def verify_command(
     if found.sources_changed:
         typer.echo(f"{found.sources_changed} rows: the source has changed; run convert again to update them")
     for problem in found.problems[:_SHOWN]:
-        print_marked_line("problem", problem, "red")
+        print_stderr_line("problem", problem, "red")
     if len(found.problems) > _SHOWN:
-        print_marked_line("problem", f"and {len(found.problems) - _SHOWN} more", "red")
+        print_stderr_line("problem", f"and {len(found.problems) - _SHOWN} more", "red")
     typer.echo("sound" if not found.problems else f"{len(found.problems)} problems; run the same convert command again")
     raise typer.Exit(exit_code)

@@ -1,7 +1,7 @@
-"""A line on stderr that opens with a coloured word, such as ``error:``; plain for NO_COLOR and in pipes."""
+"""Lines on stderr with a coloured first word, such as ``error:``; plain for NO_COLOR and in pipes."""
 
 
-def print_marked_line(word: str, text: str, style: str) -> None:
+def print_stderr_line(word: str, text: str, style: str) -> None:
     """Print ``word: text`` to stderr, the word in a rich style."""
     from rich.console import Console
 
