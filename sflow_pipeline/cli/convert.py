@@ -16,12 +16,12 @@ _input, _model, _output, _run = (
 def convert_command(
     sim_dir: Annotated[str, typer.Argument(help="The folder that the simulator wrote.", metavar="SIM_DIR")],
     out_dir: Annotated[
-        str, typer.Argument(help="The dataset's folder; new, or to be brought up to date.", metavar="OUT_DIR")
+        str, typer.Argument(help="The dataset's folder: new, or an older dataset to update.", metavar="OUT_DIR")
     ],
-    simulator: Annotated[str | None, _input(help="Read it as this layout instead of finding out.")] = None,
+    simulator: Annotated[str | None, _input(help="Layout of the dump; recognised by default.")] = None,
     label_space: Annotated[
         str | None,
-        _input(help="Label space that the labels follow: a name or a YAML file."),
+        _input(help="Label space of the labels: a name or a YAML file."),
     ] = None,
     label_encoding: Annotated[
         str | None,
@@ -52,18 +52,18 @@ def convert_command(
         bool | None,
         _input(
             "--content-hash/--no-content-hash",
-            help="Know source files by content, not by size and time: for CI.",
+            help="Identify source files by content, not by size and time.",
             show_default=False,
         ),
     ] = None,
     bundle: Annotated[str | None, _model(help="Trained bundle: a name under models/ or a folder.")] = None,
     device: Annotated[str | None, _model(help="auto, cpu, cuda or cuda:N.")] = None,
     precision: Annotated[str | None, _model(help="auto, fp32 or bf16.")] = None,
-    variants: Annotated[int | None, _model(help="Different photos of each frame.", metavar="N")] = None,
+    variants: Annotated[int | None, _model(help="Variants of each frame.", metavar="N")] = None,
     alpha: Annotated[
         str | None,
         _model(
-            help="Edges of the first variants, by comma: even, crisp, soft, broad; further ones are drawn.",
+            help="Edges of the first variants, comma-separated: even, crisp, soft, broad; further ones are drawn.",
             metavar="NAMES",
         ),
     ] = None,
@@ -79,44 +79,44 @@ def convert_command(
         str | None,
         _model(help="Colours of the first variant: typical, or drawn for every sequence.", metavar="WHICH"),
     ] = None,
-    seed: Annotated[int | None, _model(help="Decides how variants differ.")] = None,
+    seed: Annotated[int | None, _model(help="Random seed of the variants.")] = None,
     size: Annotated[
         str | None,
-        _output(help="Output size; labels are then resized by nearest pixel.", metavar="WxH"),
+        _output(help="Output size; labels are resized by nearest neighbour.", metavar="WxH"),
     ] = None,
     format: Annotated[str | None, _output("--format", help="parquet, or png for a tree of files.")] = None,
     include: Annotated[
         str | None,
         _output(
-            help=f"Optional columns, by comma: {', '.join(CHOSEN_COLUMNS)}.",
+            help=f"Optional columns, comma-separated: {', '.join(CHOSEN_COLUMNS)}.",
             metavar="COLUMNS",
         ),
     ] = None,
-    shard_frames: Annotated[int | None, _output(help="Most frames in a shard.", metavar="N")] = None,
-    shard_bytes: Annotated[int | None, _output(help="Most bytes in a shard, estimated.", metavar="N")] = None,
+    shard_frames: Annotated[int | None, _output(help="Maximum frames in a shard.", metavar="N")] = None,
+    shard_bytes: Annotated[int | None, _output(help="Maximum bytes in a shard, estimated.", metavar="N")] = None,
     workers: Annotated[
         int | None,
-        _run(help="Worker processes; found out from the machine and the work.", metavar="N"),
+        _run(help="Worker processes; chosen for the machine and the work by default.", metavar="N"),
     ] = None,
     batch_size: Annotated[
         int | None,
         _run(help="Frames translated at once; on a GPU another number gives slightly other pixels.", metavar="N"),
     ] = None,
-    address: Annotated[str | None, _run(help="Ray cluster to work on.")] = None,
+    address: Annotated[str | None, _run(help="Address of a Ray cluster.")] = None,
     max_bad_fraction: Annotated[
         float | None,
-        _run(help="Stop when more frames than this cannot be converted.", metavar="X"),
+        _run(help="Stop when a larger share of frames cannot be converted.", metavar="X"),
     ] = None,
     resume: Annotated[
         bool | None,
         _run("--resume/--no-resume", help="Keep what is committed and unchanged.", show_default=False),
     ] = None,
-    dry_run: Annotated[bool, _run("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, _run("--dry-run", help="Print the plan and stop.")] = False,
     as_json: Annotated[bool, _run("--json", help="Print one JSON summary.")] = False,
 ) -> None:
     """Turn a simulator dump into a photo-realistic dataset whose labels are the simulator's, byte for byte.
 
-    Run it again to go on after an interruption, or to bring the dataset up to date with a changed dump: only what
+    Run it again to resume after an interruption, or to update the dataset after the dump changed: only what
     changed is converted.
 
     Examples:

@@ -84,6 +84,8 @@ def find_commands(page: Path) -> list[str]:
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "docs/api.md",
+    ROOT / "docs/layouts.md",
     ROOT / "docker/README.md",
     ROOT / "models/README.md",
     *sorted(ROOT.glob("models/*/README.md")),
