@@ -95,7 +95,10 @@ def test_chroma_counts_more_than_brightness() -> None:
     assert brighter < redder
     checks = torch.zeros(1, 3, 32, 32)
     checks[..., ::2, :], checks[..., 1::2, :] = 0.5, -0.5
-    assert tone_loss(grey, checks) < 1e-6  # detail below a cell is free
+    assert tone_loss(grey, checks) < 1e-6  # detail of brightness below a cell is free
+    stripes = checks * torch.tensor([1.0, -0.5, 0.0]).view(1, 3, 1, 1)
+    wide = stripes.repeat_interleave(2, dim=2)[..., :32, :]
+    assert tone_loss(grey, wide) > 0.05  # that of colour is not, from 2 px on
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def damage_photo(photo: Photo, class_index: ClassIndexMap, classes: int, rng: St
     smooth = x
     for _ in range(3):
         smooth = _box_blur(smooth)
-    smoother = _box_blur(F.avg_pool2d(F.pad(smooth, (4, 4, 4, 4), mode="replicate"), 9, stride=1))
+    smoother = _box_blur(_box_blur(smooth, 9))
     lost = by_class(draw(-0.4, 1.0, classes, 1).clamp(min=0) * drawn_with(0.7, 1, 1))
     strong = by_class(drawn_with(0.35, classes, 1))
     x = torch.lerp(x, torch.lerp(smooth, smoother, strong * drawn_with(0.5)), lost)
@@ -63,16 +63,17 @@ def damage_photo(photo: Photo, class_index: ClassIndexMap, classes: int, rng: St
     # Glow.
     glow = _blur_coarsely(F.relu(x - 0.5))
     x = x + drawn_with(0.25) * draw(0.2, 1.0) * glow
-    # Colour: of classes, then of the whole.
-    x = x + by_class((draw(-0.08, 0.08, classes, 3) + draw(-0.15, 0.15, classes, 1)) * drawn_with(0.6, 1, 1))
+    # Colour, of two images in three: of classes, then of the whole.
+    uncolored, is_colored = x, drawn_with(0.65)
+    x = x + by_class((draw(-0.05, 0.05, classes, 3) + draw(-0.15, 0.15, classes, 1)) * drawn_with(0.6, 1, 1))
     grey = (x * x.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-    x = torch.lerp(grey, x, draw(0.6, 1.7))
+    x = torch.lerp(grey, x, draw(0.7, 1.4))
     x = x * draw(0.75, 1.35) * (1 + draw(-0.08, 0.08, 3, 1, 1)) + draw(-0.2, 0.2)
     unit = ((x + 1) / 2).clamp(0, 1)
     unit = unit.clamp(min=1e-4) ** torch.exp2(draw(-0.5, 0.5))
     levels = torch.exp2(draw(3.0, 5.0))
     unit = torch.lerp(unit, (unit * levels).round() / levels, drawn_with(0.4))
-    return unit * 2 - 1
+    return torch.lerp(uncolored.clamp(-1, 1), unit * 2 - 1, is_colored)
 
 
 def draw_strength(rng: StepRng) -> Float[Tensor, " b"]:
@@ -81,8 +82,11 @@ def draw_strength(rng: StepRng) -> Float[Tensor, " b"]:
     return torch.where(u < 0.25, torch.zeros_like(u), torch.where(u < 0.75, torch.ones_like(u), between))
 
 
-def _box_blur(x: Tensor) -> Tensor:
-    return F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+def _box_blur(x: Tensor, side_px: int = 3) -> Tensor:
+    """Mean over a square around each pixel, in two passes: rows, then columns."""
+    reach = side_px // 2
+    padded = F.pad(x, (reach,) * 4, mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, (side_px, 1), 1), (1, side_px), 1)
 
 
 def _blur_coarsely(x: Tensor, cell_px: int = 16) -> Tensor:

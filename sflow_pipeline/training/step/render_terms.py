@@ -88,16 +88,23 @@ def build_render_inputs(state: TrainingState, batch: CropBatch, context: StepCon
     return RenderInputs(render, class_index, appearance, semantic.contiguous(memory_format=torch.channels_last), edge)
 
 
-def tone_loss(appearance: Photo, fake: Photo, cell_px: int = 8) -> Tensor:
-    """L1 between colours averaged over cells; the chroma counts whole, the luma a third.
+def tone_loss(appearance: Photo, fake: Photo) -> Tensor:
+    """L1 between colours averaged over cells: chroma over cells of 2 and 8 px, a third of the luma over cells of 8 px.
+
+    Markings and signs are smaller than the larger cells; brightness below them is the discriminators' to decide.
 
     >>> grey, red = torch.zeros(1, 3, 16, 16), torch.tensor([0.3, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 16, 16)
     >>> tone_loss(grey, grey + 0.1).item() < tone_loss(grey, red).item()
     True
     """
-    difference = F.avg_pool2d(fake - appearance, cell_px, ceil_mode=True)
-    luma = (difference * difference.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-    return luma.abs().mean() / 3 + (difference - luma).abs().mean()
+    fine, coarse = (_split_luma(F.avg_pool2d(fake - appearance, cell, ceil_mode=True)) for cell in (2, 8))
+    return (fine[1].abs().mean() + coarse[1].abs().mean()) / 2 + coarse[0].abs().mean() / 3
+
+
+def _split_luma(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Luma (b, 1, h, w) and the rest (b, 3, h, w)."""
+    luma = (picture * picture.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return luma, picture - luma
 
 
 def _fake_terms(
