@@ -70,6 +70,10 @@ def train_command(
         str | None,
         typer.Option("--address", help="Ray cluster to train on; --out must be storage that all its machines see."),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", help="Stop after so many minutes of training, at a checkpoint; run again to go on."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change a recipe key: --set schedule.batch_size=4.", metavar="KEY=VALUE"),
@@ -128,6 +132,7 @@ def train_command(
             perceptual=perceptual,
             projection=projection,
             renders=renders or (),
+            minutes=minutes,
             device=device,
             worker_options=WorkerOptions(workers, address, threads or 1) if workers > 1 or address else None,
             start=load_bundle(start_from) if start_from else None,

@@ -62,6 +62,7 @@ def train(
     perceptual: Path | None = None,
     projection: Path | None = None,
     renders: Sequence[str] = (),
+    minutes: float | None = None,
     device: str = "auto",
     worker_options: WorkerOptions | None = None,
     start: Bundle | None = None,
@@ -76,6 +77,7 @@ def train(
         perceptual: weights (.safetensors) of a perceptual network; without them the run has no perceptual loss.
         projection: weights (.safetensors) of the network that the projected discriminator works on.
         renders: folders of simulator frames with labels, of which every batch gets ``schedule.render_batch_size``.
+        minutes: of training after which the run stops at a checkpoint and exports it; the same call goes on.
         worker_options: processes that share every batch, on Ray; by default this process trains alone. The segmenter
             is trained in this process.
         start: a bundle whose generator and DNED are the initial ones, instead of random ones.
@@ -97,6 +99,7 @@ def train(
         perceptual=perceptual,
         projection=projection,
         renders=renders,
+        minutes=minutes,
         device=device,
         workers=worker_options,
         start=start,
@@ -190,7 +193,9 @@ def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is
     """Train ``state`` to the end of its schedule; returns the restarts of workers."""
     photos, held_out, out = (folder.resolve() for folder in (data.photos.folder, data.held_out.folder, run.out))
     renders = None if data.renders is None else data.renders.folder.resolve()
-    inputs = ProcessInputs(data.recipe, photos, held_out, out, run.network, run.projection, renders)
+    inputs = ProcessInputs(
+        data.recipe, photos, held_out, out, run.network, run.projection, renders, run.minutes and 60 * run.minutes
+    )
     if run.workers is None:
         inputs.run(state, run.device, run.on_progress)
         return 0

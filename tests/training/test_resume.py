@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import OutputError, TrainingError
+from sflow_pipeline.errors import OutputError, TrainingError, UsageError
 from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.run.checkpoint import save_checkpoint
 from sflow_pipeline.training.run.loop import TrainingProgress
@@ -191,3 +191,22 @@ def test_two_runs_do_not_share_a_folder(camvid: Path, tiny_recipe: Recipe, tmp_p
     train(tiny_recipe, str(camvid), run, on_progress=on_progress)
     assert "being written by another run: process" in seen[0]
     train(tiny_recipe, str(camvid), run)
+
+
+def test_a_time_limit_stops_at_a_checkpoint_that_the_same_call_goes_on_from(
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    straight = train(tiny_recipe, str(camvid), tmp_path / "straight")
+    first = train(tiny_recipe, str(camvid), tmp_path / "run", minutes=1e-9)
+    assert first.images_seen == 2  # the first step is over the limit
+    assert (first.bundle.path / "weights.safetensors").exists()
+    assert newest(tmp_path / "run").name == "checkpoint-000000002.safetensors"
+    last = train(tiny_recipe, str(camvid), tmp_path / "run")
+    assert last.images_seen == straight.images_seen
+    assert last.bundle.digest == straight.bundle.digest
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0])
+def test_a_time_limit_of_nothing_is_refused(camvid: Path, tiny_recipe: Recipe, tmp_path: Path, minutes: float) -> None:
+    with pytest.raises(UsageError, match=rf"--minutes {minutes:g}: must be above 0"):
+        train(tiny_recipe, str(camvid), tmp_path / "run", minutes=minutes)

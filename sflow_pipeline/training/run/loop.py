@@ -35,10 +35,14 @@ def run_training(
     context: StepContext,
     out: Path,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+    stop_after_s: float | None = None,
 ) -> None:
     """Train from ``state.images_seen`` to the end of the schedule; ``out`` gets checkpoints, losses and samples.
 
     Every process of a group calls this with the same state; its leader alone writes and reports progress.
+
+    Args:
+        stop_after_s: seconds of training after which a checkpoint is written and training stops; for one process.
 
     Raises:
         TrainingError: the processes of a group do not have the same state; see ``train_step`` too.
@@ -52,7 +56,8 @@ def run_training(
         before = state.images_seen
         terms = train_step(state, batch, context)
         now = state.images_seen
-        finished = now >= recipe.total_images
+        is_late = stop_after_s is not None and time.monotonic() - started > stop_after_s
+        finished = now >= recipe.total_images or is_late
         is_checkpoint = crossed(before, now, schedule.checkpoint_every_images) or finished
         if is_checkpoint:
             _check_agreement(state, context)
@@ -66,6 +71,8 @@ def run_training(
         if is_checkpoint:
             log.flush()
             save_checkpoint(state, out)
+        if is_late:
+            return
 
 
 def name_stage(schedule: ScheduleRecipe, images_seen: int) -> str:

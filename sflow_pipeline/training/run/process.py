@@ -27,6 +27,7 @@ class ProcessInputs:
         perceptual: frozen network of the perceptual loss, None for none.
         projection: frozen network of the projected discriminator, None for none.
         renders: absolute folder of packed simulator frames, None for none.
+        stop_after_s: seconds of training after which the run stops at a checkpoint, None for no limit.
     """
 
     recipe: Recipe
@@ -36,6 +37,7 @@ class ProcessInputs:
     perceptual: PerceptualNetwork | None
     projection: PerceptualNetwork | None = None
     renders: Path | None = None
+    stop_after_s: float | None = None
 
     def run(
         self,
@@ -60,4 +62,4 @@ class ProcessInputs:
         context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection)
         schedule, seed = self.recipe.schedule, self.recipe.seed
         train, validation = CropSampler(photos, schedule, seed, renders), CropSampler(held_out, schedule, seed)
-        run_training(state, train, validation, context, self.out, on_progress)
+        run_training(state, train, validation, context, self.out, on_progress, self.stop_after_s)

@@ -30,6 +30,7 @@ class TrainingRun:
         network, network_name: the perceptual network, None for none, and its name in the bundle.
         projection: network of the projected discriminator, None for none.
         renders: folders of simulator frames to train on beside the photos.
+        minutes: of training after which the run stops at a checkpoint, None for no limit.
         device: of this process; ``cpu`` with ``workers``, whose devices are ``worker_device``.
         worker_device: as the user stated it.
     """
@@ -41,6 +42,7 @@ class TrainingRun:
     network_name: str
     projection: PerceptualNetwork | None
     renders: Sequence[str]
+    minutes: float | None
     device: Device
     worker_device: str
     workers: WorkerOptions | None
@@ -57,6 +59,7 @@ class TrainingRun:
         perceptual: Path | None,
         projection: Path | None,
         renders: Sequence[str],
+        minutes: float | None,
         device: str,
         workers: WorkerOptions | None,
         start: Bundle | None,
@@ -73,11 +76,20 @@ class TrainingRun:
         name = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         projected = load_perceptual(projection) if projection else None
         _check_renders(recipe, renders)
+        if minutes is not None and (minutes <= 0 or workers):
+            raise UsageError(
+                f"--minutes {minutes:g}: " + ("workers cannot stop by the clock" if workers else "must be above 0"),
+                hint="leave out --workers and --address, or set schedule.joint_images"
+                if workers
+                else "use --minutes 12",
+            )
         if workers:
             _check_workers(workers, recipe, device)
         resolved = resolve_device("auto" if workers else device, recipe.precision)
         _check_out(out)
-        return cls(recipe, data, out, network, name, projected, renders, resolved, device, workers, start, on_progress)
+        return cls(
+            recipe, data, out, network, name, projected, renders, minutes, resolved, device, workers, start, on_progress
+        )
 
 
 def _check_workers(options: WorkerOptions, recipe: Recipe, device: str) -> None:
