@@ -1,4 +1,4 @@
-"""``sflow-pipeline evaluate``: how good is this dataset, measured by networks that were trained elsewhere?"""
+"""``sflow-pipeline evaluate``: quality of a dataset, measured by networks that were trained elsewhere."""
 
 import json
 from functools import partial
@@ -15,7 +15,7 @@ _judge, _features, _run = (partial(typer.Option, rich_help_panel=kind) for kind 
 
 def evaluate_command(
     reference: Annotated[
-        str, typer.Option(help="Real photos with labels, in any layout that inspect knows.", metavar="REAL")
+        str, typer.Option(help="Real photos with labels, in any layout that inspect recognises.", metavar="REAL")
     ],
     datasets: Annotated[
         list[str] | None,
@@ -29,7 +29,11 @@ def evaluate_command(
     split: Annotated[str | None, typer.Option(help="Only this split of the datasets.")] = None,
     judge: Annotated[
         str | None,
-        _judge(help="A segmenter: TorchScript, ONNX, a YAML that describes one, or a bundle's folder.", metavar="FILE"),
+        _judge(
+            help="A segmenter: TorchScript, ONNX, a YAML that describes one, or a bundle's folder; none for no judge. "
+            "The segmenter of the dataset's bundle.",
+            metavar="FILE",
+        ),
     ] = None,
     judge_label_space: Annotated[str | None, _judge(help="What its output channels are.")] = None,
     judge_size: Annotated[str | None, _judge(help="Its input size.", metavar="WxH")] = None,
@@ -38,7 +42,8 @@ def evaluate_command(
     extractor: Annotated[
         str | None,
         _features(
-            help="A network that gives one vector a picture, or SqueezeNet, VGG-19 or Inception-v3 weights.",
+            help="A network that gives one vector a picture, or EfficientNet-Lite0, SqueezeNet, VGG, HED or "
+            "Inception-v3 weights.",
             metavar="FILE",
         ),
     ] = None,
@@ -48,34 +53,49 @@ def evaluate_command(
         bool, _features("--edges", help="Compare edges of the simulator, of DNED and of real photos.")
     ] = False,
     renders: Annotated[
-        bool, _run("--renders", help="Measure the simulator's own pictures in the datasets, too.")
+        bool, _run("--renders", help="Add a row of the rendered frames for each dataset that holds them.")
     ] = False,
+    rendered: Annotated[
+        str | None,
+        _run(
+            help="The dump that the pictures were made from, for realism gain and recognition; the one that the "
+            "dataset names.",
+            metavar="SIM_DIR",
+        ),
+    ] = None,
     limit: Annotated[
-        int | None, _run(min=1, help="The first N pictures of each only, for a quick look.", metavar="N")
+        int | None, _run(min=1, help="The first N pictures of each only, for a preview.", metavar="N")
     ] = None,
     device: Annotated[str, _run(help="auto, cpu, cuda or cuda:N.")] = "auto",
     compare: Annotated[bool, _run("--compare", help="Write the table as Markdown, JSON and SVG.")] = False,
     out: Annotated[str | None, _run(help="Where the table goes; report/ of the first dataset.", metavar="DIR")] = None,
     as_json: Annotated[bool, _run("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a dataset and real photos to the same judge and compare what it sees with the labels.
+    """Measure datasets and real photos with the same networks.
 
-    The last row is the oracle: the judge on the real photos themselves, the best that can be hoped for. Results also
-    go to report/metrics.json of every dataset. TorchScript files contain code: give only files that you trust.
+    The judge's predictions are compared with the labels. The last row is the oracle: the same on the real photos
+    themselves, the best that can be expected. Realism gain and recognition compare converted images with the rendered
+    frames they were made from. Results also go to report/metrics.json of every dataset. TorchScript files contain
+    code: give only files that you trust.
 
     Examples:
 
+      sflow-pipeline evaluate OUT_DIR --reference CamVid
       sflow-pipeline evaluate OUT_DIR --reference CamVid --judge judge.yaml
       sflow-pipeline evaluate --compare A B --reference CamVid --judge j.yaml
     """
     from sflow_pipeline.errors import UsageError
-    from sflow_pipeline.evaluation.reference_networks.spec import load_network_spec
+    from sflow_pipeline.evaluation.reference_networks.default_judge import find_default_judge
+    from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec
 
     judge_flags = {"label_space": judge_label_space, "size_px": judge_size, "input_range": judge_range}
     extractor_flags = {"size_px": extractor_size, "input_range": extractor_range}
-    judge_spec = load_network_spec(judge, _given(judge_flags), what="judge") if judge else None
     extractor_spec = load_network_spec(extractor, _given(extractor_flags), what="extractor") if extractor else None
     paths = tuple(datasets or ())
+    if judge is None:
+        judge_spec = find_default_judge(paths)
+    else:
+        judge_spec = None if judge == "none" else load_network_spec(judge, _given(judge_flags), what="judge")
     if len(paths) > 1 and not compare:
         raise UsageError(f"{len(paths)} datasets to evaluate", hint="add --compare to put them in one table")
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
@@ -91,6 +111,7 @@ def evaluate_command(
         extractor=extractor_spec,
         score_space=score_space,
         renders=renders,
+        rendered=rendered,
         edges=edges,
         limit=limit,
         device=device,

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.networks.edges import EDGE_STRENGTH, detect_edges
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
 _TOLERANCE = np.ones((3, 3), np.uint8)
-#: DNED's edges are strengths; from here up a pixel counts as an edge.
-_EDGE_STRENGTH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +67,9 @@ class EdgeGate:
     def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:  # noqa: ARG002
         """See ``Gate.judge``."""
         return [
-            Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= _EDGE_STRENGTH)})
+            Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})
             for photo, edge in zip(translation.photo, translation.edge, strict=True)
         ]
-
-
-def detect_edges(photo: NDArray[np.uint8], threshold: float) -> NDArray[np.bool_]:
-    """(h, w) Laplacian edges as ``networks.edges`` finds them, on the host."""
-    luma = cv2.cvtColor(photo.astype(np.float32) / 255.0, cv2.COLOR_RGB2GRAY)
-    smooth = cv2.GaussianBlur(luma, (3, 3), 0)
-    return np.asarray(np.abs(cv2.Laplacian(smooth, cv2.CV_32F, ksize=1)) > threshold)
 
 
 def compute_edge_f1(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:

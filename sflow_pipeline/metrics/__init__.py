@@ -4,28 +4,35 @@ from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.feature_diversity import compute_diversity
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
 from sflow_pipeline.metrics.frechet import compute_frechet
+from sflow_pipeline.metrics.grouped_kernel import GroupedFeatures, KernelRatio, compute_kernel_ratio
 from sflow_pipeline.metrics.interval import compute_interval
 from sflow_pipeline.metrics.kernel import KernelDistance, compute_kernel_distance, compute_mmd2
+from sflow_pipeline.metrics.metric import INCEPTION, ConfusionMetric, Direction, FeatureMetric, Metric
 from sflow_pipeline.metrics.miou import compute_iou, compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
-from sflow_pipeline.metrics.registry import FEATURE_METRICS, INCEPTION, JUDGE_METRICS, find_direction, list_protocols
+from sflow_pipeline.metrics.registry import CONFUSION_METRICS, FEATURE_METRICS
 
 __all__ = [
+    "CONFUSION_METRICS",
     "FEATURE_METRICS",
     "INCEPTION",
-    "JUDGE_METRICS",
+    "ConfusionMetric",
+    "Direction",
+    "FeatureMetric",
     "FeatureSets",
+    "GroupedFeatures",
     "KernelDistance",
+    "KernelRatio",
     "Measured",
+    "Metric",
     "compute_diversity",
     "compute_frechet",
     "compute_interval",
     "compute_iou",
     "compute_kernel_distance",
+    "compute_kernel_ratio",
     "compute_miou",
     "compute_mmd2",
     "compute_pixel_accuracy",
     "count_confusion",
-    "find_direction",
-    "list_protocols",
 ]

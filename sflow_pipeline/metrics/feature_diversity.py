@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
+from sflow_pipeline.metrics.metric import FeatureMetric
 
 
 def measure_diversity(sets: FeatureSets) -> Measured | None:
@@ -50,3 +51,17 @@ def compute_diversity(features: NDArray[np.floating], groups: Sequence[Hashable]
             total += float(np.linalg.norm(chosen[:index] - chosen[index], axis=1).sum())
             pairs += index
     return total / pairs if pairs else float("nan")
+
+
+DIVERSITY = FeatureMetric(
+    name="diversity",
+    protocol="mean Euclidean distance between the features of two images of the row",
+    better="closer",
+    compute=measure_diversity,
+)
+VARIANT_DIVERSITY = FeatureMetric(
+    name="variant_diversity",
+    protocol="mean Euclidean distance between the features of two variants of one sample",
+    better="higher",
+    compute=measure_variant_diversity,
+)

@@ -1,4 +1,4 @@
-"""What metrics on features are given, and what they give back."""
+"""Input and result of metrics on features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class FeatureSets:
 
 @dataclass(frozen=True)
 class Measured:
-    """A number, its standard deviation over subsets where there are some, and what a reader should know."""
+    """A number, its standard deviation over subsets where there are some, and a note for readers."""
 
     value: float
     spread: float | None = None

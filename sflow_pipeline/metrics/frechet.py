@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
+from sflow_pipeline.metrics.metric import FeatureMetric
 
 
 def measure_frechet(sets: FeatureSets) -> Measured | None:
@@ -67,3 +68,12 @@ def _factor_covariance(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """R, (min(n, d), d), with RᵀR the covariance."""
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     return np.asarray(np.linalg.qr(centred, mode="r"), np.float64)
+
+
+FRECHET = FeatureMetric(
+    name="frechet",
+    protocol="Fréchet distance between Gaussians fitted to the features of the row and of the real photos",
+    better="lower",
+    compute=measure_frechet,
+    known_as="fid",
+)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
 from sflow_pipeline.metrics.frechet import check_features
+from sflow_pipeline.metrics.metric import FeatureMetric
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
@@ -77,13 +78,25 @@ def compute_mmd2(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
     >>> round(compute_mmd2(np.eye(2), np.eye(2)[::-1]), 6)
     -2.375
     """
-    within1, within2, across = _kernel(first, first), _kernel(second, second), _kernel(first, second)
+    within1, within2 = cubic_kernel(first, first), cubic_kernel(second, second)
+    across = cubic_kernel(first, second)
     n, m = len(first), len(second)
     mean1 = (within1.sum() - np.trace(within1)) / (n * (n - 1))
     mean2 = (within2.sum() - np.trace(within2)) / (m * (m - 1))
     return float(mean1 + mean2 - 2.0 * across.mean())
 
 
-def _kernel(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+def cubic_kernel(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, m) values of k(x, y) = (x·y / d + 1)³ for (n, d) and (m, d) features."""
     kernel: NDArray[np.float64] = (first @ second.T / first.shape[1] + 1.0) ** 3
     return kernel
+
+
+KERNEL = FeatureMetric(
+    name="kernel",
+    protocol="unbiased squared MMD to the real photos with the kernel (x·y/d + 1)³, mean over subsets as in KID",
+    better="lower",
+    digits=4,
+    compute=measure_kernel,
+    known_as="kid",
+)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.metrics.metric import ConfusionMetric
+
 
 def compute_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Intersection over union of every class, counted over all images together (not averaged over images).
@@ -41,3 +43,21 @@ def compute_miou(confusion: NDArray[np.int64], channels: Sequence[int] | None = 
     chosen = iou if channels is None else iou[list(channels)]
     occurring = chosen[~np.isnan(chosen)]
     return float(occurring.mean()) if occurring.size else float("nan")
+
+
+MIOU = ConfusionMetric(
+    name="miou",
+    protocol="intersection over union per class, all images together, mean over the classes in the row's truth",
+    better="higher",
+    shares_oracle=True,
+    compute=compute_miou,
+)
+MIOU_COMMON = ConfusionMetric(
+    name="miou_common",
+    protocol="as miou, mean over the classes that occur in the truth of every row of the table",
+    better="higher",
+    shares_oracle=True,
+    compute=compute_miou,
+    classes="every_row",
+    omitted_if_equal_to="miou",
+)

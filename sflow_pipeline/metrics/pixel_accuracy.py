@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.metrics.metric import ConfusionMetric
+
 
 def compute_pixel_accuracy(confusion: NDArray[np.int64]) -> float:
     """Correct over counted pixels, all images together; NaN where nothing was counted.
@@ -15,3 +17,12 @@ def compute_pixel_accuracy(confusion: NDArray[np.int64]) -> float:
     """
     counted = int(confusion.sum())
     return int(np.trace(confusion)) / counted if counted else float("nan")
+
+
+PIXEL_ACCURACY = ConfusionMetric(
+    name="pixel_accuracy",
+    label="accuracy",
+    protocol="share of the pixels with a scored true class whose predicted class is that one, all images together",
+    better="higher",
+    compute=lambda confusion, _channels: compute_pixel_accuracy(confusion),
+)

@@ -28,7 +28,7 @@ class HedFeatures(Vgg16Features):
     order of the 0 to 255 input, so distances are relative.
     """
 
-    name = "HED VGG-16"
+    name = "HED-VGG-16"
     weights = (1.0, 1.0, 1.0, 1.0, 1.0)
     relative = True
 

@@ -230,8 +230,26 @@ def check_ours(folder: Folder) -> None:
         )
 
 
+#: Format 2 named the simulator alone; its instance encoding, where it is not Cityscapes'.
+_FORMAT_2_INSTANCES = {
+    "blenderproc": "numbered",
+    "vkitti2": "numbered_road_users",
+    "carla": "class_in_red",
+    "viper": "class_in_red",
+    "kitti": "class_times_256",
+}
+
+
 def _upgrade(content: dict[str, Any]) -> dict[str, Any]:
     """A manifest of format 2 as one of today's."""
+    source = content.get("source")
+    if content.get("format_version") == 2 and isinstance(source, dict):
+        simulator = source.get("simulator")
+        defaults = {
+            "label_table_format": simulator if source.get("label_encoding") == "table" else "",
+            "instance_encoding": _FORMAT_2_INSTANCES.get(str(simulator), "class_times_1000"),
+        }
+        content = {**content, "source": {**defaults, **source, "label_rule": source.get("label_rule") or ""}}
     job = content.get("job")
     stated = {name: job.get(name) for name in ("variants", "seed")} if isinstance(job, dict) else {}
     source = content.get("source")

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from sflow_pipeline.conversion.gate import compute_edge_f1, detect_edges
-from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.conversion.gate import compute_edge_f1
+from sflow_pipeline.networks.edges import detect_edges, extract_edges
 
 
 def test_f1_by_hand():

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from pyarrow.fs import LocalFileSystem
+from sflow_pipeline.evaluation.photos import DatasetPhotos
 from torch.utils.data import DataLoader
 
 from sflow_pipeline import Sample, open_dataset
 from sflow_pipeline.dataset.shard_reader import open_shard
 from sflow_pipeline.errors import OutputError, UsageError
-from sflow_pipeline.evaluation.dataset_photos import DatasetPhotos
 from sflow_pipeline.label_spaces import describe_label_space, load_label_space
 from sflow_pipeline.storage.filesystem import Folder
 

@@ -14,7 +14,7 @@ from sflow_pipeline.bundle import SegmenterScores, add_segmenter, build_random_b
 from sflow_pipeline.config.recipe import SegmenterRecipe
 from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-from sflow_pipeline.evaluation.reference_networks.spec import load_network_spec
+from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec
 from sflow_pipeline.networks.segmenter import Segmenter
 
 

@@ -15,9 +15,9 @@ from sflow_pipeline.evaluation.measures.edge_statistics import (
     compute_edge_statistics,
     compute_total_variation,
     count_orientations,
-    detect_edges,
 )
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
+from sflow_pipeline.networks.edges import detect_edges
 
 Write = Callable[..., Path]
 

@@ -10,17 +10,17 @@ import torch
 
 from sflow_pipeline.errors import ConfigError, FrameError, UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-from sflow_pipeline.evaluation.measures.measurement import Measurement
-from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec, load_network_spec
+from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.evaluation.results.files import write_comparison, write_metrics
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
-from sflow_pipeline.evaluation.results.scores import Row
+from sflow_pipeline.evaluation.results.scores import TableRow
 from sflow_pipeline.metrics import compute_frechet
 
 Write = Callable[..., Path]
 
 
-def run(paths: list[Path], reference: Path, judge: Path | None = None, **more: object) -> tuple[Row, ...]:
+def run(paths: list[Path], reference: Path, judge: Path | None = None, **more: object) -> tuple[TableRow, ...]:
     spec = load_network_spec(judge, what="judge") if judge else None
     return evaluate(EvaluationSettings(tuple(map(str, paths)), str(reference), judge=spec, **more)).rows  # type: ignore[arg-type]
 
@@ -52,7 +52,7 @@ def test_dataset_is_judged_beside_the_simulators_pictures(
     out = write_dataset(dump, tmp_path / "out", variants=2)
     renders, row, _oracle = run([out], write_photos(tmp_path / "real"), judge_file, renders=True)
     assert (row.role, row.n, row.scores["miou"].value) == ("dataset", 12, 1.0)
-    assert renders.name == "out (simulator's pictures)"
+    assert renders.name == "out (rendered)"
     assert renders.scores["pixel_accuracy"].value == pytest.approx(0.5, abs=0.1)
 
 
@@ -101,7 +101,7 @@ def test_judge_of_other_classes_is_mapped_by_meaning(
     assert not {"ego_vehicle", "rectification_border", "out_of_roi"} & set(back.protocol["score_space"]["scored"])
 
 
-def test_classes_that_the_judge_has_no_word_for_are_not_scored(
+def test_classes_that_the_judge_cannot_predict_are_not_scored(
     tmp_path: Path, write_photos: Write, save_judge: Callable[[list[str]], Path]
 ) -> None:
     """A judge that knows road and sky only: the rest neither helps nor hurts."""
@@ -116,7 +116,7 @@ def test_classes_that_the_judge_has_no_word_for_are_not_scored(
     assert found.protocol["score_space"]["scored"] == ["sky", "road"]
     assert "building" in found.protocol["score_space"]["excluded"]
     assert found.oracle.scores["pixel_accuracy"].value == 1.0
-    assert "the judge has no word for building, pole" in draw_markdown(found)
+    assert "the judge cannot predict building, pole" in draw_markdown(found)
 
 
 def test_unknown_ids_are_not_scored_and_counted(tmp_path: Path, judge_file: Path, write_photos: Write) -> None:
@@ -132,12 +132,12 @@ def test_unknown_ids_are_not_scored_and_counted(tmp_path: Path, judge_file: Path
     assert oracle.notes == ("25.00% of the label pixels hold ids outside camvid11: not scored",)
 
 
-def test_class_that_the_labels_cannot_say_is_named(tmp_path: Path, judge_file: Path, write_photos: Write) -> None:
-    """Old CARLA tags have no cyclists: what the judge takes for one can only be wrong."""
+def test_class_that_labels_do_not_distinguish_is_named(tmp_path: Path, judge_file: Path, write_photos: Write) -> None:
+    """Old CARLA tags have no cyclists: a prediction of one is always wrong."""
     sim = write_photos(tmp_path / "sim")
     (sim / "dataset.yaml").write_text("label_space: carla-0.9.9\n")
     row, _oracle = run([sim], write_photos(tmp_path / "real"), judge_file)
-    assert any("have no word for bicyclist" in note for note in row.notes)
+    assert any("do not distinguish bicyclist" in note for note in row.notes)
     assert next(item for item in row.classes if item.name == "bicyclist").is_absent
 
 
@@ -149,7 +149,8 @@ def test_features_are_compared_and_called_by_their_extractor(
     spec = load_network_spec(extractor_file, what="extractor")
     found = evaluate(EvaluationSettings((str(out),), str(real), extractor=spec))
     row, oracle = found.rows
-    assert set(row.scores) == {"frechet_rgb3", "kernel_rgb3", "diversity_rgb3", "variant_diversity_rgb3"}
+    whole = {"frechet_rgb3", "kernel_rgb3", "diversity_rgb3", "variant_diversity_rgb3"}
+    assert set(row.scores) == {"realism_gain", *whole}
     assert set(oracle.scores) == {"diversity_rgb3"}
     assert row.scores["variant_diversity_rgb3"].value == 0.0
     assert "fid" not in draw_markdown(found).lower()
@@ -252,35 +253,37 @@ def test_description_must_say_what_cannot_be_guessed(tmp_path: Path, judge_file:
     assert "label_space" in caught.value.hint
 
 
-def test_nobody_may_call_other_features_inception(tmp_path: Path, extractor_file: Path, write_photos: Write) -> None:
+def test_other_features_may_not_be_called_inception(tmp_path: Path, extractor_file: Path, write_photos: Write) -> None:
     spec = load_network_spec(extractor_file, {"name": "inception2048"}, what="extractor")
     with pytest.raises(UsageError, match="kept for Inception"):
         evaluate(EvaluationSettings((), str(write_photos(tmp_path / "real")), extractor=spec))
 
 
-def test_only_inception_weights_make_a_fid(tmp_path: Path, write_photos: Write) -> None:
-    """Weights of FID's network, of torchvision's, and what tables then call the distances."""
+@pytest.mark.parametrize(
+    ("classes", "name", "metrics"),
+    [
+        (1008, "inception2048", {"fid_inception2048", "kid_inception2048"}),
+        (1000, "inception2048_torchvision", {"frechet_inception2048_torchvision", "kernel_inception2048_torchvision"}),
+    ],
+)
+def test_only_inception_weights_of_fid_make_a_fid(tmp_path: Path, classes: int, name: str, metrics: set[str]) -> None:
+    """Weights of FID's network, of torchvision's, and the names of distances over their features."""
     from safetensors.torch import save_file
 
-    from sflow_pipeline.evaluation.measures.row_scores import score_features
+    from sflow_pipeline.evaluation.measures.whole_features import WholeFeatures
     from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
     from sflow_pipeline.networks.inception import InceptionFeatures
 
     torch.manual_seed(0)
     state = InceptionFeatures(is_fid=True).state_dict()
-    names = []
-    for classes in (1008, 1000):
-        file = tmp_path / f"{classes}.safetensors"
-        save_file(state | {"fc.weight": torch.zeros(classes, 2048)}, file)
-        spec = load_network_spec(file, what="extractor")
-        assert (spec.size_px, spec.input_range, spec.filter) == ((299, 299), "-1..1", "bilinear")
-        extractor = Extractor(spec, "cpu")
-        names.append(extractor.name)
+    file = tmp_path / "inception.safetensors"
+    save_file(state | {"fc.weight": torch.zeros(classes, 2048)}, file)
+    spec = load_network_spec(file, {"name": "inception2048"}, what="extractor")  # a claim that changes nothing
+    assert (spec.size_px, spec.input_range, spec.filter) == ((299, 299), "-1..1", "bilinear")
+    extractor = Extractor(spec, "cpu")
+    assert extractor.name == name
     assert extractor.extract(np.zeros((48, 64, 3), np.uint8)).shape == (2048,)
-    assert names == ["inception2048", "inception2048_torchvision"]
-    found = Measurement(sample_ids=["a", "b"], features=np.eye(2, 2048, dtype=np.float32))
-    assert {"fid_inception2048", "kid_inception2048"} <= set(score_features(found, found, names[0]))
-    assert {"frechet_inception2048_torchvision"} <= set(score_features(found, found, names[1]))
+    assert metrics <= {metric.name for metric in WholeFeatures(extractor).metrics}
 
 
 def test_perceptual_weights_give_their_own_name_to_distances(shared_data: Path, write_photos: Write) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.errors import UsageError
+from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
-from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec, load_network_spec
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.label_spaces import load_label_space
 
 onnx = pytest.importorskip("onnx")

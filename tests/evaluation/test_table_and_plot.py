@@ -6,22 +6,25 @@ import pytest
 
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
 from sflow_pipeline.evaluation.results.plot import draw_svg
-from sflow_pipeline.evaluation.results.scores import Evaluation, Row, Score
+from sflow_pipeline.evaluation.results.scores import Evaluation, Score, TableRow
+from sflow_pipeline.metrics.miou import MIOU, MIOU_COMMON
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
 def evaluation() -> Evaluation:
-    def row(name: str, role: str, miou: float | None, n: int = 8) -> Row:
+    def row(name: str, role: str, miou: float | None, n: int = 8) -> TableRow:
         scores = {
             "miou": Score(miou, n, interval=None if miou is None else (miou - 0.05, miou + 0.05), note="no trains"),
             "miou_common": Score(miou, n, note="over 5 classes"),
         }
-        return Row(name, role, f"/data/{name}", n, {"64x48": n - 1, "8x8": 1}, "camvid11", scores)  # type: ignore[arg-type]
+        return TableRow(name, role, f"/data/{name}", n, {"64x48": n - 1, "8x8": 1}, "camvid11", scores)  # type: ignore[arg-type]
 
     rows = (row("a <b> & | c", "dataset", 0.3), row("nothing", "dataset", None), row("real", "oracle", 0.6))
-    return Evaluation({"reference": "/photos", "reference_split": "val", "interval": "bootstrap"}, rows)
+    return Evaluation(
+        {"reference": "/photos", "reference_split": "val", "interval": "bootstrap"}, rows, (MIOU, MIOU_COMMON)
+    )
 
 
 def read_cells(markdown: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The edge statistics of every row beside those of the real photos, with their distances."""
+"""Edge statistics of every row, and their distances to those of the real photos."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.dataset_photos import DatasetPhotos
 from sflow_pipeline.evaluation.measures.edge_statistics import (
     DENSITY_BOUNDS,
     ORIENTATION_BINS,
@@ -17,28 +16,25 @@ from sflow_pipeline.evaluation.measures.edge_statistics import (
     EdgeStatistics,
     compute_edge_statistics,
     compute_total_variation,
-    detect_edges,
 )
-from sflow_pipeline.evaluation.photo_source import PhotoSource
+from sflow_pipeline.evaluation.photos import DatasetPhotos, PhotoSource
+from sflow_pipeline.networks.edges import EDGE_STRENGTH, detect_edges
 from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
-
-#: DNED answers with strengths; from here up it says "edge", as in the gate.
-_EDGE_STRENGTH = 128
 
 
 def compare_edges(
     sources: Sequence[tuple[str, PhotoSource]], threshold: float, limit: int | None = None
 ) -> dict[str, Any]:
-    """Edge statistics of datasets (simulator's pictures, DNED's answer, converted photos) and of real photos.
+    """Edge statistics of datasets (rendered frames, DNED's prediction, converted images) and of real photos.
 
     Args:
-        sources: name and pictures; the real photos are the last.
+        sources: name and pictures; the real photos last.
         threshold: of the Laplacian, see ``find_edge_threshold``.
         limit: pictures of each at most.
 
     Returns:
         JSON-like: ``sets``: name -> statistics with ``density_tv`` and ``orientation_tv``, the total variation to
-        the real photos; ``protocol``; ``notes`` on what could not be measured.
+        the real photos; ``protocol``; ``notes`` on columns that are missing.
 
     Raises:
         UsageError: a picture is too small to measure.
@@ -70,11 +66,11 @@ def compare_edges(
         for name, statistics in found.items()
     }
     protocol = {
-        "edges": f"|Laplacian| of the smoothed luma over {threshold:g}; DNED's answer from {_EDGE_STRENGTH} of 255",
+        "edges": f"|Laplacian| of the smoothed luma over {threshold:g}; DNED's prediction from {EDGE_STRENGTH} of 255",
         "density_histogram": f"{TILE_PX}x{TILE_PX} px squares, bounds {list(DENSITY_BOUNDS)}",
         "orientation_histogram": f"{ORIENTATION_BINS} bins of line direction over 180 degrees, structure tensor",
         "distance": "total variation to the real photos' histogram, 0 to 1",
-        "size": "every picture at its own size, as the extractor meets it in training and conversion",
+        "size": "every picture at its own size, as in training and conversion",
     }
     return {"protocol": protocol, "sets": sets, "notes": notes}
 
@@ -109,6 +105,6 @@ def _read_column(
         name = f"{source.uri}: {row.sample_id} {column}"
         data = row.require_file(column)
         if column == "edge":
-            yield decode_plane(data, name=name) >= _EDGE_STRENGTH
+            yield decode_plane(data, name=name) >= EDGE_STRENGTH
         else:
             yield detect_edges(decode_rgb(data, name=name), threshold)

@@ -1,7 +1,7 @@
-"""Edges as numbers: how dense they are and where they point, in simulator frames, after DNED, and in real photos.
+"""Density and direction of edges, in rendered frames, as DNED predicts them, and in real photos.
 
-DNED is there to turn the skeleton of a rendered frame into one that a photo could have. If it does, its answer lies
-closer to real photos than the frame's own edges do, by both distances below.
+DNED turns the edge map of a rendered frame into one that a photo could have. Where it succeeds, its prediction is
+closer to real photos than the frame's own edges are, by both distances below.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-
-from sflow_pipeline.networks.edges import extract_edges
 
 #: Density is measured in squares of this side.
 TILE_PX = 32
@@ -62,8 +59,8 @@ def compute_edge_statistics(edge_maps: Iterable[NDArray[np.bool_]]) -> EdgeStati
 def count_orientations(edges: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Edge pixels by the direction of the line they lie on: (12,) counts.
 
-    The direction is that of the structure tensor of the smoothed edge map, so it needs nothing but the edges and is
-    the same measure for a Laplacian map and for DNED's answer.
+    The direction is that of the structure tensor of the smoothed edge map, so it depends on the edges alone and is
+    the same measure for a Laplacian map and for DNED's prediction.
 
     >>> lines = np.zeros((40, 40), bool); lines[20] = True
     >>> count_orientations(lines).argmax(), count_orientations(lines.T).argmax()
@@ -85,12 +82,6 @@ def compute_total_variation(first: Iterable[float], second: Iterable[float]) -> 
     0.5
     """
     return 0.5 * float(np.abs(np.array(tuple(first)) - np.array(tuple(second))).sum())
-
-
-def detect_edges(photo: NDArray[np.uint8], threshold: float) -> NDArray[np.bool_]:
-    """(h, w) Laplacian edges of a (h, w, 3) uint8 RGB picture, as training and conversion find them."""
-    edges = extract_edges(torch.from_numpy(photo).permute(2, 0, 1)[None], threshold)
-    return np.asarray(edges[0, 0].numpy() > 0.5)
 
 
 def _measure_tiles(edges: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
-"""A bundle's own segmenter as the judge of `evaluate`: named by the bundle's folder, fed photos of any size."""
+"""A bundle's own segmenter as judge, named by the bundle's folder; it takes photos of any size."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +8,32 @@ from torch import Tensor
 
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.errors import UsageError
+from sflow_pipeline.evaluation.reference_networks.program_file import Network
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.networks.device import place_network
 from sflow_pipeline.networks.segmenter import Segmenter
 
+PURPOSES = ("judge",)
 SEGMENTER_FILE = "segmenter.safetensors"
 
 
-def describe_bundle_segmenter(folder: Path) -> dict[str, Any]:
-    """The fields of a ``NetworkSpec`` for the segmenter in a bundle's folder.
+def describe(path: Path) -> dict[str, Any] | None:
+    """See ``NetworkKind``.
 
     Raises:
         BundleError: the folder holds no bundle.
         UsageError: the bundle has no segmenter.
     """
-    bundle = load_bundle(folder)
+    if not path.is_dir() and path.name != SEGMENTER_FILE:
+        return None
+    bundle = load_bundle(path if path.is_dir() else path.parent)
     if bundle.metadata.segmenter_sha256 is None:
         raise UsageError(
-            f"--judge {folder}: bundle {bundle.name} has no segmenter",
+            f"--judge {path}: bundle {bundle.name} has no segmenter",
             hint="train one with train --only segmenter --set segmenter.images=20000, or name another judge",
         )
     return {
-        "file": str(bundle.path / SEGMENTER_FILE),
+        "file": str((bundle.path / SEGMENTER_FILE).absolute()),
         "name": f"{bundle.name}_segmenter",
         "sha256": bundle.metadata.segmenter_sha256,
         "size_px": None,
@@ -38,13 +42,13 @@ def describe_bundle_segmenter(folder: Path) -> dict[str, Any]:
     }
 
 
-def load_bundle_segmenter(folder: Path, device: str) -> Callable[[Tensor], Tensor]:
-    """Scores (b, classes without void, h, w) of photos (b, 3, h, w) in [-1, 1].
+def load(spec: NetworkSpec, device: str) -> Network:
+    """See ``NetworkKind``; its scores (b, classes without void, h, w) have the photo's size.
 
     Raises:
         BundleError: the weights are damaged.
     """
-    bundle = load_bundle(folder)
+    bundle = load_bundle(Path(spec.file).parent)
     state = bundle.read_segmenter()
     assert state is not None, "checked when it was described"
     space = bundle.label_space

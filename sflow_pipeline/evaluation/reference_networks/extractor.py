@@ -1,26 +1,23 @@
-"""A feature extractor: a network trained elsewhere that turns a photo into one vector.
+"""The feature extractor: a network trained elsewhere that turns a picture into one vector.
 
-A ``.safetensors`` file holds the weights of SqueezeNet, VGG-19 or Inception-v3, by which FID and KID are defined; any
-other extractor gives its own name to the distances over its features.
+A ``.safetensors`` file holds the weights of a perceptual network or of Inception-v3, by which FID and KID are defined;
+distances over any other extractor's features contain its own name.
 """
-
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
+from sflow_pipeline.evaluation.reference_networks.inception_weights import name_features
+from sflow_pipeline.evaluation.reference_networks.kinds import load_network
 from sflow_pipeline.evaluation.reference_networks.network_input import build_input
-from sflow_pipeline.evaluation.reference_networks.perceptual_features import load_perceptual_features
-from sflow_pipeline.evaluation.reference_networks.program_file import Network, check_digest, load_network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.metrics import INCEPTION
-from sflow_pipeline.networks.inception import load_inception
 
 
 class Extractor:
-    """A network whose output is one feature vector a photo; feature maps are averaged over the picture.
+    """A network whose output is one feature vector a picture; feature maps are averaged over the picture.
 
     Args:
         spec: its file and input.
@@ -32,42 +29,44 @@ class Extractor:
     """
 
     def __init__(self, spec: NetworkSpec, device: str) -> None:
-        self._network, self.name, self.digest = _load(spec, device)
-        self.spec = spec
-        self._device = device
-
-    @torch.inference_mode()
-    def extract(self, photo: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(d,) features of a (h, w, 3) uint8 RGB photo.
-
-        Raises:
-            UsageError: the network's output is not (1, d) or (1, d, h, w).
-        """
-        features = self._network(build_input(photo, self.spec, self._device))
-        if features.ndim == 4:
-            features = features.mean(dim=(2, 3))
-        if features.ndim != 2 or features.shape[0] != 1:
-            raise UsageError(
-                f"--extractor {self.spec.file}: output {tuple(features.shape)}, expected (1, d) or (1, d, h, w)",
-                hint="export the part of the network that ends in one feature vector",
-            )
-        return features[0].float().cpu().numpy()
-
-
-def _load(spec: NetworkSpec, device: str) -> tuple[Network, str, str]:
-    """The network, its name and the sha256 of its file."""
-    if not spec.holds_weights_alone:
-        if spec.name.startswith(INCEPTION):
+        if spec.kind != "inception" and spec.name.startswith(INCEPTION):
             raise UsageError(
                 f"--extractor {spec.file}: the name {INCEPTION} is kept for Inception-v3 weights",
                 hint="choose another `name:` in its YAML, so that nobody takes its numbers for FID",
             )
-        network, digest = load_network(spec, device)
-        return network, spec.name, digest
-    digest = check_digest(spec)
-    perceptual = load_perceptual_features(Path(spec.file), device)
-    if perceptual is not None:
-        return perceptual, spec.name, digest
-    inception = load_inception(spec.file)
-    inception.to(device)
-    return inception, INCEPTION if inception.is_fid else f"{INCEPTION}_torchvision", digest
+        self._network, self.digest = load_network(spec, device)
+        self.name = name_features(spec) if spec.kind == "inception" else spec.name
+        self.spec = spec
+        self._device = device
+
+    def extract(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(d,) features of a (h, w, 3) uint8 RGB picture.
+
+        Raises:
+            UsageError: the network's output is not (1, d) or (1, d, h, w).
+        """
+        features: NDArray[np.float32] = self.extract_batch(picture[None])[0]
+        return features
+
+    @torch.inference_mode()
+    def extract_batch(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, d) features of (n, h, w, 3) uint8 RGB pictures; a program gets them one by one, as it was traced.
+
+        Raises:
+            UsageError: the network's output is not (n, d) or (n, d, h, w).
+        """
+        step = 1 if self.spec.kind == "program" else len(pictures)
+        batches = (pictures[start : start + step] for start in range(0, len(pictures), step))
+        return np.concatenate([self._run(batch) for batch in batches])
+
+    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        features = self._network(build_input(pictures, self.spec, self._device))
+        if features.ndim == 4:
+            features = features.mean(dim=(2, 3))
+        if features.ndim != 2 or features.shape[0] != len(pictures):
+            raise UsageError(
+                f"--extractor {self.spec.file}: output {tuple(features.shape)}, expected ({len(pictures)}, d) or "
+                f"({len(pictures)}, d, h, w)",
+                hint="export the part of the network that ends in one feature vector",
+            )
+        return features.float().cpu().numpy()

@@ -1,4 +1,4 @@
-"""From a photo to what a network expects: size, by a filter that is named, and value range."""
+"""Pictures as network input: size, by a named filter, and value range."""
 
 import cv2
 import numpy as np
@@ -12,20 +12,20 @@ from sflow_pipeline.evaluation.reference_networks.spec import FilterName, InputR
 from sflow_pipeline.networks.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 
-def build_input(photo: NDArray[np.uint8], spec: NetworkSpec, device: str) -> Float[Tensor, "1 3 h w"]:
-    """A photo as the network wants it.
+def build_input(pictures: NDArray[np.uint8], spec: NetworkSpec, device: str) -> Float[Tensor, "n 3 h w"]:
+    """Pictures of one size as the network's input.
 
     Args:
-        photo: (h, w, 3) uint8 RGB of any size.
+        pictures: (n, h, w, 3) uint8 RGB.
         spec: of the network.
         device: where the batch goes.
 
-    >>> spec = NetworkSpec(file="judge.pt", size_px=(8, 4), input_range="0..1")
-    >>> batch = build_input(np.full((10, 10, 3), 255, np.uint8), spec, "cpu")
+    >>> spec = NetworkSpec(file="network.pt", size_px=(8, 4), input_range="0..1")
+    >>> batch = build_input(np.full((1, 10, 10, 3), 255, np.uint8), spec, "cpu")
     >>> batch.shape, round(batch.max().item(), 3)
     (torch.Size([1, 3, 4, 8]), 1.0)
     """
-    batch = torch.from_numpy(photo).to(device).permute(2, 0, 1)[None].float()
+    batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float()
     resized = batch if spec.size_px is None else resize_photo(batch, spec.size_px, spec.filter)
     return scale_values(resized, spec.input_range)
 

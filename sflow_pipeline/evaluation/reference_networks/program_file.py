@@ -1,4 +1,4 @@
-"""Runs networks that users bring: TorchScript and ONNX files.
+"""Network files that hold a program as well as weights: TorchScript and ONNX.
 
 A TorchScript file holds code as well as weights. It is loaded only from a path that the user named, by
 ``torch.jit.load``, which reads TorchScript and nothing else (no Python pickle); still, like any program, it should
@@ -14,39 +14,27 @@ from torch import Tensor
 
 from sflow_pipeline.errors import MissingExtraError, UsageError
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
-from sflow_pipeline.storage.shard_file import hash_file
 
 Network = Callable[[Tensor], Tensor]
 
 
-def load_network(spec: NetworkSpec, device: str) -> tuple[Network, str]:
-    """The network as a function of a (b, 3, h, w) float batch on ``device``, and the sha256 of its file.
+PURPOSES = ("judge", "extractor")
+
+
+def describe(path: Path) -> dict[str, Any] | None:
+    """See ``NetworkKind``; a program says nothing about its input."""
+    return None if path.suffix == ".safetensors" else {}
+
+
+def load(spec: NetworkSpec, device: str) -> Network:
+    """See ``NetworkKind``.
 
     Raises:
-        UsageError: the file is missing, has another digest than expected, or is no such network.
+        UsageError: the file is no such network.
         MissingExtraError: ONNX, and OpenVINO is not installed.
     """
-    path, digest = Path(spec.file), check_digest(spec)
-    return (_load_onnx(path) if path.suffix == ".onnx" else _load_torchscript(path, device)), digest
-
-
-def check_digest(spec: NetworkSpec) -> str:
-    """The sha256 of a network's file.
-
-    Raises:
-        UsageError: the file cannot be read, or has another digest than its description says.
-    """
     path = Path(spec.file)
-    try:
-        digest = hash_file(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}", hint="check the path") from error
-    if spec.sha256 is not None and spec.sha256.lower() != digest:
-        raise UsageError(
-            f"{path}: sha256 {digest[:12]}…, expected {spec.sha256[:12]}…",
-            hint="restore the file that the YAML describes, or correct its sha256",
-        )
-    return digest
+    return _load_onnx(path) if path.suffix == ".onnx" else _load_torchscript(path, device)
 
 
 def _load_torchscript(path: Path, device: str) -> Network:
@@ -70,7 +58,7 @@ def _load_onnx(path: Path) -> Network:
             f"{path}: ONNX files need OpenVINO", hint="pip install 'sflow-pipeline[export]', or give a TorchScript file"
         ) from error
     try:
-        # By default it computes in bfloat16 where the processor can, and a judge must not depend on the machine.
+        # By default it computes in bfloat16 where the processor can, and results must not depend on the machine.
         model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError as error:
         raise UsageError(

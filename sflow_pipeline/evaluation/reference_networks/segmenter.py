@@ -1,6 +1,4 @@
-"""The judge: a segmenter trained elsewhere that says what it sees in a photo."""
-
-from pathlib import Path
+"""The reference segmenter: a network trained elsewhere that predicts the class of every pixel of a picture."""
 
 import numpy as np
 import torch
@@ -8,22 +6,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.evaluation.reference_networks.bundle_segmenter import load_bundle_segmenter
+from sflow_pipeline.evaluation.reference_networks.kinds import load_network
 from sflow_pipeline.evaluation.reference_networks.network_input import build_input
-from sflow_pipeline.evaluation.reference_networks.program_file import check_digest, load_network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.label_spaces import LabelClass, LabelSpace, load_label_space
 
 
 class ReferenceSegmenter:
-    """A segmentation network and the classes of its channels.
+    """A segmentation network and the classes of its channels; ``--judge`` names it.
 
     Args:
         spec: its file, input and label space.
         device: where it runs.
 
     Attributes:
-        label_space: of its answers.
+        label_space: of its predictions.
         classes: the class of each output channel: those of the label space in order, void left out.
         digest: sha256 of its file.
     """
@@ -31,7 +28,7 @@ class ReferenceSegmenter:
     def __init__(self, spec: NetworkSpec, device: str) -> None:
         if spec.label_space is None:
             raise UsageError(
-                f"--judge {spec.file}: which classes its channels mean is not known",
+                f"--judge {spec.file}: the classes of its channels are not known",
                 hint="add --judge-label-space, for example cityscapes19, or `label_space:` in its YAML",
             )
         self.spec = spec
@@ -39,20 +36,17 @@ class ReferenceSegmenter:
         self.classes: tuple[LabelClass, ...] = tuple(
             item for item in self.label_space.classes if item.id != self.label_space.void_id
         )
-        if spec.holds_weights_alone:
-            self.digest = check_digest(spec)
-            self._network = load_bundle_segmenter(Path(spec.file).parent, device)
-        else:
-            self._network, self.digest = load_network(spec, device)
+        self._network, self.digest = load_network(spec, device)
         self._device = device
 
     @torch.inference_mode()
     def predict(self, photo: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:
-        """What is in each pixel.
+        """The class of each pixel.
 
         Args:
             photo: (h, w, 3) uint8 RGB.
-            size_px: width and height of the answer; the scores are enlarged to it bilinearly before they compete.
+            size_px: width and height of the prediction; scores are enlarged to it bilinearly, then the highest is
+                taken.
 
         Returns:
             (height, width) index into ``classes``.
@@ -60,7 +54,7 @@ class ReferenceSegmenter:
         Raises:
             UsageError: the network's output is not one score per class and pixel.
         """
-        scores = self._network(build_input(photo, self.spec, self._device))
+        scores = self._network(build_input(photo[None], self.spec, self._device))
         if scores.ndim != 4 or scores.shape[1] != len(self.classes):
             raise UsageError(
                 f"--judge {self.spec.file}: output {tuple(scores.shape)}, expected (1, {len(self.classes)}, h, w): one "

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sflow_pipeline.evaluation.results.scores import Evaluation, Row, Score
+from sflow_pipeline.evaluation.results.scores import Evaluation, Score, TableRow
 from sflow_pipeline.markdown import draw_table
-from sflow_pipeline.metrics import find_direction
+from sflow_pipeline.metrics import Metric
 
-#: Which way is better.
+#: The better direction.
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "≈"}
 
 
@@ -24,53 +24,48 @@ def draw_markdown(evaluation: Evaluation) -> str:
     return "\n".join([*parts, "\n".join(f"- {line}" for line in lines)]) + "\n"
 
 
-def format_score(score: Score | None, digits: int = 3) -> str:
+def format_score(score: Score | None, metric: Metric) -> str:
     """A score with its interval or spread.
 
-    >>> format_score(Score(0.5432, 51, interval=(0.51, 0.57)))
+    >>> from sflow_pipeline.metrics.kernel import KERNEL
+    >>> from sflow_pipeline.metrics.miou import MIOU
+    >>> format_score(Score(0.5432, 51, interval=(0.51, 0.57)), MIOU)
     '0.543 [0.510, 0.570]'
-    >>> format_score(Score(0.0123, 51, spread=0.002), digits=4), format_score(None)
+    >>> format_score(Score(0.0123, 51, spread=0.002), KERNEL), format_score(None, MIOU)
     ('0.0123 ± 0.0020', '-')
     """
     if score is None or score.value is None:
         return "-"
-    text = f"{score.value:.{digits}f}"
+    sign = "+" if metric.signed else ""
+    text = f"{score.value:{sign}.{metric.digits}f}"
     if score.interval is not None:
-        text += f" [{score.interval[0]:.{digits}f}, {score.interval[1]:.{digits}f}]"
+        low, high = (f"{bound:{sign}.{metric.digits}f}" for bound in score.interval)
+        text += f" [{low}, {high}]"
     if score.spread is not None:
-        text += f" ± {score.spread:.{digits}f}"
+        text += f" ± {score.spread:.{metric.digits}f}"
     return text
 
 
-def shown_metrics(evaluation: Evaluation) -> list[str]:
-    """Metrics worth a column: ``miou_common`` only where it says something else than ``miou``."""
-    names = evaluation.metric_names
-    same = all(
-        row.scores["miou"].value == row.scores["miou_common"].value for row in evaluation.rows if "miou" in row.scores
-    )
-    return [name for name in names if name != "miou_common" or not same]
-
-
 def _draw_scores(evaluation: Evaluation) -> str:
-    metrics = shown_metrics(evaluation)
+    metrics = evaluation.shown_metrics
     head = ["pictures", "images", "size"]
     for metric in metrics:
-        head.append(f"{metric} {ARROWS[find_direction(metric)]}")
-        if metric.startswith("miou"):
-            head.append(f"{metric} of oracle")
+        head.append(f"{metric.column} {ARROWS[metric.better]}")
+        if metric.shares_oracle:
+            head.append(f"{metric.column} of oracle")
     lines = []
     for row in evaluation.rows:
         cells = [row.name, str(row.n), _format_sizes(row.sizes_px)]
         for metric in metrics:
-            cells.append(format_score(row.scores.get(metric), digits=4 if metric.startswith(("kernel", "kid")) else 3))
-            if metric.startswith("miou"):
-                share = evaluation.share_of_oracle(row, metric)
+            cells.append(format_score(row.scores.get(metric.name), metric))
+            if metric.shares_oracle:
+                share = evaluation.share_of_oracle(row, metric.name)
                 cells.append("-" if share is None or row.role == "oracle" else f"{share:.1%}")
         lines.append(cells)
     return draw_table(head, lines)
 
 
-def _draw_classes(rows: Sequence[Row]) -> str:
+def _draw_classes(rows: Sequence[TableRow]) -> str:
     names = list(dict.fromkeys(item.name for row in rows for item in row.classes))
     lines = []
     for row in rows:
@@ -103,13 +98,15 @@ def _list_protocol(evaluation: Evaluation) -> list[str]:
                 f"{what}: {network['name']}, sha256 {network['sha256'][:12]}, input {network['input_px']} px by "
                 f"{network['filter']}, values {network['input_range']}"
             )
+    if protocol.get("judge", {}).get("kind") == "bundle":
+        lines.append("judge: this is the bundle's own segmenter; for an independent one name a network with --judge")
     if "score_space" in protocol:
         space = protocol["score_space"]
         lines.append(
             f"scored in {space['name']}, {len(space['scored'])} classes, all pixels of a row together, void left out"
         )
         if space["excluded"]:
-            lines.append(f"the judge has no word for {', '.join(space['excluded'])}: their pixels are not scored")
+            lines.append(f"the judge cannot predict {', '.join(space['excluded'])}: their pixels are not scored")
     where = f", split {protocol['reference_split']}" if protocol["reference_split"] else ""
     lines.append(f"real photos: {protocol['reference']}{where}; [low, high] is a {protocol['interval']}")
     lines += _list_notes(evaluation)
@@ -120,12 +117,12 @@ def _list_protocol(evaluation: Evaluation) -> list[str]:
 
 
 def _list_notes(evaluation: Evaluation) -> list[str]:
-    """Each note once, with the rows it is about."""
-    shown = shown_metrics(evaluation)
+    """Each note once, with the rows that it applies to."""
     about: dict[str, list[str]] = {}
     for row in evaluation.rows:
-        notes = [f"{metric}: {row.scores[metric].note}" for metric in shown if metric in row.scores]
-        for note in (*row.notes, *(note for note in notes if not note.endswith(": "))):
+        shown = [metric for metric in evaluation.shown_metrics if metric.name in row.scores]
+        scored = ((metric.column, row.scores[metric.name].note) for metric in shown)
+        for note in (*row.notes, *(f"{column}: {note}" for column, note in scored if note)):
             about.setdefault(note, []).append(row.name)
     return [
         note if len(names) == len(evaluation.rows) > 1 else f"{', '.join(names)}: {note}"

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from sflow_pipeline.evaluation.results.markdown import ARROWS, format_score, shown_metrics
-from sflow_pipeline.evaluation.results.scores import Evaluation, Row
-from sflow_pipeline.metrics import find_direction
+from sflow_pipeline.evaluation.results.markdown import ARROWS, format_score
+from sflow_pipeline.evaluation.results.scores import Evaluation, TableRow
+from sflow_pipeline.metrics import Metric
 
 _NAME_PX = 240
 _BAR_PX = 420
@@ -18,8 +18,8 @@ def draw_svg(evaluation: Evaluation) -> str:
     """The scores as bars; the same evaluation gives the same text."""
     panels = []
     top = 10
-    for metric in shown_metrics(evaluation):
-        rows = [row for row in evaluation.rows if metric in row.scores and row.scores[metric].value is not None]
+    for metric in evaluation.shown_metrics:
+        rows = [row for row in evaluation.rows if _has_value(row, metric)]
         if rows:
             panels.append(_draw_panel(evaluation, metric, rows, top))
             top += _HEAD_PX + _LINE_PX * len(rows) + 14
@@ -31,10 +31,10 @@ def draw_svg(evaluation: Evaluation) -> str:
     )
 
 
-def _draw_panel(evaluation: Evaluation, metric: str, rows: list[Row], top: int) -> str:
+def _draw_panel(evaluation: Evaluation, metric: Metric, rows: list[TableRow], top: int) -> str:
     ends = [0.0]
     for row in rows:
-        score = row.scores[metric]
+        score = row.scores[metric.name]
         ends += [score.value or 0.0, *(score.interval or ())]
     low, high = min(ends), max(ends)
     span = (high - low) or 1.0
@@ -42,12 +42,10 @@ def _draw_panel(evaluation: Evaluation, metric: str, rows: list[Row], top: int) 
     def place(value: float) -> float:
         return round(_NAME_PX + _BAR_PX * (value - low) / span, 1)
 
-    parts = [
-        f'<text x="10" y="{top + 20}" font-weight="bold">{escape(metric)} {ARROWS[find_direction(metric)]}</text>\n'
-    ]
+    parts = [f'<text x="10" y="{top + 20}" font-weight="bold">{escape(metric.column)} {ARROWS[metric.better]}</text>\n']
     first = top + _HEAD_PX
     for index, row in enumerate(rows):
-        score = row.scores[metric]
+        score = row.scores[metric.name]
         value = score.value or 0.0
         y = first + index * _LINE_PX
         start, end = sorted((place(0.0), place(value)))
@@ -61,14 +59,18 @@ def _draw_panel(evaluation: Evaluation, metric: str, rows: list[Row], top: int) 
                 f'<path d="M{left} {y + 10}H{right}M{left} {y + 6}v8M{right} {y + 6}v8" stroke="#d1495b" '
                 'stroke-width="1.5" fill="none"/>\n'
             )
-        text = format_score(score, digits=4 if span < 0.1 else 3)
+        text = format_score(score, metric)
         parts.append(f'<text x="{_NAME_PX + _BAR_PX + 10}" y="{y + 14}">{escape(text)}</text>\n')
-    best = evaluation.oracle.scores.get(metric)
+    best = evaluation.oracle.scores.get(metric.name)
     if best is not None and best.value is not None:
         x = place(best.value)
         bottom = first + len(rows) * _LINE_PX - 4
         parts.append(f'<path d="M{x} {first - 4}V{bottom}" stroke="#2f2f2f" stroke-dasharray="4 3"/>\n')
     return "".join(parts)
+
+
+def _has_value(row: TableRow, metric: Metric) -> bool:
+    return metric.name in row.scores and row.scores[metric.name].value is not None
 
 
 def _shorten(name: str, letters: int = 34) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.errors import DumpError, OutputError, UsageError
-from sflow_pipeline.evaluation.photo_source import open_photos
+from sflow_pipeline.evaluation.photos import open_photos
 
 
 def test_old_carla_labels_have_their_sky(shared_data: Path) -> None:

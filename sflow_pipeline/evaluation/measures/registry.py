@@ -1,0 +1,38 @@
+"""Every measure, and the networks that it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sflow_pipeline.evaluation.measures.measure import Measure
+from sflow_pipeline.evaluation.measures.realism_gain import RealismGain
+from sflow_pipeline.evaluation.measures.segmentation import Segmentation
+from sflow_pipeline.evaluation.measures.whole_features import WholeFeatures
+from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
+from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
+from sflow_pipeline.label_spaces import LabelSpace
+
+
+@dataclass(frozen=True)
+class MeasureInputs:
+    """Networks that the user named, and the label space to score in."""
+
+    segmenter: ReferenceSegmenter | None
+    extractor: Extractor | None
+    space: LabelSpace
+
+
+#: In the order of the table's columns; None where its network is missing.
+MEASURES: tuple[Callable[[MeasureInputs], Measure | None], ...] = (
+    lambda inputs: RealismGain(inputs.extractor) if inputs.extractor else None,
+    lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
+    lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
+)
+
+
+def build_measures(inputs: MeasureInputs) -> list[Measure]:
+    """The measures that the inputs allow.
+
+    Raises:
+        LabelSpaceError: the segmenter has a class that the label space cannot represent.
+    """
+    return [measure for build in MEASURES if (measure := build(inputs)) is not None]

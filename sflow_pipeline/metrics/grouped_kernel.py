@@ -1,0 +1,114 @@
+"""Kernel distance between sets of crops, and its ratio, with a bootstrap over the frames that crops were cut from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.metrics.frechet import check_features
+from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES
+from sflow_pipeline.metrics.kernel import cubic_kernel
+
+_SEED = 20180104
+#: With fewer frames than this, a bootstrap over them says nothing.
+MIN_FRAMES_FOR_INTERVAL = 5
+
+
+@dataclass(frozen=True)
+class GroupedFeatures:
+    """Features of crops.
+
+    Attributes:
+        features: (n, d).
+        groups: (n,) index of the frame that each crop was cut from, 0 to ``frames`` - 1.
+        frames: how many frames.
+    """
+
+    features: NDArray[np.floating]
+    groups: NDArray[np.int64]
+    frames: int
+
+
+@dataclass(frozen=True)
+class KernelRatio:
+    """Kernel distance of one set over that of another to the same reference.
+
+    Attributes:
+        value: NaN if the denominator is not positive.
+        interval: 95 % bootstrap over frames; None with too few frames, or where it has no finite bounds.
+        numerator, denominator: the two distances.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    numerator: float
+    denominator: float
+
+
+def compute_kernel_ratio(
+    numerator: GroupedFeatures, denominator: GroupedFeatures, reference: GroupedFeatures, replicates: int = REPLICATES
+) -> KernelRatio:
+    """Unbiased MMD² of the numerator to the reference over that of the denominator, cubic kernel of KID.
+
+    Numerator and denominator show the same frames, so one draw of frames serves both in the bootstrap. Crops of two
+    copies of one frame are not paired with each other in a draw, which would raise the mean within a set.
+
+    Args:
+        numerator, denominator: with equal ``frames``; group i is the same frame in both.
+        reference: real photos.
+        replicates: draws of frames and photos; the same ones every time.
+
+    Raises:
+        ValueError: ``frames`` differ, or features do not fit together (see ``check_features``).
+    """
+    if numerator.frames != denominator.frames:
+        raise ValueError(f"{numerator.frames} and {denominator.frames} frames: expected the same frames in both")
+    rng = np.random.default_rng(_SEED)
+    ours, photos = (
+        np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1.0 / n), size=replicates)])
+        for n in (numerator.frames, reference.frames)
+    )  # (1 + replicates, frames): how often each is drawn; row 0 takes each once
+    within = _average_within(reference, photos)
+    above = _average_within(numerator, ours) + within - 2.0 * _average_across(numerator, reference, ours, photos)
+    below = _average_within(denominator, ours) + within - 2.0 * _average_across(denominator, reference, ours, photos)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(below > 0, above / below, np.inf)
+    interval = None
+    if min(numerator.frames, reference.frames) >= MIN_FRAMES_FOR_INTERVAL and replicates:
+        low, high = np.quantile(ratios[1:], [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], method="nearest")
+        interval = (float(low), float(high)) if np.isfinite([low, high]).all() else None
+    value = float(ratios[0]) if np.isfinite(ratios[0]) else float("nan")
+    return KernelRatio(value, interval, float(above[0]), float(below[0]))
+
+
+def _average_within(crops: GroupedFeatures, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(r,) mean kernel over pairs of two crops of one set, for each (r, frames) draw."""
+    features, _ = check_features(crops.features, crops.features)
+    kernel = cubic_kernel(features, features)
+    np.fill_diagonal(kernel, 0.0)
+    member = _one_hot(crops)
+    counts = member.sum(axis=0)
+    pairs = np.outer(counts, counts) - np.diag(counts)
+    return _weigh_within(member.T @ kernel @ member, draws) / np.maximum(_weigh_within(pairs, draws), 1.0)
+
+
+def _weigh_within(blocks: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    same = np.diagonal(blocks)
+    apart: NDArray[np.float64] = np.einsum("rf,rf->r", draws @ (blocks - np.diag(same)), draws)
+    return apart + draws @ same
+
+
+def _average_across(
+    first: GroupedFeatures, second: GroupedFeatures, draws: NDArray[np.float64], other_draws: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(r,) mean kernel over pairs of a crop of each set."""
+    x, y = check_features(first.features, second.features)
+    member, other = _one_hot(first), _one_hot(second)
+    total = np.einsum("rf,rf->r", draws @ (member.T @ cubic_kernel(x, y) @ other), other_draws)
+    pairs = (draws @ member.sum(axis=0)) * (other_draws @ other.sum(axis=0))
+    return np.asarray(total / np.maximum(pairs, 1.0), np.float64)
+
+
+def _one_hot(crops: GroupedFeatures) -> NDArray[np.float64]:
+    member: NDArray[np.float64] = (crops.groups[:, None] == np.arange(crops.frames)).astype(np.float64)
+    return member
