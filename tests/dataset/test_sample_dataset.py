@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from pyarrow.fs import LocalFileSystem
-from sflow_pipeline.evaluation.photos import DatasetPhotos
 from torch.utils.data import DataLoader
 
 from sflow_pipeline import Sample, open_dataset
 from sflow_pipeline.dataset.shard_reader import open_shard
 from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.evaluation.photos import DatasetPhotos
 from sflow_pipeline.label_spaces import describe_label_space, load_label_space
 from sflow_pipeline.storage.filesystem import Folder
 
@@ -144,3 +144,17 @@ def test_a_label_space_of_ones_own_travels_with_the_dataset(convert_streets, tmp
     path.unlink()
     assert open_dataset(str(out)).label_space == expected
     assert DatasetPhotos(str(out)).label_space == expected
+
+
+def test_a_dataset_of_format_2_is_read(convert_streets):
+    """Its manifest names the simulator alone where today's names how labels and instances are stored."""
+    out = convert_streets()
+    today = open_dataset(str(out))
+    manifest = json.loads((out / "manifest.json").read_text())
+    for name in ("label_table_format", "instance_encoding"):
+        del manifest["source"][name]
+    manifest["source"]["label_rule"] = None
+    manifest = {**manifest, "format_version": 2, "left_out": {}}
+    (out / "manifest.json").write_text(json.dumps({k: v for k, v in manifest.items() if k not in ("variants", "seed")}))
+    found = open_dataset(str(out))
+    assert len(found) == len(today) and np.array_equal(found[0].label, today[0].label)
