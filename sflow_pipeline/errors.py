@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sflow_pipeline.addresses import redact_text
+
 
 class SflowError(Exception):
     """A fault that the user can act on.
@@ -17,9 +19,9 @@ class SflowError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(redact_text(message))
+        self.message = redact_text(message)
+        self.hint = redact_text(hint)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.hint, self.__dict__)
@@ -77,3 +79,12 @@ class FrameError(SflowError):
     def __init__(self, message: str, *, hint: str = "", reason: str = "unreadable") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, on one line; its kind where it says nothing.
+
+    >>> first_line(ValueError("no footer\nin frame 3")), first_line(EOFError())
+    ('no footer', 'EOFError')
+    """
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -5,15 +5,15 @@ import posixpath
 import re
 from functools import lru_cache
 
-from sflow_pipeline.archives.archive import MAX_MEMBER_BYTES, Archive, ArchiveError
+from sflow_pipeline.archives.archive import Archive, ArchiveError
 from sflow_pipeline.archives.hdf5_file import open_hdf5
 from sflow_pipeline.archives.records import is_record_name, open_records
 from sflow_pipeline.archives.tar_file import open_tar
 from sflow_pipeline.archives.video_file import open_video
 from sflow_pipeline.archives.zip_file import open_zip
+from sflow_pipeline.untrusted.regular_file import read_regular
 
 __all__ = [
-    "MAX_MEMBER_BYTES",
     "PLAIN_SUFFIXES",
     "Archive",
     "ArchiveError",
@@ -95,13 +95,12 @@ def read_file(path: str) -> bytes:
     """A whole local file, or one in an archive or record.
 
     Raises:
-        FileNotFoundError, OSError: as the filesystem says.
+        FileNotFoundError, OSError: as the filesystem says, or it is no regular file or too large.
     """
     inside = split_archive(path)
     if inside is not None and inside[1]:
         return open_archive(inside[0]).read(inside[1])
-    with open(path, "rb") as file:
-        return file.read()
+    return read_regular(path)
 
 
 @lru_cache(maxsize=64)

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-#: A single file in an archive may not unpack to more than this.
-MAX_MEMBER_BYTES = 2 << 30
+from sflow_pipeline.untrusted.regular_file import check_bytes
 
 
 class ArchiveError(OSError):
@@ -78,7 +77,9 @@ def check_size(name: str, size_bytes: int) -> None:
     """Refuse files that would fill the memory.
 
     Raises:
-        ArchiveError: it unpacks to more than ``MAX_MEMBER_BYTES``.
+        ArchiveError: it unpacks to more than the limit of this process.
     """
-    if size_bytes > MAX_MEMBER_BYTES:
-        raise ArchiveError(0, f"{name} unpacks to {size_bytes} bytes, more than {MAX_MEMBER_BYTES}; unpack the archive")
+    try:
+        check_bytes(name, size_bytes)
+    except OSError as error:
+        raise ArchiveError(0, f"{name} {error.strerror}") from error

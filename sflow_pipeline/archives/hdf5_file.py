@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.archives.archive import Archive, ArchiveError, build_archive, check_size
 from sflow_pipeline.archives.png import encode_png
+from sflow_pipeline.errors import first_line
+
+#: What h5py raises for damaged bytes, wherever they stand.
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, OverflowError, MemoryError)
 
 
 def open_hdf5(path: str, mtime_ns: int) -> Archive:
@@ -23,28 +27,30 @@ def open_hdf5(path: str, mtime_ns: int) -> Archive:
         import h5py
     except ModuleNotFoundError as error:
         raise ArchiveError(0, "HDF5 needs h5py: pip install 'sflow-pipeline[hdf5]'") from error
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ArchiveError(0, f"not a whole HDF5 file ({error}); copy it again") from error
     members: dict[str, str] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             members[name + _suffix(name, item)] = name
 
-    file.visititems(visit)
+    try:
+        file = h5py.File(path, "r")
+        file.visititems(visit)
+    except _DAMAGE as error:
+        raise ArchiveError(0, f"not a whole HDF5 file ({first_line(error)}); copy it again") from error
 
     def read(name: str) -> bytes:
-        dataset = file[members[name]]
-        check_size(name, dataset.size * dataset.dtype.itemsize)
         try:
+            dataset = file[members[name]]
+            check_size(name, dataset.size * dataset.dtype.itemsize)
             value = dataset[()]
-        except OSError as error:
-            raise ArchiveError(0, f"{name} is damaged ({error}); copy the archive again") from error
-        if isinstance(value, bytes | str):
-            return value if isinstance(value, bytes) else value.encode()
-        return _encode(np.asarray(value), name)
+            if isinstance(value, bytes | str):
+                return value if isinstance(value, bytes) else value.encode()
+            return _encode(np.asarray(value), name)
+        except ArchiveError:
+            raise
+        except _DAMAGE as error:
+            raise ArchiveError(0, f"{name} is damaged ({first_line(error)}); copy the archive again") from error
 
     return build_archive(dict.fromkeys(members, mtime_ns), {}, read)
 

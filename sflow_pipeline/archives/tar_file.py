@@ -1,5 +1,6 @@
 """Tar files as folders; compressed ones have no random access and are not read."""
 
+import math
 import tarfile
 
 from sflow_pipeline.archives.archive import Archive, ArchiveError, build_archive, check_size
@@ -14,7 +15,7 @@ def open_tar(path: str, _mtime_ns: int) -> Archive:
     try:
         with tarfile.open(path, "r:") as archive:
             members = {info.name.removeprefix("./"): info for info in archive if info.isreg() and not info.issparse()}
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         raise ArchiveError(0, f"not a whole tar file ({error}); copy it again") from error
 
     def read(name: str) -> bytes:
@@ -28,4 +29,9 @@ def open_tar(path: str, _mtime_ns: int) -> Archive:
         return data
 
     sizes = {name: info.size for name, info in members.items()}
-    return build_archive({name: int(info.mtime * 1e9) for name, info in members.items()}, sizes, read)
+    return build_archive({name: _mark(info) for name, info in members.items()}, sizes, read)
+
+
+def _mark(info: tarfile.TarInfo) -> int:
+    """The time of the last change, in nanoseconds; extended headers may hold any text, and some no number."""
+    return int(info.mtime * 1e9) if math.isfinite(info.mtime) and abs(info.mtime) < 1e12 else 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from sflow_pipeline.archives.archive import Archive, ArchiveError, build_archive
 from sflow_pipeline.archives.png import encode_png
+from sflow_pipeline.untrusted.limits import PIXELS_VARIABLE, read_limits
 
 #: Codecs that give back what was put in, if the pixel format does.
 _EXACT_CODECS = frozenset({"ffv1", "png", "apng", "huffyuv", "ffvhuff", "utvideo", "rawvideo", "qtrle", "magicyuv"})
@@ -29,14 +30,14 @@ def open_video(path: str, mtime_ns: int) -> Archive:
         raise ArchiveError(0, "videos need PyAV: pip install 'sflow-pipeline[video]'") from error
     try:
         frames = _Frames(path)
-    except (av.FFmpegError, IndexError) as error:
+    except (av.FFmpegError, IndexError, ValueError, MemoryError) as error:
         raise ArchiveError(0, f"not a whole video ({error}); copy it again") from error
     names = {f"{number:06}.png": number for number in range(len(frames.times))}
 
     def read(name: str) -> bytes:
         try:
             return frames.read(names[name])
-        except av.FFmpegError as error:
+        except (av.FFmpegError, ValueError, MemoryError) as error:
             raise ArchiveError(0, f"{name} is damaged ({error}); copy the video again") from error
 
     marks = dict.fromkeys(names, mtime_ns)
@@ -53,6 +54,10 @@ class _Frames:
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._container = av.open(path)
         stream = self._stream = self._container.streams.video[0]
+        limit = read_limits().pixels
+        if stream.codec_context.width * stream.codec_context.height > limit:
+            size = f"{stream.codec_context.width}x{stream.codec_context.height}"
+            raise ArchiveError(0, f"its pictures have {size} pixels, more than {limit}; set {PIXELS_VARIABLE}")
         stream.thread_type = "AUTO"
         packets = [
             (packet.pts, packet.is_keyframe) for packet in self._container.demux(stream) if packet.pts is not None

@@ -1,6 +1,8 @@
 """Zip files as folders."""
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 
@@ -15,7 +17,7 @@ def open_zip(path: str, _mtime_ns: int) -> Archive:
     """
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as error:
         raise ArchiveError(0, f"not a whole zip file ({error}); copy it again") from error
     members = {info.filename: info for info in archive.infolist() if not info.is_dir() and _is_plain(info)}
 
@@ -23,11 +25,17 @@ def open_zip(path: str, _mtime_ns: int) -> Archive:
         info = members[name]
         check_size(name, info.file_size)
         try:
-            return archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            with archive.open(info) as file:
+                data = file.read(info.file_size + 1)  # its directory may state less than it unpacks to
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, OSError, struct.error) as error:
+            if isinstance(error, OSError) and error.errno:  # bz2 says with one without a number that data is damaged
+                raise
             raise ArchiveError(0, f"{name} is damaged ({error}); copy the archive again") from error
         except (RuntimeError, NotImplementedError) as error:
             raise ArchiveError(0, f"{name} is encrypted or packed in an unknown way; unpack the archive") from error
+        if len(data) != info.file_size:
+            raise ArchiveError(0, f"{name} is damaged (not as long as the archive says); copy the archive again")
+        return data
 
     sizes = {name: info.file_size for name, info in members.items()}
     return build_archive({name: info.CRC for name, info in members.items()}, sizes, read)

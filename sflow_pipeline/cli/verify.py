@@ -35,7 +35,7 @@ def verify_command(
         typer.echo(json.dumps({**found.to_dict(), "exit_code": exit_code}, indent=2))
         raise typer.Exit(exit_code)
     typer.echo(
-        f"{out_dir}: {found.rows} rows in {found.shards} shards, "
+        f"{found.out_dir}: {found.rows} rows in {found.shards} shards, "
         f"{found.labels_compared} labels compared with their source"
     )
     if found.sources_missing:

@@ -2,29 +2,27 @@
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sflow_pipeline.errors import ConfigError, UsageError
+from sflow_pipeline.untrusted.plain_yaml import BoundedLoader, YamlError, parse_plain_yaml
+from sflow_pipeline.untrusted.regular_file import read_regular
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _TextLoader(yaml.BaseLoader):
+class _TextLoader(BoundedLoader):
     """Leaves every scalar as the text that was written, so that the declared type decides: 2e-4 is a number where a
     number is expected, and ``no`` stays a word where a word is."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: ARG002
-        keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} occurs twice", node.start_mark)
-        return dict(super().construct_mapping(node, deep=True))
+    yaml_constructors: dict[str, Any] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
 
 _TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), None)
@@ -42,8 +40,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         ConfigError: it cannot be read, is no YAML, or has a key twice.
     """
     try:
-        return parse_yaml(Path(path).read_text(encoding="utf-8"), where=str(path))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_yaml(read_regular(path).decode("utf-8"), where=str(path))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}", hint="give a readable YAML file in UTF-8") from error
 
 
@@ -54,9 +52,8 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     {'lr': '2e-4', 'name': 'no', 'size': None}
     """
     try:
-        # The loader builds text, lists and mappings only; there is nothing to execute.
-        content = yaml.load(text, Loader=_TextLoader)  # noqa: S506
-    except yaml.YAMLError as error:
+        content = parse_plain_yaml(text, _TextLoader)
+    except YamlError as error:
         raise ConfigError(f"{where}: {error}", hint="correct the YAML") from error
     if content is None:
         return {}
@@ -151,7 +148,12 @@ def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:
     if mistake["type"] == "missing":
         return f"{name}: is missing", f"add `{name}:`"
     message = mistake["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[:1].lower()}{message[1:]}, not {mistake['input']!r}", ""
+    return f"{name}: {message[:1].lower()}{message[1:]}, not {_shorten(mistake['input'])}", ""
+
+
+def _shorten(value: object) -> str:
+    """A value for an error: long ones are cut, since aliases in YAML may spell a great many."""
+    return reprlib.repr(value) if isinstance(value, dict | list | tuple) else repr(value)[:200]
 
 
 def _list_fields(model: type[BaseModel], path: list[str]) -> list[str]:

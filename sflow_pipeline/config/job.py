@@ -128,8 +128,20 @@ class ConvertJob(BaseModel):
     def _parse_size(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = parse_size(value)
-        if isinstance(value, tuple | list) and len(value) == 2 and not all(int(side) >= 8 for side in value):
-            raise ValueError("both sides must be at least 8 pixels")
+        return value
+
+    @field_validator("size")
+    @classmethod
+    def _check_size(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not all(8 <= side <= 99_999 for side in value):
+            raise ValueError("both sides must be from 8 to 99999 pixels")
+        return value
+
+    @field_validator("sim_dir", "out_dir", "bundle", "label_space", "simulator", "address")
+    @classmethod
+    def _check_name(cls, value: str | None) -> str | None:
+        if value is not None and "\0" in value:
+            raise ValueError("must not hold the character NUL")
         return value
 
     @field_validator("layout", mode="before")
@@ -147,7 +159,8 @@ class ConvertJob(BaseModel):
     def _split_names(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = [name.strip() for name in value.split(",") if name.strip()]
-        return tuple(dict.fromkeys(value)) if isinstance(value, list | tuple) else value
+        is_names = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+        return tuple(dict.fromkeys(value)) if is_names else value
 
     @model_validator(mode="after")
     def _check_alpha(self) -> "ConvertJob":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
@@ -109,6 +110,7 @@ class _Run:
             self.warn(warning)
 
     def warn(self, text: str) -> None:
+        text = redact_text(text)
         self.warnings.append(text)
         self.progress.on_warning(text)
 
@@ -138,7 +140,7 @@ class _Run:
         needed = sum(self.resolved.estimated_bytes[task.shard_id] for task in plan.tasks)
         if free is None or needed <= free:
             return
-        text = f"{self.job.out_dir}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
+        text = f"{self.out.uri}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
         if needed > 4 * free:  # the estimate is of noise; real frames take a third of it
             raise OutputError(text, hint="free some space, choose another folder, or leave columns out with --include")
         self.warn(text)
@@ -217,7 +219,7 @@ class _Run:
         reasons.update(left_out.reasons if left_out else {})
         done = {task.shard_id for task in plan.tasks} - set(self.failed)
         return Summary(
-            out_dir=self.job.out_dir,
+            out_dir=self.out.uri,
             frames=sum(record.frames for record in records),
             rows=sum(record.rows for record in records),
             frames_converted=sum(record.frames - record.quarantined for record in records if record.shard_id in done),
@@ -256,7 +258,11 @@ class _Run:
 
     def _remove_orphans(self, manifest: Manifest) -> None:
         """Remove data files that the manifest does not name: replaced or removed shards, remains of killed runs."""
-        named = manifest.list_files(self.out)
+        try:
+            named = manifest.list_files(self.out)
+        except (OSError, ValueError) as error:  # a list that cannot be read names files, too
+            self.warn(f"nothing was removed from {self.out.uri}: a list of pictures cannot be read: {error}")
+            return
         for path in (*self.out.list_files("data"), *self.out.list_files("quarantine")):
             if path not in named:
                 self.out.remove(path)

@@ -6,10 +6,11 @@ from typing import Any
 import yaml
 
 from sflow_pipeline import __version__
+from sflow_pipeline.addresses import strip_secrets
 from sflow_pipeline.conversion.label_census import LabelCensus
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
-from sflow_pipeline.markdown import draw_table
+from sflow_pipeline.markdown import draw_table, escape_markdown
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import ShardRecord, compute_mean_edge_f1
 from sflow_pipeline.storage.filesystem import Folder
@@ -76,21 +77,22 @@ def build_card(
         header["configs"] = [{"config_name": "default", "data_files": files}]
     mean_edge_f1 = compute_mean_edge_f1(records)
     edge_f1 = "none" if mean_edge_f1 is None else f"{mean_edge_f1:.3f}"
+    space, model = settings.source_space, escape_markdown(f"{bundle.name} {bundle.metadata.version}")
     facts = [
         ("simulator", f"{dump.simulator} {dump.version}".strip()),
-        ("labels follow", f"{settings.source_space.name} (version {settings.source_space.version}), see labels.json"),
+        ("labels follow", f"{escape_markdown(space.name)} (version {space.version}), see labels.json"),
         ("label files", describe_label_files(resolved)),
         ("size", "each frame's own" if job.size is None else f"{job.size[0]}x{job.size[1]}"),
-        ("model", f"bundle {bundle.name} {bundle.metadata.version}, digest `{bundle.digest[:16]}`"),
-        ("model's training data", bundle.metadata.training_data or "not stated"),
-        ("licence of that data", bundle.metadata.training_data_licence or "not stated"),
+        ("model", f"bundle {model}, digest `{bundle.digest[:16]}`"),
+        ("model's training data", escape_markdown(bundle.metadata.training_data) or "not stated"),
+        ("licence of that data", escape_markdown(bundle.metadata.training_data_licence) or "not stated"),
         ("variants", f"{job.variants}, from seed {job.seed}"),
         (
             "of the first variants",
             f"edges {', '.join(job.alpha)}" + (f"; colours {job.palette}" if settings.palettes else ""),
         ),
         ("appearance", _describe_appearance(resolved)),
-        *((f"unit of {name}", str(unit)) for name, unit in _list_units(resolved)),
+        *((f"unit of {name}", escape_markdown(str(unit))) for name, unit in _list_units(resolved)),
         ("frames", str(sum(record.frames for record in records))),
         ("rows", str(rows)),
         ("quarantined frames", str(sum(record.quarantined for record in records))),
@@ -99,7 +101,7 @@ def build_card(
     ]
     total = max(1, sum(census.pixels.values()))
     classes = [
-        (str(item.id), item.name, f"{census.pixels.get(item.id, 0) / total:.2%}")
+        (str(item.id), escape_markdown(item.name), f"{census.pixels.get(item.id, 0) / total:.2%}")
         for item in settings.source_space.classes
     ]
     parts = [
@@ -129,7 +131,9 @@ def build_card(
     if rule:
         parts.append(f"Rule `{rule}` corrected what the model paints from; label files are not changed by it.\n")
     if resolved.warnings:
-        parts.append("## Notes\n\n" + "\n".join(f"- {warning}" for warning in resolved.warnings) + "\n")
+        notes = "
+".join(f"- {escape_markdown(warning)}" for warning in resolved.warnings)
+        parts.append(f"## Notes\n\n{notes}\n")
     return "\n".join(parts)
 
 
@@ -155,11 +159,11 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
     space = settings.source_space
     return Manifest(
         tool_version=__version__,
-        job=job.describe_content(),
+        job={**job.describe_content(), "sim_dir": strip_secrets(job.sim_dir)},
         variants=job.variants,
         seed=job.seed,
         source=Source(
-            root=settings.source.full_uri,
+            root=strip_secrets(settings.source.full_uri),
             simulator=dump.simulator,
             simulator_version=dump.version,
             **settings.label_format.describe(),

@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.errors import first_line
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.shard_file import count_shard_rows, hash_stored_file, list_shard_files
@@ -101,11 +102,11 @@ def find_damage(out: Folder, record: ShardRecord, *, check_digests: bool) -> str
                 return f"{path} has another number of rows than was committed"
             if check_digests and hash_stored_file(out, path) != sha256:
                 return f"{path} is damaged"
+            listed = list_shard_files(out, path)
         except FileNotFoundError:
             return f"{path} is gone"
-        except (OSError, pa.ArrowException) as error:
-            return f"{path} cannot be read: {str(error).splitlines()[0]}"
-        listed = list_shard_files(out, path)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            return f"{path} cannot be read: {first_line(error)}"
         gone = [name for name, facts in zip(listed, out.stat(listed), strict=True) if facts.size_bytes < 0]
         if gone:
             return f"{gone[0]} is gone"

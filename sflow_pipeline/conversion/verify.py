@@ -11,7 +11,7 @@ import pyarrow as pa
 from sflow_pipeline.conversion.decode import resize_label
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
 from sflow_pipeline.dataset.contents import Contents
-from sflow_pipeline.errors import FrameError, SflowError
+from sflow_pipeline.errors import FrameError, SflowError, first_line
 from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
@@ -64,7 +64,7 @@ def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: P
         check.check_shard(record)
     check.check_manifest()
     return Verification(
-        out_dir,
+        out.uri,
         len(manifest.shards),
         check.rows,
         check.labels_compared,
@@ -98,7 +98,7 @@ class _Check:
                 if hash_stored_file(self._out, path) != sha256:
                     self.problems.append(f"{path}: bytes are not those of its commit")
             except OSError as error:
-                self.problems.append(f"{path}: cannot be read ({_first_line(error)})")
+                self.problems.append(f"{path}: cannot be read ({first_line(error)})")
         rows = 0
         try:
             for row in self._contents.read_shard(record):
@@ -132,7 +132,10 @@ class _Check:
         commits = load_commits(self._out)
         if commits and commits != {record.shard_id: record for record in manifest.shards}:
             self.problems.append("manifest.json: differs from the commit records; run the same convert command again")
-        named = manifest.list_files(self._out)
+        try:
+            named = manifest.list_files(self._out)
+        except (OSError, ValueError):
+            return  # which list it is was said of its shard; without it nothing can be called superfluous
         for path in (*self._out.list_files("data"), *self._out.list_files("quarantine")):
             if path not in named:
                 self.problems.append(f"{path}: belongs to no shard of the manifest")
@@ -188,12 +191,8 @@ class _Check:
         try:
             count = sum(1 for _row in read_shard(self._out, path))
         except (OSError, pa.ArrowException) as error:
-            self.problems.append(f"{path}: cannot be read ({_first_line(error)})")
+            self.problems.append(f"{path}: cannot be read ({first_line(error)})")
             return
         expected = record.quarantined + record.rejected
         if count != expected:
             self.problems.append(f"{path}: {count} rows, its commit says {expected}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from sflow_pipeline.columns import CONTENT_COLUMNS, IDENTITY_COLUMNS
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.errors import OutputError, UsageError, first_line
 from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space, restore_label_space
 from sflow_pipeline.simulators import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
 from sflow_pipeline.storage.commits import ShardRecord
@@ -201,9 +201,8 @@ def translate_read_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise OutputError(
-            f"{name}: cannot be read: {reason}",
+            f"{name}: cannot be read: {first_line(error)}",
             hint="`sflow-pipeline verify` says what is damaged; the same convert command repairs it",
         ) from error
 

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sflow_pipeline.errors import LabelSpaceError
 from sflow_pipeline.label_spaces.label_space import Color, LabelClass, LabelSpace
+from sflow_pipeline.untrusted.plain_yaml import parse_plain_yaml
+from sflow_pipeline.untrusted.regular_file import read_regular
 
 _DATA = Path(__file__).parent / "data"
 _SPACE_KEYS = {"name", "version", "source", "void", "also_void_ids", "classes"}
@@ -55,8 +55,8 @@ def _load_packaged(name: str) -> LabelSpace:
 
 def _read(path: Path) -> LabelSpace:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = parse_plain_yaml(read_regular(path).decode("utf-8"))
+    except (OSError, ValueError) as error:
         raise LabelSpaceError(
             f"label space file {path}: cannot be read: {error}", hint="give a readable YAML file in UTF-8"
         ) from error

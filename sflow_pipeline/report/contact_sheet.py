@@ -47,7 +47,7 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
         return None
     if path is None:
         contents.folder.write_bytes(CONTACT_SHEET_PATH, encode_rgb(sheet))
-        return f"{out_dir.rstrip('/')}/{CONTACT_SHEET_PATH}"
+        return f"{contents.folder.uri.rstrip('/')}/{CONTACT_SHEET_PATH}"
     target = Path(path)
     Folder(str(target.parent)).write_bytes(target.name, encode_rgb(sheet))
     return str(target)

@@ -53,7 +53,7 @@ def write_report_page(out_dir: str) -> str:
         "<p>Check it: <code>sflow-pipeline verify OUT_DIR</code></p>",
     ]
     folder.write_bytes(PAGE_PATH, build_page(title, parts).encode("utf-8", "replace"))
-    return f"{out_dir.rstrip('/')}/{PAGE_PATH}"
+    return f"{contents.folder.uri.rstrip('/')}/{PAGE_PATH}"
 
 
 def _facts(manifest: Manifest) -> str:

@@ -115,7 +115,12 @@ def _read_folder(
                     if real is None:
                         continue
                     real_paths[entry.name] = real
-                (folders if entry.is_dir() else files).append(entry.name)
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.is_file():
+                    files.append(entry.name)
+                else:
+                    log.add("special_file", prefix + entry.name)
     except OSError as error:
         log.add("unreadable_folder", path or ".", error.strerror or str(error))
     folders, files = _keep_wanted(folders, prefix, log), _keep_wanted(files, prefix, log)

@@ -22,6 +22,10 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     "unsafe_name": ("error", "{n} names cannot be carried to the output and were left out: {first}; rename them"),
     "link_outside": ("error", "{n} links lead out of the dump and were not followed: {first}; copy the files into it"),
     "link_loop": ("error", "{n} links lead back to a folder they are in and were not followed: {first}; remove them"),
+    "special_file": (
+        "error",
+        "{n} FIFOs, sockets or devices were not read: {first}; remove them, or put regular files in their place",
+    ),
     "broken_link": ("error", "{n} links lead nowhere: {first}; restore their targets or remove them"),
     "unreadable_folder": ("error", "{n} folders cannot be read: {first}; check their permissions"),
     "unreadable_archive": ("error", "{n} archives cannot be read: {first}"),

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
 from sflow_pipeline.errors import ConfigError
 from sflow_pipeline.label_spaces import INSTANCE_ENCODINGS, LABEL_ENCODINGS, InstanceEncoding, StatedLabelEncoding
 from sflow_pipeline.simulators.dump_files import is_remote, open_folder
 from sflow_pipeline.simulators.folder_walk import broken_name_rule
+from sflow_pipeline.untrusted.plain_yaml import parse_plain_yaml
 
 FILE_NAME = "dataset.yaml"
 _KEYS = ("layout", "label_space", "label_encoding", "instance_encoding", "fps", "camera", "units", "split")
@@ -72,10 +71,10 @@ def read_stated_facts(root: str) -> StatedFacts:
     """
     path = f"{root.rstrip('/')}/{FILE_NAME}"
     try:
-        content = yaml.safe_load(open_folder(root).read_bytes(FILE_NAME).decode("utf-8"))
+        content = parse_plain_yaml(open_folder(root).read_bytes(FILE_NAME).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return StatedFacts()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}", hint="write it as YAML in UTF-8") from error
     if isinstance(content, dict) and content and not any(_is_ours(key) for key in content):
         return StatedFacts()  # other tools use the name, too
@@ -93,6 +92,7 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
 
     expect(isinstance(content, dict), "must be a mapping of keys to values")
     for key in content:
+        expect(isinstance(key, str), f"unknown key {key!r}")
         near = difflib.get_close_matches(str(key), _KEYS, n=1)
         expect(key in _KEYS, f"unknown key {key!r}", f"did you mean {near[0]}?" if near else "")
     label_space = content.get("label_space")
@@ -118,7 +118,10 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
     )
     sequences = {str(sequence): name for sequence, name in split.items()} if isinstance(split, dict) else split
     stated = {key: content[key] for key in ("camera", "units") if key in content}
-    metadata: dict[str, Any] = json.loads(json.dumps(stated, default=str))  # YAML has dates, JSON has not
+    try:  # through JSON, whose keys are text; YAML knows numbers without an end, JSON does not
+        metadata: dict[str, Any] = json.loads(json.dumps(stated, allow_nan=False))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: camera and units: {error}", hint="write plain numbers and text") from error
     layout = content.get("layout")
     is_layout = isinstance(layout, dict) and all(isinstance(text, str) for pair in layout.items() for text in pair)
     expect(layout is None or is_layout, f"layout {layout!r} must map columns to path patterns")

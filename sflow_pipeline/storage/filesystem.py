@@ -15,10 +15,12 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from sflow_pipeline.addresses import redact_address
 from sflow_pipeline.archives import PLAIN_SUFFIXES, open_archive, split_archive
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.storage.process_identity import host_name, is_process_alive
 from sflow_pipeline.storage.write_errors import translate_write_errors
+from sflow_pipeline.untrusted.regular_file import check_bytes, check_regular, read_regular
 
 _TEMP_PREFIX = ".sflow-tmp-"
 _TEMP_MAX_AGE_S = 24 * 3600.0
@@ -39,10 +41,13 @@ class Folder:
 
     A file that appears in it is whole: local files are written beside their final name, synced and renamed;
     object stores have no rename, so there a file is built in local scratch space and put as one object.
+
+    ``uri`` is for messages: keys in it are replaced.
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri
+        self.uri = redact_address(uri)
+        self._address = uri
         self._remote: pafs.FileSystem | None = None
         if "://" in uri and not uri.startswith("file://"):
             try:
@@ -56,7 +61,7 @@ class Folder:
             self._base = str(Path(uri.removeprefix("file://")).expanduser().absolute())
 
     def __reduce__(self) -> tuple[type["Folder"], tuple[str]]:
-        return Folder, (self.uri,)
+        return Folder, (self._address,)
 
     def __repr__(self) -> str:
         return f"Folder({self.uri!r})"
@@ -67,8 +72,8 @@ class Folder:
 
     @property
     def full_uri(self) -> str:
-        """The folder so that any process finds it: a URI, or an absolute path."""
-        return self.uri if self._remote is not None else self._base
+        """The folder so that any process finds it: a URI with its keys, or an absolute path; not for messages."""
+        return self._address if self._remote is not None else self._base
 
     def locate(self, path: str = "") -> str:
         """The full path of a file on its filesystem; paths that lead out of the folder are refused.
@@ -116,15 +121,17 @@ class Folder:
             inside = split_archive(full_path)
             if inside is not None:
                 return open_archive(inside[0]).read(inside[1])
-            with open(full_path, "rb") as stream:
-                return stream.read()
-        with self._remote.open_input_stream(self.locate(path)) as stream:
+            return read_regular(full_path)
+        with self._remote.open_input_file(self.locate(path)) as stream:
+            check_bytes(path, stream.size())
             return bytes(stream.read())
 
     def open_input(self, path: str) -> pa.NativeFile:
         """A seekable reader, for Parquet."""
-        filesystem = self._remote or pafs.LocalFileSystem()
-        return filesystem.open_input_file(self.locate(path))
+        if self._remote is None:
+            check_regular(self.locate(path))
+            return pafs.LocalFileSystem().open_input_file(self.locate(path))
+        return self._remote.open_input_file(self.locate(path))
 
     def stat(self, paths: Sequence[str]) -> list[FileFacts]:
         """Facts of many files at once."""

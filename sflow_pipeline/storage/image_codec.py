@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.storage.image_header import (
-    MAX_PIXELS,
     ImageHeader,
     build_gray_png,
     check_size,
@@ -19,7 +18,6 @@ from sflow_pipeline.storage.image_header import (
 )
 
 __all__ = [
-    "MAX_PIXELS",
     "check_size",
     "decode_label",
     "decode_plane",
@@ -41,7 +39,7 @@ _PNG_LABEL = (*_PNG_FAST, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 
 
 def decode_rgb(
-    data: bytes | memoryview, *, name: str = "image", max_pixels: int = MAX_PIXELS, check_first: bool = True
+    data: bytes | memoryview, *, name: str = "image", max_pixels: int | None = None, check_first: bool = True
 ) -> NDArray[np.uint8]:
     """Decode a PNG or JPEG picture to (h, w, 3) uint8 RGB.
 
@@ -51,7 +49,7 @@ def decode_rgb(
     Args:
         data: the file.
         name: what to call the file in errors.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger pictures are refused; the limit of this process where None.
         check_first: look through the file before decoding it. Without, a damaged PNG is found out all the same, but
             libpng writes a line of its own about it; for files that were found good when they were written.
 
@@ -77,7 +75,7 @@ def decode_label(
     encoding: LabelEncoding,
     *,
     name: str = "label",
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> NDArray[Any]:
     """Decode a label PNG without changing a value.
 
@@ -88,7 +86,7 @@ def decode_label(
             R + 256 * G + 65536 * B; both take grey files as ids. ``palette``: colours stand for classes; ``table``:
             samples mean what a table states that comes with the file.
         name: what to call the file in errors.
-        max_pixels: larger pictures are refused.
+        max_pixels: larger pictures are refused; the limit of this process where None.
 
     Returns:
         (h, w) uint8 or uint16 ids (``rgb_ids``: uint16, larger ones as 65535, which no label space has), for
@@ -127,7 +125,7 @@ def decode_label(
     return np.ascontiguousarray(pixels[:, :, 2])
 
 
-def decode_plane(data: bytes, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+def decode_plane(data: bytes, *, name: str = "image", max_pixels: int | None = None) -> NDArray[Any]:
     """Decode a PNG of any depth as its raw samples, channels in file order: (h, w) or (h, w, 3 or 4), uint8 or uint16.
 
     For depth, flow and instance pictures, whose numbers mean something other than colour.

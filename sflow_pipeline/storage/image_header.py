@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sflow_pipeline.errors import FrameError
-
-#: Larger pictures are refused before decoding (a 200 MPixel RGB picture is 600 MB of memory).
-MAX_PIXELS = 200_000_000
+from sflow_pipeline.untrusted.limits import PIXELS_VARIABLE, read_limits
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -41,8 +39,13 @@ class ImageHeader:
     is_indexed: bool = False
 
 
-def read_header(data: bytes | memoryview, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> ImageHeader:
+def read_header(data: bytes | memoryview, *, name: str = "image", max_pixels: int | None = None) -> ImageHeader:
     """Read kind, size and depth of a PNG or JPEG file.
+
+    Args:
+        data: the file, or its beginning.
+        name: what to call the file in errors.
+        max_pixels: larger pictures are refused; the limit of this process where None.
 
     Raises:
         FrameError: ``unreadable`` (neither PNG nor JPEG, empty size), ``truncated``, ``too_large``.
@@ -57,16 +60,17 @@ def read_header(data: bytes | memoryview, *, name: str = "image", max_pixels: in
         raise FrameError(f"{name}: neither a PNG nor a JPEG file (starts with {data[:4].hex()})", reason="unreadable")
     if header.width_px < 1 or header.height_px < 1:
         raise FrameError(f"{name}: size {header.width_px}x{header.height_px} is empty", reason="unreadable")
-    if header.width_px * header.height_px > max_pixels:
+    limit = read_limits().pixels if max_pixels is None else max_pixels
+    if header.width_px * header.height_px > limit:
         raise FrameError(
-            f"{name}: {header.width_px}x{header.height_px} is over the limit of {max_pixels / 1e6:g} million pixels",
-            hint="crop or tile the picture before converting it",
+            f"{name}: {header.width_px}x{header.height_px} is over the limit of {limit / 1e6:g} million pixels",
+            hint=f"crop or tile the picture before converting it, or set {PIXELS_VARIABLE} to allow more",
             reason="too_large",
         )
     return header
 
 
-def read_size_px(data: bytes | memoryview, *, name: str = "image", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def read_size_px(data: bytes | memoryview, *, name: str = "image", max_pixels: int | None = None) -> tuple[int, int]:
     """(width, height) in pixels, from the header alone.
 
     >>> chunk = b"IHDR" + struct.pack(">IIBBBBB", 640, 480, 8, 2, 0, 0, 0)

@@ -97,8 +97,7 @@ def read_tree_rows(folder: Folder, path: str, columns: Collection[str] | None = 
     Raises:
         FileNotFoundError: a listed file is gone.
     """
-    for line in folder.read_bytes(path).decode("utf-8").splitlines():
-        row: dict[str, Any] = json.loads(line)
+    for row in _read_lines(folder, path):
         if columns is not None:
             row = {name: value for name, value in row.items() if name in columns}
         for value in row.values():
@@ -108,13 +107,30 @@ def read_tree_rows(folder: Folder, path: str, columns: Collection[str] | None = 
 
 
 def list_tree_files(folder: Folder, path: str) -> list[str]:
-    """Every file that a shard's list names; nothing if the list cannot be read."""
-    try:
-        rows = [json.loads(line) for line in folder.read_bytes(path).decode("utf-8").splitlines()]
-        return [value["path"] for row in rows for value in row.values() if _is_file(value)]
-    except (OSError, ValueError, AttributeError, KeyError):
-        return []
+    """Every file that a shard's list names.
+
+    Raises:
+        OSError: the list cannot be read.
+        ValueError: it is damaged.
+    """
+    return [value["path"] for row in _read_lines(folder, path) for value in row.values() if _is_file(value)]
+
+
+def _read_lines(folder: Folder, path: str) -> Iterator[dict[str, Any]]:
+    """The rows of a list. Lines end at line feeds alone: U+2028 and its like may stand in names and texts."""
+    for number, line in enumerate(folder.read_bytes(path).decode("utf-8").split("\n")[:-1], start=1):
+        try:
+            row = json.loads(line)
+        except RecursionError as error:
+            raise ValueError(f"line {number} is nested too deeply") from error
+        if not isinstance(row, dict) or not all(map(_is_sound, row.values())):
+            raise ValueError(f"line {number} is no row")
+        yield row
 
 
 def _is_file(value: object) -> bool:
     return isinstance(value, dict) and "sha256" in value
+
+
+def _is_sound(value: object) -> bool:
+    return not _is_file(value) or (isinstance(value, dict) and isinstance(value.get("path"), str))

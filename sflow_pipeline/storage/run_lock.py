@@ -79,7 +79,7 @@ class RunLock:
     def _read(self) -> dict[str, Any] | None:
         try:
             content = json.loads(self._folder.read_bytes(LOCK_PATH))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) else None
 

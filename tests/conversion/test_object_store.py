@@ -1,5 +1,7 @@
 """A dataset in an object store is the one that a local folder gets, and is brought up to date the same way."""
 
+from pathlib import Path
+
 import pytest
 
 from sflow_pipeline.conversion.convert import convert
@@ -37,6 +39,9 @@ def test_input(bucket, make_job, dump):
     job = make_job(sim_dir=sim_dir)
     summary = convert(job)
     assert (summary.rows, summary.status) == (12, "clean")
-    found = verify(job.out_dir)
+    found = verify(job.out_dir, source=sim_dir)
     assert (found.problems, found.labels_compared) == ((), 12)
+    manifest = (Path(job.out_dir) / "manifest.json").read_text()
+    assert "s3://" in manifest
+    assert "test:test" not in manifest
     assert convert(job).shards_converted == 0

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sflow_pipeline.archives.archive import Archive, ArchiveError, build_archive
 from sflow_pipeline.archives.png import encode_png
 from sflow_pipeline.archives.records.record_table import Read, encode_json, stream_json
+from sflow_pipeline.untrusted.limits import read_limits
 
 _INDEX = "index.json"
-_MAX_PIXELS = 1 << 28
 _MAX_ID = 65534
 
 
@@ -73,7 +73,7 @@ def split_coco(name: str, read: Read) -> Archive:
 
 def _draw(annotations: list[dict[str, Any]], size: tuple[int, int], is_label: bool) -> NDArray[np.uint16]:
     """(h, w) ids from masks in run lengths, which go down the columns."""
-    if not 0 < size[0] * size[1] <= _MAX_PIXELS:
+    if not 0 < size[0] * size[1] <= read_limits().pixels:
         raise ValueError(f"size {size[1]}x{size[0]}")
     columns = np.zeros(size[0] * size[1], np.uint16)
     for position, annotation in enumerate(annotations, start=1):

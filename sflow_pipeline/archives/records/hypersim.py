@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from sflow_pipeline.archives.archive import Archive, ArchiveError
+from sflow_pipeline.archives.archive import Archive, ArchiveError, check_size
 from sflow_pipeline.archives.records.record_table import Read, build_records, parse_field, read_optional, read_rows
 
 _SCALE = "meters_per_asset_unit"
@@ -40,6 +40,8 @@ def _load(data: bytes | None) -> Any:
         raise ArchiveError(0, "HDF5 needs h5py: pip install 'sflow-pipeline[hdf5]'") from error
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            return file["dataset"][()]
-    except OSError as error:
+            dataset = file["dataset"]
+            check_size("dataset", dataset.size * dataset.dtype.itemsize)
+            return dataset[()]
+    except (OSError, RuntimeError, MemoryError) as error:
         raise ArchiveError(0, f"not a whole HDF5 file ({error}); copy it again") from error

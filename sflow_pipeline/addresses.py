@@ -1,0 +1,55 @@
+"""Addresses without the secrets in them, for everything that people or files get to see."""
+
+import re
+
+_SECRET_NAME = re.compile(r"key|secret|token|passw|credential|signature|^sig$", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+_MARK = "***"
+
+
+def redact_address(address: str) -> str:
+    """An address with its keys and secret query values replaced; any other text as it is.
+
+    >>> redact_address("s3://KEY:SECRET@bucket/dump?region=eu&session_token=abc")
+    's3://***@bucket/dump?region=eu&session_token=***'
+    >>> redact_address("/data/dump")
+    '/data/dump'
+    """
+    return _replace(address, _MARK)
+
+
+def strip_secrets(address: str) -> str:
+    """An address to be stored: without keys and secret query values, so that the reader's environment gives them.
+
+    >>> strip_secrets("s3://KEY:SECRET@bucket/dump?session_token=abc&region=eu")
+    's3://bucket/dump?region=eu'
+    """
+    return _replace(address, "")
+
+
+def redact_text(text: str) -> str:
+    """A text with every address in it redacted.
+
+    >>> redact_text("cannot reach s3://KEY:SECRET@bucket/x: timeout")
+    'cannot reach s3://***@bucket/x: timeout'
+    """
+    return _ADDRESS.sub(lambda match: redact_address(match[0]), text) if "://" in text else text
+
+
+def _replace(address: str, mark: str) -> str:
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        return address
+    # Keys may hold slashes that nobody escaped: everything before the last @ is theirs.
+    place, has_query, query = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    if at and (":" in user or "/" in user or scheme.startswith("s3")):  # elsewhere a name alone is no secret
+        user = mark
+    pairs = []
+    for pair in query.split("&"):
+        name, equals, _value = pair.partition("=")
+        if not (equals and _SECRET_NAME.search(name)):
+            pairs.append(pair)
+        elif mark:
+            pairs.append(f"{name}={mark}")
+    return f"{scheme}://{user}{'@' if user else ''}{host}" + (f"?{'&'.join(pairs)}" if has_query and pairs else "")

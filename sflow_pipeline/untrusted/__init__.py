@@ -1,0 +1,1 @@
+"""Input that others wrote, read within bounds: regular files only, of a stated size, depth and number of pixels."""

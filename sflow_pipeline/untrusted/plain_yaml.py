@@ -1,0 +1,103 @@
+"""YAML as text, numbers, lists and mappings, of bounded size: no other types, no expansion without end."""
+
+from collections import Counter
+from typing import Any
+
+import yaml
+
+#: Characters of one file.
+MAX_TEXT = 1 << 24
+#: Values in one file, counted again for each alias that repeats them.
+MAX_VALUES = 1_000_000
+#: Lists and mappings within each other.
+MAX_DEPTH = 64
+
+
+class YamlError(ValueError):
+    """Text that is no YAML, or YAML beyond the bounds; the message says where."""
+
+
+class BoundedLoader(yaml.SafeLoader):
+    """Composes within the bounds; the base of every loader here.
+
+    An alias costs nothing to compose, but everything that walks the result afterwards meets its target again: nine
+    lists of nine aliases are 400 million values in 300 bytes.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._values = 0
+        self._depth = 0
+        self._counted: dict[str, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in self.anchors and event.anchor not in self._counted:
+                problem = f"alias *{event.anchor} is part of itself"
+                raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+            self._count(self._counted.get(event.anchor, 0), event)
+            return super().compose_node(parent, index)
+        before = self._values
+        self._count(1, event)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, f"more than {MAX_DEPTH} levels deep", event.start_mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if event.anchor is not None:
+            self._counted[event.anchor] = self._values - before
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        counted = Counter(key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode))
+        twice = [key for key, count in counted.items() if count > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} occurs twice", node.start_mark)
+        return dict(super().construct_mapping(node, deep))
+
+    def _count(self, values: int, event: yaml.Event) -> None:
+        self._values += values
+        if self._values > MAX_VALUES:
+            raise yaml.composer.ComposerError(None, None, f"more than {MAX_VALUES} values", event.start_mark)
+
+
+class _PlainLoader(BoundedLoader):
+    """Text, numbers, truth values, null, lists and mappings; dates and all else stay as they were written."""
+
+    yaml_constructors: dict[str, Any] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, Any] = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+for _kind in ("null", "bool", "int", "float", "str", "seq", "map"):
+    _PlainLoader.add_constructor(
+        f"tag:yaml.org,2002:{_kind}", yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{_kind}"]
+    )
+_PlainLoader.add_constructor(None, yaml.SafeLoader.construct_undefined)  # type: ignore[arg-type]
+
+
+def parse_plain_yaml(text: str, loader: type[BoundedLoader] = _PlainLoader) -> Any:
+    """The first document of a YAML text; None of an empty one.
+
+    Args:
+        text: decoded.
+        loader: which types its scalars become.
+
+    Raises:
+        YamlError: it is no YAML, has a key twice or a type of its own, or is too long, deep or large.
+
+    >>> parse_plain_yaml("fps: 10\\ndate: 2001-99-99")
+    {'fps': 10, 'date': '2001-99-99'}
+    """
+    if len(text) > MAX_TEXT:
+        raise YamlError(f"has {len(text)} characters, more than {MAX_TEXT}")
+    try:
+        # Every loader here is a SafeLoader: it builds text, numbers, lists and mappings; there is nothing to execute.
+        return yaml.load(text, Loader=loader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise YamlError(str(error)) from error
+    except (ValueError, OverflowError, RecursionError, TypeError) as error:  # of numbers that are none
+        raise YamlError(f"holds a value that cannot be read: {error}") from error
