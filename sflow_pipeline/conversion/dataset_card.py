@@ -131,8 +131,7 @@ def build_card(
     if rule:
         parts.append(f"Rule `{rule}` corrected what the model paints from; label files are not changed by it.\n")
     if resolved.warnings:
-        notes = "
-".join(f"- {escape_markdown(warning)}" for warning in resolved.warnings)
+        notes = "\n".join(f"- {escape_markdown(warning)}" for warning in resolved.warnings)
         parts.append(f"## Notes\n\n{notes}\n")
     return "\n".join(parts)
 

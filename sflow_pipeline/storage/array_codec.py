@@ -1,4 +1,4 @@
-"""NumPy ``.npy`` files from bytes, never as Python objects; sizes are checked by the header before memory is set aside."""
+"""NumPy ``.npy`` files from bytes, never as Python objects; the header is checked before memory is set aside."""
 
 import io
 import math

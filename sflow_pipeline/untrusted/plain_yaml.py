@@ -1,7 +1,7 @@
 """YAML as text, numbers, lists and mappings, of bounded size: no other types, no expansion without end."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -31,22 +31,22 @@ class BoundedLoader(yaml.SafeLoader):
         self._counted: dict[str, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark, anchor = event.start_mark, event.anchor
         if isinstance(event, yaml.AliasEvent):
-            if event.anchor in self.anchors and event.anchor not in self._counted:
-                problem = f"alias *{event.anchor} is part of itself"
-                raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
-            self._count(self._counted.get(event.anchor, 0), event)
+            if anchor in self.anchors and anchor not in self._counted:
+                raise yaml.composer.ComposerError(None, None, f"alias *{anchor} is part of itself", mark)
+            self._count(self._counted.get(anchor, 0), mark)
             return super().compose_node(parent, index)
         before = self._values
-        self._count(1, event)
+        self._count(1, mark)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise yaml.composer.ComposerError(None, None, f"more than {MAX_DEPTH} levels deep", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"more than {MAX_DEPTH} levels deep", mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
-        if event.anchor is not None:
-            self._counted[event.anchor] = self._values - before
+        if anchor is not None:
+            self._counted[anchor] = self._values - before
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -56,17 +56,17 @@ class BoundedLoader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} occurs twice", node.start_mark)
         return dict(super().construct_mapping(node, deep))
 
-    def _count(self, values: int, event: yaml.Event) -> None:
+    def _count(self, values: int, mark: Any) -> None:
         self._values += values
         if self._values > MAX_VALUES:
-            raise yaml.composer.ComposerError(None, None, f"more than {MAX_VALUES} values", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"more than {MAX_VALUES} values", mark)
 
 
 class _PlainLoader(BoundedLoader):
     """Text, numbers, truth values, null, lists and mappings; dates and all else stay as they were written."""
 
-    yaml_constructors: dict[str, Any] = {}  # noqa: RUF012
-    yaml_implicit_resolvers: dict[str, Any] = {  # noqa: RUF012
+    yaml_constructors: ClassVar[dict[str | None, Any]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -76,7 +76,7 @@ for _kind in ("null", "bool", "int", "float", "str", "seq", "map"):
     _PlainLoader.add_constructor(
         f"tag:yaml.org,2002:{_kind}", yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{_kind}"]
     )
-_PlainLoader.add_constructor(None, yaml.SafeLoader.construct_undefined)  # type: ignore[arg-type]
+_PlainLoader.yaml_constructors[None] = yaml.SafeLoader.construct_undefined
 
 
 def parse_plain_yaml(text: str, loader: type[BoundedLoader] = _PlainLoader) -> Any:
