@@ -22,7 +22,7 @@ class _TextLoader(BoundedLoader):
     number is expected, and ``no`` stays a word where a word is."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
 
 _TextLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), None)

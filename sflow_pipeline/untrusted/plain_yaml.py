@@ -66,7 +66,7 @@ class _PlainLoader(BoundedLoader):
     """Text, numbers, truth values, null, lists and mappings; dates and all else stay as they were written."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {}
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+    yaml_implicit_resolvers: dict[str, Any] = {  # noqa: RUF012
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":value"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
