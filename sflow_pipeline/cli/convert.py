@@ -75,6 +75,10 @@ def convert_command(
         float | None,
         _model(help="How far class colours move from the render's to those of photos, 0 to 1.", metavar="SHARE"),
     ] = None,
+    own_vehicle: Annotated[
+        str | None,
+        _model(help="The recording vehicle's own bonnet: keep as rendered, paint, or mask.", metavar="HOW"),
+    ] = None,
     palette: Annotated[
         str | None,
         _model(help="Colours of the first variant: typical, or drawn for every sequence.", metavar="WHICH"),

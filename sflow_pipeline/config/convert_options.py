@@ -24,6 +24,7 @@ class ConvertOptions(TypedDict, total=False):
     palette: Literal["typical", "drawn"]
     appearance: float | Literal["auto", "palette", "coarse", "fine", "full"]
     photo_colors: float
+    own_vehicle: Literal["keep", "paint", "mask"]
     size: str | tuple[int, int] | None
     workers: int | None
     address: str | None

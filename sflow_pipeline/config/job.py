@@ -97,6 +97,11 @@ class ConvertJob(BaseModel):
     photo_colors: float = Field(
         0.2, ge=0, le=1, description="how far class colours are moved from the render's to those of photos"
     )
+    own_vehicle: Literal["keep", "paint", "mask"] = Field(
+        "keep",
+        description="the recording vehicle's own bonnet: keep as rendered in the image's tone, paint, or mask in "
+        "black; kept or masked only where renders are followed",
+    )
     size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")

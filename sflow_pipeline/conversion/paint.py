@@ -12,6 +12,7 @@ from sflow_pipeline.bundle.appearance import draw_photo_colors, is_blank
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
+from sflow_pipeline.conversion.own_vehicle import apply_own_vehicle, find_own_vehicle, list_vehicle_channels
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.errors import FrameError, SflowError
@@ -115,7 +116,7 @@ class Painter:
     def _try(self, frames: list[DecodedFrame], looks: list[Look], attempts: int) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
         try:
-            translation = self._translate(frames, looks)
+            translation = self._keep_own_vehicles(frames, looks, self._translate(frames, looks))
             judgements = self._gate.judge(frames, translation)
         except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
             reraise_fatal(error, self._settings.batch_size)
@@ -144,6 +145,21 @@ class Painter:
             **self._stack_appearance([looks[i] for i in rows]),
         )
         return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
+
+    def _keep_own_vehicles(
+        self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation"
+    ) -> "Translation":
+        """The images with the own vehicle as the job wants it, where renders are followed."""
+        treatment = self._settings.job.own_vehicle
+        if treatment == "paint" or not self._settings.appearance:
+            return translation
+        channels = list_vehicle_channels(self._settings.target_space)
+        photos = list(translation.photo)
+        for i, (frame, look) in enumerate(zip(frames, looks, strict=True)):
+            mask = find_own_vehicle(frame.class_index, channels) if look.appearance else None
+            if mask is not None:
+                photos[i] = apply_own_vehicle(photos[i], frame.render, mask, treatment)
+        return replace(translation, photo=np.stack(photos))
 
     def _stack_appearance(self, looks: list[Look]) -> dict[str, NDArray[np.float32]]:
         if self._settings.appearance is None:

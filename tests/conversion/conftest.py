@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.job import ConvertJob, build_job
+from sflow_pipeline.config.recipe import Recipe
 
 SIZE_PX = (48, 32)
 
@@ -103,3 +105,16 @@ def read_manifest() -> Callable[[str | Path], dict[str, Any]]:
         return content
 
     return read
+
+
+@pytest.fixture(scope="session")
+def appearance_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random bundle with palettes and an appearance map."""
+    recipe = Recipe.model_validate(
+        {
+            "name": "random",
+            "generator": {"width": 9, "blocks": 1, "use_palette": True, "use_appearance": True},
+            "dned": {"widths": (4, 4, 4, 4, 4)},
+        }
+    )
+    return build_random_bundle(tmp_path_factory.mktemp("bundle") / "random", 1, recipe).path

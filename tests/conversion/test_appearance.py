@@ -11,36 +11,22 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from sflow_pipeline.bundle import build_random_bundle, load_bundle
+from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.errors import ConfigError, UsageError
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random bundle with palettes and an appearance map."""
-    recipe = Recipe.model_validate(
-        {
-            "name": "random",
-            "generator": {"width": 9, "blocks": 1, "use_palette": True, "use_appearance": True},
-            "dned": {"widths": (4, 4, 4, 4, 4)},
-        }
-    )
-    return build_random_bundle(tmp_path_factory.mktemp("bundle") / "random", 1, recipe).path
-
-
 @pytest.fixture
 def read_rows(
-    make_job: Callable[..., ConvertJob], bundle: Path, tmp_path: Path
+    make_job: Callable[..., ConvertJob], appearance_bundle: Path, tmp_path: Path
 ) -> Callable[..., tuple[list[dict[str, Any]], tuple[str, ...]]]:
     """Rows and warnings of a conversion by the bundle with an appearance map."""
 
     def read(name: str, **fields: Any) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
         out = tmp_path / name
-        summary = convert(make_job(out_dir=str(out), bundle=str(bundle), **fields))
+        summary = convert(make_job(out_dir=str(out), bundle=str(appearance_bundle), **fields))
         files = sorted((out / "data").rglob("*.parquet"))
         return [row for file in files for row in pq.read_table(file).to_pylist()], summary.warnings
 
@@ -99,9 +85,9 @@ def test_variants_differ_in_colours_and_a_sequence_keeps_one_look(read_rows: Cal
     assert len(set(later)) == len(later)
 
 
-def test_at_strength_zero_the_render_gives_nothing_but_edges(bundle: Path) -> None:
+def test_at_strength_zero_the_render_gives_nothing_but_edges(appearance_bundle: Path) -> None:
     """Two renders with the same edges, none, and other colours give one image at 0 and two at 1."""
-    translator = Translator(load_bundle(bundle), "cpu", "fp32")
+    translator = Translator(load_bundle(appearance_bundle), "cpu", "fp32")
     labels = np.zeros((2, 32, 48), np.uint8)
     renders = np.stack([np.full((32, 48, 3), grey, np.uint8) for grey in (40, 200)])
     alpha = np.full((2, 5), 0.2, np.float32)

@@ -1,0 +1,71 @@
+"""The recording vehicle's own body in the picture: where it is, and what an image shows there."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.label_spaces import LabelSpace
+
+#: A vehicle that covers this share of the bottom border is the one that carries the camera.
+_LEAST_SHARE_OF_BORDER = 0.35
+#: Tone is taken from the converted image below this share of the picture's height, detail from the render above it.
+_TONE_SHARE_OF_HEIGHT = 1 / 20
+
+
+def list_vehicle_channels(space: LabelSpace) -> tuple[int, ...]:
+    """Channels of the classes that are vehicles.
+
+    >>> from sflow_pipeline.label_spaces import load_label_space
+    >>> list_vehicle_channels(load_label_space("camvid11"))
+    (8,)
+    """
+    return tuple(
+        channel
+        for channel, item in enumerate(space.classes)
+        if item.concepts and item.concepts[0].startswith("vehicle.") and "bicycle" not in item.concepts[0]
+    )
+
+
+def find_own_vehicle(class_index: NDArray[np.uint8], vehicle_channels: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """(h, w) mask of the own vehicle; None where no vehicle covers 35 % of the bottom border.
+
+    >>> scene = np.zeros((20, 40), np.uint8); scene[15:, 5:30] = 8; scene[3:6, 3:9] = 8
+    >>> mask = find_own_vehicle(scene, (8,))
+    >>> int(mask.sum()), bool(mask[4, 4])
+    (125, False)
+    """
+    is_vehicle = np.isin(class_index, vehicle_channels)
+    if is_vehicle[-1].mean() < _LEAST_SHARE_OF_BORDER:
+        return None
+    components = cv2.connectedComponents(is_vehicle.astype(np.uint8), connectivity=8)[1]
+    counts = np.bincount(components[-1][is_vehicle[-1]])
+    widest = int(counts.argmax())
+    if counts[widest] < _LEAST_SHARE_OF_BORDER * class_index.shape[1]:
+        return None
+    return np.asarray(components == widest)
+
+
+def apply_own_vehicle(
+    photo: NDArray[np.uint8], render: NDArray[np.uint8], mask: NDArray[np.bool_], treatment: Literal["keep", "mask"]
+) -> NDArray[np.uint8]:
+    """The image with the own vehicle kept as rendered, in the converted image's tone, or blacked out.
+
+    Args:
+        photo, render: (h, w, 3) uint8 RGB.
+        mask: (h, w) where the own vehicle is.
+
+    Returns:
+        a new image; pixels outside the mask are those of ``photo``.
+    """
+    if treatment == "mask":
+        return np.where(mask[..., None], np.uint8(0), photo)
+    sigma = max(1.0, _TONE_SHARE_OF_HEIGHT * len(photo))
+    inside = mask.astype(np.float32)
+    difference = (photo.astype(np.float32) - render.astype(np.float32)) * inside[..., None]
+    # Blurred within the mask alone, so that the road beside it does not tint it.
+    weight = cv2.GaussianBlur(inside, (0, 0), sigma)[..., None]
+    tone = cv2.GaussianBlur(difference, (0, 0), sigma) / np.maximum(weight, 1e-3)
+    kept = np.clip(render + tone, 0, 255).round().astype(np.uint8)
+    return np.where(mask[..., None], kept, photo)
