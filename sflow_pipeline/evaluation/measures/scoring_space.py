@@ -1,4 +1,4 @@
-"""The classes that a table is scored in, and how truth and the judge's answers get there."""
+"""The classes that a table is scored in, and the mappings of labels and predictions to them."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from sflow_pipeline.label_spaces import UNMAPPED, LabelClass, LabelSpace, build_
 
 @dataclass(frozen=True)
 class ScoringSpace:
-    """A label space, less what the judge has no word for.
+    """A label space without the classes that the judge cannot predict.
 
     Attributes:
         space: whose classes are scored; classes are matched by name and concept.
         void: channel of everything that is not scored.
         num_channels: of confusion counts.
-        excluded: names of classes that no class of the judge stands for, and of kinds of void (the ego vehicle); their
+        excluded: names of classes that the judge cannot predict, and of kinds of void (the ego vehicle); their
             true pixels count as void.
         judge_table: (judge classes,) channel of each of the judge's classes.
     """
@@ -53,7 +53,7 @@ class ScoringSpace:
 def build_scoring_space(
     space: LabelSpace, judge_space: LabelSpace, judge_classes: tuple[LabelClass, ...]
 ) -> ScoringSpace:
-    """Find out which classes of ``space`` the judge can express.
+    """The scoring space of a label space and a judge.
 
     Raises:
         LabelSpaceError: the judge has a class that ``space`` has no place for, not even void.

@@ -1,4 +1,4 @@
-"""Puts an evaluation where people and programs find it, each file whole or not at all."""
+"""Files of an evaluation: metrics in each dataset, and the comparison; written atomically."""
 
 from pathlib import Path
 
