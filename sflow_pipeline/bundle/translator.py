@@ -11,6 +11,7 @@ from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError
 from sflow_pipeline.networks.appearance import build_appearance_map
+from sflow_pipeline.networks.chroma import hold_chroma, list_chroma_shares
 from sflow_pipeline.networks.device import place_network, resolve_device
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
@@ -64,6 +65,7 @@ class Translator:
             ) from error
         for network in (self._generator, self._dned):
             place_network(network.eval().requires_grad_(False), self.device, self.dtype)
+        self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
         self._palettes = None if shown is None else shown.to(self.device, self.dtype)
 
     @torch.inference_mode()
@@ -110,7 +112,7 @@ class Translator:
         edge = fuse_sides(sides, torch.from_numpy(alpha).to(self.device))
         boundary = self._find_boundaries(instance_map) if self.use_instances else None
         classes = torch.from_numpy(class_index).to(self.device)
-        colors = None
+        colors, strength = None, None
         if self._palettes is not None:
             chosen = np.zeros(len(class_index), np.int64) if palette is None else palette
             palettes = self._palettes[torch.from_numpy(chosen).to(self.device)]
@@ -121,7 +123,11 @@ class Translator:
             else:
                 colors = build_palette_map(classes, palettes)
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
-        photo = to_bytes(self._generator(semantic, edge.to(self.dtype)))
+        painted = self._generator(semantic, edge.to(self.dtype))
+        if strength is not None and colors is not None and bool((strength > 0).any()):
+            held = self._chroma_shares[classes.long()][:, None] * strength.view(-1, 1, 1, 1)
+            painted = hold_chroma(painted, colors, held)
+        photo = to_bytes(painted)
         return Translation(
             photo=photo.permute(0, 2, 3, 1).contiguous().cpu().numpy(),
             edge=(edge[:, 0] * 255.0).round().to(torch.uint8).cpu().numpy(),
