@@ -76,9 +76,13 @@ class FrameError(SflowError):
     ``reason`` is a short stable word for tables (``truncated``, ``size_mismatch``, ``unknown_id``, …).
     """
 
-    def __init__(self, message: str, *, hint: str = "", reason: str = "unreadable") -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", reason: str = "unreadable", read_digest: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+        #: What the frame's files are known by, where the next run should look at them again; see ``source_reading``.
+        self.read_digest = read_digest
 
 
 def first_line(error: BaseException) -> str:

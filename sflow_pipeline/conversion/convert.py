@@ -22,13 +22,15 @@ from sflow_pipeline.conversion.shard import ShardTask, write_quarantine
 from sflow_pipeline.conversion.summary import QuarantinedFrame, Summary
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
-from sflow_pipeline.storage.commits import ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
+from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import LeftOut, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.storage.shard_file import read_shard
 
 _SHOWN_EXAMPLES = 10
+#: Damaged files of the run's state are kept here for whoever wants to know what happened.
+DAMAGED_PATH = f"{STATE_PATH}/damaged"
 _WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
 
 
@@ -71,14 +73,18 @@ def convert(
         stack.enter_context(raise_on_sigterm())
         run = _Run(job, progress or SilentProgress(), stack)
         check_ours(run.out)
-        stack.enter_context(RunLock(run.out))
+        lock = stack.enter_context(RunLock(run.out, on_damaged=run.warn))
+        run.is_writing = True
         run.out.remove_stale_scratch()
         stack.callback(run.out.remove_stale_scratch)  # of workers that were stopped with this run
         census = run.check_labels(keep_counts=True)
         plan = run.plan()
         run.check_space(plan)
         run.convert_shards(plan, build_translator, build_gate)
-        return run.finish(plan, census, started)
+        lock.check()
+        summary = run.finish(plan, census, started)
+        lock.check()
+        return summary
 
 
 class _Run:
@@ -106,6 +112,7 @@ class _Run:
         self.resolved: ResolvedJob = resolve_job(job, find)
         self.job = job
         self.workers = 1
+        self.is_writing = False
         for warning in self.resolved.warnings:
             self.warn(warning)
 
@@ -114,9 +121,16 @@ class _Run:
         self.warnings.append(text)
         self.progress.on_warning(text)
 
+    def _set_aside(self, path: str) -> None:
+        """Put a damaged file of the run's state where nothing reads it; it is made again."""
+        if self.is_writing:
+            self.warn(f"{path} was damaged; it is made again, and kept as {self.out.set_aside(path, DAMAGED_PATH)}")
+
     def check_labels(self, *, keep_counts: bool) -> LabelCensus:
         self.progress.on_step("checking every label's class ids")
-        census = take_census(self.resolved.frames, self.resolved.settings, self.out if keep_counts else None)
+        census = take_census(
+            self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self._set_aside
+        )
         warning = check_census(census, self.resolved.settings)
         if warning:
             self.warn(warning)
@@ -127,8 +141,9 @@ class _Run:
         check_ours(self.out)
         plan = build_plan(
             self.resolved.tasks,
-            load_commits(self.out),
+            load_commits(self.out, self._set_aside),
             self.out,
+            self.resolved.settings.source,
             resume=self.job.resume,
             check_digests=self.job.content_hash,
         )
@@ -202,8 +217,7 @@ class _Run:
             )
 
     def finish(self, plan: Plan, census: LabelCensus, started: float) -> Summary:
-        commits = load_commits(self.out)
-        records = [commits[task.shard_id] for task in self.resolved.tasks if task.shard_id in commits]
+        records = self._read_records()
         self._check_bad(sum(record.quarantined for record in records), plan.frames)
         self.progress.on_step("writing manifest and card")
         left_out = self._write_left_out()
@@ -241,6 +255,31 @@ class _Run:
             duration_s=time.monotonic() - started,
             warnings=tuple(self.warnings),
         )
+
+    def _read_records(self) -> list[ShardRecord]:
+        """The records of every shard but those that failed, as they are on disk at the end.
+
+        Raises:
+            OutputError: some are gone, or another run wrote them with other settings.
+        """
+        commits = load_commits(self.out)
+        tasks = [task for task in self.resolved.tasks if task.shard_id not in self.failed]
+        gone = [task.shard_id for task in tasks if task.shard_id not in commits]
+        other = [task.shard_id for task in tasks if commits.get(task.shard_id, task).fingerprint != task.fingerprint]
+        if other:
+            raise OutputError(
+                f"{self.out.uri}: {len(other)} shards were replaced by a run with other settings, first {other[0]}",
+                hint="one output folder takes one run at a time: wait for the other one, or choose another folder",
+            )
+        records = [commits[task.shard_id] for task in tasks if task.shard_id in commits]
+        paths = [path for record in records for path in (record.path, record.quarantine_path) if path]
+        gone += [path for path, facts in zip(paths, self.out.stat(paths), strict=True) if facts.size_bytes < 0]
+        if gone:
+            raise OutputError(
+                f"{self.out.uri}: {len(gone)} shards or files vanished while the run wrote them, first {gone[0]}",
+                hint="run the same command again; what is still there is kept",
+            )
+        return records
 
     def _write_left_out(self) -> LeftOut | None:
         """Write the files of the dump that belong to no frame as quarantine rows."""

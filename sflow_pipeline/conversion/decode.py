@@ -11,6 +11,7 @@ from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.source_reading import compute_read_digest, read_frame_files
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import UNMAPPED, LabelEncoding
@@ -50,8 +51,16 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings) -> DecodedFr
     Raises:
         FrameError: it cannot be converted; the reason is for the quarantine.
     """
+    files = read_frame_files(source, settings.source, by_content=settings.job.content_hash)
+    try:
+        return _decode_files(source, files, settings)
+    except FrameError as error:
+        error.read_digest = compute_read_digest(files)
+        raise
+
+
+def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: ConversionSettings) -> DecodedFrame:
     ref = source.ref
-    data = {name: _read(source, name, settings) for name in source.identities}
     render = image_codec.decode_rgb(data["render"], name=ref.render)
     source_px = (render.shape[1], render.shape[0])
     picture = f"its picture {ref.render}"
@@ -115,22 +124,6 @@ def _to_channels(
             reason="unknown_id",
         )
     return channels
-
-
-def _read(source: SourceFrame, modality: str, settings: ConversionSettings) -> bytes:
-    path = str(getattr(source.ref, modality))
-    try:
-        data = settings.source.read_bytes(path)
-    except FileNotFoundError:
-        raise FrameError(f"{path}: is gone", hint="restore the file and run again", reason="missing") from None
-    except OSError as error:
-        raise FrameError(f"{path}: cannot be read: {error.strerror or error}", reason="unreadable") from error
-    found = f"sha256:{hashlib.sha256(data).hexdigest()}" if settings.job.content_hash else f"{len(data)}"
-    if found != source.identities[modality] and not source.identities[modality].startswith(f"{found}:"):
-        raise FrameError(
-            f"{path}: changed while the job ran", hint="run again when the simulator is done", reason="changed"
-        )
-    return data
 
 
 def _check_carried(

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -38,7 +38,12 @@ class LabelCensus:
         return sum(self.unknown.values()) / max(1, sum(self.pixels.values()))
 
 
-def take_census(frames: Sequence[SourceFrame], settings: ConversionSettings, cache: Folder | None) -> LabelCensus:
+def take_census(
+    frames: Sequence[SourceFrame],
+    settings: ConversionSettings,
+    cache: Folder | None,
+    on_damaged: Callable[[str], None] = lambda _path: None,
+) -> LabelCensus:
     """Count the ids of every label; what is known from an earlier run is not read again.
 
     Labels that cannot be decoded are skipped: their frames are quarantined when their turn comes.
@@ -47,9 +52,10 @@ def take_census(frames: Sequence[SourceFrame], settings: ConversionSettings, cac
         frames: all of the dump.
         settings: label space and encoding.
         cache: where counts are kept, None to keep none.
+        on_damaged: gets the path of the kept counts where they cannot be read.
     """
     key = f"{settings.label_format.encoding} {settings.source_space.digest}"
-    known = _load(cache, key)
+    known = _load(cache, key, on_damaged)
 
     def count(frame: SourceFrame) -> dict[int, int] | None:
         name = _name(frame)
@@ -116,13 +122,19 @@ def _name(frame: SourceFrame) -> str:
     return " ".join([frame.ref.label, frame.identities["label"], frame.identities.get("label_table", "")]).rstrip()
 
 
-def _load(cache: Folder | None, key: str) -> dict[str, dict[int, int]]:
+def _load(cache: Folder | None, key: str, on_damaged: Callable[[str], None]) -> dict[str, dict[int, int]]:
     if cache is None:
         return {}
     try:
         content = json.loads(cache.read_bytes(_CACHE_PATH))
         if content["key"] != key:
             return {}
-        return {name: {int(class_id): int(n) for class_id, n in ids.items()} for name, ids in content["labels"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        counts = {name: {int(i): int(n) for i, n in ids.items()} for name, ids in content["labels"].items()}
+        if any(not 0 <= i <= UNKNOWN_COLOR_ID or n < 0 for ids in counts.values() for i, n in ids.items()):
+            raise ValueError("counts of no pixels")
+        return counts
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        on_damaged(_CACHE_PATH)
         return {}

@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.source_reading import find_changed_read
 from sflow_pipeline.errors import first_line
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
@@ -58,6 +59,7 @@ def build_plan(
     tasks: Sequence[ShardTask],
     commits: Mapping[str, ShardRecord],
     out: Folder,
+    source: Folder,
     *,
     resume: bool,
     check_digests: bool,
@@ -68,6 +70,7 @@ def build_plan(
         tasks: every shard of the dataset.
         commits: what is committed, by shard id.
         out: the dataset's folder.
+        source: the dump's folder, where frames that were left out are looked at again.
         resume: keep sound shards at all.
         check_digests: a shard is sound when its files' digests are right; otherwise when they are there and whole.
     """
@@ -82,7 +85,9 @@ def build_plan(
         elif record.fingerprint != task.fingerprint:
             reason = "source files or settings changed"
         else:
-            reason = find_damage(out, record, check_digests=check_digests) or ""
+            retry = find_changed_read(record.faults, task.frames, source)
+            damage = find_damage(out, record, check_digests=check_digests)
+            reason = damage or (f"{retry} was left out and may be readable now" if retry else "")
         shards.append(PlannedShard(task, "redo" if reason else "keep", reason or "unchanged", record))
     wanted = {task.shard_id for task in tasks}
     removed = tuple(record for shard_id, record in sorted(commits.items()) if shard_id not in wanted)

@@ -53,11 +53,13 @@ class FrameResult:
         rows: one per accepted variant.
         rejected: quarantine rows, one per variant that the gate did not accept.
         quarantine: quarantine row of the frame; None if it was converted.
+        read_digest: what the files of a quarantined frame are known by; None if the next run need not read them.
     """
 
     rows: tuple[dict[str, Any], ...] = ()
     rejected: tuple[dict[str, Any], ...] = ()
     quarantine: dict[str, Any] | None = None
+    read_digest: str | None = None
 
 
 def convert_shard(
@@ -74,6 +76,7 @@ def convert_shard(
     out = settings.out
     quarantine: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
+    faults: dict[str, str] = {}
     scores = []
     shard_file = None
     with ExitStack() as stack:
@@ -81,6 +84,8 @@ def convert_shard(
         for result in convert_frames(task, settings, painter):
             if result.quarantine is not None:
                 quarantine.append(result.quarantine)
+                if result.read_digest is not None:
+                    faults[result.quarantine["sample_id"]] = result.read_digest
             rejected += result.rejected
             for row in result.rows:
                 if writer is None:
@@ -105,6 +110,7 @@ def convert_shard(
         quarantine_sha256=quarantine_file[1] if quarantine_file else None,
         reasons=dict(sorted(Counter(row["reason"] for row in quarantine).items())),
         rejected=len(rejected),
+        faults=faults,
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
     )
     write_commit(out, record)
@@ -269,7 +275,8 @@ def _finish(encoding: _Encoding) -> FrameResult:
         except Exception as failure:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
             reraise_fatal(failure)
             error = failure
-    return FrameResult(quarantine=describe_quarantine(encoding.source, error))
+    read_digest = error.read_digest if isinstance(error, FrameError) else None
+    return FrameResult(quarantine=describe_quarantine(encoding.source, error), read_digest=read_digest)
 
 
 def _describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:

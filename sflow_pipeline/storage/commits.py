@@ -1,6 +1,6 @@
 """Commit records: one small file per finished shard, written last."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 
@@ -31,6 +31,8 @@ class ShardRecord:
         quarantine_sha256: of that file.
         reasons: reason -> quarantined frames.
         rejected: variants of converted frames that the gate did not accept; each has a quarantine row.
+        faults: sample id -> sha256 of what was read of a quarantined frame, "" where reading failed; such frames are
+            converted again when they can be read, or read otherwise.
         edge_f1_mean: mean of the column over the rows; None without rows.
     """
 
@@ -46,6 +48,7 @@ class ShardRecord:
     quarantine_sha256: str | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
+    faults: Mapping[str, str] = field(default_factory=dict)
     edge_f1_mean: float | None = None
 
     @property
@@ -69,17 +72,29 @@ def remove_commit(folder: Folder, record: ShardRecord) -> None:
     folder.remove(record.commit_path)
 
 
-def load_commits(folder: Folder) -> dict[str, ShardRecord]:
-    """Every committed shard by id; a damaged record counts as not committed."""
+def load_commits(folder: Folder, on_damaged: Callable[[str], None] = lambda _path: None) -> dict[str, ShardRecord]:
+    """Every committed shard by id; a damaged record counts as not committed, and ``on_damaged`` gets its path."""
     records = {}
     for path in folder.list_files(_COMMITS_PATH):
         try:
             record = _adapter().validate_json(folder.read_bytes(path), strict=True)
-        except (OSError, ValueError):
-            continue
-        if record.commit_path == path:
+        except (OSError, ValueError, RecursionError):
+            record = None
+        if record is not None and record.commit_path == path and _is_inside(record):
             records[record.shard_id] = record
+        else:
+            on_damaged(path)
     return records
+
+
+def _is_inside(record: ShardRecord) -> bool:
+    """Whether its files are where a shard's files are; counts below zero belong to no shard."""
+    places = ((record.path, "data/"), (record.quarantine_path, "quarantine/"))
+    counts = (record.rows, record.frames, record.size_bytes, record.rejected, *record.reasons.values())
+    return min(counts) >= 0 and all(
+        path is None or (path.startswith(place) and ".." not in path.split("/") and "\0" not in path)
+        for path, place in places
+    )
 
 
 def compute_mean_edge_f1(records: Iterable[ShardRecord]) -> float | None:

@@ -224,6 +224,21 @@ class Folder:
                     parent.rmdir()
                     parent = parent.parent
 
+    def set_aside(self, path: str, place: str) -> str:
+        """Move a damaged file to the folder ``place``, under a name of its own; the new path.
+
+        Raises:
+            OutputError: the folder is read-only, ….
+        """
+        moved = f"{place}/{PurePosixPath(path).name}-{os.urandom(4).hex()}"
+        with translate_write_errors(f"{self.uri}: {path}"):
+            if self._remote is not None:
+                self._remote.move(self.locate(path), self.locate(moved))
+            else:
+                Path(self.locate(moved)).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(self.locate(path), self.locate(moved))
+        return moved
+
     def remove_stale_scratch(self) -> None:
         """Remove what killed writers left: of dead processes of this machine at once, of others after a day."""
         if self._remote is not None:
