@@ -57,7 +57,7 @@ def test_round_trip(tmp_path, left_out):
     write_manifest(folder, manifest)
     assert load_manifest(folder) == manifest
     written = json.loads((tmp_path / "manifest.json").read_text())
-    assert written["counts"] == {"shards": 2, "frames": 4, "rows": 2, "quarantined": 2, "size_bytes": 10}
+    assert written["counts"] == {"shards": 2, "frames": 4, "rows": 2, "quarantined": 2, "rejected": 0, "size_bytes": 10}
     assert written["splits"]["val"]["frames"] == 1
 
 
