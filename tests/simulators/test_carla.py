@@ -53,9 +53,32 @@ def test_the_label_space_can_be_named(make_carla: MakeCarla) -> None:
 
 
 def test_weak_evidence_is_a_warning(make_carla: MakeCarla) -> None:
-    dump = discover(str(make_carla(5, 5, 5)))
+    dump = discover(str(make_carla(7, 5, 7)))  # a road without a sky is the same in 0.9.9 and in 0.9.13
     assert [(p.kind, p.severity) for p in dump.problems] == [("label_space_guessed", "warning")]
     assert "--label-space" in dump.problems[0].message
+
+
+def test_tables_that_leave_neither_sky_nor_road_are_an_error(make_carla: MakeCarla) -> None:
+    with pytest.raises(DumpError, match=r"carla-0.9.13 has 100.00% of the pixels, its sky 0%"):
+        discover(str(make_carla(5, 5, 5)))
+
+
+def test_a_stray_tag_does_not_change_the_table(make_carla: MakeCarla) -> None:
+    root = make_carla(13, 1, 7)
+    pixels = cv2.imread(str(root / "CameraSeg" / "0.png"))
+    pixels[20:22, :10, 2] = 23  # carla-0.9.14 has this id, and nothing else of the scene fits it
+    assert cv2.imwrite(str(root / "CameraSeg" / "0.png"), pixels)
+    with pytest.raises(DumpError, match=r"carla-0.9.13 has 99.*lacks 23 \(0\.\d+%\).*carla-0.9.14 has 100"):
+        discover(str(root))
+    assert discover(str(root), label_space="carla-0.9.13").label_space == "carla-0.9.13"
+
+
+def test_tags_in_the_blue_channel_are_named(make_carla: MakeCarla) -> None:
+    root = make_carla(11, 3, 1)
+    for path in (root / "CameraSeg").iterdir():
+        assert cv2.imwrite(str(path), cv2.imread(str(path))[..., ::-1])
+    with pytest.raises(DumpError, match="red and blue are swapped"):
+        discover(str(root))
 
 
 def test_tags_of_no_version_are_an_error(make_carla: MakeCarla) -> None:

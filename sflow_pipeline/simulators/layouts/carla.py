@@ -95,7 +95,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         if label_space is None:
             raise DumpError(
                 f"dump {root}: {evidence.text}",
-                hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file",
+                hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file with tags of your "
+                "own; --unknown-ids ignore takes ids that it lacks as void",
             )
         if not evidence.is_sure:
             log.add("label_space_guessed", frames[0].label, f"taken for {label_space}: {evidence.text}")
