@@ -5,6 +5,7 @@ in its ``LAYOUTS``.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,10 +16,13 @@ from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding, l
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
+from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_times import add_timestamps
 from sflow_pipeline.simulators.label_format import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
+from sflow_pipeline.simulators.layout_proposal import propose_layout
 from sflow_pipeline.simulators.layouts import LAYOUTS, pattern
 from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
+from sflow_pipeline.simulators.problems import ProblemLog
 from sflow_pipeline.simulators.stated_facts import StatedFacts, read_stated_facts
 
 __all__ = [
@@ -32,6 +36,28 @@ __all__ = [
     "discover",
     "restore_label_format",
 ]
+
+_LOOK_FOLDERS = 200
+_WORD = re.compile(r"[A-Za-z_]{3,}")
+_COMMON_WORDS = frozenset(
+    (
+        "png",
+        "jpg",
+        "jpeg",
+        "hdf",
+        "json",
+        "mkv",
+        "txt",
+        "zip",
+        "tar",
+        "beside",
+        "frame",
+        "with",
+        "and",
+        "real",
+        "photos",
+    )
+)
 
 SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in LAYOUTS}
 
@@ -82,13 +108,39 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
     if not top.folders and not top.files:
         raise DumpError(f"dump {root}: the folder is empty", hint="give the folder that the simulator wrote")
     packed = [folder.join(file) for folder in quick_look(root) for file in folder.files if _is_archive(file)]
+    proposal = propose_layout(root)
+    if proposal.layout:
+        raise DumpError(f"dump {root}: no known layout, found {proposal.found}", hint=proposal.hint)
+    unread = _list_unread(root)
+    if unread:
+        raise DumpError(f"dump {root}: no known layout, and {unread}", hint="install or repair what it names")
     known = "".join(f"\n  {name}: {adapter.LAYOUT}" for name, adapter in SIMULATORS.items())
     raise DumpError(
-        f"dump {root}: no known layout. Known are{known}",
-        hint=f"{packed[0]}: {_UNPACK}"
-        if packed
-        else "rename the folders to the plain layout, or name the layout with --simulator",
+        f"dump {root}: no known layout, and no pictures that pair up with labels"
+        f"{f'; found {proposal.found}' if proposal.found else ''}. {_name_nearest(root)}Known are{known}",
+        hint=(f"{packed[0]}: {_UNPACK}" if packed else proposal.hint)
+        or "state the paths with --layout render=…,label=…, or name the layout with --simulator",
     )
+
+
+def _list_unread(root: str) -> str:
+    """Why archives of a dump could not be read, "" where all could."""
+    log = ProblemLog()
+    for _ in zip(walk(root, log), range(_LOOK_FOLDERS), strict=False):
+        pass
+    return "; ".join(problem.message for problem in log.problems() if problem.kind == "unreadable_archive")
+
+
+def _name_nearest(root: str) -> str:
+    """The known layout that shares most names with a dump, and the names that it also needs; "" where none does."""
+    names = {name for folder in quick_look(root) for name in (*folder.folders, *folder.path.split("/"))}
+    names |= {word for folder in quick_look(root) for file in folder.files for word in _WORD.findall(file)}
+    shared = {name: set(_WORD.findall(adapter.LAYOUT)) - _COMMON_WORDS for name, adapter in SIMULATORS.items()}
+    best = max(shared, key=lambda name: (len(shared[name] & names), -len(shared[name])))
+    if not shared[best] & names:
+        return ""
+    lacking = ", ".join(sorted(shared[best] - names)[:6])
+    return f"Nearest is {best} ({SIMULATORS[best].LAYOUT}), of which these names are missing: {lacking}. "
 
 
 def discover(
@@ -135,7 +187,8 @@ def discover(
         what = " ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"
         raise DumpError(
             f"dump {root}: empty as {dump.simulator} ({SIMULATORS[dump.simulator].LAYOUT}): {what}",
-            hint="give the folder that holds the frames, or name another layout with --simulator",
+            hint=propose_layout(root).hint
+            or "give the folder that holds the frames, or name another layout with --simulator",
         )
     return dump
 

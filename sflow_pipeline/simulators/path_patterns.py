@@ -55,12 +55,17 @@ def identify_by_groups(match: re.Match[str]) -> FrameIdentity:
 
 @dataclass
 class PatternFinder:
-    """Collects the files of a dump that match ``patterns`` and pairs them into frames."""
+    """Collects the files of a dump that match ``patterns`` and pairs them into frames.
+
+    Where ``is_exclusive``, a file that matches different patterns is of the longest of them: ``1_gt.png`` matches
+    ``{frame}.png``, too.
+    """
 
     root: str
     patterns: Patterns
     identify: Identify = identify_by_groups
     log: ProblemLog = field(default_factory=ProblemLog)
+    is_exclusive: bool = False
 
     def frames(self) -> FrameList:
         """Every frame with a picture and a label, sorted; what is left out is in ``log``."""
@@ -68,13 +73,18 @@ class PatternFinder:
         sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
         numbers: dict[tuple[str, str], dict[str, int]] = {}
         twice: set[tuple[tuple[str, str], str]] = set()
+        patterns = list(self.patterns.items())
+        if self.is_exclusive:
+            patterns.sort(key=lambda pair: -len(pair[1].pattern))
         for folder in walk(self.root, self.log):
             for file in folder.files:
                 path = folder.join(file)
-                for modality, pattern in self.patterns.items():
-                    match = pattern.fullmatch(path)
+                taken = None
+                for modality, pattern in patterns:
+                    match = pattern.fullmatch(path) if taken in (None, pattern.pattern) else None
                     if match is None:
                         continue
+                    taken = pattern.pattern if self.is_exclusive else None
                     place = self.identify(match)
                     key = place.split, place.sequence_id
                     files = sequences.setdefault(key, {"render": {}, "label": {}}).setdefault(modality, {})

@@ -4,6 +4,12 @@ from dataclasses import dataclass, field
 
 from sflow_pipeline.simulators.dump import Problem, Severity
 
+#: How to write a label that is an array.
+PNG_OF_ARRAY = (
+    "PNG, such as with PIL: Image.fromarray(numpy.load('0001.npy').astype('uint8')).save('0001.png'), or 'uint16' "
+    "for ids above 255"
+)
+
 #: kind -> (severity, what it means and the way out). ``{n}`` is how many, ``{first}`` the first few files.
 _WORDING: dict[str, tuple[Severity, str]] = {
     "missing_label": (
@@ -74,6 +80,11 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     "missing_table": (
         "error",
         "{n} labels without a table of their colours were left out: {first}; write those frames again",
+    ),
+    "wrong_format": (
+        "error",
+        "files of a format that pictures and labels cannot have: {first}; write pictures as PNG or JPEG, labels as "
+        + PNG_OF_ARRAY,
     ),
     "strange_class": (
         "warning",

@@ -205,7 +205,7 @@ def test_blenderproc_categories_that_no_label_file_can_hold(make_layout: MakeLay
     root = make_layout("blenderproc")
     with h5py.File(root / "run 0" / "1.hdf5", "r+") as file:
         del file["instance_attribute_maps"]
-        file["instance_attribute_maps"] = np.bytes_('[{"category_id": -1, "name": "Nothing"}]')
+        file["instance_attribute_maps"] = np.bytes_('[{"category_id": -2, "name": "Nothing"}]')
     dump = discover(str(root))
     assert len(dump.frames) == 2
     assert [(problem.kind, problem.severity) for problem in dump.problems] == [("unnamed_ids", "warning")]

@@ -9,6 +9,8 @@ from sflow_pipeline.simulators.label_tables.json_table import bad_table, is_colo
 
 _COLOR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
 
+_BACKGROUND = "BACKGROUND"
+
 
 def read_basic_writer_table(data: bytes, path: str) -> LabelTable:
     """Read ``semantic_segmentation_labels_*.json``: colour or number -> class.
@@ -36,6 +38,17 @@ def read_basic_writer_table(data: bytes, path: str) -> LabelTable:
         else:
             raise bad_table(path, f"{key!r}: {value!r}")
     return LabelTable(colors=colors, ids=ids)
+
+
+def read_instance_table(data: bytes, path: str) -> LabelTable:
+    """Read ``instance_segmentation_semantics_mapping_*.json``: as above; what is no object is background.
+
+    Raises:
+        FrameError: ``unreadable``.
+    """
+    table = read_basic_writer_table(data, path)
+    black = {(0, 0, 0, alpha): _BACKGROUND for alpha in (0, 255)}
+    return LabelTable(colors={**black, **table.colors}, ids={0: _BACKGROUND, **table.ids})
 
 
 def _class_name(value: Any) -> str | None:

@@ -9,17 +9,19 @@ _UNLABELED = "unlabeled"
 
 
 def read_solo_table(data: bytes, path: str) -> LabelTable:
-    """Read the label colours of a frame; black is what carries no label.
+    """Read the label colours of a frame, of its instances where it has no semantic labels; black carries no label.
 
     Raises:
         FrameError: ``unreadable``.
     """
     colors = {(0, 0, 0, alpha): _UNLABELED for alpha in (0, 255)}
     for capture in list_captures(parse_json_table(data, path), path):
-        for annotation in list_annotations(capture, "SemanticSegmentationAnnotation"):
+        semantic = list_annotations(capture, "SemanticSegmentationAnnotation")
+        key = "pixelValue" if semantic else "color"
+        for annotation in semantic or list_annotations(capture, "InstanceSegmentationAnnotation"):
             for entry in annotation.get("instances", ()):
                 try:
-                    red, green, blue, alpha = rgba = [int(value) for value in entry["pixelValue"]]
+                    red, green, blue, alpha = rgba = [int(value) for value in entry[key]]
                     if not is_color(rgba):
                         raise ValueError("no colour")
                     colors[red, green, blue, alpha] = str(entry["labelName"])

@@ -1,8 +1,10 @@
 """BlenderProc: one HDF5 file per frame, with colours, category ids and a list of what the ids belong to."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+from sflow_pipeline.archives.hdf5_file import NOTHING_ID
 from sflow_pipeline.errors import DumpError, FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import LabelSpace, derive_label_space
@@ -10,6 +12,7 @@ from sflow_pipeline.label_spaces.catalog import MAX_ID
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
+from sflow_pipeline.simulators.label_sample import read_label_sample
 from sflow_pipeline.simulators.label_tables.json_table import parse_json_table
 from sflow_pipeline.simulators.named_classes import name_strange_classes, name_twins_apart
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout, quick_look
@@ -17,9 +20,9 @@ from sflow_pipeline.simulators.problems import ProblemLog
 from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "blenderproc"
-LAYOUT = "<frame>.hdf5 with colors and category_id_segmaps"
+LAYOUT = "<frame>.hdf5 with colors and category_id_segmaps, of one camera or of a stereo pair"
 
-_FILE = HEAD + r"(?P<frame>\d+)\.hdf5/"
+_FILE = HEAD + r"(?P<frame>\d+)\.hdf5/(?:(?P<sequence>left|right)/)?"
 _PATTERNS = {
     "render": re.compile(_FILE + r"colors\.png"),
     "label": re.compile(_FILE + r"(?:category_id_segmaps|class_segmaps)\.png"),
@@ -33,10 +36,11 @@ _LABEL_FILES = "the simulator's ids, pixel for pixel, in PNG files made of its a
 _UNITS = {
     "depth": "m along the optical axis",
     "flow": "px to the next frame",
-    "label": "category ids, as 16-bit PNG of the file's integer array",
+    "label": f"category ids, as 16-bit PNG of the file's integer array; -1 as {NOTHING_ID}",
     "label_table": "objects: idx (id in instance), category_id, name",
 }
 _BACKGROUND_ID = 0
+_NOTHING = "unlabeled"
 #: What the BOP writer puts beside its pictures.
 _BOP_SCENE = "scene_gt.json"
 _NAMES_PER_CLASS = 3
@@ -84,13 +88,17 @@ def _find_bop(folders: Iterable[DumpFolder]) -> str | None:
 
 def _name_categories(root: str, frames: Sequence[FrameRef], log: ProblemLog) -> LabelSpace:
     names: dict[int, set[str]] = {}
+    has_nothing = False
     for frame in frames:
         try:
             if frame.label_table is None:
                 continue
             entries = parse_json_table(open_folder(root).read_bytes(frame.label_table), frame.label_table)
-            for entry in entries:
+            for entry in _flatten(entries):
                 category = int(entry["category_id"])
+                if category == -1:
+                    has_nothing = True
+                    continue
                 if not 0 <= category <= MAX_ID:
                     raise ValueError(f"category {category}")
                 names.setdefault(category, set()).add(str(entry["name"]))
@@ -98,4 +106,15 @@ def _name_categories(root: str, frames: Sequence[FrameRef], log: ProblemLog) -> 
             log.add("unnamed_ids", frame.label)
     classes = {category: ",".join(sorted(of_class)[:_NAMES_PER_CLASS]) for category, of_class in names.items()}
     classes.setdefault(_BACKGROUND_ID, "background")
+    if has_nothing or any((label == NOTHING_ID).any() for label in read_label_sample(root, [f.label for f in frames])):
+        classes[NOTHING_ID] = _NOTHING
     return name_strange_classes(derive_label_space(NAME, name_twins_apart(classes)), log)
+
+
+def _flatten(entries: Any) -> Iterator[Any]:
+    """The entries of one view, or of both of a stereo pair."""
+    for entry in entries:
+        if isinstance(entry, list):
+            yield from entry
+        else:
+            yield entry

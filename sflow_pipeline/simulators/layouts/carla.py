@@ -15,7 +15,8 @@ from sflow_pipeline.simulators.stated_facts import StatedFacts
 NAME = "carla"
 LAYOUT = (
     "CameraRGB beside CameraSeg, RGB beside Segmentation_Images, sensor.camera.rgb beside "
-    "sensor.camera.semantic_segmentation, or <frame>_img.png with <frame>_labelIds.png"
+    "sensor.camera.semantic_segmentation, camera/rgb_front beside camera/semantic_front, or <frame>_img.png with "
+    "<frame>_labelIds.png"
 )
 
 #: Folder of a sensor -> modality. Folders belong together that share what is before or after these names.
@@ -33,6 +34,10 @@ _FOLDERS = {
     "sensor.camera.optical_flow": "flow",
 }
 _FOLDER = re.compile("(?P<sensor>" + "|".join(map(re.escape, _FOLDERS)) + r")(?P<camera>[._-]\w+)?")
+#: Bench2Drive: ``camera/rgb_front`` beside ``camera/semantic_front``.
+_VIEW = re.compile(r"(?P<sensor>rgb|semantic|instance|depth)_(?P<camera>\w+)")
+_VIEWS = {"rgb": "render", "semantic": "label", "instance": "instance", "depth": "depth"}
+_VIEWS_FOLDER = "camera"
 _UNITS = {
     "depth": "m = 1000 * (R + 256 * G + 65536 * B) / (2**24 - 1) as the sensor writes it; logarithmic where it is grey",
     "instance": "tag in the red channel, object in green and blue",
@@ -49,9 +54,9 @@ def matches(root: str) -> str | None:
         where = folder.path or "the folder"
         by_camera: dict[str, dict[str, str]] = {}
         for name in folder.folders:
-            sensor = _FOLDER.fullmatch(name)
+            sensor = _find_sensor(folder.join(name))
             if sensor:
-                by_camera.setdefault(sensor["camera"] or "", {})[_FOLDERS[sensor["sensor"]]] = name
+                by_camera.setdefault(sensor[1], {})[sensor[0]] = name
         for names in by_camera.values():
             label = names.get("label") or names.get("instance")
             if "render" in names and label:
@@ -72,12 +77,11 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     table = FrameTable(log)
     sensors: dict[str, dict[str, dict[str, str]]] = {}
     for folder in walk(root, log):
-        parent, _, name = folder.path.rpartition("/")
-        sensor = _FOLDER.fullmatch(name)
+        sensor = _find_sensor(folder.path)
         if sensor:
-            camera = "/".join(part for part in (parent, (sensor["camera"] or "").lstrip("._-")) if part)
+            camera = "/".join(part for part in (folder.path.rpartition("/")[0], sensor[1].lstrip("._-")) if part)
             files = sensors.setdefault(camera, {"render": {}, "label": {}})
-            files.setdefault(_FOLDERS[sensor["sensor"]], {}).update(index_files(folder, log))
+            files.setdefault(sensor[0], {}).update(index_files(folder, log))
         _add_loose_pairs(folder, table, log)
     for path, files in sorted(sensors.items()):
         if not files["label"] and files.get("instance"):
@@ -95,8 +99,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         if label_space is None:
             raise DumpError(
                 f"dump {root}: {evidence.text}",
-                hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file with tags of your "
-                "own; --unknown-ids ignore takes ids that it lacks as void",
+                hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file with your own "
+                "tags; --unknown-ids ignore takes ids that it lacks as void",
             )
         if not evidence.is_sure:
             log.add("label_space_guessed", frames[0].label, f"taken for {label_space}: {evidence.text}")
@@ -120,6 +124,16 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         label_rule="sky_touches_top" if label_space == "carla-0.9.9" else "",
         metadata={"units": _UNITS},
     )
+
+
+def _find_sensor(path: str) -> tuple[str, str] | None:
+    """Modality and camera of a sensor's folder; None for another folder."""
+    parent, _, name = path.rpartition("/")
+    sensor = _FOLDER.fullmatch(name)
+    if sensor:
+        return _FOLDERS[sensor["sensor"]], sensor["camera"] or ""
+    view = _VIEW.fullmatch(name) if parent.rpartition("/")[2] == _VIEWS_FOLDER else None
+    return (_VIEWS[view["sensor"]], view["camera"]) if view else None
 
 
 def _add_loose_pairs(folder: DumpFolder, table: FrameTable, log: ProblemLog) -> None:

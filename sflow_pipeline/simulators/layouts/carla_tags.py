@@ -75,7 +75,9 @@ def identify_version(sample: Sequence[NDArray[Any]], encoding: LabelEncoding | N
     fits = [_measure(name, sample, encoding) for name in VERSIONS]
     best_known = max(fit.known for fit in fits)
     if best_known < 0.5:
-        return TagEvidence(encoding, None, False, f"no CARLA version has the ids or colours of its labels{_cause(sample)}")
+        return TagEvidence(
+            encoding, None, False, f"no CARLA version has the ids or colours of its labels{_cause(sample)}"
+        )
     fitting = sorted((fit for fit in fits if fit.known > best_known - _FEW), key=lambda fit: -fit.score)
     best, rivals = fitting[0], fitting[1:]
     if encoding != "palette":

@@ -6,6 +6,7 @@ from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
 from sflow_pipeline.simulators.label_sample import detect_encodings
+from sflow_pipeline.simulators.name_affixes import align_names
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts
@@ -51,11 +52,13 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         if name in waiting.get(parent, ()):
             modality, suffixes = _FOLDERS[name]
             found[parent][modality] = index_files(folder, log, suffixes)
+            if modality in ("render", "label") and folder.files and not found[parent][modality]:
+                log.add("wrong_format", folder.join(folder.files[0]), f"{len(folder.files)} files in {folder.path}")
             waiting[parent].remove(name)
             if not waiting[parent]:
-                table.add_sequence(sequence_of(parent), split_of(parent), found.pop(parent))
+                table.add_sequence(sequence_of(parent), split_of(parent), align_names(found.pop(parent)))
     for parent, files in found.items():  # a folder that could not be entered: its partners are missing
-        table.add_sequence(sequence_of(parent), split_of(parent), files)
+        table.add_sequence(sequence_of(parent), split_of(parent), align_names(files))
     return detect_encodings(
         Dump(
             root=root,

@@ -35,7 +35,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
             f"dump {root}: no label space is stated for its labels",
             hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
         )
-    finder = PatternFinder(root, compile_layout(stated.layout or {}), _identify)
+    finder = PatternFinder(root, compile_layout(stated.layout or {}), _identify, is_exclusive=True)
     frames = finder.frames()
     dump = Dump(
         root=root,

@@ -2,10 +2,12 @@
 
 import re
 
+from sflow_pipeline.frames import with_column
 from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, split_of
 from sflow_pipeline.simulators.label_header import find_storage
+from sflow_pipeline.simulators.label_sample import read_label_sample
 from sflow_pipeline.simulators.path_patterns import HEAD, FrameIdentity, PatternFinder, find_layout
 from sflow_pipeline.simulators.stated_facts import StatedFacts
 
@@ -22,6 +24,7 @@ _PATTERNS = {
 _UNITS = {
     "depth": "cm, 16 bits",
     "label": "class in the red channel, instance in the green one (16-bit files)",
+    "instance": "the label file: class in the red channel, number of the object in the green one",
     "camera": "extrinsic matrix, column by column, in m",
 }
 _VIDEO_FPS = 5.0
@@ -45,6 +48,9 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     )
     if holds_ids and storage == "colour":
         finder.log.add("lost_16_bits", labels[0])
+    has_objects = holds_ids and storage == "16-bit colour" and stated.label_encoding in (None, "red_channel")
+    if has_objects and any(label.ndim == 3 and label[..., 1].any() for label in read_label_sample(root, labels)):
+        frames = with_column(frames, "instance", labels)
     label_space = stated.label_space
     if label_space is None:
         is_old = not holds_ids and not any("GTLeft/" in path or "GTRight/" in path for path in labels)
@@ -55,6 +61,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         version="video sequences" if is_video else "random frames",
         label_space=label_space,
         label_encoding=encoding,
+        instance_encoding="class_in_red",
         frames=frames,
         fps=_VIDEO_FPS if is_video else None,
         problems=finder.log.problems(),

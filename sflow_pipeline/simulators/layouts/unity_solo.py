@@ -30,6 +30,7 @@ _UNITS = {
     "boxes": "px, and m in camera space for 3-D, in the frame's JSON",
     "camera": "position in m, rotation as quaternion x y z w, in the frame's JSON",
     "depth": "m along the optical axis",
+    "label": "colours of classes; of instances, whose classes the frame's JSON names, where the dump has nothing else",
 }
 
 
@@ -96,6 +97,7 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
             for kind, modality in _ANNOTATIONS.items():
                 for annotation in list_annotations(capture, kind):
                     named[modality] = annotation.get("filename")
+            named.setdefault("label", named.get("instance"))
             for modality, picture in named.items():
                 if picture in present:
                     files.setdefault(modality, {})[name] = folder.join(str(picture))

@@ -1,0 +1,188 @@
+"""Layout proposal for a dump of no known layout: which files pair up, how labels hold ids, and the command to use."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.label_spaces import LabelEncoding, LabelSpace, from_colors, list_label_spaces, load_label_space
+from sflow_pipeline.simulators.dump_files import open_folder
+from sflow_pipeline.simulators.file_groups import FileGroup, GroupPair, find_pairs, group_files
+from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
+from sflow_pipeline.simulators.path_patterns import quick_look
+from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
+from sflow_pipeline.storage import image_codec
+
+_MAX_CLASSES = 96
+_LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
+_OBJECT_WORDS = re.compile(r"inst|object|panoptic|depth|normal|flow|edge")
+_SURE, _CLEAR = 0.99, 0.3
+_SHOWN = 4
+_PLACEHOLDER = "LABEL_SPACE"
+
+
+@dataclass(frozen=True)
+class LayoutProposal:
+    """What an unknown dump looks like.
+
+    Attributes:
+        found: what is there, in words.
+        layout: column -> path pattern; empty where nothing pairs up.
+        hint: the command that converts it, or what to do.
+    """
+
+    found: str
+    layout: Mapping[str, str]
+    hint: str
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """How well a label space explains labels: share of the pixels it has, and of sky above and road below."""
+
+    name: str
+    known: float
+    scene: float
+
+
+def propose_layout(root: str) -> LayoutProposal:
+    """Find folders or endings whose files pair up, and tell pictures from labels by looking at a few of them."""
+    groups = group_files(quick_look(root))
+    kinds: dict[str, str] = {}
+
+    def kind_of(group: FileGroup) -> str:
+        if group.title not in kinds:
+            kinds[group.title] = _find_kind(root, group)
+        return kinds[group.title]
+
+    pairs = [
+        pair
+        for pair in find_pairs(groups)[:200]
+        if kind_of(pair.groups[0]) == "pictures" and kind_of(pair.groups[1]) == "labels"
+    ]
+    found = ", ".join(f"{group.title} ({kind_of(group)})" for group in groups[:8]) + (", …" if len(groups) > 8 else "")
+    if not pairs:
+        return LayoutProposal(found, {}, _explain_arrays(groups))
+    best = max(pairs, key=_rank)
+    layout = {"render": best.patterns[0], "label": best.patterns[1], **_find_instances(groups, best, kind_of)}
+    sample = read_label_sample(root, [_path(best.groups[1], name) for name in best.groups[1].names.values()])
+    encoding = detect_label_encoding(sample)
+    guesses = guess_label_space(sample, encoding)
+    return LayoutProposal(found, layout, _write_command(root, best, layout, encoding, guesses))
+
+
+def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -> list[_Guess]:
+    """Every label space by how well it explains a few labels, best first.
+
+    Args:
+        sample: (h, w) ids or (h, w, 3) RGB.
+        encoding: how they hold ids.
+    """
+    guesses = []
+    for name in list_label_spaces():
+        space = load_label_space(name)
+        maps = [_read(label, space, encoding) for label in sample]
+        ids = [item.id for item in space.classes if not item.derived]
+        known = float(np.mean([np.isin(label, ids).mean() for label in maps])) if maps else 0.0
+        sky = [item.id for item in space.classes if item.concepts[0] == "sky"]
+        road = [item.id for item in space.classes if item.concepts[0].startswith("flat.road")]
+        tops = [np.isin(label[: max(1, len(label) // 3)], sky).mean() for label in maps]
+        bottoms = [np.isin(label[-max(1, len(label) // 3) :], road).mean() for label in maps]
+        guesses.append(_Guess(name, known, float(np.mean(tops) + np.mean(bottoms)) if maps else 0.0))
+    return sorted(guesses, key=lambda guess: (-round(guess.known, 2), -guess.scene, guess.name))
+
+
+def _read(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> NDArray[Any]:
+    if label.ndim == 2:
+        return label
+    if encoding == "palette" and label.dtype == np.uint8:
+        return np.asarray(from_colors(label, space).label_map)
+    return label[..., 0]
+
+
+def _find_kind(root: str, group: FileGroup) -> str:
+    """Pictures, labels, or other files; by the suffix of arrays, else by a look at one file."""
+    if not group.is_picture:
+        return f"{group.suffix} files"
+    try:
+        data = open_folder(root).read_bytes(group.first)
+        pixels = image_codec.decode_plane(data, name=group.first)
+    except (OSError, FrameError):
+        return "unreadable"
+    step = max(1, min(pixels.shape[:2]) // 128)
+    thin = pixels[::step, ::step].astype(np.int64)
+    is_color = thin.ndim == 3 and thin.shape[2] >= 3
+    codes = thin[..., 0] << 32 | thin[..., 1] << 16 | thin[..., 2] if is_color else thin.reshape(*thin.shape[:2], -1)
+    values = len(np.unique(codes))
+    if data[:3] == b"\xff\xd8\xff":
+        return "pictures"
+    if values <= _MAX_CLASSES:
+        return "labels"
+    return "pictures" if is_color and pixels.dtype == np.uint8 else "numbers per pixel"
+
+
+def _rank(pair: GroupPair) -> tuple[int, int, int]:
+    words = pair.groups[1].words
+    return (
+        -len(_OBJECT_WORDS.findall(words)),
+        len(_LABEL_WORDS.findall(words)) - len(_LABEL_WORDS.findall(pair.groups[0].words)),
+        pair.frames,
+    )
+
+
+def _find_instances(groups: Sequence[FileGroup], best: GroupPair, kind_of: Any) -> dict[str, str]:
+    """The pattern of files beside the best pair whose path says instances."""
+    for pair in find_pairs(groups)[:200]:
+        words = pair.groups[1].words
+        is_object = "inst" in words and pair.groups[1].is_picture and kind_of(pair.groups[1]) != "pictures"
+        if pair.patterns[0] == best.patterns[0] and pair.patterns[1] != best.patterns[1] and is_object:
+            return {"instance": pair.patterns[1]}
+    return {}
+
+
+def _write_command(
+    root: str, pair: GroupPair, layout: Mapping[str, str], encoding: LabelEncoding, guesses: Sequence[_Guess]
+) -> str:
+    best, second = guesses[0], guesses[1]
+    is_clear = best.known > _SURE and best.scene > _CLEAR and best.scene > second.scene + 0.1 * (second.known > _SURE)
+    space = best.name if is_clear else _PLACEHOLDER
+    shares = ", ".join(
+        f"{guess.name} ({guess.known:.1%} of the pixels, sky and road {guess.scene / 2:.0%})"
+        for guess in guesses[:_SHOWN]
+        if guess.known > 0.5
+    )
+    stated = "" if encoding == "ids" else f" --label-encoding {encoding}"
+    patterns = ",".join(f"{column}={pattern}" for column, pattern in layout.items())
+    command = f"sflow-pipeline convert {shlex.quote(root)} OUT_DIR --layout {shlex.quote(patterns)}"
+    summary = (
+        f"{pair.groups[0].title} and {pair.groups[1].title} pair up; labels look like {encoding}; label spaces that "
+        f"explain them: {shares or 'none that is known, so write a YAML file'}. Convert with"
+    )
+    lines = [
+        summary,
+        f"  {command} --label-space {space}{stated}",
+        "or write a dataset.yaml into the dump:",
+        "  layout:",
+        *(f'    {column}: "{pattern}"' for column, pattern in layout.items()),
+        f"  label_space: {space}",
+        *([] if encoding == "ids" else [f"  label_encoding: {encoding}"]),
+    ]
+    if not is_clear:
+        lines.append(f"{_PLACEHOLDER}: the name of one of them, or a YAML file with classes of your own")
+    return "\n".join(lines)
+
+
+def _explain_arrays(groups: Sequence[FileGroup]) -> str:
+    arrays = [group for group in groups if not group.is_picture and _LABEL_WORDS.search(group.words)]
+    if not arrays:
+        return ""
+    return f"{arrays[0].title}: write labels as {PNG_OF_ARRAY}"
+
+
+def _path(group: FileGroup, name: str) -> str:
+    return f"{group.folder}/{name}" if group.folder else name
