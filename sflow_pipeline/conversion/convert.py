@@ -110,6 +110,8 @@ class _Run:
                 return on_ray.find_device_of_workers(device, precision, facts)
 
         self.resolved: ResolvedJob = resolve_job(job, find)
+        if self.resolved.appearance.reason:
+            progress.on_step(f"appearance {self.resolved.appearance.strength:g}: {self.resolved.appearance.reason}")
         self.job = job
         self.workers = 1
         self.is_writing = False
