@@ -39,6 +39,14 @@ class Device(NamedTuple):
         """Whether this is no GPU."""
         return self.name == "cpu"
 
+    def with_precision(self, stated: str, recorded: str) -> "Device":
+        """The same device in the stated precision; where that is ``auto``, in the recorded one.
+
+        >>> Device("cpu", "bf16").with_precision("auto", "fp32")
+        Device(name='cpu', precision='fp32')
+        """
+        return self._replace(precision=cast(Precision, recorded if stated == "auto" else stated))
+
     def autocast(self) -> torch.autocast:
         """Mixed precision for training: bf16 where the precision is bf16, disabled otherwise."""
         return torch.autocast(torch.device(self.name).type, dtype=torch.bfloat16, enabled=self.precision == "bf16")

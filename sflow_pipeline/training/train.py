@@ -197,7 +197,8 @@ def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is
         data.recipe, photos, held_out, out, run.network, run.projection, renders, run.minutes and 60 * run.minutes
     )
     if run.workers is None:
-        inputs.run(state, run.device, run.on_progress)
+        recorded = state.provenance.setdefault("precision", run.device.precision)
+        inputs.run(state, run.device.with_precision(data.recipe.precision, recorded), run.on_progress)
         return 0
     if run.start is not None and is_new:
         save_checkpoint(state, run.out)  # workers do not see the bundle's folder, but this one

@@ -52,7 +52,7 @@ def collect_terms(
 @pytest.mark.parametrize(
     ("warmup_images", "semantic_width"),
     [(0, 0), (12, 0), (0, 8)],
-    ids=["", "before the discriminator", "with a semantic judge"],
+    ids=["", "before the discriminator", "with a semantic discriminator"],
 )
 def test_interrupted_and_resumed_gives_the_same_losses_and_weights(
     camvid: Path, tiny_recipe: Recipe, tmp_path: Path, warmup_images: int, semantic_width: int
@@ -81,6 +81,19 @@ def test_interrupted_and_resumed_gives_the_same_losses_and_weights(
     rows = [list(csv.reader((tmp_path / run / "losses.csv").open())) for run in ("straight", "resumed")]
     assert rows[0] == rows[1]
     assert [row[0] for row in rows[0]] == ["images_seen", "4", "8", "12", "16", "20"]
+
+
+def test_resumed_run_keeps_its_precision(
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that began in fp32 goes on in fp32 on a machine where ``auto`` would choose bf16."""
+    recipe = tiny_recipe.model_copy(update={"precision": "auto"})
+    choice = "sflow_pipeline.networks.device.choose_cpu_precision"
+    monkeypatch.setattr(choice, lambda: "fp32")
+    whole = collect_terms(recipe, camvid, tmp_path / "whole")
+    first = collect_terms(recipe, camvid, tmp_path / "parts", stop=11)
+    monkeypatch.setattr(choice, lambda: "bf16")
+    assert first | collect_terms(recipe, camvid, tmp_path / "parts") == whole
 
 
 def test_kill_9_leaves_a_run_that_goes_on(camvid: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ class Resumable(Protocol):
 
     Attributes:
         fixed: the recipe's fields that must be the same on resume, as pydantic's ``include``.
-        provenance: inputs of the run besides its recipe, by option. An option that is given again on resume must have
+        provenance: inputs of the run besides its recipe, by option, and the ``precision`` that it resolved ``auto`` to,
+            which a resumed run keeps. An option that is given again on resume must have
             the same value; the others are kept.
     """
 

@@ -21,7 +21,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedErr
 from ray.train.torch import TorchTrainer, get_device
 
 from sflow_pipeline.errors import SflowError, TrainingError, UsageError
-from sflow_pipeline.networks.device import Device, resolve_device
+from sflow_pipeline.networks.device import resolve_device
 from sflow_pipeline.ray_cluster import connect
 from sflow_pipeline.training.process_group import ProcessGroup, WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint
@@ -150,11 +150,13 @@ def _train(
     device: torch.device,
     on_progress: Callable[[TrainingProgress], None],
 ) -> None:
-    name, precision = resolve_device(str(device), process_inputs.recipe.precision)
-    is_bf16 = group.gather(torch.tensor([precision == "bf16"], dtype=torch.float64, device=device))
-    placed = Device(name, "bf16" if all(answer[0] for answer in is_bf16) else "fp32")
+    stated = process_inputs.recipe.precision
+    own = resolve_device(str(device), stated)
     state = build_state(process_inputs.recipe, process_inputs.perceptual, device, projection=process_inputs.projection)
     load_newest_checkpoint(state, process_inputs.out)
+    is_bf16 = group.gather(torch.tensor([own.precision == "bf16"], dtype=torch.float64, device=device))
+    common = "bf16" if all(answer[0] for answer in is_bf16) else "fp32"
+    placed = own.with_precision(stated, state.provenance.setdefault("precision", common))
     process_inputs.run(state, placed, on_progress, group)
 
 
