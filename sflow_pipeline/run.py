@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, overload
 
 from sflow_pipeline.config.convert_options import ConvertOptions
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert as convert_dump
 from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
 from sflow_pipeline.conversion.summary import Summary
+from sflow_pipeline.errors import UsageError
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
 
@@ -26,7 +27,7 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
     """Convert, then draw the contact sheet and write the report.
 
     Raises:
-        SflowError: the job cannot start or go on; what is committed is kept.
+        SflowError: the job cannot start or go on; finished shards are kept.
     """
     summary = convert_dump(job, progress=progress)
     if summary.failed_shards:
@@ -36,21 +37,46 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
     return RunResult(summary, sheet, write_report_page(job.out_dir) if sheet else None)
 
 
+@overload
+def convert(sim_dir: ConvertJob, *, show_progress: bool = True) -> Summary: ...
+
+
+@overload
 def convert(
     sim_dir: str | Path, out_dir: str | Path, *, show_progress: bool = True, **options: Unpack[ConvertOptions]
+) -> Summary: ...
+
+
+def convert(
+    sim_dir: str | Path | ConvertJob,
+    out_dir: str | Path | None = None,
+    *,
+    show_progress: bool = True,
+    **options: Unpack[ConvertOptions],
 ) -> Summary:
     """Convert a simulator dump from Python.
 
     Args:
-        sim_dir: folder or object-store URI that the simulator wrote.
-        out_dir: where the dataset goes; an interrupted or older dataset there is brought up to date.
+        sim_dir: folder or object-store URI that the simulator wrote, or a whole ``ConvertJob`` as the only argument.
+        out_dir: folder of the dataset; an interrupted or older dataset there is brought up to date.
         show_progress: draw a tqdm bar.
         options: fields of ``sflow_pipeline.ConvertJob``, such as ``variants=3``.
 
     Raises:
-        ConfigError: an option does not exist or its value cannot mean anything.
-        SflowError: the job cannot start or go on; what is committed is kept.
+        UsageError: there is no ``out_dir``, or a ``ConvertJob`` and further arguments.
+        ConfigError: an option does not exist or its value is invalid.
+        SflowError: the job cannot start or go on; finished shards are kept.
     """
+    progress = TqdmProgress() if show_progress else SilentProgress()
+    if isinstance(sim_dir, ConvertJob):
+        if out_dir is not None or options:
+            raise UsageError(
+                "convert: a ConvertJob has its folders and options, and further arguments were given",
+                hint="call convert(job), or change the job: job.model_copy(update={...})",
+            )
+        return run_job(sim_dir, progress).summary
+    if out_dir is None:
+        raise UsageError("convert: no out_dir", hint="call convert(sim_dir, out_dir, ...) or convert(job)")
     fields = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     job = build_job({"sim_dir": str(sim_dir), "out_dir": str(out_dir), **fields})
-    return run_job(job, TqdmProgress() if show_progress else SilentProgress()).summary
+    return run_job(job, progress).summary

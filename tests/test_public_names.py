@@ -13,6 +13,7 @@ import pytest
 import sflow_pipeline
 from sflow_pipeline.config.convert_options import ConvertOptions
 from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
 NAMES = [name for name in sflow_pipeline.__all__ if name != "__version__"]
@@ -61,6 +62,16 @@ def test_convert_takes_paths(street_dump: Path, tmp_path: Path, random_bundle: P
         street_dump, tmp_path / "out", bundle=random_bundle, limit=2, workers=1, show_progress=False
     )
     assert (summary.rows, summary.out_dir) == (2, str(tmp_path / "out"))
+
+
+def test_convert_takes_a_job(street_dump: Path, tmp_path: Path, random_bundle: Path) -> None:
+    out = str(tmp_path / "out")
+    job = ConvertJob(sim_dir=str(street_dump), out_dir=out, bundle=str(random_bundle), limit=2, workers=1)
+    assert sflow_pipeline.convert(job, show_progress=False).rows == 2
+    with pytest.raises(UsageError, match="further arguments were given"):
+        sflow_pipeline.convert(job, out)  # type: ignore[call-overload]
+    with pytest.raises(UsageError, match="no out_dir"):
+        sflow_pipeline.convert(str(street_dump))  # type: ignore[call-overload]
 
 
 @pytest.fixture

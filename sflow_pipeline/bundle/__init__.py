@@ -1,15 +1,8 @@
-"""Bundles: trained networks in a folder that describes itself."""
+"""Bundles: folders with trained networks and their metadata."""
 
-from sflow_pipeline.bundle.bundle import (
-    DEFAULT_BUNDLE,
-    Bundle,
-    add_segmenter,
-    build_random_bundle,
-    find_model,
-    load_bundle,
-    save_bundle,
-)
+from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, load_bundle
 from sflow_pipeline.bundle.metadata import BundleMetadata, SegmenterScores
+from sflow_pipeline.bundle.write_bundle import add_segmenter, build_random_bundle, save_bundle
 
 __all__ = [
     "DEFAULT_BUNDLE",

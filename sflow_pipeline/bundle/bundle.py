@@ -1,24 +1,19 @@
-"""A bundle: generator, DNED, segmenter and what a user must know of them; safetensors and YAML, never pickle."""
+"""Bundle: weights of generator, DNED and segmenter with their metadata; safetensors and YAML, never pickle."""
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-from pydantic import BaseModel
-
-from sflow_pipeline.bundle.metadata import FORMAT_VERSION, BundleMetadata, SegmenterScores
+from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata
 from sflow_pipeline.config.decode import decode_config, read_yaml
 from sflow_pipeline.config.job import AlphaName
-from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe, load_recipe
+from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import BundleError, ConfigError
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
-from sflow_pipeline.storage.write_whole import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +29,6 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _PLACES = (_PACKAGE.parent / "models", _PACKAGE / "_models")
 #: The recipe's fields that change pixels for given weights; how they were trained is in the weights.
 _PAINTS: dict[str, Any] = {"edges": {"threshold"}, "dned": {"widths", "alpha_concentration"}, "generator": True}
-#: The recipe's fields that the header of the weights leaves out.
-_NOT_IN_WEIGHTS = {"segmenter", "version", "training_data", "licence"}
 
 
 @dataclass(frozen=True)
@@ -167,10 +160,10 @@ class Bundle:
                 f"bundle {self.path}: {file} cannot be read ({error.strerror})",
                 hint="restore the file, or name another bundle with --bundle",
             ) from error
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != sha256:
             raise BundleError(
-                f"bundle {self.path}: {file} has sha256 {found[:12]}…, bundle.yaml says {sha256[:12]}…",
+                f"bundle {self.path}: {file} has sha256 {digest[:12]}…, bundle.yaml says {sha256[:12]}…",
                 hint="the file is damaged or from another version: restore the whole folder",
             )
         return {key: value.float() for key, value in load(data).items()}
@@ -180,7 +173,7 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
     """Find a bundle by name (``models/<name>``) or by path; None is the default bundle.
 
     Raises:
-        BundleError: not found, malformed, or of a newer format; names the places that were looked at.
+        BundleError: not found, malformed, or of a newer format; names the folders that were searched.
     """
     path = find_model(str(name_or_path or DEFAULT_BUNDLE), "bundle.yaml")
     try:
@@ -188,9 +181,9 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
         recipe = load_recipe(path)
     except ConfigError as error:
         raise BundleError(f"bundle {error}", hint="restore the folder, or export it again with train") from error
-    if metadata.format_version > FORMAT_VERSION:
+    if metadata.format_version > BUNDLE_FORMAT_VERSION:
         raise BundleError(
-            f"bundle {path}: format {metadata.format_version} is newer than {FORMAT_VERSION}, "
+            f"bundle {path}: format {metadata.format_version} is newer than {BUNDLE_FORMAT_VERSION}, "
             "the newest this version reads",
             hint="upgrade sflow-pipeline",
         )
@@ -209,108 +202,18 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
     return Bundle(path, metadata, recipe, label_space, digest)
 
 
-def save_bundle(
-    path: Path, recipe: Recipe, networks: "Mapping[str, Mapping[str, Tensor]]", details: Mapping[str, Any]
-) -> Bundle:
-    """Write a bundle folder: float16 weights with the metadata in their header, ``recipe.yaml``, ``bundle.yaml``.
-
-    Args:
-        networks: state dicts by network name (``generator``, ``dned``).
-        details: further ``BundleMetadata`` fields; ``version`` is required.
-    """
-    label_space = load_label_space(recipe.label_space)
-    # The bytes of the weights depend on these networks alone, not on the segmenter or on notes for people.
-    data = _pack_weights(recipe.model_dump(mode="json", exclude=_NOT_IN_WEIGHTS), networks)
-    fields = {"name": recipe.name, "description": recipe.description} | dict(details)
-    metadata = BundleMetadata(
-        label_space=recipe.label_space,
-        label_space_digest=label_space.digest,
-        weights_sha256=hashlib.sha256(data).hexdigest(),
-        **fields,
-    )
-    path.mkdir(parents=True, exist_ok=True)
-    write_whole(path / "weights.safetensors", data)
-    write_whole(path / "recipe.yaml", _to_yaml(recipe))
-    write_whole(path / "bundle.yaml", _to_yaml(metadata))
-    (path / "segmenter.safetensors").unlink(missing_ok=True)
-    return load_bundle(path)
-
-
-def add_segmenter(
-    bundle: Bundle, recipe: SegmenterRecipe, state: "Mapping[str, Tensor]", scores: SegmenterScores
-) -> Bundle:
-    """Put a segmenter into a bundle, or another in its place; nothing that paints is touched.
-
-    Args:
-        scores: how good it is on held-out photos, for ``metrics.segmenter`` of ``bundle.yaml``.
-    """
-    whole = bundle.recipe.model_copy(update={"segmenter": recipe})
-    data = _pack_weights(whole.model_dump(mode="json"), {"segmenter": state})
-    metadata = bundle.metadata.model_copy(
-        update={
-            "segmenter_sha256": hashlib.sha256(data).hexdigest(),
-            "metrics": bundle.metadata.metrics.model_copy(update={"segmenter": scores}),
-        }
-    )
-    write_whole(bundle.path / "segmenter.safetensors", data)
-    write_whole(bundle.path / "recipe.yaml", _to_yaml(whole))
-    write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
-    return load_bundle(bundle.path)
-
-
-def _pack_weights(recipe: dict[str, Any], networks: "Mapping[str, Mapping[str, Tensor]]") -> bytes:
-    """A safetensors file of float16 weights under ``network/name``, with the recipe in its header."""
-    import torch
-    from safetensors.torch import save
-
-    tensors = {
-        f"{network}/{key}": value.detach().to("cpu", torch.float16).contiguous()
-        for network, state in networks.items()
-        for key, value in state.items()
-    }
-    header = {"format": f"sflow-pipeline bundle {FORMAT_VERSION}", "recipe": recipe}
-    # One metadata entry only: safetensors writes several in any order, and the same bundle must have the same bytes.
-    return save(tensors, metadata={"sflow_pipeline": json.dumps(header)})
-
-
-def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None) -> Bundle:
-    """A small bundle with random weights: for tests and benchmarks of everything around the model."""
-    import torch
-
-    from sflow_pipeline.networks.dned import Dned
-    from sflow_pipeline.networks.generator import build_generator
-
-    small = {"generator": {"width": 9, "blocks": 1}, "dned": {"widths": (4, 4, 4, 4, 4)}}
-    recipe = recipe or Recipe.model_validate({"name": "random", **small})
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        generator = build_generator(recipe.generator, load_label_space(recipe.label_space).num_classes)
-        dned = Dned(recipe.dned.widths)
-        networks = {"generator": generator.state_dict(), "dned": dned.state_dict()}
-        details: dict[str, Any] = {"version": "0", "training_data": "none: random weights"}
-        if recipe.generator.use_palette:
-            classes = load_label_space(recipe.label_space).num_classes
-            networks["palettes"] = {"rgb": 2 * torch.rand(4, classes, 3) - 1}
-            details["palettes"] = 4
-    return save_bundle(path, recipe, networks, details)
-
-
 def find_model(name: str, file: str) -> Path:
     """The folder under ``models/`` (or anywhere, where ``name`` is a path) that holds ``file``.
 
     Raises:
-        BundleError: none does; names the places that were looked at and the names that are known.
+        BundleError: none does; names the folders that were searched and the existing bundles.
     """
     candidates = [Path(name)] if os.sep in name or Path(name).is_dir() else [place / name for place in _PLACES]
     for path in candidates:
         if (path / file).is_file():
             return path
-    known = sorted({p.parent.name for place in _PLACES for p in place.glob(f"*/{file}")})
+    names = sorted({p.parent.name for place in _PLACES for p in place.glob(f"*/{file}")})
     looked = ", ".join(str(c) for c in candidates)
     raise BundleError(
-        f"model {name!r}: no {file} in {looked}", hint=f"known: {', '.join(known) or 'none'}; or give a folder"
+        f"model {name!r}: no {file} in {looked}", hint=f"known: {', '.join(names) or 'none'}; or give a folder"
     )
-
-
-def _to_yaml(model: BaseModel) -> bytes:
-    return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110).encode()

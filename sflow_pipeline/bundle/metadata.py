@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-FORMAT_VERSION = 1
+BUNDLE_FORMAT_VERSION = 1
 
 
 class SegmenterScores(BaseModel):
@@ -17,7 +17,7 @@ class SegmenterScores(BaseModel):
 
 
 class BundleMetrics(BaseModel):
-    """What was measured, by name; free beyond what the program itself writes."""
+    """Measurements by name; further keys are allowed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -25,11 +25,11 @@ class BundleMetrics(BaseModel):
 
 
 class BundleMetadata(BaseModel):
-    """``bundle.yaml``: what a person or another program should know before using the weights."""
+    """Content of ``bundle.yaml``: origin, input, output and label space of the weights."""
 
     model_config = ConfigDict(extra="forbid")
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = BUNDLE_FORMAT_VERSION
     name: str
     version: str
     description: str = ""

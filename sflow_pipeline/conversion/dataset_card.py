@@ -9,6 +9,7 @@ from sflow_pipeline import __version__
 from sflow_pipeline.addresses import strip_secrets
 from sflow_pipeline.conversion.label_census import LabelCensus
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
+from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
 from sflow_pipeline.markdown import draw_table, escape_markdown
 from sflow_pipeline.storage.canonical_json import encode_json
@@ -91,6 +92,7 @@ def build_card(
             "of the first variants",
             f"edges {', '.join(job.alpha)}" + (f"; colours {job.palette}" if settings.palettes else ""),
         ),
+        ("computed", _describe_device(settings)),
         ("appearance", _describe_appearance(resolved)),
         *((f"unit of {name}", escape_markdown(str(unit))) for name, unit in _list_units(resolved)),
         ("frames", str(sum(record.frames for record in records))),
@@ -136,6 +138,13 @@ def build_card(
     return "\n".join(parts)
 
 
+def _describe_device(settings: ConversionSettings) -> str:
+    """Device kind and number format of the networks; on a GPU, where it matters, also the batch size."""
+    batch = settings.counted_batch_size
+    kind = settings.device.partition(":")[0]
+    return f"on {kind} in {settings.precision}" + ("" if batch is None else f", {batch} frames at once")
+
+
 def _describe_appearance(resolved: ResolvedJob) -> str:
     """How far images follow the renders, for the card."""
     strength, reason = resolved.appearance.strength, resolved.appearance.reason
@@ -178,6 +187,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
         edge_threshold=settings.edge_threshold,
         device=settings.device.partition(":")[0],
         precision=settings.precision,
+        batch_size=settings.counted_batch_size,
         warnings=resolved.warnings,
         left_out=left_out,
         shards=tuple(records),

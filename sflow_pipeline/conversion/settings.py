@@ -79,6 +79,11 @@ class ConversionSettings:
         return ("render", "label", *columns, *needed)
 
     @property
+    def counted_batch_size(self) -> int | None:
+        """The batch size where it decides bytes: on a GPU; None on a CPU."""
+        return None if self.device == "cpu" else self.batch_size
+
+    @property
     def row_schema(self) -> pa.Schema:
         return build_row_schema(self.columns, self.raw_columns)
 
@@ -115,7 +120,7 @@ class ConversionSettings:
                 "code_version": CODE_VERSION,
                 "job": job,
                 "device": kind,
-                "batch_size": None if kind == "cpu" else self.batch_size,
+                "batch_size": self.counted_batch_size,
                 **{name: _to_json(getattr(self, name)) for name in counted},
             }
         )

@@ -60,11 +60,12 @@ def _facts(manifest: Manifest) -> str:
     source, bundle = manifest.source, manifest.bundle
     own = source.metadata.get("label_files", "byte for byte the simulator's")
     label_files = "nearest-resized" if manifest.label_resized else own
+    batch = "" if manifest.batch_size is None else f", {manifest.batch_size} frames at once"
     rows = (
         ("simulator", f"{source.simulator} {source.simulator_version}"),
         ("labels", f"{manifest.label_space.name}, {label_files}"),
         ("model", f"{bundle.name} {bundle.version}, {bundle.digest[:16]}"),
-        ("converted on", f"{manifest.device}, {manifest.precision}"),
+        ("converted on", f"{manifest.device}, {manifest.precision}{batch}"),
         ("variants, seed", f"{manifest.variants}, {manifest.seed}"),
         ("bytes", f"{manifest.counts.size_bytes:,}"),
     )

@@ -126,7 +126,8 @@ class Manifest:
         settings_fingerprint: of the resolved settings.
         edge_threshold: of the Laplacian edge extractor.
         device, precision: hardware kind and number format that the networks ran on.
-        warnings: what a user should know.
+        batch_size: frames translated at once, which decides kernels on a GPU; None on a CPU, where it does not matter.
+        warnings: about the dump and the job.
         left_out: files of no frame; None if there are none.
         shards: in the order of the index.
         counts, splits: totals, overall and per split.
@@ -150,6 +151,7 @@ class Manifest:
     shards: tuple[ShardRecord, ...]
     counts: Counts
     splits: Mapping[str, Counts]
+    batch_size: int | None = None
     tool: str = _TOOL
     format_version: int = DATASET_FORMAT_VERSION
 
@@ -241,26 +243,16 @@ _FORMAT_2_INSTANCES = {
 
 
 def _upgrade(content: dict[str, Any]) -> dict[str, Any]:
-    """A manifest of format 2 as one of today's."""
-    source = content.get("source")
-    if content.get("format_version") == 2 and isinstance(source, dict):
-        simulator = source.get("simulator")
-        defaults = {
-            "label_table_format": simulator if source.get("label_encoding") == "table" else "",
-            "instance_encoding": _FORMAT_2_INSTANCES.get(str(simulator), "class_times_1000"),
-        }
-        content = {**content, "source": {**defaults, **source, "label_rule": source.get("label_rule") or ""}}
-    job = content.get("job")
+    """A manifest of an older format as one of the current format."""
+    job, source = content.get("job"), content.get("source")
     stated = {name: job.get(name) for name in ("variants", "seed")} if isinstance(job, dict) else {}
-    source = content.get("source")
-    if isinstance(source, dict) and "instance_encoding" not in source:
+    if content.get("format_version") == 2 and isinstance(source, dict):
         simulator = str(source.get("simulator"))
-        source = {
-            **source,
-            "label_rule": source.get("label_rule") or "",
+        defaults = {
             "label_table_format": simulator if source.get("label_encoding") == "table" else "",
             "instance_encoding": _FORMAT_2_INSTANCES.get(simulator, "class_times_1000"),
         }
+        source = {**defaults, **source, "label_rule": source.get("label_rule") or ""}
     return {**stated, **content, "source": source, "left_out": content.get("left_out") or None}
 
 

@@ -1,4 +1,4 @@
-"""Workers on Ray: what one process learns, by several; a worker's death costs the steps since the last checkpoint."""
+"""Training on Ray: several workers give the result of one; a dead worker costs the steps since its checkpoint."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 pytest.importorskip("ray.train")
 
-from sflow_pipeline.bundle.bundle import build_random_bundle
+from sflow_pipeline.bundle import build_random_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, UsageError
 from sflow_pipeline.training.process_group import WorkerOptions

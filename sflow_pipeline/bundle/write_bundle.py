@@ -1,0 +1,112 @@
+"""Writing of bundles: a trained one, its segmenter, and a random one for tests."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel
+
+from sflow_pipeline.bundle.bundle import Bundle, load_bundle
+from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata, SegmenterScores
+from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe
+from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.storage.write_whole import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: The recipe's fields that the header of the weights leaves out.
+_NOT_IN_WEIGHTS = {"segmenter", "version", "training_data", "licence"}
+
+
+def save_bundle(
+    path: Path, recipe: Recipe, networks: "Mapping[str, Mapping[str, Tensor]]", details: Mapping[str, Any]
+) -> Bundle:
+    """Write a bundle folder: float16 weights with the metadata in their header, ``recipe.yaml``, ``bundle.yaml``.
+
+    Args:
+        networks: state dicts by network name (``generator``, ``dned``).
+        details: further ``BundleMetadata`` fields; ``version`` is required.
+    """
+    label_space = load_label_space(recipe.label_space)
+    # The bytes of the weights depend on these networks alone, not on the segmenter or on notes for people.
+    data = _pack_weights(recipe.model_dump(mode="json", exclude=_NOT_IN_WEIGHTS), networks)
+    fields = {"name": recipe.name, "description": recipe.description} | dict(details)
+    metadata = BundleMetadata(
+        label_space=recipe.label_space,
+        label_space_digest=label_space.digest,
+        weights_sha256=hashlib.sha256(data).hexdigest(),
+        **fields,
+    )
+    path.mkdir(parents=True, exist_ok=True)
+    write_whole(path / "weights.safetensors", data)
+    write_whole(path / "recipe.yaml", _to_yaml(recipe))
+    write_whole(path / "bundle.yaml", _to_yaml(metadata))
+    (path / "segmenter.safetensors").unlink(missing_ok=True)
+    return load_bundle(path)
+
+
+def add_segmenter(
+    bundle: Bundle, recipe: SegmenterRecipe, state: "Mapping[str, Tensor]", scores: SegmenterScores
+) -> Bundle:
+    """Put a segmenter into a bundle, or another in its place; nothing that paints is touched.
+
+    Args:
+        scores: how good it is on held-out photos, for ``metrics.segmenter`` of ``bundle.yaml``.
+    """
+    whole = bundle.recipe.model_copy(update={"segmenter": recipe})
+    data = _pack_weights(whole.model_dump(mode="json"), {"segmenter": state})
+    metadata = bundle.metadata.model_copy(
+        update={
+            "segmenter_sha256": hashlib.sha256(data).hexdigest(),
+            "metrics": bundle.metadata.metrics.model_copy(update={"segmenter": scores}),
+        }
+    )
+    write_whole(bundle.path / "segmenter.safetensors", data)
+    write_whole(bundle.path / "recipe.yaml", _to_yaml(whole))
+    write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
+    return load_bundle(bundle.path)
+
+
+def _pack_weights(recipe: dict[str, Any], networks: "Mapping[str, Mapping[str, Tensor]]") -> bytes:
+    """A safetensors file of float16 weights under ``network/name``, with the recipe in its header."""
+    import torch
+    from safetensors.torch import save
+
+    tensors = {
+        f"{network}/{key}": value.detach().to("cpu", torch.float16).contiguous()
+        for network, state in networks.items()
+        for key, value in state.items()
+    }
+    header = {"format": f"sflow-pipeline bundle {BUNDLE_FORMAT_VERSION}", "recipe": recipe}
+    # One metadata entry only: safetensors writes several in any order, and the same bundle must have the same bytes.
+    return save(tensors, metadata={"sflow_pipeline": json.dumps(header)})
+
+
+def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None) -> Bundle:
+    """A small bundle with random weights: for tests and benchmarks of everything around the model."""
+    import torch
+
+    from sflow_pipeline.networks.dned import Dned
+    from sflow_pipeline.networks.generator import build_generator
+
+    small = {"generator": {"width": 9, "blocks": 1}, "dned": {"widths": (4, 4, 4, 4, 4)}}
+    recipe = recipe or Recipe.model_validate({"name": "random", **small})
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        generator = build_generator(recipe.generator, load_label_space(recipe.label_space).num_classes)
+        dned = Dned(recipe.dned.widths)
+        networks = {"generator": generator.state_dict(), "dned": dned.state_dict()}
+        details: dict[str, Any] = {"version": "0", "training_data": "none: random weights"}
+        if recipe.generator.use_palette:
+            classes = load_label_space(recipe.label_space).num_classes
+            networks["palettes"] = {"rgb": 2 * torch.rand(4, classes, 3) - 1}
+            details["palettes"] = 4
+    return save_bundle(path, recipe, networks, details)
+
+
+def _to_yaml(model: BaseModel) -> bytes:
+    return yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110).encode()
