@@ -19,6 +19,7 @@ OTHERS = {
     "raw_columns": ("depth",),
     "alpha_concentration": 3.0,
     "palettes": 7,
+    "appearance": 0.3,
     "bundle_digest": "other",
     "edge_threshold": 0.123,
     "use_instances": True,
