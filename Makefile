@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
+TORTURE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint format types imports doctest test modules bench wheel-test lock clean
+.PHONY: help demo check lint format types imports doctest test modules bench fuzz torture wheel-test lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +70,12 @@ modules: ## Write docs/modules.md from the docstrings
 
 bench: $(VENV)/.installed-dev ## Measure speed on this machine; BENCH_ARGS='--only pipeline --frames 64' narrows it
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+fuzz: $(VENV)/.installed-dev ## Damage 10 000 input files, seeded, and read them; FUZZ_ARGS='--cases 500 --seed 7'
+	$(BIN)/python tests/hardening/fuzz.py $(FUZZ_ARGS)
+
+torture: $(VENV)/.installed-dev ## 100 seeded runs that are killed, starved and disturbed; TORTURE_ARGS='--runs 20 --ray'
+	$(BIN)/python tests/hardening/torture.py $(TORTURE_ARGS)
 
 wheel-test: $(VENV)/.installed-dev ## Build wheel and sdist, install the wheel in a fresh environment, convert with it
 	$(BIN)/pytest -m wheel tests/wheel

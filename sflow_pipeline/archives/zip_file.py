@@ -19,7 +19,9 @@ def open_zip(path: str, _mtime_ns: int) -> Archive:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as error:
         raise ArchiveError(0, f"not a whole zip file ({error}); copy it again") from error
-    members = {info.filename: info for info in archive.infolist() if not info.is_dir() and _is_plain(info)}
+    members = {
+        info.filename: info for info in archive.infolist() if info.filename and not info.is_dir() and _is_plain(info)
+    }
 
     def read(name: str) -> bytes:
         info = members[name]

@@ -12,7 +12,7 @@ from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata
 from sflow_pipeline.config.decode import decode_config, read_yaml
 from sflow_pipeline.config.job import AlphaName
 from sflow_pipeline.config.recipe import Recipe, load_recipe
-from sflow_pipeline.errors import BundleError, ConfigError
+from sflow_pipeline.errors import BundleError, ConfigError, first_line
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ class Bundle:
         return {key.removeprefix("segmenter/"): value for key, value in tensors.items()}
 
     def _read_tensors(self, file: str, sha256: str) -> "dict[str, Tensor]":
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
         try:
@@ -166,7 +167,13 @@ class Bundle:
                 f"bundle {self.path}: {file} has sha256 {digest[:12]}…, bundle.yaml says {sha256[:12]}…",
                 hint="the file is damaged or from another version: restore the whole folder",
             )
-        return {key: value.float() for key, value in load(data).items()}
+        try:
+            return {key: value.float() for key, value in load(data).items()}
+        except (SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+            raise BundleError(
+                f"bundle {self.path}: {file} is no safetensors file ({first_line(error)})",
+                hint="restore the whole folder, or export the bundle again with train",
+            ) from error
 
 
 def load_bundle(name_or_path: str | Path | None = None) -> Bundle:

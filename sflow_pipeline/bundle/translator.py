@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
-from sflow_pipeline.errors import BundleError, FrameError
+from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance import build_appearance_map
 from sflow_pipeline.networks.chroma import hold_chroma, list_chroma_shares
 from sflow_pipeline.networks.device import place_network, resolve_device
@@ -60,7 +60,7 @@ class Translator:
             shown = weights["palettes"]["rgb"] if bundle.recipe.generator.use_palette else None
         except (KeyError, RuntimeError) as error:
             raise BundleError(
-                f"bundle {bundle.path}: weights do not fit recipe.yaml ({str(error).splitlines()[0]})",
+                f"bundle {bundle.path}: weights do not fit recipe.yaml ({first_line(error)})",
                 hint="restore the whole folder: weights and recipe belong together",
             ) from error
         for network in (self._generator, self._dned):

@@ -46,5 +46,9 @@ def verify_command(
         print_stderr_line("problem", problem, "red")
     if len(found.problems) > _SHOWN:
         print_stderr_line("problem", f"and {len(found.problems) - _SHOWN} more", "red")
-    typer.echo("sound" if not found.problems else f"{len(found.problems)} problems; run the same convert command again")
+    typer.echo(
+        "sound"
+        if not found.problems
+        else f"{len(found.problems)} problems; run the same convert command again, with --no-resume if they stay"
+    )
     raise typer.Exit(exit_code)

@@ -24,7 +24,7 @@ from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import LeftOut, Manifest, check_ours
+from sflow_pipeline.storage.manifest import MANIFEST_PATH, LeftOut, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.storage.shard_file import read_shard
 
@@ -75,6 +75,8 @@ def convert(
         check_ours(run.out)
         lock = stack.enter_context(RunLock(run.out, on_damaged=run.warn))
         run.is_writing = True
+        if not check_ours(run.out):
+            run.set_aside(MANIFEST_PATH)
         run.out.remove_stale_scratch()
         stack.callback(run.out.remove_stale_scratch)  # of workers that were stopped with this run
         census = run.check_labels(keep_counts=True)
@@ -123,7 +125,7 @@ class _Run:
         self.warnings.append(text)
         self.progress.on_warning(text)
 
-    def _set_aside(self, path: str) -> None:
+    def set_aside(self, path: str) -> None:
         """Put a damaged file of the run's state where nothing reads it; it is made again."""
         if self.is_writing:
             self.warn(f"{path} was damaged; it is made again, and kept as {self.out.set_aside(path, DAMAGED_PATH)}")
@@ -131,7 +133,7 @@ class _Run:
     def check_labels(self, *, keep_counts: bool) -> LabelCensus:
         self.progress.on_step("checking every label's class ids")
         census = take_census(
-            self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self._set_aside
+            self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self.set_aside
         )
         warning = check_census(census, self.resolved.settings)
         if warning:
@@ -143,7 +145,7 @@ class _Run:
         check_ours(self.out)
         plan = build_plan(
             self.resolved.tasks,
-            load_commits(self.out, self._set_aside),
+            load_commits(self.out, self.set_aside),
             self.out,
             self.resolved.settings.source,
             resume=self.job.resume,

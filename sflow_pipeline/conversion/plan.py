@@ -11,7 +11,7 @@ from sflow_pipeline.conversion.source_reading import find_changed_read
 from sflow_pipeline.errors import first_line
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.shard_file import count_shard_rows, hash_stored_file, list_shard_files
+from sflow_pipeline.storage.shard_file import count_shard_rows, find_changed_picture, hash_stored_file, list_shard_files
 
 Action = Literal["convert", "redo", "keep"]
 
@@ -112,7 +112,11 @@ def find_damage(out: Folder, record: ShardRecord, *, check_digests: bool) -> str
             return f"{path} is gone"
         except (OSError, ValueError, pa.ArrowException) as error:
             return f"{path} cannot be read: {first_line(error)}"
-        gone = [name for name, facts in zip(listed, out.stat(listed), strict=True) if facts.size_bytes < 0]
-        if gone:
-            return f"{gone[0]} is gone"
+        sizes = [facts.size_bytes for facts in out.stat(listed)]
+        if min(sizes) < 0:
+            return f"{listed[sizes.index(min(sizes))]} is gone"
+        if path == record.path and sum(sizes) != record.size_bytes:
+            return f"{path} has another size than was committed"
+        if check_digests and (changed := find_changed_picture(out, path)):
+            return f"{changed} is damaged"
     return None

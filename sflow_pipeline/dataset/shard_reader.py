@@ -1,6 +1,5 @@
 """Random access to the rows of one shard, in a Parquet file here or far away, or in a PNG tree."""
 
-import json
 import mmap
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from sflow_pipeline.columns import IDENTITY_COLUMNS, SCORE_COLUMNS
 from sflow_pipeline.dataset.value_places import Place, find_places
 from sflow_pipeline.schema import IMAGE_TYPE
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.png_tree import parse_line
 
 #: Read with every row, whatever is asked for.
 FACT_COLUMNS = (*IDENTITY_COLUMNS, "source_uri", *SCORE_COLUMNS)
@@ -156,12 +156,12 @@ class TreeShardReader:
 
     def __init__(self, folder: Folder, path: str, columns: Sequence[str]) -> None:
         self._folder = folder
-        self._lines = folder.read_bytes(path).splitlines()
+        self._lines = folder.read_bytes(path).split(b"\n")[:-1]
         self._columns = frozenset(columns)
 
     def read(self, index: int) -> dict[str, Any]:
         """See ``ShardReader.read``."""
-        values: dict[str, Any] = json.loads(self._lines[index])
+        values = parse_line(self._lines[index])
         for name in self._columns:
             value = values.get(name)
             if isinstance(value, dict):
@@ -170,7 +170,7 @@ class TreeShardReader:
 
     def read_variants(self) -> list[int]:
         """See ``ShardReader.read_variants``."""
-        return [json.loads(line)["variant"] for line in self._lines]
+        return [parse_line(line)["variant"] for line in self._lines]
 
     def close(self) -> None:
         """See ``ShardReader.close``."""

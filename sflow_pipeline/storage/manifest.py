@@ -212,24 +212,30 @@ def load_manifest(folder: Folder) -> Manifest:
         ) from None
 
 
-def check_ours(folder: Folder) -> None:
-    """Refuse a folder that holds anything but a dataset of this tool.
+def check_ours(folder: Folder) -> bool:
+    """Refuse a folder that holds anything but a dataset of this tool; False where its manifest is damaged.
 
     Raises:
         OutputError: it is not empty and nothing of this tool is in it, or its format is newer.
     """
-    content = _read_content(folder)
-    if content is not None:
+    try:
+        content = _read_content(folder)
+    except OutputError:
+        if not folder.list_files(STATE_PATH):
+            raise
+        return False
+    if content is not None and (content or not folder.list_files(STATE_PATH)):
         _check_origin(folder, content)
-        return
+        return True
     files = folder.list_files()
     if any(path.startswith(f"{STATE_PATH}/") for path in files):
-        return
+        return content is None
     visible = [path for path in files if not path.startswith(".")]
     if visible:
         raise _not_ours(
             folder, f"it holds {visible[0]}" + (f" and {len(visible) - 1} more" if len(visible) > 1 else "")
         )
+    return True
 
 
 #: Format 2 named the simulator alone; its instance encoding, where it is not Cityscapes'.

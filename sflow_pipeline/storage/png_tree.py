@@ -113,19 +113,34 @@ def list_tree_files(folder: Folder, path: str) -> list[str]:
         OSError: the list cannot be read.
         ValueError: it is damaged.
     """
-    return [value["path"] for row in _read_lines(folder, path) for value in row.values() if _is_file(value)]
+    return [name for name, _sha256 in list_tree_digests(folder, path)]
+
+
+def list_tree_digests(folder: Folder, path: str) -> list[tuple[str, str]]:
+    """(path, sha256) of every file that a shard's list names; errors as ``list_tree_files``."""
+    rows = _read_lines(folder, path)
+    return [(value["path"], value["sha256"]) for row in rows for value in row.values() if _is_file(value)]
 
 
 def _read_lines(folder: Folder, path: str) -> Iterator[dict[str, Any]]:
     """The rows of a list. Lines end at line feeds alone: U+2028 and its like may stand in names and texts."""
-    for number, line in enumerate(folder.read_bytes(path).decode("utf-8").split("\n")[:-1], start=1):
-        try:
-            row = json.loads(line)
-        except RecursionError as error:
-            raise ValueError(f"line {number} is nested too deeply") from error
-        if not isinstance(row, dict) or not all(map(_is_sound, row.values())):
-            raise ValueError(f"line {number} is no row")
-        yield row
+    for line in folder.read_bytes(path).split(b"\n")[:-1]:
+        yield parse_line(line)
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """A row of a list.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        row = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("a row is nested too deeply") from error
+    if not isinstance(row, dict) or not all(map(_is_sound, row.values())):
+        raise ValueError("a line is no row")
+    return row
 
 
 def _is_file(value: object) -> bool:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sflow_pipeline.storage.filesystem import Folder, Scratch
 from sflow_pipeline.storage.parquet_shard import ParquetShardWriter, count_rows, read_rows
-from sflow_pipeline.storage.png_tree import PngTreeWriter, list_tree_files, read_tree_rows
+from sflow_pipeline.storage.png_tree import PngTreeWriter, list_tree_digests, list_tree_files, read_tree_rows
 from sflow_pipeline.storage.write_errors import translate_write_errors
 
 ShardFormat = Literal["parquet", "png"]
@@ -109,6 +109,14 @@ def count_shard_rows(folder: Folder, path: str) -> int:
 def list_shard_files(folder: Folder, path: str) -> list[str]:
     """A shard's file and, for a tree, the files it lists."""
     return [path, *(list_tree_files(folder, path) if path.endswith(".jsonl") else [])]
+
+
+def find_changed_picture(folder: Folder, path: str) -> str | None:
+    """The first picture that a tree's list names and whose bytes are not those that were written; None without one."""
+    for name, sha256 in list_tree_digests(folder, path) if path.endswith(".jsonl") else ():
+        if hash_stored_file(folder, name) != sha256:
+            return name
+    return None
 
 
 def hash_file(path: Path) -> str:

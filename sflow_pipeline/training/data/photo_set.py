@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.errors import TrainingError, first_line
 from sflow_pipeline.storage.write_whole import write_whole
 
 #: Version of ``index.json``.
@@ -58,21 +58,34 @@ class PhotoSet:
 
     Raises:
         OSError: the folder cannot be read.
-        TrainingError: it was packed by another version.
+        TrainingError: it was packed by another version, or is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
+        hint = "remove the folder; the next run packs the photos again"
+        try:
+            self._read_index(folder, hint)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise TrainingError(f"packed photos {folder}: damaged: {first_line(error)}", hint=hint) from error
+
+    def _read_index(self, folder: Path, hint: str) -> None:
         index = json.loads((folder / "index.json").read_text())
         if index.get("format") != PACK_FORMAT:
             raise TrainingError(
                 f"packed photos {folder}: format {index.get('format', 1)}, this version reads {PACK_FORMAT}",
-                hint="remove the folder; the next run packs the photos again",
+                hint=hint,
             )
         self.folder = folder
         self.has_instances: bool = index["has_instances"]
         self.facts = [PhotoFacts(**facts) for facts in index["photos"]]
-        self._places: list[tuple[int, int, int]] = index["places"]
+        self._places: list[tuple[int, int, int]] = [(int(o), int(h), int(w)) for o, h, w in index["places"]]
         self._data = np.memmap(folder / "photos.bin", dtype=np.uint8, mode="r")
+        planes = 6 if self.has_instances else 4
+        if len(self._places) != len(self.facts) or any(
+            offset < 0 or height < 1 or width < 1 or offset + planes * height * width > len(self._data)
+            for offset, height, width in self._places
+        ):
+            raise ValueError("its photos are not where its index says")
 
     def __len__(self) -> int:
         return len(self.facts)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.errors import TrainingError, first_line
 
 _KEEP = 3
 
@@ -82,15 +82,21 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
     """
     damaged: list[Path] = []
     for path in _list_checkpoints(folder):
-        if not _is_whole(path):
+        facts = _read_facts(path) if _is_whole(path) else None
+        if facts is None:
             damaged.append(path)
             continue
-        metadata = _read_metadata(path)
-        _check_recipe(path, Recipe.model_validate_json(metadata["recipe"]), state)
-        provenance = json.loads(metadata.get("given", "{}"))
+        recipe, provenance, images_seen = facts
+        _check_recipe(path, recipe, state)
         _check_provenance(path, provenance, state)
         state.provenance = provenance | state.provenance
-        state.from_tensors(load_file(path), int(metadata["images_seen"]))
+        try:
+            state.from_tensors(load_file(path), images_seen)
+        except (KeyError, ValueError, RuntimeError, SafetensorError) as error:
+            raise TrainingError(
+                f"{path}: does not hold what this training needs: {first_line(error)}",
+                hint="remove it to go on from an older one, or train into another --out folder",
+            ) from error
         return path, damaged
     if damaged:
         raise TrainingError(
@@ -101,13 +107,29 @@ def load_newest_checkpoint(state: Resumable, folder: Path) -> tuple[Path | None,
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe of a checkpoint."""
-    return Recipe.model_validate_json(_read_metadata(path)["recipe"])
+    """The recipe of a checkpoint.
+
+    Raises:
+        TrainingError: it is damaged.
+    """
+    facts = _read_facts(path)
+    if facts is None:
+        raise TrainingError(f"{path}: is damaged", hint="name another checkpoint, or restore it from a backup")
+    return facts[0]
 
 
-def _read_metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata())
+def _read_facts(path: Path) -> tuple[Recipe, dict[str, str], int] | None:
+    """Recipe, provenance and images of a checkpoint's header; None where it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+        provenance = json.loads(metadata.get("given", "{}"))
+        recipe = Recipe.model_validate_json(metadata["recipe"])
+        images_seen = int(metadata["images_seen"])
+    except (OSError, SafetensorError, ValueError, KeyError, RecursionError):
+        return None
+    is_sound = isinstance(provenance, dict) and all(isinstance(value, str) for value in provenance.values())
+    return (recipe, provenance, images_seen) if is_sound and images_seen >= 0 else None
 
 
 def _list_checkpoints(folder: Path) -> list[Path]:
@@ -120,7 +142,7 @@ def _is_whole(path: Path) -> bool:
         with safe_open(path, framework="pt"):
             pass
         return sidecar.read_text().strip() == _file_digest(path)
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, ValueError):
         return False
 
 

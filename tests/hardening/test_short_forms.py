@@ -1,0 +1,25 @@
+"""Short forms of the seeded fuzz and of the runs under fire; `make fuzz` and `make torture` run the long ones."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+HERE = Path(__file__).parent
+
+
+def _run(name: str, *arguments: str) -> None:
+    command = [sys.executable, str(HERE / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "| --- |" in done.stdout
+
+
+def test_fuzz() -> None:
+    _run("fuzz.py", "--cases", "300", "--seed", "11")
+
+
+def test_torture() -> None:
+    _run("torture.py", "--runs", "2", "--seed", "3")
