@@ -1,6 +1,5 @@
 """Inputs beside the repository that once ended in a traceback, a hang or a loss; other tests make their own."""
 
-import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -42,10 +41,8 @@ def test_jobs(name: str) -> None:
 
 
 def test_hdf5() -> None:
-    archive = open_archive(str(HOSTILE / "hdf5" / "blender-211" / "0.hdf5"))
-    for member in archive.marks:
-        with contextlib.suppress(ArchiveError):  # any other exception fails the test
-            assert archive.read(member)
+    with pytest.raises(ArchiveError, match="not a whole HDF5 file"):
+        open_archive(str(HOSTILE / "hdf5" / "blender-211" / "0.hdf5"))
 
 
 def test_tar_time() -> None:
