@@ -145,7 +145,7 @@ class Translator:
         own, share = measure_palette(render, classes, self.classes)
         follows = (3 * strength).clamp(max=1) * (1 - photo_colors)
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
-        return build_appearance_map(render, classes, self.classes, strength, means).clamp(-1, 1)
+        return build_appearance_map(render, classes, self.classes, strength, means, own).clamp(-1, 1)
 
     def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
         size = next(len(array) for array in batch if array is not None)

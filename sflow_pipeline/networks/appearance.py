@@ -32,6 +32,7 @@ def build_appearance_map(
     classes: int,
     strength: Float[Tensor, " b"],
     palette: Float[Tensor, "b classes 3"] | None = None,
+    own: Float[Tensor, "b classes 3"] | None = None,
 ) -> Float[Tensor, "b 3 h w"]:
     """Colours of a picture at the level that ``strength`` says, class by class, so that nothing leaks over borders.
 
@@ -40,6 +41,7 @@ def build_appearance_map(
         strength: per image, 0 (class means) to 1 (the picture itself).
         palette: mean colours to use instead of the picture's own; the picture's detail is added to them. Above
             strength 0 the change follows the picture's edges where the labels' borders do not.
+        own: the picture's mean colours, where they are known.
 
     >>> picture = torch.rand(1, 3, 32, 48) * 2 - 1
     >>> labels = torch.zeros(1, 32, 48, dtype=torch.uint8)
@@ -49,13 +51,15 @@ def build_appearance_map(
     >>> torch.allclose(flat, picture.mean(dim=(2, 3), keepdim=True).expand_as(picture), atol=1e-5)
     True
     """
-    own, _ = measure_palette(picture, class_index, classes)
+    if own is None:
+        own, _ = measure_palette(picture, class_index, classes)
     means = build_palette_map(class_index, own)
     position = (strength.to(picture) * len(CELLS_PX)).view(-1, 1, 1, 1)
     appearance = means
     for number, cell_px in enumerate(CELLS_PX):
         share = (position - number).clamp(0, 1)
-        if bool((share > 0).any()):
+        # Two levels further on, nothing of this one is left.
+        if bool(((share > 0) & (position < number + 2)).any()):
             finer = picture if cell_px == 1 else average_within_classes(picture, class_index, own, cell_px)
             appearance = torch.lerp(appearance, finer, share)
     if palette is None:
