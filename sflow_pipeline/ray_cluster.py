@@ -16,8 +16,8 @@ from sflow_pipeline.errors import SflowError
 _PROBE_TIMEOUT_S = 10.0
 _ADDRESS = re.compile(r"(?:ray://)?\[?(?P<host>[^/\]]+?)\]?:(?P<port>\d{1,5})")
 _HINTS = (
-    ("401", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
-    ("auth", "the cluster wants a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
+    ("401", "the cluster requires a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
+    ("auth", "the cluster requires a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
     ("version", "use the same versions of ray and Python here and on the cluster"),
 )
 

@@ -57,7 +57,7 @@ class Translator:
         try:
             self._generator.load_state_dict(weights["generator"])
             self._dned.load_state_dict(weights["dned"])
-            shown = weights["palettes"]["rgb"] if bundle.recipe.generator.use_palette else None
+            palettes = weights["palettes"]["rgb"] if bundle.recipe.generator.use_palette else None
         except (KeyError, RuntimeError) as error:
             raise BundleError(
                 f"bundle {bundle.path}: weights do not fit recipe.yaml ({first_line(error)})",
@@ -66,7 +66,7 @@ class Translator:
         for network in (self._generator, self._dned):
             place_network(network.eval().requires_grad_(False), self.device, self.dtype)
         self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
-        self._palettes = None if shown is None else shown.to(self.device, self.dtype)
+        self._palettes = None if palettes is None else palettes.to(self.device, self.dtype)
 
     @torch.inference_mode()
     def translate(

@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a training run makes, as typed fields."""
+"""Recipe: the settings that decide the result of a training run, as typed fields."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ class SourceRecipe(Section):
 
 
 class DataRecipe(Section):
-    """Which of the real photos are trained on, and how often."""
+    """Selection and frequency of the real photos."""
 
     split: str = "train"
     holdout_fraction: float = Field(0.15, gt=0, lt=1, description="the end of every recording, kept out of training")
@@ -74,28 +74,29 @@ class DnedRecipe(Section):
 
 
 class GeneratorRecipe(Section):
-    """Which generator, and how wide."""
+    """Architecture of the generator."""
 
     kind: Literal["compact", "resnet", "unet", "global_local"] = "compact"
     width: int = Field(48, ge=8, description="channels at the first scale (64 in the papers of the other kinds)")
     blocks: int = Field(4, ge=1, description="residual blocks at the coarsest scale (resnet: 9); unet: halvings, 8")
-    use_edges: bool = Field(True, description="false: paint from the semantic map alone, as pix2pix does")
+    use_edges: bool = Field(True, description="false: input is the semantic map alone, as in pix2pix")
     use_instances: bool | Literal["auto"] = Field(
-        False, description="show where one object ends and the next begins (pix2pixHD); auto: where the photos say so"
+        False, description="add instance boundaries to the input (pix2pixHD); auto: if the photos have instance files"
     )
 
     use_palette: bool = Field(
-        False, description="show the mean colour of each class: the photo's own in training, another photo's after it"
+        False,
+        description="add the mean colour of each class to the input: of the photo itself in training",
     )
 
     use_appearance: bool = Field(
         False,
-        description="replace the palette by an appearance map, from class means up to the picture itself, learned from "
-        "damaged photos; wants use_palette",
+        description="replace the palette by an appearance map, from class means up to the picture itself, trained on "
+        "damaged photos; requires use_palette",
     )
 
     def count_channels(self, classes: int) -> int:
-        """Of the semantic map: one per class, one for the instance boundaries, three for the palette."""
+        """Channels of the semantic map: one per class, one of instance boundaries, three of the palette."""
         return classes + (self.use_instances is True) + 3 * self.use_palette
 
 
@@ -115,7 +116,7 @@ class DiscriminatorRecipe(Section):
         0,
         ge=0,
         description="channels of the projected discriminator, a second semantic one, on features of the network that "
-        "--projection names; 0: there is none",
+        "--projection names; 0: none",
     )
 
 
@@ -123,7 +124,7 @@ class LossRecipe(Section):
     """Weights and settings of the loss terms."""
 
     gan: Literal["hinge", "lsgan", "bce"] = "hinge"
-    adversarial: float = Field(1.0, ge=0, description="weight of the discriminator's verdict in the generator's loss")
+    adversarial: float = Field(1.0, ge=0, description="weight of the adversarial term in the generator's loss")
     semantic: float = Field(1.0, ge=0, description="weight of the semantic discriminator in the generator's loss")
     projected: float = Field(1.0, ge=0, description="weight of the projected discriminator in the generator's loss")
     feature_matching: float = Field(10.0, ge=0)
@@ -132,13 +133,13 @@ class LossRecipe(Section):
         0.0,
         ge=0,
         le=0.5,
-        description="the perceptual network is shown photo and fake at a scale drawn from 1 ± this, so that a pattern "
-        "with the period of its strides earns nothing",
+        description="photo and fake are scaled by a factor drawn from 1 ± this before the perceptual network, so that "
+        "patterns with the period of its strides do not lower the loss",
     )
     dned: float = Field(1.0, ge=0)
     l1: float = Field(0.0, ge=0, description="distance of fake and photo, pixel by pixel (pix2pix: 100)")
     repetition: float = Field(
-        0.0, ge=0, description="how much more the fake's detail resembles itself a few pixels away than the photo's"
+        0.0, ge=0, description="weight of the fake's self-correlation at a few pixels' distance, beyond the photo's"
     )
     content: float = Field(
         3.0, ge=0, description="perceptual distance between a converted simulator frame and the frame"
@@ -147,7 +148,9 @@ class LossRecipe(Section):
         3.0, ge=0, description="distance between a converted simulator frame's colours and its appearance map's"
     )
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
-    r1_every_steps: int = Field(16, ge=1, description="how often r1 is computed; its weight makes up for it")
+    r1_every_steps: int = Field(
+        16, ge=1, description="steps between computations of r1, whose weight is scaled accordingly"
+    )
     augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
 
     def weights(self) -> dict[str, float]:
@@ -191,13 +194,13 @@ class ScheduleRecipe(Section):
         "at most 1.25 times the photo's own",
     )
     laplacian_images: int = Field(
-        10_000, ge=0, description="stage A: generator on Laplacian edges, DNED trained beside it"
+        10_000, ge=0, description="stage A: generator on Laplacian edges, DNED trained separately"
     )
     joint_images: int = Field(16_000, ge=0, description="stage B: generator, discriminator and DNED jointly")
     warmup_images: int = Field(0, ge=0, description="warm-up: the first images, without discriminators")
     decay_images: int = Field(6_000, ge=0, description="the last images, over which the learning rates fall to zero")
     lr_generator: float = Field(2e-4, gt=0)
-    lr_warmup: float = Field(8e-4, gt=0, description="the generator's, while there is no discriminator")
+    lr_warmup: float = Field(8e-4, gt=0, description="of the generator during warm-up")
     lr_discriminator: float = Field(2e-4, gt=0)
     lr_dned: float = Field(5e-4, gt=0)
     ema_half_life_images: float = Field(1_500, gt=0)
@@ -213,17 +216,17 @@ class SegmenterRecipe(Section):
     batch_size: int = Field(4, ge=1)
     crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.5, 1.2), description="photo scale range before cropping")
-    lr: float = Field(1e-3, gt=0, description="falls to zero along the way")
+    lr: float = Field(1e-3, gt=0, description="initial learning rate; falls to zero")
     checkpoint_every_images: int = Field(2_000, ge=1)
 
 
 class Recipe(Section):
-    """A whole training run; written into the bundle it makes."""
+    """Settings of a training run; part of the bundle that it writes."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     description: str = ""
     version: str = Field("0.1.0", description="version of the bundle")
-    training_data: str = Field("", description="what the bundle says of its training data")
+    training_data: str = Field("", description="description of the training data, for the bundle")
     licence: str = Field("", description="licence of the training data, for the bundle")
     label_space: str = "camvid11"
     seed: int = Field(1, ge=0)

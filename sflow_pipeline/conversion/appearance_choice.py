@@ -24,8 +24,8 @@ class AppearanceChoice:
 
     Attributes:
         strength: 0 to 1; None for bundles without an appearance map.
-        reason: in words, with what was measured; empty where there was no choice.
-        warnings: what the person should know before.
+        reason: of the choice, with the measurement; empty where there was no choice.
+        warnings: about the renders.
     """
 
     strength: float | None

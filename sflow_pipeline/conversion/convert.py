@@ -1,4 +1,4 @@
-"""`convert`: turns a job into a finished dataset; can be interrupted and resumed at any time."""
+"""`convert`: runs a job to a finished dataset; can be interrupted and resumed at any time."""
 
 import time
 from collections import Counter
@@ -35,10 +35,10 @@ _WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
 
 
 def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
-    """What `convert` would do; reads everything it would read, writes nothing.
+    """The plan of a conversion; reads the dump, writes nothing.
 
     Raises:
-        SflowError: what would stop the conversion before its first frame.
+        SflowError: the conversion would stop before its first frame.
     """
     with ExitStack() as stack:
         run = _Run(job, progress or SilentProgress(), stack)
@@ -57,16 +57,16 @@ def convert(
 
     Args:
         job: what to do.
-        progress: told how far it is.
-        build_translator: makes each worker's model; the job's bundle where None.
-        build_gate: makes each worker's gate; the edge score where None.
+        progress: receives events.
+        build_translator: builds each worker's model; from the job's bundle by default.
+        build_gate: builds each worker's gate; the edge score by default.
 
     Returns:
-        what was done; its ``status`` tells whether it is complete.
+        A summary; ``status`` is whether the dataset is complete.
 
     Raises:
-        SflowError: the job cannot start or go on; what is committed is kept.
-        KeyboardInterrupt: asked to stop (``Terminated`` by SIGTERM); what is committed is kept.
+        SflowError: the job cannot start or go on; finished shards are kept.
+        KeyboardInterrupt: interrupted (``Terminated`` by SIGTERM); finished shards are kept.
     """
     started = time.monotonic()
     with ExitStack() as stack:
@@ -99,7 +99,7 @@ class _Run:
         self.out = Folder(job.out_dir)
         self._stack = stack
         self._cluster: tuple[int, int] | None = None
-        progress.on_step("looking at the dump")
+        progress.on_step("reading the dump")
         find = find_device
         if job.address is not None:
             from sflow_pipeline.conversion.engines import on_ray
@@ -141,7 +141,7 @@ class _Run:
         return census
 
     def plan(self) -> Plan:
-        self.progress.on_step("looking at what is there already")
+        self.progress.on_step("comparing with finished shards")
         check_ours(self.out)
         plan = build_plan(
             self.resolved.tasks,
@@ -311,12 +311,12 @@ class _Run:
                 self.out.remove(path)
 
     def _list_examples(self, records: list[ShardRecord]) -> Iterator[QuarantinedFrame]:
-        shown = 0
+        listed = 0
         for record in records:
             if record.quarantine_path is None:
                 continue
             for row in read_shard(self.out, record.quarantine_path):
-                if shown == _SHOWN_EXAMPLES:
+                if listed == _SHOWN_EXAMPLES:
                     return
                 yield QuarantinedFrame(row["sample_id"], row["reason"], row["message"])
-                shown += 1
+                listed += 1

@@ -29,8 +29,8 @@ from sflow_pipeline.storage.manifest import (
 
 CARD_PATH = "README.md"
 _INTRODUCTION = (
-    "Pictures are made by a network from class labels and the edges of the simulator's picture; labels are the "
-    "simulator's own. Each row also says where it came from and how well the picture follows what was asked for.\n"
+    "Images are made by a network from class labels and the edges of the simulator's pictures; labels are the "
+    "simulator's own. Each row also has its source files and the agreement of the image with the requested edges.\n"
 )
 
 
@@ -99,7 +99,7 @@ def build_card(
         ("rows", str(rows)),
         ("quarantined frames", str(sum(record.quarantined for record in records))),
         ("files of no frame", str(left_out.files if left_out else 0)),
-        ("mean edge F1", f"{edge_f1} (Laplacian edges of the photo against the edges asked for, 1 px tolerance)"),
+        ("mean edge F1", f"{edge_f1} (Laplacian edges of the image against the requested edges, 1 px tolerance)"),
     ]
     total = max(1, sum(census.pixels.values()))
     classes = [
@@ -197,7 +197,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
 
 
 def describe_label_files(resolved: ResolvedJob) -> str:
-    """What the rows' label files are to the simulator's labels; a dump says so itself where it has no such files."""
+    """Relation of the rows' label files to the simulator's; stated by dumps that have no label files of their own."""
     own = str(resolved.dump.metadata.get("label_files", "byte for byte the simulator's"))
     if not resolved.label_is_resized:
         return own

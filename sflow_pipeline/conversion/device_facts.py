@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-#: Frames per batch on a GPU with memory to spare.
+#: Most frames per batch on a GPU.
 _GPU_BATCH = 8
 #: Peak memory of translating one pixel: 550 bytes in fp32 with bundle 0.7.0 on a CPU, and a margin for workspaces.
 _BYTES_PER_PIXEL = 1000
@@ -33,9 +33,9 @@ def find_device(device: str, precision: str) -> DeviceFacts:
 
     from sflow_pipeline.networks.device import resolve_device
 
-    found = resolve_device(device, precision)
-    memory_bytes = 0 if found.is_cpu else torch.cuda.get_device_properties(found.name).total_memory
-    return DeviceFacts(found.name, found.precision, memory_bytes)
+    placed = resolve_device(device, precision)
+    memory_bytes = 0 if placed.is_cpu else torch.cuda.get_device_properties(placed.name).total_memory
+    return DeviceFacts(placed.name, placed.precision, memory_bytes)
 
 
 def choose_batch_size(facts: DeviceFacts, pixels: int) -> int:

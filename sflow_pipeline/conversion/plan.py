@@ -51,7 +51,7 @@ class Plan:
         return sum(len(task.frames) for task in self.tasks)
 
     def count(self, action: Action) -> int:
-        """How many shards get this treatment."""
+        """Number of shards with this action."""
         return sum(shard.action == action for shard in self.shards)
 
 
@@ -64,15 +64,15 @@ def build_plan(
     resume: bool,
     check_digests: bool,
 ) -> Plan:
-    """Subtract what is committed and sound from what should be there.
+    """Plan which shards are converted, kept and removed.
 
     Args:
         tasks: every shard of the dataset.
-        commits: what is committed, by shard id.
+        commits: records of finished shards, by shard id.
         out: the dataset's folder.
         source: the dump's folder, where frames that were left out are looked at again.
-        resume: keep sound shards at all.
-        check_digests: a shard is sound when its files' digests are right; otherwise when they are there and whole.
+        resume: keep undamaged shards.
+        check_digests: compare the digests of files; otherwise existence and number of rows.
     """
     shards = []
     for task in tasks:
@@ -81,7 +81,7 @@ def build_plan(
             shards.append(PlannedShard(task, "convert", "new"))
             continue
         if not resume:
-            reason = "asked for"
+            reason = "requested"
         elif record.fingerprint != task.fingerprint:
             reason = "source files or settings changed"
         else:

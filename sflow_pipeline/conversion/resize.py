@@ -1,4 +1,4 @@
-"""Output sizes other than the source's: pictures by area, everything that counts or names by nearest pixel."""
+"""Resizing of frames: pictures by area, labels, instances, depth and flow by nearest pixel."""
 
 import io
 from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ from sflow_pipeline.storage.array_codec import decode_array
 
 
 def is_resizable(modality: str, path: str) -> bool:
-    """Whether a carried file can follow a change of size.
+    """Whether a carried file can be resized.
 
     >>> is_resizable("flow", "a/flow/1.png"), is_resizable("depth", "a/depth/1.png")
     (False, True)
@@ -29,12 +29,12 @@ def resize_picture(image: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArra
 
 
 def resize_nearest(plane: NDArray[Any], size_px: tuple[int, int]) -> NDArray[Any]:
-    """(h, w) or (h, w, c) of any type to ``size_px`` = (width, height); no value appears that was not there.
+    """(h, w) or (h, w, c) of any type to ``size_px`` = (width, height); values are kept, none is mixed.
 
     >>> resize_nearest(np.array([[1, 2], [3, 4]]), (4, 2)).tolist()
     [[1, 1, 2, 2], [3, 3, 4, 4]]
     """
-    # The source pixel under each target pixel's centre, in whole numbers: the same on every machine.
+    # Source pixel below each target pixel's centre; integer arithmetic, so equal on every machine.
     rows = (2 * np.arange(size_px[1]) + 1) * plane.shape[0] // (2 * size_px[1])
     columns = (2 * np.arange(size_px[0]) + 1) * plane.shape[1] // (2 * size_px[0])
     return np.ascontiguousarray(plane[rows[:, None], columns[None, :]])
@@ -62,7 +62,7 @@ def load_array(data: bytes, path: str) -> NDArray[Any]:
     """The array of a ``.npy`` file, at least two-dimensional.
 
     Raises:
-        FrameError: it is none, or holds Python objects.
+        FrameError: it is not such an array, or holds Python objects.
     """
     array = decode_array(data, path)
     if array.ndim < 2:

@@ -38,7 +38,7 @@ class ResolvedJob:
         tasks: every shard of the dataset, in index order.
         label_is_resized: some frame's size is not the output's.
         estimated_bytes: shard id -> bytes it will take, about.
-        warnings: what the person should know before.
+        warnings: about the dump and the job, shown before the conversion.
         appearance: how far images follow their renders, and why.
     """
 
@@ -58,14 +58,14 @@ class ResolvedJob:
 
 
 def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
-    """Find and check everything that a job needs; nothing is written.
+    """Load the bundle, discover the dump and resolve the open choices of a job; nothing is written.
 
     Args:
-        job: what to do.
-        find: finds the concrete device; this process's by default.
+        job: the job as stated.
+        find: resolves the device; to one of this process by default.
 
     Raises:
-        SflowError: the bundle, dump, label space, size or folders cannot be used as asked.
+        SflowError: the bundle, dump, label space, size or folders cannot be used as stated.
     """
     _check_places(job)
     bundle = load_bundle(job.bundle)
@@ -91,7 +91,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     if settings.mapping.lost:
         notes.append(
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
-            f"{settings.target_space.name}: the model paints them as void, label files keep them"
+            f"{settings.target_space.name}: they are void to the model, label files keep them"
         )
     notes += [*warnings, *choice.warnings]
     return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, tuple(notes), choice)
@@ -131,7 +131,7 @@ def _choose_columns(
         raise UsageError(
             f"include {', '.join(missing)}: the dump has no such files", hint=f"it has {', '.join(offered)}"
         )
-    # Without its table nobody could read a label again: it is never left out.
+    # A label cannot be read without its table, so the table is always included.
     columns = [name for name in offered if job.include is None or name in (*job.include, "label_table")]
     warnings = []
     if is_resized:
@@ -146,7 +146,7 @@ def _choose_columns(
                 f"column {', '.join(fixed)} left out: such files cannot be resized; convert without --size to keep it"
             )
         if {"boxes", "camera"} & set(columns):
-            warnings.append("boxes and camera are carried as they came, in pixels of the source's size")
+            warnings.append("boxes and camera are carried unchanged, in pixels of the source's size")
     return tuple(columns), warnings
 
 

@@ -1,4 +1,4 @@
-"""Settings of a conversion as workers need them: small, picklable, and everything that decides bytes."""
+"""Settings of a conversion for workers: small, picklable, and complete for the bytes that are written."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -17,7 +17,7 @@ from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.filesystem import Folder
 
-#: Raise it when this code makes other bytes of the same input.
+#: Raised whenever the same input gives other bytes.
 CODE_VERSION = 2
 
 #: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
@@ -36,20 +36,19 @@ class ConversionSettings:
     """Settings of one conversion, resolved: none of them is "auto".
 
     Attributes:
-        job: what was asked for. Fields with a choice to resolve (label space, columns, device)
-            have their result below.
+        job: the job as stated; choices that it leaves open (label space, columns, device) are resolved below.
         source, out: folders that frames are read from and shards are written to.
         label_format: how label files are read, their label space included.
         target_space: the label space of the bundle.
         allow_nan_depth: NaN has a meaning in this simulator's depth files.
         columns: optional columns of the rows; ``raw_columns``: those of them whose files are not pictures.
         alpha_concentration: of the alphas that have no name.
-        palettes: how many the bundle has.
+        palettes: number of the bundle's palettes.
         appearance: how far images follow their renders, 0 to 1; None for bundles without an appearance map.
         bundle_digest: of the weights, the recipe and the label space.
         edge_threshold: of the Laplacian edge extractor.
         use_instances: the bundle paints from instance boundaries.
-        device, precision: what the networks run on and in; other hardware gives slightly other pixels.
+        device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
     """
 
@@ -73,7 +72,7 @@ class ConversionSettings:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Which files of a frame are read."""
+        """The files of a frame that are read."""
         columns = [name for name in self.columns if name not in ("render", "edge")]
         needed = ["instance"] if self.use_instances and "instance" not in columns else []
         return ("render", "label", *columns, *needed)
@@ -108,7 +107,7 @@ class ConversionSettings:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 hex of everything in here that decides bytes: every field but the few that are named above."""
+        """sha256 hex of every field that decides bytes: all but those named above."""
         kind = self.device.partition(":")[0]
         job = {
             name: value for name, value in self.job.describe_content().items() if name not in _JOB_FIELDS_NOT_COUNTED
@@ -134,7 +133,7 @@ class ConversionSettings:
 
 
 def _to_json(value: Any) -> Any:
-    """A setting as what decides bytes: label spaces by digest, other dataclasses field by field."""
+    """JSON-like value of a setting: label spaces by digest, other dataclasses field by field."""
     if isinstance(value, LabelSpace):
         return value.digest
     if is_dataclass(value):

@@ -1,8 +1,8 @@
-"""Cuts an index into shards by content, so that adding or removing frames re-cuts only the neighbourhood.
+"""Content-defined shards: added or removed frames change only neighbouring shards.
 
-A cut is made before the frame with the least hash of its sample id, among those that would make the shard between
-half full and full; a frame that starts a sequence goes before all others. Two cuttings that differ in one place meet
-again at the next frame that both find least.
+A shard ends before the frame whose sample id has the smallest hash, among the frames that leave it between half full
+and full; frames that start a sequence take precedence. After a local change, both divisions agree again from the next
+frame that is the smallest in both.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class ShardSpan:
-    """Rows ``start`` to ``stop`` of an index, one split, by a stable name."""
+    """Rows ``start`` to ``stop`` of an index, all of one split, under a stable name."""
 
     shard_id: str
     split: str
@@ -25,11 +25,11 @@ class ShardSpan:
 
 
 def cut_shards(index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, max_bytes: int) -> list[ShardSpan]:
-    """Cut an index into shards.
+    """Divide an index into shards.
 
     Args:
         index: sorted by split, sequence, frame index.
-        frame_bytes: how much each frame will take, about; one frame may take more than ``max_bytes``.
+        frame_bytes: estimated size of each frame; a single frame may exceed ``max_bytes``.
         max_frames: most frames in a shard.
         max_bytes: most bytes in a shard.
 
@@ -57,7 +57,7 @@ def cut_shards(index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, 
 
 
 def _find_limit(splits: list[str], frame_bytes: Sequence[int], start: int, max_frames: int, max_bytes: int) -> int:
-    """The furthest cut that keeps split, frames and bytes within bounds."""
+    """The largest ``stop`` of a shard within one split, ``max_frames`` and ``max_bytes``."""
     total = frame_bytes[start]
     stop = start + 1
     while stop < len(splits) and stop - start < max_frames and splits[stop] == splits[start]:
@@ -69,7 +69,7 @@ def _find_limit(splits: list[str], frame_bytes: Sequence[int], start: int, max_f
 
 
 def _name_shard(split: str, first_sample_id: str) -> str:
-    """Sorts as the index does for a person's eye; the hash keeps names apart."""
+    """A readable name in the order of the index; a hash makes it unique."""
     readable = re.sub(r"[^A-Za-z0-9]+", "_", first_sample_id).strip("_")[:60]
     return f"{readable}-{_hash(split, first_sample_id)[:8]}"
 

@@ -1,4 +1,4 @@
-"""The index: every frame of a dump in order, with an identity for each of its files."""
+"""Index of a dump: its frames in order, with the identities of their files."""
 
 import hashlib
 import operator
@@ -36,17 +36,17 @@ def build_index(
     content_hash: bool = False,
     split: str | None = None,
 ) -> pa.Table:
-    """Look up every file that will be read, and sort frames by split, sequence, frame index and sample id.
+    """Build the index: identities of all files to be read, sorted by split, sequence, frame index and sample id.
 
     Args:
         frames: of the dump.
         source: the dump's folder.
-        modalities: which files will be read; others are left out, so that they invalidate nothing.
+        modalities: the files to be read; others do not invalidate shards.
         content_hash: identify files by content, not by size and time.
-        split: put every frame there.
+        split: split of every frame; the dump's own by default.
 
     Returns:
-        a table with the identities and timestamp of a frame, and ``<modality>`` and ``<modality>_identity`` columns
+        A table with the identities and timestamp of a frame, and ``<modality>`` and ``<modality>_identity`` columns
         (null where a frame lacks it).
 
     Raises:
@@ -84,16 +84,16 @@ def _reorder(values: list[Any], order: list[int] | None) -> list[Any]:
 
 
 def _identify(source: Folder, paths: list[str | None], content_hash: bool) -> list[str | None]:
-    """The identity of each file, looked up once however many frames it is of."""
-    different = list(dict.fromkeys(path for path in paths if path))
+    """Identity of each file; a file of several frames is looked up once."""
+    distinct = list(dict.fromkeys(path for path in paths if path))
     if content_hash:
         with ThreadPoolExecutor(_IO_THREADS) as pool:
-            found = list(pool.map(lambda path: _hash(source, path), different))
+            looked_up = list(pool.map(lambda path: _hash(source, path), distinct))
     else:
-        found = source.identify(different)
-    if len(different) == len(paths):
-        return [*found]
-    identities = dict(zip(different, found, strict=True))
+        looked_up = source.identify(distinct)
+    if len(distinct) == len(paths):
+        return [*looked_up]
+    identities = dict(zip(distinct, looked_up, strict=True))
     return [identities[path] if path else None for path in paths]
 
 

@@ -32,7 +32,7 @@ class Summary:
         edge_f1_mean: how well photos follow their edges, 0 to 1.
         workers, device, precision: who did it.
         duration_s: wall-clock.
-        warnings: everything that did not stop the job and should be known.
+        warnings: problems that did not stop the job.
     """
 
     out_dir: str

@@ -30,9 +30,13 @@ def measure_kernel(sets: FeatureSets) -> Measured | None:
         return None
     if min(len(sets.features), len(sets.reference)) < 2:
         return Measured(float("nan"), note="needs 2 images or more")
-    found = compute_kernel_distance(sets.features, sets.reference)
-    how = f"{found.subsets} subsets of {found.subset_size}" if found.subsets > 1 else f"all {found.subset_size}"
-    return Measured(found.value, found.spread, f"{how} images of each")
+    distance = compute_kernel_distance(sets.features, sets.reference)
+    how = (
+        f"{distance.subsets} subsets of {distance.subset_size}"
+        if distance.subsets > 1
+        else f"all {distance.subset_size}"
+    )
+    return Measured(distance.value, distance.spread, f"{how} images of each")
 
 
 def compute_kernel_distance(

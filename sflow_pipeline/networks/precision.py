@@ -31,12 +31,12 @@ def choose_cpu_precision() -> Literal["fp32", "bf16"]:
         return "fp32"
     path = _find_cache()
     key = f"{_identify_cpu()}, torch {torch.__version__}"
-    known = _read(path)
-    if key in known:
-        return "bf16" if known[key] == "bf16" else "fp32"
+    cached = _read(path)
+    if key in cached:
+        return "bf16" if cached[key] == "bf16" else "fp32"
     chosen: Literal["fp32", "bf16"] = "bf16" if _measure_ratio() <= _MOST_TIME else "fp32"
     with contextlib.suppress(OSError):  # without a cache every run measures
-        _write(path, known | {key: chosen})
+        _write(path, cached | {key: chosen})
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""One way to reach files, in local folders and in object stores, for input and output alike."""
+"""Files of a folder, local or in an object store, for input and output."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ from sflow_pipeline.untrusted.regular_file import check_bytes, check_regular, re
 _TEMP_PREFIX = ".sflow-tmp-"
 _TEMP_MAX_AGE_S = 24 * 3600.0
 _CHUNK_BYTES = 8 << 20
-_BATCH = 1024  # files that are looked up at once
+_BATCH = 1024  # files per look-up
 _IO_THREADS = 8
 
 
@@ -178,7 +178,7 @@ class Folder:
         return [name for name in self._list(path) if not PurePosixPath(name).name.startswith(_TEMP_PREFIX)]
 
     def write_bytes(self, path: str, data: bytes) -> None:
-        """Write a small file so that readers see the old one or the new one, whole.
+        """Write a small file atomically.
 
         Raises:
             OutputError: the disk is full, the folder is read-only, …
@@ -192,7 +192,7 @@ class Folder:
         """A local file to write in, which becomes a file of this folder by ``publish`` and vanishes otherwise.
 
         Args:
-            path: what it will become, or a sibling of it (its final name may depend on what is written).
+            path: its final path, or a sibling (the final name may depend on the content).
 
         Raises:
             OutputError: the folder is read-only, …
@@ -210,7 +210,7 @@ class Folder:
             yield Scratch(self, scratch)
 
     def remove(self, path: str) -> None:
-        """Remove a file, and the folders that it leaves empty; a file that is gone already is no error."""
+        """Remove a file, and the folders that it leaves empty; a missing file is no error."""
         with translate_write_errors(f"{self.uri}: {path}"):
             if self._remote is not None:
                 with contextlib.suppress(FileNotFoundError):
@@ -240,7 +240,7 @@ class Folder:
         return moved
 
     def remove_stale_scratch(self) -> None:
-        """Remove what killed writers left: of dead processes of this machine at once, of others after a day."""
+        """Remove remains of killed writers: those of dead processes of this machine at once, others after a day."""
         if self._remote is not None:
             return
         for name in self._list(""):
@@ -248,7 +248,7 @@ class Folder:
                 self.remove(name)
 
     def free_bytes(self) -> int | None:
-        """Free space, None where that means nothing."""
+        """Free space in bytes; None for object stores."""
         return None if self._remote is not None else shutil.disk_usage(self._base).free
 
     def _list(self, path: str) -> list[str]:
@@ -286,7 +286,7 @@ class Scratch(NamedTuple):
     path: Path
 
     def publish(self, path: str) -> None:
-        """Make it ``path`` of its folder, whole and durable; what was there is replaced.
+        """Move it to ``path`` of its folder, atomically and synced to disk; an existing file is replaced.
 
         Raises:
             OutputError: the disk is full, the folder is read-only, …

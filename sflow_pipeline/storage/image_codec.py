@@ -1,4 +1,4 @@
-"""Encoded image bytes to arrays and back; the only file where OpenCV's BGR exists."""
+"""Image codec: PNG and JPEG bytes to arrays and back; the only module with OpenCV's BGR order."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def decode_rgb(
 
     Args:
         data: the file.
-        name: what to call the file in errors.
+        name: of the file, for errors.
         max_pixels: larger pictures are refused; the limit of this process where None.
         check_first: look through the file before decoding it. Without, a damaged PNG is found out all the same, but
             libpng writes a line of its own about it; for files that were found good when they were written.
@@ -66,7 +66,7 @@ def decode_rgb(
     try:
         return _decode(data, _RGB, name)
     except FrameError:
-        check_whole(data, header, name=name)  # says better what is wrong
+        check_whole(data, header, name=name)  # its errors are more specific
         raise
 
 
@@ -85,7 +85,7 @@ def decode_label(
             with three equal channels; ``red_channel``: colour, ids in red; ``rgb_ids``: 8-bit colour, ids are
             R + 256 * G + 65536 * B; both take grey files as ids. ``palette``: colours stand for classes; ``table``:
             samples mean what a table states that comes with the file.
-        name: what to call the file in errors.
+        name: of the file, for errors.
         max_pixels: larger pictures are refused; the limit of this process where None.
 
     Returns:
@@ -148,7 +148,7 @@ def encode_rgb(image: NDArray[np.uint8]) -> bytes:
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int = 88) -> bytes:
-    """(h, w, 3) uint8 RGB to JPEG, for pages that people look at; datasets hold PNG."""
+    """(h, w, 3) uint8 RGB to JPEG, for report pages; datasets hold PNG."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
     return data.tobytes()
 

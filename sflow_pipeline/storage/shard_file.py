@@ -1,4 +1,4 @@
-"""How a shard's rows become files: one writer for every format, published whole under a name made of its content."""
+"""Files of a shard: one writer for every format, published atomically under a name derived from the content."""
 
 import contextlib
 import hashlib
@@ -29,7 +29,7 @@ class ShardFile:
 
 
 class ShardFileWriter:
-    """Collects rows and publishes them as one file; a context manager that leaves nothing behind unless it did.
+    """Writes rows and publishes them as one file; without ``publish``, its context manager removes all of it.
 
     Args:
         folder: the dataset.
@@ -60,7 +60,7 @@ class ShardFileWriter:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        with contextlib.suppress(OSError):  # a full disk was reported by the write that met it
+        with contextlib.suppress(OSError):  # a full disk was already reported by the write
             self._rows.abort()
         self._stack.close()
 
@@ -70,7 +70,7 @@ class ShardFileWriter:
             self._rows.add(row)
 
     def publish(self) -> ShardFile:
-        """Finish, check what is on disk, and put it in place."""
+        """Finish, check the written file, and publish it."""
         with translate_write_errors(self._name):
             rows = self._rows.close()
             sha256 = hash_file(self._scratch.path)
@@ -88,7 +88,7 @@ def read_shard(folder: Folder, path: str, columns: Sequence[str] | None = None) 
     Args:
         folder: the dataset.
         path: of the shard's file.
-        columns: which columns to read; every one where None.
+        columns: which columns to read; all where None.
     """
     if path.endswith(".jsonl"):
         return read_tree_rows(folder, path, columns)
@@ -96,7 +96,7 @@ def read_shard(folder: Folder, path: str, columns: Sequence[str] | None = None) 
 
 
 def count_shard_rows(folder: Folder, path: str) -> int:
-    """Rows that a shard's file says it has.
+    """Number of rows that a shard's file states.
 
     Raises:
         OSError, pyarrow.ArrowInvalid: it is not there or not whole.

@@ -1,4 +1,4 @@
-"""What an operating system's refusal to write means to a person, and the way out."""
+"""Errors of writing, with hints."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ _WRITE_HINTS = {
 
 @contextlib.contextmanager
 def translate_write_errors(name: str) -> Iterator[None]:
-    """Turn an operating system's refusal to write into an OutputError that says the way out."""
+    """Raise an operating system's write error as an OutputError with a hint."""
     try:
         yield
     except OSError as error:

@@ -62,7 +62,7 @@ def add_building(
 
 
 def add_skyline(mesh: MeshBuilder, z: float, rng: np.random.Generator) -> None:
-    """A row of far houses across the end of the street, so that it never ends in nothing."""
+    """A row of distant houses across the end of the street, which closes the view."""
     x = -130.0
     while x < 130.0:
         width = rng.uniform(14, 30)

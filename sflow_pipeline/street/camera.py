@@ -1,4 +1,4 @@
-"""The pinhole camera: intrinsics, pose, and which faces it sees where.
+"""The pinhole camera: intrinsics, pose, and visible faces.
 
 Camera axes are OpenCV's (x right, y down, z forward) and pixel centres have integer coordinates.
 """
@@ -65,7 +65,7 @@ def invert_pose(pose: NDArray[np.float64]) -> NDArray[np.float64]:
 def project_faces(
     faces: Faces, body_poses: NDArray[np.float64], camera_pose: NDArray[np.float64], lens: Intrinsics
 ) -> Polygons:
-    """Faces as the camera sees them: culled, cut at the near plane, with the inverse-depth plane of each.
+    """Faces in view: culled, cut at the near plane, with the inverse-depth plane of each.
 
     Args:
         faces: f faces, in the frames of their bodies.

@@ -26,7 +26,7 @@ def compute_lambert(faces: Faces, body_poses: NDArray[np.float64], to_sun: NDArr
 
 
 class Shadows:
-    """Which points the sun reaches. The standing world is drawn once per stretch of street, movers every frame."""
+    """Shadow map. Static objects are drawn once per stretch of street, moving ones every frame."""
 
     def __init__(self, scene: StreetScene) -> None:
         self._scene = scene
@@ -59,7 +59,7 @@ class Shadows:
         return shadow
 
     def _standing(self, camera_z: float) -> tuple[Plane, NDArray[np.float64]]:
-        """The map of everything that stands still around the camera, redrawn every 12 metres."""
+        """The map of static objects around the camera, redrawn every 12 metres."""
         index = int(camera_z // 12)
         if self._stretch is None or self._stretch[0] != index:
             low, high = index * 12 + _WINDOW_M[0], index * 12 + 12 + _WINDOW_M[1]

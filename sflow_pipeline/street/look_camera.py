@@ -40,7 +40,7 @@ _GLASS = np.array([0.020, 0.026, 0.032], np.float32)[:, None]
 
 
 class CameraLook:
-    """Colours the buffers of one scene as a dashboard camera might see them."""
+    """Colours the buffers of one scene like a dashboard camera."""
 
     def __init__(self, scene: StreetScene) -> None:
         self._scene, self._shadows = scene, Shadows(scene)

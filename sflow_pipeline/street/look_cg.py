@@ -58,7 +58,7 @@ class CgLook:
 
 
 def soften_edges(picture: NDArray[Any], face: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Smooth the stairs along edges between faces, in place; everything else stays as it is."""
+    """Antialias the edges between faces, in place; other pixels are unchanged."""
     edge = np.zeros(face.shape, np.uint8)
     step = face[:, 1:] != face[:, :-1]
     edge[:, 1:] |= step

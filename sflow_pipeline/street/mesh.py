@@ -20,7 +20,7 @@ Colour = tuple[float, float, float]
 
 
 class Material(IntEnum):
-    """What a face is made of; the looks decide what that means for its pixels."""
+    """Material of a face; each look has its own colours and textures for it."""
 
     SKY = 0
     ASPHALT = 1
@@ -73,7 +73,7 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an object stands and which object it is: position on the ground, heading, body and class."""
+    """Placement and identity of an object: position on the ground, heading, body and class."""
 
     class_id: int
     instance_id: int

@@ -30,7 +30,7 @@ class Mover:
 
 
 class Movers:
-    """All bodies of a scene; body 0 is the world and stands still."""
+    """All bodies of a scene; body 0 is the static world."""
 
     def __init__(self, movers: list[Mover]) -> None:
         rows = [

@@ -23,7 +23,7 @@ from sflow_pipeline.street.vehicles import PAINTS, add_box_vehicle, add_car
 
 KERB_M = 0.12
 LANE_M = 3.4
-#: How far the world goes on ahead of the camera's last position, and to either side.
+#: Extent of the world ahead of the camera's last position, and to either side.
 AHEAD_M = 240.0
 ASIDE_M = 110.0
 
@@ -51,7 +51,7 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class StreetScene:
-    """Everything that a sequence's frames are drawn from."""
+    """Scene of a sequence: faces, motion, camera, street and light."""
 
     faces: Faces
     movers: Movers
@@ -67,8 +67,8 @@ def build_scene(seed: int, sequence_index: int, duration_s: float, size: tuple[i
 
     Args:
         seed: of the whole dump.
-        sequence_index: which sequence of it.
-        duration_s: how long the camera drives; the street is as long as that needs.
+        sequence_index: of the sequence in the dump.
+        duration_s: of the drive, which decides the length of the street.
         size: width and height of the picture in px.
     """
     rng = np.random.default_rng([seed, sequence_index, 0])

@@ -57,8 +57,8 @@ class StreetSequence:
 
     Args:
         seed: of the dump, not negative.
-        sequence_index: which sequence of it.
-        frames: how many frames the drive has.
+        sequence_index: of the sequence in the dump.
+        frames: number of frames of the drive.
         size: width and height in px, each 16 to 8192.
         look: ``cg`` or ``camera``.
 

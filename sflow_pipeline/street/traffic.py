@@ -21,7 +21,7 @@ def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
 
 
 class InstanceCounter:
-    """Hands out class_id * 1000 + n. After 1000 of a class the numbers start again, kilometres away."""
+    """Allocates instance ids class_id * 1000 + n. After 1000 of a class the numbers start again, kilometres away."""
 
     def __init__(self) -> None:
         self._given: Counter[int] = Counter()
@@ -33,7 +33,7 @@ class InstanceCounter:
 
 
 class Traffic:
-    """Adds moving things to the mesh and keeps the path of each one's body."""
+    """Adds moving objects to the mesh and records the path of each body."""
 
     def __init__(self, mesh: MeshBuilder, counter: InstanceCounter, rng: np.random.Generator) -> None:
         self.mesh, self.counter, self.rng = mesh, counter, rng

@@ -23,7 +23,7 @@ from sflow_pipeline.storage.image_codec import encode_gray, encode_label, encode
 from sflow_pipeline.storage.process_identity import count_cores
 from sflow_pipeline.street import FPS, LABEL_SPACE, VERSION, Look, StreetFrame, StreetSequence
 
-#: States what is being written, from the start; hidden, so that readers ignore it.
+#: Settings of the dump, written first; hidden, so that readers ignore it.
 MARKER = ".sample_dump.json"
 DATASET_FILE = "dataset.yaml"
 _CHUNK_FRAMES = 40
@@ -67,7 +67,7 @@ def write_sample_dump(
     workers: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SampleDump:
-    """Draw streets and write them in the plain layout, with every label a converter can carry.
+    """Draw streets and write them in the plain layout, with every modality that a conversion can carry.
 
     Each sequence has ``rgb`` (8-bit PNG), ``semantic`` (8-bit ids), ``instance`` (16-bit), ``depth`` (16-bit
     centimetres), ``flow`` (KITTI 16-bit PNG), ``occlusion`` (8-bit, 255 = hidden in the next frame), ``boxes`` and
@@ -76,7 +76,7 @@ def write_sample_dump(
 
     Args:
         out: folder to write; new, empty, or holding a dump of the same settings.
-        sequences: how many streets.
+        sequences: number of streets.
         frames: frames of each.
         size: width and height in px.
         seed: another seed gives other streets.
@@ -109,7 +109,7 @@ def write_sample_dump(
 
 
 def describe_dump(settings: SampleSettings) -> dict[str, Any]:
-    """The content of ``dataset.yaml``: label space, rate, units of every file kind, and how to make it again."""
+    """The content of ``dataset.yaml``: label space, rate, units, and the command that reproduces it."""
     return {
         "label_space": LABEL_SPACE,
         "label_encoding": "ids",
@@ -160,7 +160,7 @@ def encode_flow(flow: NDArray[np.float32]) -> bytes:
 
 
 def _claim(root: Path, settings: SampleSettings) -> bool:
-    """Make sure that ``root`` may be written; False when the very dump is there and complete."""
+    """Check that ``root`` may be written; False if it holds the same dump, complete."""
     root.mkdir(parents=True, exist_ok=True)
     marker = root / MARKER
     if not any(root.iterdir()):
@@ -187,7 +187,7 @@ def _claim(root: Path, settings: SampleSettings) -> bool:
 
 
 def _write_chunks(root: str, settings: SampleSettings, workers: int | None) -> Iterator[int]:
-    """Write all frames; yields how many each finished chunk had."""
+    """Write all frames; yields the number of frames of each finished chunk."""
     chunks = [
         (sequence, start, min(start + _CHUNK_FRAMES, settings.frames))
         for sequence in range(settings.sequences)
@@ -212,7 +212,7 @@ def _write_chunks(root: str, settings: SampleSettings, workers: int | None) -> I
         except BrokenProcessPool as error:
             raise OutputError(
                 f"output {root}: a process that drew frames was killed, which mostly means too little memory",
-                hint="run it again with fewer --workers; what is there is kept",
+                hint="run it again with fewer --workers; finished frames are kept",
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
@@ -235,7 +235,7 @@ def _write_chunk(root: str, settings: SampleSettings, sequence: int, start: int,
 
 @lru_cache(maxsize=1)
 def _build_street(settings: SampleSettings, sequence: int) -> StreetSequence:
-    """A worker mostly gets neighbouring chunks: keep the last street it built."""
+    """Worker entry point; keeps the last street, because neighbouring chunks share it."""
     return StreetSequence(
         seed=settings.seed,
         sequence_index=sequence,
@@ -260,7 +260,7 @@ def _encode_frame(frame: StreetFrame, name: str) -> dict[str, bytes]:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """The file appears whole or not at all; the process id keeps two writers' halves apart."""
+    """Write atomically; the process id makes temporary names of two writers differ."""
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         half.write_bytes(data)

@@ -201,7 +201,7 @@ def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is
         inputs.run(state, run.device.with_precision(data.recipe.precision, recorded), run.on_progress)
         return 0
     if run.start is not None and is_new:
-        save_checkpoint(state, run.out)  # workers do not see the bundle's folder, but this one
+        save_checkpoint(state, run.out)  # workers may lack the bundle's folder, but have this one
     if state.images_seen >= data.recipe.total_images:
         return 0
     try:

@@ -45,7 +45,7 @@ def test_clean(convert, run, run_here, dump: Path, bundle: Path, tmp_path: Path)
     again = convert()  # nothing to do; progress to stderr, the summary to stdout, no colours in either
     assert again.returncode == 0
     assert "1 unchanged" in again.stdout
-    assert "looking at the dump" in again.stderr and "looking at the dump" not in again.stdout
+    assert "reading the dump" in again.stderr and "reading the dump" not in again.stdout
     assert ESCAPE not in again.stdout + again.stderr
 
     shard = next((tmp_path / "out/data").rglob("*.parquet"))

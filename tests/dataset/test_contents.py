@@ -1,4 +1,4 @@
-"""The reader of finished datasets: rows in order, and nothing read that was not asked for."""
+"""Reader of finished datasets: rows in order, and only the requested columns are read."""
 
 import shutil
 

@@ -55,7 +55,7 @@ def disagree(rank: int, recipe_json: str, photos: str, folder: str) -> None:
     context = StepContext(recipe, 12, Device("cpu"), None, ProcessGroup(rank, 2))
     with pytest.raises(TrainingError, match=r"do not hold the same weights, after 0 and 4 images") as caught:
         run_training(state, sampler, sampler, context, Path(folder) / "out")
-    assert "storage that every machine sees" in caught.value.hint
+    assert "storage that every machine has" in caught.value.hint
     assert not (Path(folder) / "out").exists()
     dist.destroy_process_group()
 

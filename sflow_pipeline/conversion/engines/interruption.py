@@ -9,7 +9,7 @@ from typing import NoReturn
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived; like Ctrl-C it ends the job cleanly, and what is committed stays."""
+    """SIGTERM arrived; like Ctrl-C it ends the job cleanly, and finished shards are kept."""
 
     exit_code = 128 + signal.SIGTERM
 

@@ -1,9 +1,8 @@
 """Conversion of shards on Ray actors, on this machine or a cluster.
 
-The driver owns retries (actors never restart by themselves): a shard whose worker died gets a fresh worker; if that
-dies too, halves of the shard are tried until the one frame that kills is found; it is set aside and the shard runs
-again without it, under the same name. Paths and ids travel through Ray; pixels never; weights and label tables once,
-through the object store.
+The driver does all retries (actors never restart by themselves): a shard whose worker died gets a new worker; if that
+dies too, the shard is bisected to the frame that crashes workers, and runs again without that frame, under the same
+name. Ray transfers paths and ids, weights and label tables once through the object store, and no pixels.
 """
 
 from collections import deque
@@ -38,7 +37,7 @@ class FailedShard:
 
 
 class _ShardWorker:
-    """Lives in a process of its own; one thread converts, another answers how far it is."""
+    """Actor that converts shards in one thread and reports its progress in another."""
 
     def __init__(self, settings: ConversionSettings, build_painter: PainterFactory) -> None:
         limit_threads()
@@ -59,21 +58,21 @@ class _ShardWorker:
         return convert_shard(task, self._settings, self._painter, self._count)
 
     def try_frames(self, task: ShardTask) -> None:
-        """Put frames through everything except writing."""
+        """Convert frames without writing them."""
         limit_threads()
         for _result in convert_frames(task, self._settings, self._painter):
             pass
 
 
 def find_device_of_workers(device: str, precision: str, facts: ClusterFacts) -> DeviceFacts:
-    """The concrete device of a cluster's workers, which may have one that the driver lacks."""
+    """The concrete device of a cluster's workers, which may differ from the driver's."""
     gpus = 1 if device.startswith("cuda") or (device == "auto" and facts.gpus) else 0
     task = ray.remote(find_device).options(num_cpus=0, num_gpus=gpus)
     try:
-        found: DeviceFacts = ray.get(task.remote(device, precision))
+        resolved: DeviceFacts = ray.get(task.remote(device, precision))
     except RayTaskError as error:
         raise _find_cause(error) from error
-    return found
+    return resolved
 
 
 def run_on_ray(
@@ -89,14 +88,14 @@ def run_on_ray(
     """Convert shards, yielding each record once it is committed; Ray must be connected.
 
     Raises:
-        SflowError: workers cannot start, or one met a fault that is not a frame's.
+        SflowError: workers cannot start, or one raised an error that is not about a frame.
     """
     pool = _Pool(settings, build_painter)
     queue = deque((task, 1) for task in tasks)
     running: dict[Any, tuple[Any, ShardTask, int]] = {}
     searching: dict[Future[ShardTask | FailedShard], ShardTask] = {}
     idle: list[Any] = []
-    seen: dict[Any, int] = {}
+    counted: dict[Any, int] = {}
     with ThreadPoolExecutor(workers, "sflow-search") as searchers:
         try:
             while queue or running or searching:
@@ -105,7 +104,7 @@ def run_on_ray(
                     worker = idle.pop() if idle and attempt == 1 else pool.start()
                     running[worker.convert.remote(task)] = (worker, task, attempt)
                 done, _ = ray.wait(list(running), timeout=_POLL_S) if running else ([], [])
-                _report_progress([worker for worker, _task, _attempt in running.values()], seen, on_frames)
+                _report_progress([worker for worker, _task, _attempt in running.values()], counted, on_frames)
                 for reference in done:
                     worker, task, attempt = running.pop(reference)
                     try:
@@ -116,11 +115,11 @@ def run_on_ray(
                         pool.stop(worker)
                         pool.check_start(error)
                         if attempt == 1:
-                            on_warning(f"shard {task.shard_id}: its worker died; it is tried again on another")
+                            on_warning(f"shard {task.shard_id}: its worker died; trying again on another worker")
                             queue.appendleft((task, 2))
                         else:
                             on_warning(
-                                f"shard {task.shard_id}: its worker died twice; looking for the frame that does it"
+                                f"shard {task.shard_id}: its worker died twice; searching for the frame that causes it"
                             )
                             searching[searchers.submit(_isolate, pool, task)] = task
                         continue
@@ -129,11 +128,11 @@ def run_on_ray(
                     yield record
                 for future in [future for future in searching if future.done()]:
                     del searching[future]
-                    found = future.result()
-                    if isinstance(found, FailedShard):
-                        on_failed(found)
+                    outcome = future.result()
+                    if isinstance(outcome, FailedShard):
+                        on_failed(outcome)
                     else:
-                        queue.appendleft((found, 1))
+                        queue.appendleft((outcome, 1))
                 if not running and searching:
                     next(iter(searching)).exception(timeout=None)
         finally:
@@ -141,7 +140,7 @@ def run_on_ray(
 
 
 class _Pool:
-    """Starts and stops workers, and remembers them so that none is left."""
+    """Starts workers and stops all of them at the end."""
 
     def __init__(self, settings: ConversionSettings, build_painter: PainterFactory) -> None:
         gpus = 1 if settings.device.startswith("cuda") else 0
@@ -163,11 +162,11 @@ class _Pool:
     def stop(self, worker: Any) -> None:
         with suppress(ValueError):
             self._workers.remove(worker)
-        with suppress(Exception):  # it is dead already, which is the aim
+        with suppress(Exception):  # already dead
             ray.kill(worker)
 
     def check_start(self, error: Exception) -> None:
-        """A worker whose constructor fails would fail on every shard: that is the job's fault, not a frame's."""
+        """Raise if a worker's constructor failed: it would fail on every shard."""
         if not self.has_worked and "creation task" in str(error):
             text = " ".join(str(error).split())
             raise SflowError(
@@ -181,14 +180,14 @@ class _Pool:
 
 
 def _isolate(pool: _Pool, task: ShardTask) -> ShardTask | FailedShard:
-    """Halve a shard until one frame is left that kills its worker alone; the shard with that frame set aside."""
+    """Bisect a shard to the one frame that crashes its worker; the shard without that frame."""
     suspects = [frame for frame in task.frames if frame.ref.sample_id not in task.set_aside]
     while len(suspects) > 1:
         half = suspects[: len(suspects) // 2]
-        # If the first half is harmless the second must be it; a shard that harms nobody now is found out at the end.
+        # If the first half passes, the second is suspected; the check below covers a shard that no longer crashes.
         suspects = half if _kills(pool, replace(task, frames=half)) else suspects[len(half) :]
     if not suspects or not _kills(pool, replace(task, frames=suspects)):
-        return FailedShard(task, "its worker died twice, but no single frame does it: out of memory, perhaps")
+        return FailedShard(task, "its worker died twice, but no single frame causes it; perhaps it ran out of memory")
     culprit = suspects[0].ref
     message = f"{culprit.render}: converting this frame ends its worker process"
     return replace(task, set_aside={**task.set_aside, culprit.sample_id: message})
@@ -207,14 +206,14 @@ def _kills(pool: _Pool, task: ShardTask) -> bool:
     return False
 
 
-def _report_progress(workers: list[Any], seen: dict[Any, int], on_frames: Callable[[int], None]) -> None:
+def _report_progress(workers: list[Any], counted: dict[Any, int], on_frames: Callable[[int], None]) -> None:
     for worker in workers:
         try:
             total = ray.get(worker.count_frames.remote(), timeout=0.2)
         except (*_WORKER_DIED, GetTimeoutError):
-            continue  # starting, busy or dead; the shard's own result tells which
-        on_frames(total - seen.get(worker, 0))
-        seen[worker] = total
+            continue  # starting, busy or dead; the shard's result is awaited elsewhere
+        on_frames(total - counted.get(worker, 0))
+        counted[worker] = total
 
 
 def _find_cause(error: RayTaskError) -> Exception:

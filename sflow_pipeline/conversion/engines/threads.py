@@ -1,4 +1,4 @@
-"""One thread per library in every worker: more contend for the same cores, and counts must not decide bytes."""
+"""One thread per library in every worker: more would contend for the cores, and results must not depend on counts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ def limit_threads() -> None:
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """One thread for OpenCV and torch inside the block; as it was afterwards."""
+    """One thread for OpenCV and torch inside the block; restored afterwards."""
     import cv2
     import torch
 

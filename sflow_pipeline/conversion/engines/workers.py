@@ -12,12 +12,12 @@ _FRAMES_PER_START = 100
 
 
 def choose_workers(job: ConvertJob, device: str, tasks: Sequence[ShardTask], cpus: int | None, gpus: int | None) -> int:
-    """The job's number, or one worker per GPU or core as far as there is work for them.
+    """The job's worker count, or one worker per GPU or core, at most one per shard.
 
     Args:
-        job: may name a number.
-        device: what frames are converted on.
-        tasks: what is to be done.
+        job: may state a number.
+        device: that frames are converted on.
+        tasks: the shards to convert.
         cpus, gpus: of the cluster; None for this machine's.
     """
     if job.workers is not None:

@@ -103,5 +103,5 @@ def _check_agreement(state: TrainingState, context: StepContext) -> None:
         images = [int(fingerprints[rank][0]) for rank in (0, different[0])]
         raise TrainingError(
             f"workers 0 and {different[0]} do not hold the same weights, after {images[0]} and {images[1]} images",
-            hint="put --out on storage that every machine sees, and use the same hardware and versions on all of them",
+            hint="put --out on storage that every machine has, and use the same hardware and versions on all of them",
         )

@@ -71,11 +71,11 @@ def train_on_ray(
                 resources_per_worker={"CPU": worker_options.threads, "GPU": int(use_gpu)},
             ),
             run_config=RunConfig(
-                name="team", storage_path=str(scratch), failure_config=FailureConfig(max_failures=_MAX_RESTARTS)
+                name="workers", storage_path=str(scratch), failure_config=FailureConfig(max_failures=_MAX_RESTARTS)
             ),
         )
         try:
-            # Not on the main thread, where Ray Train takes Ctrl-C for itself and returns as if training were done.
+            # Not on the main thread, where Ray Train handles Ctrl-C and returns as if training were finished.
             fitting = thread.submit(trainer.fit)
             while not fitting.done():
                 time.sleep(_POLL_S)
@@ -86,7 +86,7 @@ def train_on_ray(
             text = " ".join(str(error).split())
             raise TrainingError(
                 f"training gave up after {_MAX_RESTARTS} restarts of its workers; the last one: {text[-400:]}",
-                hint="checkpoints are kept: see to the cause, then run the same command again to go on",
+                hint="checkpoints are kept: fix the cause, then run the same command again to resume",
             ) from error
         finally:
             with suppress(Exception):

@@ -56,8 +56,8 @@ class ProcessInputs:
             renders = None if self.renders is None else PhotoSet(self.renders)
         except OSError as error:
             raise TrainingError(
-                f"worker {group.rank} on {socket.gethostname()} does not see {self.photos}: {error.strerror}",
-                hint="put --out on storage that every machine of the cluster sees under the same path",
+                f"worker {group.rank} on {socket.gethostname()} cannot read {self.photos}: {error.strerror}",
+                hint="put --out on storage that every machine of the cluster has under the same path",
             ) from error
         context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection)
         schedule, seed = self.recipe.schedule, self.recipe.seed

@@ -79,14 +79,14 @@ class TrainingState:
             TrainingError: the bundle's networks are not the recipe's; names the first key that differs.
         """
         for key in ("label_space", "generator", "dned"):
-            theirs, ours = (recipe.model_dump(include={key})[key] for recipe in (bundle.recipe, self.recipe))
+            loaded, expected = (recipe.model_dump(include={key})[key] for recipe in (bundle.recipe, self.recipe))
             if key == "dned":
-                theirs, ours = theirs["widths"], ours["widths"]
+                loaded, expected = loaded["widths"], expected["widths"]
             if key == "generator":
-                theirs, ours = ({k: v for k, v in d.items() if k != "use_appearance"} for d in (theirs, ours))
-            if theirs != ours:
+                loaded, expected = ({k: v for k, v in d.items() if k != "use_appearance"} for d in (loaded, expected))
+            if loaded != expected:
                 raise TrainingError(
-                    f"bundle {bundle.path}: {key} is {theirs} there and {ours} in the recipe",
+                    f"bundle {bundle.path}: {key} is {loaded} there and {expected} in the recipe",
                     hint="start from a bundle of the same networks, or use the recipe that is in its folder",
                 )
         weights = bundle.read_weights()
