@@ -55,7 +55,7 @@ def start(start_process) -> Callable[..., subprocess.Popen]:
 
 
 def _wait_for_commit(out_dir: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # a loaded machine takes a minute to start Ray
     while time.monotonic() < deadline and process.poll() is None:
         if (Path(out_dir) / ".sflow/commits").is_dir() and load_commits(Folder(out_dir)):
             return
