@@ -23,6 +23,7 @@ from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_s
 from sflow_pipeline.errors import SflowError
 from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord
+from sflow_pipeline.untrusted.limits import Limits, apply_limits, read_limits
 
 _WORKER_DIED = (RayActorError, OutOfMemoryError, ObjectLostError)
 _POLL_S = 0.5
@@ -39,8 +40,9 @@ class FailedShard:
 class _ShardWorker:
     """Actor that converts shards in one thread and reports its progress in another."""
 
-    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory) -> None:
+    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory, limits: Limits) -> None:
         limit_threads()
+        apply_limits(limits)
         self._settings = settings
         self._painter = build_painter()
         self._frames = 0
@@ -153,7 +155,7 @@ class _Pool:
         self.has_worked = False
 
     def start(self) -> Any:
-        worker = self._actor.remote(self._settings, self._build_painter)
+        worker = self._actor.remote(self._settings, self._build_painter, read_limits())
         self._workers.append(worker)
         if self._is_closed:
             self.stop(worker)
