@@ -326,7 +326,7 @@ def test_errors_of_the_model_cost_one_frame(make_job, random_bundle, read_quaran
     from sflow_pipeline.bundle import load_bundle
     from sflow_pipeline.bundle.translator import Translator
 
-    class Moody:
+    class FailsOnce:
         def __init__(self):
             self.inner = Translator(load_bundle(random_bundle), "cpu", "fp32")
             self.calls = 0
@@ -338,7 +338,7 @@ def test_errors_of_the_model_cost_one_frame(make_job, random_bundle, read_quaran
             return self.inner.translate(class_index, render, alpha, **look)
 
     job = make_job()
-    summary = convert(job, build_translator=Moody)
+    summary = convert(job, build_translator=FailsOnce)
     assert (summary.rows, summary.status) == (11, "quarantined")
     row = read_quarantine(job.out_dir)[0]
     assert (row["sample_id"], row["reason"]) == ("town01/0002", "unexpected")

@@ -1,4 +1,4 @@
-"""A world of flat colours: pictures are painted in class colours, and the judge knows classes by their colour."""
+"""Pictures in class colours, and a segmenter that recognises classes by colour."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ def colors_of(space: LabelSpace) -> NDArray[np.uint8]:
     return np.array([item.color for item in space.classes if item.id != space.void_id], np.uint8)
 
 
-class ColorJudge(torch.nn.Module):
+class ColorSegmenter(torch.nn.Module):
     """Scores -|rgb - colour of class|² up to a term that all classes share."""
 
     def __init__(self, colors: NDArray[np.uint8]) -> None:
@@ -49,19 +49,21 @@ def save_network(module: torch.nn.Module, path: Path) -> Path:
 @pytest.fixture(scope="session")
 def judge_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Knows CamVid's eleven classes by their colours; described by a YAML beside it."""
-    path = save_network(ColorJudge(colors_of(CAMVID)), tmp_path_factory.mktemp("judge") / "colors.torchscript.pt")
+    path = save_network(ColorSegmenter(colors_of(CAMVID)), tmp_path_factory.mktemp("judge") / "colors.torchscript.pt")
     description = f"file: {path.name}\nsize_px: {SIZE_PX[0]}x{SIZE_PX[1]}\nlabel_space: camvid11\n"
     path.with_name(f"{path.name}.yaml").write_text(description)
     return path
 
 
 @pytest.fixture
-def save_judge(tmp_path: Path) -> Callable[[list[str]], Path]:
-    """Saves a judge with one output channel per CamVid class name given; a name may occur more than once."""
+def save_segmenter(tmp_path: Path) -> Callable[[list[str]], Path]:
+    """Saves a segmenter with one output channel per CamVid class name given; a name may occur more than once."""
 
     def save(names: list[str]) -> Path:
         colors = {item.name: item.color for item in CAMVID.classes}
-        return save_network(ColorJudge(np.array([colors[name] for name in names])), tmp_path / "judge.torchscript.pt")
+        return save_network(
+            ColorSegmenter(np.array([colors[name] for name in names])), tmp_path / "judge.torchscript.pt"
+        )
 
     return save
 

@@ -1,4 +1,4 @@
-"""A bundle's segmenter judges photos in their own size, and void is not among its answers."""
+"""A bundle's segmenter predicts photos at their own size, never as void."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,9 @@ def segmenter() -> Segmenter:
     return network
 
 
-def test_bundle_is_a_judge(tmp_path: Path, write_photos: Callable[..., Path], segmenter: Segmenter) -> None:
+def test_bundle_is_a_reference_segmenter(
+    tmp_path: Path, write_photos: Callable[..., Path], segmenter: Segmenter
+) -> None:
     scores = SegmenterScores(pixel_accuracy=0, miou=0, held_out_photos=0, images_seen=0)
     bundle = add_segmenter(
         build_random_bundle(tmp_path / "bundle"), SegmenterRecipe(width=6), segmenter.state_dict(), scores

@@ -53,14 +53,14 @@ def test_comparison_goes_where_it_is_wanted(
     assert (table / "comparison.md").read_text().splitlines()[:4] == printed.splitlines()[:4]
 
 
-def test_flags_describe_a_judge_that_no_file_does(
+def test_flags_describe_a_network_without_yaml(
     tmp_path: Path,
     run: Callable[..., tuple[int, str, str]],
-    save_judge: Callable[[list[str]], Path],
+    save_segmenter: Callable[[list[str]], Path],
     write_photos: Write,
 ) -> None:
     names = "sky building pole road pavement tree sign fence car pedestrian bicyclist"
-    judge, real = save_judge(names.split()), write_photos(tmp_path / "real")
+    judge, real = save_segmenter(names.split()), write_photos(tmp_path / "real")
     code, _printed, message = run("--reference", real, "--judge", judge)
     assert code == 2 and "add --judge-size WxH" in message
     code, _printed, message = run("--reference", real, "--judge", judge, "--judge-size", "64x48")

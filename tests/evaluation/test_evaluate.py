@@ -45,7 +45,7 @@ def test_true_colours_score_one_and_wrong_ones_what_they_deserve(
     assert row.scores["miou"].value == pytest.approx(0.6 / 1.4, abs=0.05)
 
 
-def test_dataset_is_judged_beside_the_simulators_pictures(
+def test_dataset_is_scored_beside_the_simulators_pictures(
     tmp_path: Path, judge_file: Path, write_photos: Write, write_dataset: Write
 ) -> None:
     dump = write_photos(tmp_path / "sim", 6, wrong=0.5)
@@ -80,15 +80,15 @@ def test_absent_class_is_left_out_and_said(tmp_path: Path, judge_file: Path, wri
     assert oracle.scores["miou_common"].value == pytest.approx(1.0)
 
 
-def test_judge_of_other_classes_is_mapped_by_meaning(
-    tmp_path: Path, write_photos: Write, save_judge: Callable[[list[str]], Path]
+def test_segmenter_of_another_label_space_is_mapped_by_concept(
+    tmp_path: Path, write_photos: Write, save_segmenter: Callable[[list[str]], Path]
 ) -> None:
-    """A judge with the classes of Cityscapes that sees each in the colour of its CamVid counterpart."""
+    """A segmenter with the classes of Cityscapes that recognises each by the colour of its CamVid counterpart."""
     counterparts = (
         "road pavement building building fence pole sign sign tree tree sky pedestrian bicyclist car car car car "
         "bicyclist bicyclist"
     )
-    file = save_judge(counterparts.split())
+    file = save_segmenter(counterparts.split())
     spec = NetworkSpec(file=str(file), size_px=(64, 48), label_space="cityscapes19")
     real = write_photos(tmp_path / "real")
     found = evaluate(EvaluationSettings((), str(real), judge=spec))
@@ -101,11 +101,11 @@ def test_judge_of_other_classes_is_mapped_by_meaning(
     assert not {"ego_vehicle", "rectification_border", "out_of_roi"} & set(back.protocol["score_space"]["scored"])
 
 
-def test_classes_that_the_judge_cannot_predict_are_not_scored(
-    tmp_path: Path, write_photos: Write, save_judge: Callable[[list[str]], Path]
+def test_classes_that_the_segmenter_cannot_predict_are_not_scored(
+    tmp_path: Path, write_photos: Write, save_segmenter: Callable[[list[str]], Path]
 ) -> None:
-    """A judge that knows road and sky only: the rest neither helps nor hurts."""
-    file, space = save_judge(["road", "sky"]), tmp_path / "two.yaml"
+    """A segmenter of road and sky: other classes do not change the scores."""
+    file, space = save_segmenter(["road", "sky"]), tmp_path / "two.yaml"
     space.write_text(
         "{name: two, version: 1, source: test, void: 255, classes: [{id: 0, name: road, concepts: [flat.road], color: "
         "[1, 1, 1]}, {id: 1, name: sky, concepts: [sky], color: [2, 2, 2]}, {id: 255, name: void, concepts: [void], "
@@ -211,7 +211,7 @@ def test_label_of_another_size_stops_it(tmp_path: Path, judge_file: Path, write_
         run([], real, judge_file)
 
 
-def test_judge_with_other_channels_than_its_label_space_is_refused(
+def test_segmenter_with_other_channels_than_its_label_space_is_refused(
     tmp_path: Path, judge_file: Path, write_photos: Write
 ) -> None:
     spec = load_network_spec(judge_file, {"label_space": "cityscapes19"}, what="judge")
@@ -296,7 +296,7 @@ def test_perceptual_weights_give_their_own_name_to_distances(shared_data: Path, 
     assert oracle.scores["diversity_squeezenet1.0"].value > 0  # type: ignore[operator]
 
 
-def test_genuine_judge_on_genuine_photos(shared_data: Path) -> None:
+def test_genuine_segmenter_on_genuine_photos(shared_data: Path) -> None:
     """ESPNetv2 on four Cityscapes photos: 0.54 mean IoU over the classes that are there, 0.95 of the pixels."""
     file = shared_data / "judges" / "espnetv2_s1.0_cityscapes19_512x1024.torchscript.pt"
     spec = NetworkSpec(file=str(file), size_px=(1024, 512), label_space="cityscapes19")

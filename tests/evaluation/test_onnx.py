@@ -1,4 +1,4 @@
-"""ONNX judges give what the same network gives as TorchScript."""
+"""An ONNX network gives the result of the same network as TorchScript."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ pytest.importorskip("openvino")
 
 
 def save_onnx(path: Path) -> Path:
-    """The colour judge of the other tests, written node by node."""
+    """The colour segmenter of the other tests, built node by node."""
     space = load_label_space("camvid11")
     colors = np.array([item.color for item in space.classes if item.id != space.void_id], np.float32)
     weight = onnx.numpy_helper.from_array(2 * colors[:, :, None, None], "weight")

@@ -13,19 +13,19 @@ class ScoringSpace:
     """A label space without the classes that the judge cannot predict.
 
     Attributes:
-        space: whose classes are scored; classes are matched by name and concept.
-        void: channel of everything that is not scored.
+        space: label space whose classes are scored; classes are matched by name and concept.
+        void: channel of pixels that are not scored.
         num_channels: of confusion counts.
         excluded: names of classes that the judge cannot predict, and of kinds of void (the ego vehicle); their
             true pixels count as void.
-        judge_table: (judge classes,) channel of each of the judge's classes.
+        prediction_table: (judge classes,) channel of each of the judge's classes.
     """
 
     space: LabelSpace
     void: int
     num_channels: int
     excluded: tuple[str, ...]
-    judge_table: NDArray[np.uint8]
+    prediction_table: NDArray[np.uint8]
 
     @property
     def scored_channels(self) -> tuple[int, ...]:
@@ -37,21 +37,21 @@ class ScoringSpace:
         )
 
     def map_truth(self, label_map: NDArray[np.uint8] | NDArray[np.uint16], source: LabelSpace) -> NDArray[np.uint8]:
-        """(h, w) ids of a label space to channels; what is unknown or cannot be scored becomes void."""
+        """(h, w) ids of a label space to channels; unknown and excluded ids become void."""
         channels = build_mapping(source, self.space).table[label_map]
         unscored = np.isin(channels, [UNMAPPED, *self._excluded_channels()])
         return np.where(unscored, self.void, channels).astype(np.uint8)
 
     def map_prediction(self, predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(h, w) indices of the judge's classes to channels."""
-        return self.judge_table[predicted]
+        """(h, w) indices of the segmenter's classes to channels."""
+        return self.prediction_table[predicted]
 
     def _excluded_channels(self) -> list[int]:
         return [channel for channel, item in enumerate(self.space.classes) if item.name in self.excluded]
 
 
 def build_scoring_space(
-    space: LabelSpace, judge_space: LabelSpace, judge_classes: tuple[LabelClass, ...]
+    space: LabelSpace, segmenter_space: LabelSpace, segmenter_classes: tuple[LabelClass, ...]
 ) -> ScoringSpace:
     """The scoring space of a label space and a judge.
 
@@ -59,17 +59,17 @@ def build_scoring_space(
         LabelSpaceError: the judge has a class that ``space`` has no place for, not even void.
 
     >>> from sflow_pipeline.label_spaces import load_label_space
-    >>> judge = load_label_space("camvid11")
-    >>> build_scoring_space(load_label_space("cityscapes19"), judge, judge.classes[:11]).excluded
+    >>> camvid = load_label_space("camvid11")
+    >>> build_scoring_space(load_label_space("cityscapes19"), camvid, camvid.classes[:11]).excluded
     ('wall', 'traffic_light', 'terrain', 'truck', 'bus', 'train', 'motorcycle', 'bicycle')
     """
     void = space.num_classes if space.void_channel is None else space.void_channel
-    table = build_mapping(judge_space, space).table
-    judge_table = np.array([table[item.id] for item in judge_classes], np.uint8)
-    reachable = set(judge_table.tolist())
+    table = build_mapping(segmenter_space, space).table
+    prediction_table = np.array([table[item.id] for item in segmenter_classes], np.uint8)
+    reachable = set(prediction_table.tolist())
     excluded = tuple(
         item.name
         for channel, item in enumerate(space.classes)
         if channel != void and (channel not in reachable or item.concepts[0].split(".")[0] == "void")
     )
-    return ScoringSpace(space, void, max(space.num_classes, void + 1), excluded, judge_table)
+    return ScoringSpace(space, void, max(space.num_classes, void + 1), excluded, prediction_table)

@@ -37,7 +37,7 @@ class NetworkSpec(BaseModel):
     size_px: tuple[int, int] | None = Field(description="input width and height, as WxH; null: each photo's own")
     input_range: InputRange = Field(default="0..255", description="of its RGB input; imagenet: mean and std removed")
     filter: FilterName = Field(default="antialias_bilinear", description="how photos are brought to size_px")
-    label_space: str | None = Field(default=None, description="judges: its output channels are the classes of this one")
+    label_space: str | None = Field(default=None, description="label space of the output channels of a segmenter")
     source: str = Field(default="", description="origin, for reports")
 
     @field_validator("size_px", mode="before")

@@ -1,4 +1,4 @@
-"""Ray workers: the same bytes as in-process, a deadly frame costs one frame, a dead worker costs nothing."""
+"""Ray workers: the same bytes as in-process; a frame that crashes workers costs one frame, a dead worker nothing."""
 
 import os
 import signal
@@ -18,10 +18,10 @@ from sflow_pipeline.errors import OutputError  # noqa: E402
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-DEADLY_COLOR = (1, 2, 3)
+CRASH_COLOR = (1, 2, 3)
 
 
-class DeadlyOnSight:
+class CrashesOnColor:
     """A model that ends its process when it sees one colour in the corner."""
 
     def __init__(self, bundle_path: str) -> None:
@@ -30,12 +30,12 @@ class DeadlyOnSight:
         self._inner = Translator(load_bundle(bundle_path), "cpu", "fp32")
 
     def translate(self, class_index, render, alpha, **look):
-        if tuple(render[0, 0, 0].tolist()) == DEADLY_COLOR:
+        if tuple(render[0, 0, 0].tolist()) == CRASH_COLOR:
             os.kill(os.getpid(), signal.SIGKILL)
         return self._inner.translate(class_index, render, alpha, **look)
 
 
-class DiesOnce(DeadlyOnSight):
+class DiesOnce(CrashesOnColor):
     """A model whose first worker is killed from outside, whatever it works on."""
 
     def __init__(self, bundle_path: str, marker: str) -> None:
@@ -62,9 +62,9 @@ def cluster():
     ray.shutdown()
 
 
-def _paint_deadly(path: Path) -> None:
+def _paint_crash_color(path: Path) -> None:
     picture = cv2.imread(str(path))
-    picture[0, 0] = DEADLY_COLOR[::-1]
+    picture[0, 0] = CRASH_COLOR[::-1]
     cv2.imwrite(str(path), picture)
 
 
@@ -75,11 +75,11 @@ def test_two_workers_write_what_one_process_writes(make_job, snapshot, tmp_path)
     assert snapshot(alone.out_dir) == snapshot(together.out_dir)
 
 
-def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, random_bundle):
-    _paint_deadly(dump.root / "town01/rgb/0002.png")
+def test_a_frame_that_crashes_workers_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, random_bundle):
+    _paint_crash_color(dump.root / "town01/rgb/0002.png")
     job = make_job(workers=2, max_bad_fraction=0.2)
     warnings = []
-    summary = convert(job, build_translator=lambda: DeadlyOnSight(str(random_bundle)))
+    summary = convert(job, build_translator=lambda: CrashesOnColor(str(random_bundle)))
     assert summary.status == "quarantined"
     assert [(row["sample_id"], row["reason"]) for row in read_quarantine(job.out_dir)] == [
         ("town01/0002", "killed_worker")
@@ -89,11 +89,11 @@ def test_a_deadly_frame_costs_itself_alone(dump, make_job, read_dataset, read_qu
     assert verify(job.out_dir).problems == ()
 
 
-def test_two_deadly_frames_in_one_shard(dump, make_job, read_quarantine, random_bundle):
+def test_two_crashing_frames_in_one_shard(dump, make_job, read_quarantine, random_bundle):
     for frame in (0, 1):
-        _paint_deadly(dump.root / f"town02/rgb/000{frame}.png")
+        _paint_crash_color(dump.root / f"town02/rgb/000{frame}.png")
     job = make_job(workers=2, max_bad_fraction=0.2)
-    convert(job, build_translator=lambda: DeadlyOnSight(str(random_bundle)))
+    convert(job, build_translator=lambda: CrashesOnColor(str(random_bundle)))
     assert {row["sample_id"] for row in read_quarantine(job.out_dir)} == {"town02/0000", "town02/0001"}
 
 
