@@ -17,18 +17,17 @@ from sflow_pipeline.conversion.label_census import LabelCensus, check_census, ta
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
+from sflow_pipeline.conversion.quarantine import list_examples, write_left_out
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
-from sflow_pipeline.conversion.shard import ShardTask, write_quarantine
-from sflow_pipeline.conversion.summary import QuarantinedFrame, Summary
+from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import MANIFEST_PATH, LeftOut, Manifest, check_ours
+from sflow_pipeline.storage.manifest import MANIFEST_PATH, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
-from sflow_pipeline.storage.shard_file import read_shard
 
-_SHOWN_EXAMPLES = 10
 #: Damaged files of the run's state are kept here for whoever wants to know what happened.
 DAMAGED_PATH = f"{STATE_PATH}/damaged"
 _WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
@@ -224,7 +223,7 @@ class _Run:
         records = self._read_records()
         self._check_bad(sum(record.quarantined for record in records), plan.frames)
         self.progress.on_step("writing manifest and card")
-        left_out = self._write_left_out()
+        left_out = write_left_out(self.out, self.resolved.dump)
         manifest = None if self.failed else write_documents(self.out, self.resolved, records, census, left_out)
         for record in plan.removed:
             remove_commit(self.out, record)
@@ -248,7 +247,7 @@ class _Run:
             rejected=sum(record.rejected for record in records),
             left_out=left_out.files if left_out else 0,
             reasons=dict(reasons.most_common()),
-            examples=tuple(self._list_examples(records)),
+            examples=tuple(list_examples(self.out, records)),
             failed_shards=tuple(self.failed),
             label_is_resized=self.resolved.label_is_resized,
             label_files=describe_label_files(self.resolved),
@@ -285,20 +284,6 @@ class _Run:
             )
         return records
 
-    def _write_left_out(self) -> LeftOut | None:
-        """Write the files of the dump that belong to no frame as quarantine rows."""
-        rows = [
-            {"source_uri": path, "reason": problem.kind, "message": problem.message}
-            for problem in self.resolved.dump.problems
-            if problem.severity == "error"
-            for path in problem.paths
-        ]
-        written = write_quarantine(self.out, "quarantine/left_out", rows)
-        if written is None:
-            return None
-        reasons = dict(sorted(Counter(row["reason"] for row in rows).items()))
-        return LeftOut(path=written[0], sha256=written[1], files=len(rows), reasons=reasons)
-
     def _remove_orphans(self, manifest: Manifest) -> None:
         """Remove data files that the manifest does not name: replaced or removed shards, remains of killed runs."""
         try:
@@ -309,14 +294,3 @@ class _Run:
         for path in (*self.out.list_files("data"), *self.out.list_files("quarantine")):
             if path not in named:
                 self.out.remove(path)
-
-    def _list_examples(self, records: list[ShardRecord]) -> Iterator[QuarantinedFrame]:
-        listed = 0
-        for record in records:
-            if record.quarantine_path is None:
-                continue
-            for row in read_shard(self.out, record.quarantine_path):
-                if listed == _SHOWN_EXAMPLES:
-                    return
-                yield QuarantinedFrame(row["sample_id"], row["reason"], row["message"])
-                listed += 1

@@ -15,13 +15,12 @@ import numpy as np
 
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
 from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
+from sflow_pipeline.conversion.quarantine import describe_quarantine, describe_rejection, write_quarantine
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.schema import QUARANTINE_SCHEMA
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.commits import ShardRecord, write_commit
-from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.shard_file import ShardFileWriter
 
 #: Frames in flight before and after the model, beside a batch.
@@ -209,20 +208,9 @@ def _paint_batch(
             if painted.judgement.is_accepted:
                 rows.append(encoder.submit(_build_row, decoded, painted, variant, settings))
             else:
-                rejected.append(_describe_rejection(source, variant, painted))
+                rejected.append(describe_rejection(source, variant, painted))
         started.append(_Encoding(source, tuple(rows), tuple(rejected)))
     return started
-
-
-def write_quarantine(out: Folder, stem: str, rows: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
-    """Write quarantine rows as Parquet; path and sha256, None where there are none."""
-    if not rows:
-        return None
-    with ShardFileWriter(out, stem, QUARANTINE_SCHEMA, "parquet") as writer:
-        for row in rows:
-            writer.add(row)
-        published = writer.publish()
-    return published.path, published.sha256
 
 
 def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings) -> DecodedFrame:
@@ -277,31 +265,3 @@ def _finish(encoding: _Encoding) -> FrameResult:
             error = failure
     read_digest = error.read_digest if isinstance(error, FrameError) else None
     return FrameResult(quarantine=describe_quarantine(encoding.source, error), read_digest=read_digest)
-
-
-def _describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:
-    """The quarantine row of a variant that the gate did not accept."""
-    scores = ", ".join(f"{name} {value:.3f}" for name, value in painted.judgement.scores.items())
-    error = FrameError(
-        f"{source.ref.sample_id}: variant {variant} was not accepted in {painted.attempts} attempts ({scores})",
-        hint="look at the frame's label, or convert with another seed",
-        reason="rejected",
-    )
-    return describe_quarantine(source, error)
-
-
-def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, Any]:
-    """The quarantine row of a frame that failed with ``error``."""
-    ref = frame.ref
-    is_known = isinstance(error, FrameError)
-    return {
-        "sample_id": ref.sample_id,
-        "sequence_id": ref.sequence_id,
-        "frame_index": ref.frame_index,
-        "split": ref.split,
-        "source_uri": ref.render,
-        "label_uri": ref.label,
-        "reason": error.reason if isinstance(error, FrameError) else "unexpected",
-        "message": str(error) if is_known else f"{ref.render}: {type(error).__name__}: {error}",
-        "hint": error.hint if isinstance(error, FrameError) else "please report this with the frame",
-    }

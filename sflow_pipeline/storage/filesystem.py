@@ -3,9 +3,7 @@
 import contextlib
 import os
 import shutil
-import stat
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -18,22 +16,14 @@ import pyarrow.fs as pafs
 from sflow_pipeline.addresses import redact_address
 from sflow_pipeline.archives import PLAIN_SUFFIXES, open_archive, split_archive
 from sflow_pipeline.errors import OutputError, UsageError
-from sflow_pipeline.storage.process_identity import host_name, is_process_alive
+from sflow_pipeline.storage.local_file import TEMP_PREFIX, FileFacts, is_abandoned, stat_local, sync
+from sflow_pipeline.storage.process_identity import host_name
 from sflow_pipeline.storage.write_errors import translate_write_errors
 from sflow_pipeline.untrusted.regular_file import check_bytes, check_regular, read_regular
 
-_TEMP_PREFIX = ".sflow-tmp-"
-_TEMP_MAX_AGE_S = 24 * 3600.0
 _CHUNK_BYTES = 8 << 20
 _BATCH = 1024  # files per look-up
 _IO_THREADS = 8
-
-
-class FileFacts(NamedTuple):
-    """Size in bytes and modification time of a file; size -1 where it does not exist."""
-
-    size_bytes: int
-    mtime_ns: int
 
 
 class Folder:
@@ -136,7 +126,7 @@ class Folder:
     def stat(self, paths: Sequence[str]) -> list[FileFacts]:
         """Facts of many files at once."""
         if self._remote is None:
-            return [_stat_local(self.locate(path)) for path in paths]
+            return [stat_local(self.locate(path)) for path in paths]
         infos = self._remote.get_file_info([self.locate(path) for path in paths])
         return [
             FileFacts(info.size, info.mtime_ns or 0) if info.type == pafs.FileType.File else FileFacts(-1, 0)
@@ -175,7 +165,7 @@ class Folder:
 
     def list_files(self, path: str = "") -> list[str]:
         """Every file below ``path``, sorted, without half-written ones; nothing where there is no such folder."""
-        return [name for name in self._list(path) if not PurePosixPath(name).name.startswith(_TEMP_PREFIX)]
+        return [name for name in self._list(path) if not PurePosixPath(name).name.startswith(TEMP_PREFIX)]
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a small file atomically.
@@ -203,7 +193,7 @@ class Folder:
                 with translate_write_errors(f"{self.uri}: {path}"):
                     target.parent.mkdir(parents=True, exist_ok=True)
                 unique = f"{host_name()}-{os.getpid()}-{os.urandom(4).hex()}"
-                scratch = target.parent / f"{_TEMP_PREFIX}{unique}-{target.name[-40:]}"
+                scratch = target.parent / f"{TEMP_PREFIX}{unique}-{target.name[-40:]}"
             else:
                 scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sflow-"))) / "object"
             stack.callback(scratch.unlink, missing_ok=True)
@@ -244,7 +234,7 @@ class Folder:
         if self._remote is not None:
             return
         for name in self._list(""):
-            if PurePosixPath(name).name.startswith(_TEMP_PREFIX) and _is_abandoned(Path(self.locate(name))):
+            if PurePosixPath(name).name.startswith(TEMP_PREFIX) and is_abandoned(Path(self.locate(name))):
                 self.remove(name)
 
     def free_bytes(self) -> int | None:
@@ -269,9 +259,9 @@ class Folder:
             if self._remote is None:
                 target = Path(self.locate(path))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _sync(scratch)
+                sync(scratch)
                 os.replace(scratch, target)
-                _sync(target.parent)
+                sync(target.parent)
                 return
             # Only a complete file: a writer of pyarrow publishes what it has when an exception closes it.
             with scratch.open("rb") as source, self._remote.open_output_stream(self.locate(path)) as stream:
@@ -292,34 +282,3 @@ class Scratch(NamedTuple):
             OutputError: the disk is full, the folder is read-only, …
         """
         self.folder._publish(self.path, path)  # the two are one unit in two names
-
-
-def _stat_local(path: str) -> FileFacts:
-    try:
-        inside = split_archive(path)
-        if inside is not None:
-            archive = open_archive(inside[0])
-            return FileFacts(archive.find_size(inside[1]), archive.marks[inside[1]])
-        facts = os.stat(path)
-    except (OSError, ValueError, KeyError):
-        return FileFacts(-1, 0)
-    return FileFacts(facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else FileFacts(-1, 0)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_abandoned(scratch: Path) -> bool:
-    host, _, rest = scratch.name.removeprefix(_TEMP_PREFIX).partition("-")
-    pid = rest.partition("-")[0]
-    if host == host_name() and pid.isdigit():
-        return not is_process_alive(int(pid))
-    try:
-        return time.time() - scratch.stat().st_mtime > _TEMP_MAX_AGE_S
-    except OSError:
-        return False

@@ -19,7 +19,8 @@ import pytest
 from sflow_pipeline.archives import ArchiveError, open_archive
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import discover
-from sflow_pipeline.storage.filesystem import FileFacts, Folder
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.local_file import FileFacts
 
 MakeTree = Callable[[list[str]], Path]
 NAMES = ["a/rgb/0.png", "a/rgb/1.png", "a/semantic/0.png", "a/semantic/1.png", "dataset.yaml"]

@@ -1,0 +1,85 @@
+"""Quarantine rows: frames, variants and files that are not part of a dataset, with the reasons."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sflow_pipeline.conversion.paint import Painted
+from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.summary import QuarantinedFrame
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.schema import QUARANTINE_SCHEMA
+from sflow_pipeline.simulators import Dump
+from sflow_pipeline.storage.commits import ShardRecord
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import LeftOut
+from sflow_pipeline.storage.shard_file import ShardFileWriter, read_shard
+
+_MOST_EXAMPLES = 10
+
+
+def describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:
+    """The quarantine row of a variant that the gate did not accept."""
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in painted.judgement.scores.items())
+    error = FrameError(
+        f"{source.ref.sample_id}: variant {variant} was not accepted in {painted.attempts} attempts ({scores})",
+        hint="look at the frame's label, or convert with another seed",
+        reason="rejected",
+    )
+    return describe_quarantine(source, error)
+
+
+def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, Any]:
+    """The quarantine row of a frame that failed with ``error``."""
+    ref = frame.ref
+    is_known = isinstance(error, FrameError)
+    return {
+        "sample_id": ref.sample_id,
+        "sequence_id": ref.sequence_id,
+        "frame_index": ref.frame_index,
+        "split": ref.split,
+        "source_uri": ref.render,
+        "label_uri": ref.label,
+        "reason": error.reason if isinstance(error, FrameError) else "unexpected",
+        "message": str(error) if is_known else f"{ref.render}: {type(error).__name__}: {error}",
+        "hint": error.hint if isinstance(error, FrameError) else "please report this with the frame",
+    }
+
+
+def write_quarantine(out: Folder, stem: str, rows: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
+    """Write quarantine rows as Parquet; path and sha256, None where there are none."""
+    if not rows:
+        return None
+    with ShardFileWriter(out, stem, QUARANTINE_SCHEMA, "parquet") as writer:
+        for row in rows:
+            writer.add(row)
+        published = writer.publish()
+    return published.path, published.sha256
+
+
+def write_left_out(out: Folder, dump: Dump) -> LeftOut | None:
+    """Write the files of the dump that belong to no frame as quarantine rows."""
+    rows = [
+        {"source_uri": path, "reason": problem.kind, "message": problem.message}
+        for problem in dump.problems
+        if problem.severity == "error"
+        for path in problem.paths
+    ]
+    written = write_quarantine(out, "quarantine/left_out", rows)
+    if written is None:
+        return None
+    reasons = dict(sorted(Counter(row["reason"] for row in rows).items()))
+    return LeftOut(path=written[0], sha256=written[1], files=len(rows), reasons=reasons)
+
+
+def list_examples(out: Folder, records: Sequence[ShardRecord]) -> Iterator[QuarantinedFrame]:
+    """The first quarantined frames of a dataset, for its summary."""
+    listed = 0
+    for record in records:
+        if record.quarantine_path is None:
+            continue
+        for row in read_shard(out, record.quarantine_path):
+            if listed == _MOST_EXAMPLES:
+                return
+            yield QuarantinedFrame(row["sample_id"], row["reason"], row["message"])
+            listed += 1
