@@ -200,7 +200,7 @@ def translate_read_errors(name: str) -> Iterator[None]:
     """Turn what reading a missing or damaged shard raises into an OutputError that says the way out."""
     try:
         yield
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+    except (OSError, pa.ArrowException, ValueError, LookupError, TypeError) as error:
         raise OutputError(
             f"{name}: cannot be read: {first_line(error)}",
             hint="`sflow-pipeline verify` says what is damaged; the same convert command repairs it",
