@@ -30,6 +30,7 @@ class Column:
         suffixes: file name endings in that folder.
         resizes: endings of the files that keep their meaning when resized by nearest pixel.
         is_motion: values are offsets in pixels, which scale with the size.
+        better: which values of a score are better.
         bytes_per_pixel: size in a dataset, an upper estimate from noisy pictures.
     """
 
@@ -43,6 +44,7 @@ class Column:
     suffixes: tuple[str, ...] = ()
     resizes: tuple[str, ...] = ()
     is_motion: bool = False
+    better: Literal["higher", "lower"] = "higher"
     bytes_per_pixel: float = 0.0
 
     @property

@@ -16,7 +16,7 @@ from sflow_pipeline.report.dataset_page import write_report_page
 
 @dataclass(frozen=True)
 class RunResult:
-    """Summary of a run, and its contact sheet and report page (None without rows)."""
+    """Summary of a run, its contact sheet (None without rows), and its report page (None where shards failed)."""
 
     summary: Summary
     contact_sheet: str | None = None
@@ -34,7 +34,7 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
         return RunResult(summary)
     progress.on_step("drawing the report")
     sheet = write_contact_sheet(job.out_dir)
-    return RunResult(summary, sheet, write_report_page(job.out_dir) if sheet else None)
+    return RunResult(summary, sheet, write_report_page(job.out_dir))
 
 
 @overload

@@ -13,6 +13,7 @@ from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.evaluate import evaluate_command
 from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
+from sflow_pipeline.cli.report import report_command
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.simulate import simulate_command
 from sflow_pipeline.cli.stderr_line import print_stderr_line
@@ -69,6 +70,7 @@ _add("inspect", inspect_command)
 _add("convert", convert_command)
 _add("run", run_command)
 _add("verify", verify_command)
+_add("report", report_command)
 _add("export", export_command)
 _add("train", train_command)
 _add("evaluate", evaluate_command)

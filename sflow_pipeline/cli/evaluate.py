@@ -101,6 +101,7 @@ def evaluate_command(
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
     from sflow_pipeline.evaluation.results.files import write_comparison, write_metrics
     from sflow_pipeline.evaluation.results.markdown import draw_markdown
+    from sflow_pipeline.report.dataset_page import write_report_page
 
     settings = EvaluationSettings(
         paths=paths,
@@ -127,6 +128,8 @@ def evaluate_command(
     # Printed first: a folder that cannot be written to must not cost the results.
     typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else draw_markdown(found))
     written = write_metrics(found)
+    for uri in dict.fromkeys(row.uri for row in found.rows if row.role == "dataset"):
+        written.append(write_report_page(uri))
     if compare:
         written += write_comparison(found, out or _default_folder(found.rows[0].uri, found.rows[0].role))
     for path in written:

@@ -63,8 +63,9 @@ def _print_summary(result: "RunResult") -> None:
         console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine", markup=False)
     if summary.rejected:
         console.print(f"rejected by the gate: {summary.rejected} images", style="yellow")
-    if result.contact_sheet:
-        console.print(f"report: {result.report}, contact sheet: {result.contact_sheet}", markup=False)
+    if result.report:
+        sheet = f", contact sheet: {result.contact_sheet}" if result.contact_sheet else ""
+        console.print(f"report: {result.report}{sheet}", markup=False)
     console.print(f"next: sflow-pipeline verify {summary.out_dir}", markup=False)
 
 

@@ -1,12 +1,14 @@
 """``sflow-pipeline verify``: checks a dataset against its manifest and its source."""
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED
 from sflow_pipeline.cli.stderr_line import print_stderr_line
+from sflow_pipeline.errors import SflowError
 
 _SHOWN = 20
 
@@ -20,7 +22,7 @@ def verify_command(
 ) -> None:
     """Check every shard's digest, every image, every label against its source, and the counts.
 
-    Exit code 1 if there are problems, else 0.
+    The result is also on the report page, which is written again. Exit code 1 if there are problems, else 0.
 
     Examples:
 
@@ -30,6 +32,7 @@ def verify_command(
     from sflow_pipeline.conversion.verify import verify
 
     found = verify(out_dir, source=source)
+    _write_report(out_dir, found.to_dict())
     exit_code = FAILED if found.problems else CLEAN
     if as_json:
         typer.echo(json.dumps({**found.to_dict(), "exit_code": exit_code}, indent=2))
@@ -52,3 +55,15 @@ def verify_command(
         else f"{len(found.problems)} problems; run the same convert command again, with --no-resume if they stay"
     )
     raise typer.Exit(exit_code)
+
+
+def _write_report(out_dir: str, found: Mapping[str, Any]) -> None:
+    """Write the report page with the result; a folder that cannot be written to is checked all the same."""
+    from sflow_pipeline.report.dataset_page import write_report_page
+    from sflow_pipeline.report.verification_note import write_verification
+
+    try:
+        write_verification(out_dir, found)
+        write_report_page(out_dir)
+    except SflowError as error:
+        print_stderr_line("note", f"the report was not written: {error.message}", "yellow")

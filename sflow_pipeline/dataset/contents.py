@@ -3,8 +3,8 @@
 import contextlib
 import difflib
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,10 +36,17 @@ class MappedClass:
 
 @dataclass(frozen=True)
 class WrittenMapping:
-    """The label mapping as ``labels.json`` states it; ``lost``: classes that the model's label space lacks."""
+    """The label mapping as ``labels.json`` states it.
+
+    Attributes:
+        mapping: a class of the dump and its class in the model's label space.
+        lost: classes that the model's label space lacks.
+        pixels: class id -> label pixels of the whole dataset; empty where they were not counted.
+    """
 
     mapping: tuple[MappedClass, ...]
     lost: tuple[str, ...]
+    pixels: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.report.frame_pictures import list_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb
 
@@ -63,7 +63,7 @@ def draw_contact_sheet(contents: Contents, wanted: Set[int]) -> NDArray[np.uint8
     Returns:
         (h, w, 3) uint8 RGB; None if there is no such row.
     """
-    colors = _list_colors(contents.label_space)
+    colors = list_colors(contents.label_space)
     columns = [name for name in ("image", "label", "render", "edge") if name in contents.columns]
     strips = [
         _draw_row(row, contents.manifest.edge_threshold, colors)
@@ -114,11 +114,3 @@ def _write(picture: NDArray[np.uint8], text: str, place: tuple[int, int]) -> NDA
 
 def _width() -> int:
     return len(CAPTIONS) * (_CELL_WIDTH_PX + _GAP_PX) - _GAP_PX
-
-
-def _list_colors(space: LabelSpace) -> NDArray[np.uint8]:
-    """(65536, 3) RGB of each class id; ids without a class are black."""
-    colors = np.zeros((65536, 3), np.uint8)
-    for item in space.classes:
-        colors[item.id] = item.color
-    return colors

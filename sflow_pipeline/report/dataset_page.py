@@ -1,122 +1,109 @@
-"""The report of a dataset: one self-contained page with facts, frames, scores and the weakest frames."""
+"""The report of a dataset: one self-contained page with frames, scores, classes, sequences and provenance."""
 
-import heapq
-from collections import Counter
-from collections.abc import Sequence
 from html import escape
 
-import numpy as np
-
 from sflow_pipeline.dataset.contents import Contents, load_contents
-from sflow_pipeline.report.contact_sheet import CONTACT_SHEET_PATH, draw_contact_sheet
-from sflow_pipeline.report.page_parts import build_page, build_table, embed_picture
-from sflow_pipeline.storage.image_codec import decode_rgb
-from sflow_pipeline.storage.manifest import Manifest
+from sflow_pipeline.report.evaluation_tables import draw_evaluations
+from sflow_pipeline.report.frame_cards import Gallery, build_gallery
+from sflow_pipeline.report.frame_choice import choose_frames
+from sflow_pipeline.report.left_out import draw_left_out
+from sflow_pipeline.report.page_budget import PAGE_LIMIT_BYTES, PageBudget
+from sflow_pipeline.report.page_controls import draw_filters, draw_viewer
+from sflow_pipeline.report.page_parts import build_json_block, build_page, clip, read_resource
+from sflow_pipeline.report.provenance import draw_provenance
+from sflow_pipeline.report.score_charts import draw_class_shares, draw_scores
+from sflow_pipeline.report.score_index import ScoreIndex, index_scores
+from sflow_pipeline.report.sequence_strips import draw_sequences
 
 PAGE_PATH = "report/index.html"
-_WEAKEST = 6
-_BINS = 20
+#: Frames on the page.
+DEFAULT_SAMPLE = 48
+#: Kept free for what is around the parts.
+_FRAME_BYTES = 20_000
 
 
-def write_report_page(out_dir: str) -> str:
-    """Write ``report/index.html``; needs a finished dataset whose contact sheet is drawn.
+def write_report_page(out_dir: str, *, sample: int = DEFAULT_SAMPLE, limit_bytes: int = PAGE_LIMIT_BYTES) -> str:
+    """Write ``report/index.html`` of a finished dataset.
+
+    Args:
+        out_dir: the dataset.
+        sample: how many frames to show; fewer where they do not fit.
+        limit_bytes: the page is not larger than this.
+
+    Returns:
+        where it is.
 
     Raises:
         OutputError: there is no finished dataset, or the file cannot be written.
     """
     contents = load_contents(out_dir)
-    folder, manifest, counts = contents.folder, contents.manifest, contents.manifest.counts
-    scores = [row.values["edge_f1"] for row in contents.read_rows(columns=["edge_f1"])]
-    scored = [(score, index) for index, score in enumerate(scores) if score is not None]
-    weakest = {index for _, index in heapq.nsmallest(_WEAKEST, scored)}
-    sheet = draw_contact_sheet(contents, weakest)
-    # No path of this machine: the same dataset has the same page everywhere.
-    title = f"{manifest.source.simulator} frames made photo-realistic"
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="lead">{counts.rows} rows of {counts.frames} frames, {counts.quarantined} quarantined</p>',
-        f'<img alt="frames of the dataset" src="{embed_picture(decode_rgb(folder.read_bytes(CONTACT_SHEET_PATH)))}">',
-        '<div class="cols">',
-        _facts(manifest),
-        _histogram([score for score, _ in scored]),
-        "</div>",
-        _quarantine(manifest),
-        "<h2>Weakest frames</h2><p>Lowest edge F1: the photo follows the requested edges least.</p>",
-        f'<img alt="weakest frames" src="{embed_picture(sheet)}">' if sheet is not None else "",
-        "<h2>Classes</h2>",
-        _mapping(contents),
-        "<h2>Shards</h2>",
-        build_table(
-            ("shard", "split", "rows", "bytes", "sha256"),
-            ((s.shard_id, s.split, s.rows, f"{s.size_bytes:,}", (s.sha256 or "")[:16]) for s in manifest.shards),
-        ),
-        "<p>Check it: <code>sflow-pipeline verify OUT_DIR</code></p>",
-    ]
-    folder.write_bytes(PAGE_PATH, build_page(title, parts).encode("utf-8", "replace"))
+    page = _build(contents, sample, limit_bytes)
+    contents.folder.write_bytes(PAGE_PATH, page.encode("utf-8", "replace"))
     return f"{contents.folder.uri.rstrip('/')}/{PAGE_PATH}"
 
 
-def _facts(manifest: Manifest) -> str:
-    source, bundle = manifest.source, manifest.bundle
-    own = source.metadata.get("label_files", "byte for byte the simulator's")
-    label_files = "nearest-resized" if manifest.label_resized else own
-    batch = "" if manifest.batch_size is None else f", {manifest.batch_size} frames at once"
-    rows = (
-        ("simulator", f"{source.simulator} {source.simulator_version}"),
-        ("labels", f"{manifest.label_space.name}, {label_files}"),
-        ("model", f"{bundle.name} {bundle.version}, {bundle.digest[:16]}"),
-        ("converted on", f"{manifest.device}, {manifest.precision}{batch}"),
-        ("variants, seed", f"{manifest.variants}, {manifest.seed}"),
-        ("bytes", f"{manifest.counts.size_bytes:,}"),
-    )
-    return f"<div><h2>Facts</h2>{build_table(('', ''), rows)}</div>"
-
-
-def _histogram(scores: Sequence[float]) -> str:
-    if not scores:
-        return ""
-    counts, _ = np.histogram(scores, bins=_BINS, range=(0.0, 1.0))
-    tallest = max(int(counts.max()), 1)
-    bars = "".join(
-        f'<rect x="{i * 18}" y="{110 - 100 * int(n) / tallest:.1f}" width="16" height="{100 * int(n) / tallest:.1f}">'
-        f"<title>{i / _BINS:.2f} to {(i + 1) / _BINS:.2f}: {int(n)} rows</title></rect>"
-        for i, n in enumerate(counts)
-    )
-    ends = ((0, "0"), (177, "0.5"), (354, "1"))
-    ticks = "".join(f'<text x="{x}" y="126" font-size="11">{text}</text>' for x, text in ends)
-    drawing = f'<g fill="#1f6feb">{bars}</g><g fill="#777">{ticks}</g>'
-    svg = f'<svg width="370" height="130" viewBox="0 0 370 130">{drawing}</svg>'
-    caption = f"edge F1, mean {np.mean(scores):.3f}, median {np.median(scores):.3f} of {len(scores)} rows"
-    return f"<div><h2>How well photos follow their edges</h2>{svg}<p>{caption}</p></div>"
-
-
-def _quarantine(manifest: Manifest) -> str:
-    """Frames and files that were left out, counted by reason."""
-    frames: Counter[str] = Counter()
-    for shard in manifest.shards:
-        frames.update(shard.reasons)
-    files = manifest.left_out.reasons if manifest.left_out else {}
-    rows = [
-        *((reason, "frames", count) for reason, count in sorted(frames.items())),
-        *([("rejected by the gate", "images", manifest.counts.rejected)] if manifest.counts.rejected else []),
-        *((reason, "files of no frame", count) for reason, count in sorted(files.items())),
+def _build(contents: Contents, sample: int, limit_bytes: int) -> str:
+    manifest, counts = contents.manifest, contents.manifest.counts
+    index = index_scores(contents)
+    mapping = contents.load_label_mapping()
+    targets = {item.id: item.target_name for item in mapping.mapping}
+    lost = clip(", ".join(mapping.lost), 400)
+    title = f"{clip(manifest.source.simulator)} frames made photo-realistic"
+    script = read_resource("page.js")
+    budget = PageBudget(limit_bytes - len(build_page(title, [], script=script)) - _FRAME_BYTES)
+    around = [
+        draw_scores(index),
+        draw_class_shares(contents.label_space, mapping.pixels, targets),
+        f'<p class="warn">No counterpart in the model\'s classes: {escape(lost)}</p>' if lost else "",
+        draw_evaluations(contents.folder),
+        draw_provenance(contents, index),
     ]
-    if not rows:
-        return ""
-    table = build_table(("reason", "of", "count"), rows)
-    return f'<h2 class="warn">Left out</h2>{table}<p>Messages and paths: <code>quarantine/</code></p>'
+    budget.take("".join(around))
+    left_out = draw_left_out(contents, budget)
+    sequences = draw_sequences(contents, index, budget)
+    gallery = build_gallery(contents, index, choose_frames(index, sample), budget)
+    facts = f"{counts.rows:,} rows of {counts.frames:,} frames, {counts.quarantined:,} quarantined"
+    facts += f", {counts.rejected:,} images rejected by the gate" if counts.rejected else ""
+    parts = [
+        f"<header><h1>{escape(title)}</h1>",
+        f'<p class="lead">{facts}</p></header><main>',
+        *(f'<p class="warn">cannot be read: {escape(clip(text, 400))}</p>' for text in index.unreadable[:20]),
+        _draw_gallery(gallery, index),
+        around[0],
+        left_out,
+        sequences,
+        *around[1:],
+        "</main>",
+        draw_viewer(),
+        build_json_block("facts", _describe(contents, gallery, index)),
+        *gallery.full_size.values(),
+    ]
+    return build_page(title, parts, script=script)
 
 
-def _mapping(contents: Contents) -> str:
-    """The classes of the dump, and the class that the model painted each as."""
-    written = contents.load_label_mapping()
-    colors = {item.id: item.color for item in contents.label_space.classes}
-    rows = []
-    for item in written.mapping:
-        if item.id in colors:
-            chip = f'<span class="chip" style="background:rgb{tuple(colors[item.id])}"></span>'
-            names = f"<td>{chip}{escape(item.name)}</td><td>{escape(item.target_name)}</td>"
-            rows.append(f'<tr><td class="n">{item.id}</td>{names}</tr>')
-    head = "<tr><th>id</th><th>class of the dump</th><th>painted as</th></tr>"
-    lost = f'<p class="warn">No counterpart: {escape(", ".join(written.lost))}</p>' if written.lost else ""
-    return f"<table>{head}{''.join(rows)}</table>{lost}"
+def _draw_gallery(gallery: Gallery, index: ScoreIndex) -> str:
+    shown, total = len(gallery.cards), len(index.frames)
+    facts = [f"{shown:,} of {total:,} frames"]
+    if shown < total:
+        facts.append("spread evenly, and those with the worst scores")
+    if gallery.left_out:
+        facts.append(f"{gallery.left_out:,} more did not fit into the page")
+    full = len(gallery.full_size)
+    facts.append("pictures open at full size" if full == shown else f"{full:,} of them open at full size")
+    problems = "".join(f'<p class="warn">{escape(clip(text, 400))}</p>' for text in gallery.problems[:20])
+    return (
+        f'<section><h2>Frames</h2><p class="lead">{"; ".join(facts)}.</p>{problems}'
+        "<noscript><p>Filters and the full-size viewer need JavaScript; everything else is here.</p></noscript>"
+        f'{draw_filters(gallery, index)}<div id="cards" class="cards">{"".join(gallery.cards)}</div></section>'
+    )
+
+
+def _describe(contents: Contents, gallery: Gallery, index: ScoreIndex) -> dict[str, object]:
+    """What the page's script needs to know."""
+    used = {name for item in gallery.facts for name in item["classes"]}
+    colors = {clip(item.name): list(item.color) for item in contents.label_space.classes}
+    return {
+        "frames": gallery.facts,
+        "scores": list(index.scores),
+        "colors": {name: color for name, color in colors.items() if name in used},
+    }

@@ -1,45 +1,83 @@
-"""Parts of HTML pages: one file with its style and pictures inside."""
+"""Parts of HTML pages: one file with its style, script and pictures inside."""
 
 import base64
+import hashlib
+import json
 from collections.abc import Iterable
+from functools import cache
 from html import escape
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.storage.image_codec import encode_jpeg
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:1180px;margin:2rem auto;padding:0 1rem;color:#1c1c1c;background:#fff}
-h1{font-size:1.5rem;margin-bottom:0}h2{font-size:1.1rem;margin-top:2.2rem}p.lead{color:#555;margin-top:.2rem}
-img{width:100%;height:auto;display:block}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.15rem .9rem .15rem 0;text-align:left;vertical-align:top}th{font-weight:600}td.n{text-align:right}
-.chip{display:inline-block;width:.8em;height:.8em;border:1px solid #0003;margin-right:.4em;vertical-align:-1px}
-.bar{display:inline-block;height:.8em;border:1px solid #0003;vertical-align:-1px}
-.cols{display:flex;flex-wrap:wrap;gap:3rem}code{font-size:.85em}.warn{color:#a33}
-figure{margin:0 0 1rem}figcaption{color:#777;font-size:.85em}
-.frames{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:0 1rem}
-@media(prefers-color-scheme:dark){body{background:#151515;color:#ddd}p.lead{color:#999}}
-"""
+_LONGEST_TEXT = 160
 
 
-def build_page(title: str, parts: Iterable[str]) -> str:
-    """A whole page; ``parts`` are HTML already.
+def build_page(title: str, parts: Iterable[str], *, script: str = "") -> str:
+    """A whole page that loads nothing: a content security policy keeps it from every address.
 
-    >>> build_page("a < b", ["<p>x</p>"])[:66]
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>a &lt;'
+    Args:
+        title: of the page.
+        parts: HTML.
+        script: the only JavaScript that the page may run.
+
+    >>> page = build_page("a < b", ["<p>x</p>"])
+    >>> "<title>a &lt; b</title>" in page, "script-src 'none'" in page
+    (True, True)
     """
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-    return f"{head}<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = f"'sha256-{digest}'" if script else "'none'"
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'"
+    head = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}; form-action \'none\'">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{read_resource('page.css')}</style></head>"
+    )
+    code = f"<script>{script}</script>" if script else ""
+    return f"{head}<body>{''.join(parts)}{code}</body></html>\n"
 
 
 def build_table(names: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A table of plain text."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    names = list(names)
+    head = f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>" if any(names) else ""
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<table>{head}{body}</table>"
+
+
+def build_json_block(name: str, content: Any) -> str:
+    """Data for the page's script; no text in it can end the block or begin a tag.
+
+    >>> build_json_block("x", ["</script>"])
+    '<script type="application/json" id="x">["\\\\u003c/script\\\\u003e"]</script>'
+    """
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return f'<script type="application/json" id="{escape(name)}">{text}</script>'
+
+
+def clip(text: object, longest: int = _LONGEST_TEXT) -> str:
+    """Text of limited length, so that a name cannot fill the page; it still needs escaping.
+
+    >>> clip("abcdef", 4)
+    'abc…'
+    """
+    whole = str(text)
+    return whole if len(whole) <= longest else f"{whole[: longest - 1]}…"
 
 
 def embed_picture(picture: NDArray[np.uint8]) -> str:
     """(h, w, 3) RGB as the address of a picture that is part of the page."""
     return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(picture)).decode()
+
+
+@cache
+def read_resource(name: str) -> str:
+    """The style or script of pages, as packaged."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,7 +1,10 @@
-"""The report page is one file that needs nothing else and says what the manifest says."""
+"""The report page is one valid file that needs nothing else and says what the dataset says."""
 
 import base64
+import hashlib
+import json
 import re
+import shlex
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,68 +14,229 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import sflow_pipeline
+from sflow_pipeline.__main__ import main
 from sflow_pipeline.report.dataset_page import write_report_page
-from sflow_pipeline.street.write_dump import write_sample_dump
+
+VOID = {"meta", "img", "input", "br"}
+# As in conftest.py.
+HOSTILE_SEQUENCE = "<script>document.title='run by a name'<"
+HOSTILE_CLASS = '"><img src=x onerror="document.title=\'run by a name\'">'
 
 
 class Outline(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.sources: list[str] = []
-        self.text: list[str] = []
+    """Checks that tags nest, and collects what the page holds."""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text.append(data)
+        self.text.append((self.open[-1] if self.open else "", data))
+
+    def join_text(self) -> str:
+        """What a reader gets to read."""
+        return " ".join(text for tag, text in self.text if tag not in ("script", "style"))
 
 
-@pytest.fixture
-def dataset(tmp_path: Path, random_bundle: Path) -> Path:
-    write_sample_dump(tmp_path / "sim", sequences=1, frames=3, size=(64, 32), seed=1, look="cg", workers=1)
-    (
-        tmp_path / "sim" / next(p.name for p in (tmp_path / "sim").iterdir() if p.is_dir()) / "rgb" / "000001.png"
-    ).write_bytes(b"")
-    job = {"bundle": random_bundle, "max_bad_fraction": 1.0, "precision": "fp32"}
-    summary = sflow_pipeline.convert(tmp_path / "sim", tmp_path / "out", show_progress=False, **job)
-    assert summary.status == "quarantined"
-    return tmp_path / "out"
+def read_page(out: Path) -> str:
+    return (out / "report" / "index.html").read_text()
 
 
-def test_page_is_self_contained_and_true(dataset: Path) -> None:
-    page = (dataset / "report" / "index.html").read_text()
-    outline = Outline()
-    outline.feed(page)
-    assert len(outline.sources) == 2
-    for source in outline.sources:
-        kind, _, data = source.partition(",")
-        assert kind == "data:image/jpeg;base64"
-        picture = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
-        assert picture.shape[1] > 1000
-    assert not re.search(r"https?://|<script", page)
-    text = " ".join(outline.text)
-    assert "2 rows of 3 frames, 1 quarantined" in text
-    assert "truncated" in text or "unreadable" in text
-    assert "cityscapes19, byte for byte the simulator's" in text
+def read_rows(out: Path) -> list[dict[str, object]]:
+    return [row for path in sorted(out.glob("data/**/*.parquet")) for row in pq.read_table(path).to_pylist()]
 
 
-def test_names_from_data_are_escaped(dataset: Path) -> None:
-    labels = dataset / "labels.json"
-    labels.write_text(labels.read_text().replace('"name": "road"', '"name": "<b>road"'))
-    assert "<b>road" not in Path(write_report_page(str(dataset))).read_text()
+def decode_address(address: str) -> np.ndarray:
+    kind, _, data = address.partition(",")
+    assert kind in ("data:image/jpeg;base64", "data:image/png;base64")
+    return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def find_block(page: str, name: str) -> object:
+    return json.loads(re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)[1])
+
+
+def test_page_is_valid_and_self_contained(dataset: Path) -> None:
+    page = read_page(dataset)
+    outline = Outline(page)
+    ids = [facts["id"] for _tag, facts in outline.tags if "id" in facts]
+    assert len(ids) == len(set(ids))
+    assert not any("style" in facts for _tag, facts in outline.tags)
+    addresses = [facts[name] for _tag, facts in outline.tags for name in ("src", "href", "action") if name in facts]
+    assert len(addresses) >= 2 * 3
+    assert all(decode_address(address).shape[1] == 64 for address in addresses)
+    assert not re.search(r"https?://", page)
+
+
+def test_policy_allows_the_page_s_own_script_alone(dataset: Path) -> None:
+    page = read_page(dataset)
+    policy = next(facts["content"] for _tag, facts in Outline(page).tags if "http-equiv" in facts)
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none'; img-src data:;")
+
+
+def test_numbers_are_those_of_the_rows(wide_dataset: Path) -> None:
+    page, rows = read_page(wide_dataset), read_rows(wide_dataset)
+    text = Outline(page).join_text()
+    assert "12 rows of 6 frames, 0 quarantined" in text
+    scores = [float(row["edge_f1"]) for row in rows]
+    assert f"mean {np.mean(scores):.3f}, median {np.median(scores):.3f}, 12 rows" in text
+    assert sum(int(count) for count in re.findall(r": (\d+) rows</title>", page)) == 12
+    cards = {facts["id"]: facts for facts in find_block(page, "facts")["frames"]}
+    assert len(cards) == 6
+    for row in rows:
+        caption = dict((name, value) for name, value, _fault in cards[row["sample_id"]]["captions"][row["variant"]])
+        assert caption["edge_f1"] == f"{row['edge_f1']:.3f}"
+    for name, facts in cards.items():
+        assert facts["worst"]["edge_f1"] == min(float(row["edge_f1"]) for row in rows if row["sample_id"] == name)
+
+
+def test_class_shares_are_those_of_the_labels(wide_dataset: Path) -> None:
+    labels = [
+        cv2.imdecode(np.frombuffer(row["label"]["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
+        for row in read_rows(wide_dataset)
+    ]
+    counts = np.bincount(np.concatenate([label.ravel() for label in labels]), minlength=256)
+    table = re.search(r"<h2>Classes</h2>.*?</table>", read_page(wide_dataset), re.DOTALL)[0]
+    found = re.findall(r'<td class="n">(\d+)</td><td>[^<]*</td><td class="n">([\d.]+%)</td>', table)
+    assert {int(name): share for name, share in found} == {
+        int(name): f"{counts[int(name)] / counts.sum():.2%}" for name, _share in found
+    }
+
+
+def test_full_size_pictures_are_the_dataset_s(wide_dataset: Path) -> None:
+    page = read_page(wide_dataset)
+    rows = {(row["sample_id"], row["variant"]): row for row in read_rows(wide_dataset)}
+    for number, facts in enumerate(find_block(page, "facts")["frames"]):
+        full = find_block(page, f"full-{number}")
+        assert list(full) == ["image0", "image1", "render", "label"]
+        for variant in (0, 1):
+            stored = np.frombuffer(rows[facts["id"], variant]["image"]["bytes"], np.uint8)
+            expected = cv2.imdecode(stored, cv2.IMREAD_COLOR_RGB).astype(float)
+            assert abs(decode_address(full[f"image{variant}"]) - expected).mean() < 12  # JPEG
+
+
+def test_names_from_data_are_text(hostile_dataset: Path) -> None:
+    page = read_page(hostile_dataset)
+    outline = Outline(page)
+    assert [tag for tag, _facts in outline.tags].count("script") == 1 + 1 + 2  # script, facts, two full-size frames
+    assert not any(name.startswith("on") for _tag, facts in outline.tags for name in facts)
+    text = outline.join_text()
+    assert HOSTILE_SEQUENCE in text
+    assert HOSTILE_CLASS in text
+    assert HOSTILE_CLASS in find_block(page, "facts")["frames"][0]["classes"]
+
+
+def test_page_keeps_its_size_limit(wide_dataset: Path) -> None:
+    whole = len(read_page(wide_dataset))
+    for limit in (60_000, 75_000, whole - 30_000):
+        write_report_page(str(wide_dataset), limit_bytes=limit)
+        page = read_page(wide_dataset)
+        assert len(page.encode()) <= limit
+        Outline(page)
+    assert "did not fit into the page" in page or "of them open at full size" in page
+
+
+def test_command_shows_as_many_frames_as_asked(wide_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["sflow-pipeline", "report", str(wide_dataset), "--sample", "4"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    page = read_page(wide_dataset)
+    shown = [facts["id"] for facts in find_block(page, "facts")["frames"]]
+    assert 3 <= len(shown) <= 4
+    scores = {}
+    for row in read_rows(wide_dataset):
+        scores.setdefault(row["sample_id"], []).append(row["edge_f1"])
+    assert min(scores, key=lambda name: min(scores[name])) in shown
+
+
+def test_left_out_frames_are_shown_where_they_can_be_read(dataset: Path, tmp_path: Path) -> None:
+    page = read_page(dataset)
+    part = page.partition("Left out</h2>")[2].partition("</section>")[0]
+    stored = pq.read_table(next(dataset.glob("quarantine/**/*.parquet"))).to_pylist()[0]
+    assert f"<td>{stored['reason']}</td><td>frames</td><td>1</td>" in part
+    assert 'alt="label"' in part  # its picture is empty, its label is not
+    assert 'alt="rendered"' not in part
+    (tmp_path / "sim").rename(tmp_path / "moved")
+    write_report_page(str(dataset))
+    assert 'alt="label"' not in read_page(dataset).partition("Left out</h2>")[2].partition("</section>")[0]
 
 
 def test_left_out_files_are_counted_by_reason(dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
-    sequence = next(path for path in (tmp_path / "sim").iterdir() if path.is_dir())
-    (sequence / "rgb" / "000000.png").unlink()
-    job = {"bundle": random_bundle, "max_bad_fraction": 1.0, "precision": "fp32"}
-    sflow_pipeline.convert(tmp_path / "sim", dataset, show_progress=False, **job)
-    page = (dataset / "report" / "index.html").read_text()
-    table = page.partition("Left out</h2>")[2].partition("</table>")[0]
+    next((tmp_path / "sim").glob("*/rgb/000000.png")).unlink()
+    job = f"convert {tmp_path / 'sim'} {dataset} --bundle {random_bundle} --max-bad-fraction 1 --precision fp32"
+    run(job.split())
+    table = read_page(dataset).partition("Left out</h2>")[2].partition("</table>")[0]
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in table.split("</tr>")]
     counted = {row[0]: (row[1], int(row[2])) for row in rows if row}
     stored = pq.read_table(next((dataset / "quarantine").glob("left_out-*.parquet")))["reason"].to_pylist()
     assert stored
     assert {reason: n for reason, (of, n) in counted.items() if of == "files of no frame"} == dict(Counter(stored))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of the program."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+        patch.setattr("sys.argv", ["sflow-pipeline", *arguments])
+        main()
+    return int(stop.value.code or 0)
+
+
+def test_stated_command_makes_the_dataset_again(wide_dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
+    text = Outline(read_page(wide_dataset)).join_text()
+    words = shlex.split(next(line for line in text.splitlines() if line.startswith("sflow-pipeline convert")))
+    assert "--variants" in words
+    again = tmp_path / "again"
+    words[words.index("OUT_DIR")] = str(again)
+    words[words.index("--bundle") + 1] = str(random_bundle)  # its name is not in models/
+    assert run(words[1:]) == 0
+    manifests = [json.loads((out / "manifest.json").read_text()) for out in (wide_dataset, again)]
+    assert manifests[0] == manifests[1]
+
+
+def test_results_of_evaluate_are_tables(dataset: Path) -> None:
+    rows = [{"name": "<i>out", "n": 3, "scores": {"miou": {"value": 0.5, "interval": [0.25, 0.75]}}}]
+    rows[0]["scores"]["kid"] = {"value": None, "note": "3 images, 10 are needed"}
+    metrics = {"protocol": {"judge": {"name": "net"}, "reference": "CamVid"}, "rows": rows}
+    (dataset / "report" / "metrics.json").write_text(json.dumps(metrics))
+    (dataset / "report" / "comparison.json").write_text('{"rows": [')
+    write_report_page(str(dataset))
+    text = Outline(read_page(dataset)).join_text()
+    assert "0.500 [0.250, 0.750]" in text
+    assert "<i>out: kid: 3 images, 10 are needed" in text
+
+
+def test_verify_is_reported_until_the_dataset_changes(dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
+    assert "Not checked since it was written" in read_page(dataset)
+    assert run(["verify", str(dataset)]) == 0
+    assert "Last check: sound; 2 rows in 1 shards, 2 labels equal to their source." in read_page(dataset)
+    shard = next(dataset.glob("data/**/*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:-9])
+    assert run(["verify", str(dataset)]) == 1
+    damaged = Outline(read_page(dataset)).join_text()
+    assert "problems;" in damaged
+    assert shard.name in damaged
+    job = f"convert {tmp_path / 'sim'} {dataset} --bundle {random_bundle} --max-bad-fraction 1 --precision fp32"
+    run([*job.split(), "--variants", "2"])
+    assert "Not checked since it was written" in read_page(dataset)

@@ -1,0 +1,127 @@
+"""The scores of every row of a dataset, read without its pictures, and the frames that the rows belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from sys import intern
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.columns import BY_NAME, SCORE_COLUMNS
+from sflow_pipeline.dataset.contents import Contents
+from sflow_pipeline.errors import OutputError
+from sflow_pipeline.storage.commits import ShardRecord
+
+#: How an image was made; pages state their range.
+_ORIGIN_COLUMNS = ("appearance", "photo_colors")
+
+
+@dataclass(frozen=True)
+class IndexedFrame:
+    """A frame of the dataset and the rows that were made of it.
+
+    Attributes:
+        sample_id, sequence_id, split: as in its rows.
+        rows: positions of its rows (one per variant), counted over all shards.
+    """
+
+    sample_id: str
+    sequence_id: str
+    split: str
+    rows: range
+
+
+@dataclass(frozen=True)
+class ScoreIndex:
+    """Scores of all rows.
+
+    Attributes:
+        frames: in the order of the dataset; frames of shards that cannot be read are missing.
+        scores: score column -> (rows,) float64, NaN where a row has no value.
+        texts: score column that holds words -> one text per row, empty where a row has none.
+        origins: column that states how the image was made -> (rows,) float64, NaN where a row has no value.
+        unreadable: messages about shards that could not be read.
+    """
+
+    frames: tuple[IndexedFrame, ...]
+    scores: dict[str, NDArray[np.float64]]
+    texts: dict[str, list[str]]
+    origins: dict[str, NDArray[np.float64]]
+    unreadable: tuple[str, ...] = ()
+
+    def worst(self, name: str, rows: Sequence[int]) -> float | None:
+        """The worst value of a score among some rows; None where none has a value."""
+        values = self.scores[name][list(rows)]
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return None
+        return float(values.min() if is_better_high(name) else values.max())
+
+
+@dataclass
+class _Collected:
+    """Columns while they are read."""
+
+    frames: list[IndexedFrame] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def is_better_high(name: str) -> bool:
+    """Whether larger values of a score column are better."""
+    return BY_NAME[name].better == "higher"
+
+
+def index_scores(contents: Contents) -> ScoreIndex:
+    """Read the score columns of a dataset; what cannot be read is noted, not raised."""
+    total = sum(shard.rows for shard in contents.shards)
+    present = [name for name in SCORE_COLUMNS if name in contents.manifest.columns]
+    numbers = [name for name in present if BY_NAME[name].holds != "string"]
+    origins = [name for name in _ORIGIN_COLUMNS if name in contents.manifest.columns]
+    arrays = {name: np.full(total, np.nan) for name in (*numbers, *origins)}
+    texts = {name: [""] * total for name in present if name not in numbers}
+    collected = _Collected()
+    start = 0
+    for shard in contents.shards:
+        _read_shard(contents, shard, start, arrays, texts, collected)
+        start += shard.rows
+    return ScoreIndex(
+        tuple(collected.frames),
+        {name: arrays[name] for name in numbers},
+        texts,
+        {name: arrays[name] for name in origins},
+        tuple(collected.unreadable),
+    )
+
+
+def _read_shard(
+    contents: Contents,
+    shard: ShardRecord,
+    start: int,
+    arrays: dict[str, NDArray[np.float64]],
+    texts: dict[str, list[str]],
+    collected: _Collected,
+) -> None:
+    frames: list[tuple[str, str, str, int, int]] = []
+    count = 0
+    try:
+        for count, values in enumerate(contents.read_shard(shard, [*arrays, *texts]), 1):
+            if count > shard.rows:
+                break
+            position = start + count - 1
+            for name, array in arrays.items():
+                value = values[name]
+                array[position] = np.nan if value is None else value
+            for name, column in texts.items():
+                column[position] = intern(values[name] or "")
+            if frames and frames[-1][0] == values["sample_id"]:
+                frames[-1] = (*frames[-1][:4], position + 1)
+            else:
+                names = (values["sample_id"], intern(values["sequence_id"]), intern(values["split"]))
+                frames.append((*names, position, position + 1))
+    except (OutputError, KeyError, TypeError, ValueError) as error:
+        collected.unreadable.append(str(error))
+        return
+    if count != shard.rows:
+        collected.unreadable.append(f"{shard.path}: {count} rows, the manifest says {shard.rows}")
+        return
+    collected.frames += [IndexedFrame(*names, range(first, last)) for *names, first, last in frames]
