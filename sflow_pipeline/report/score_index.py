@@ -101,7 +101,7 @@ def _read_shard(
     texts: dict[str, list[str]],
     collected: _Collected,
 ) -> None:
-    frames: list[tuple[str, str, str, int, int]] = []
+    frames: list[IndexedFrame] = []
     count = 0
     try:
         for count, values in enumerate(contents.read_shard(shard, [*arrays, *texts]), 1):
@@ -113,15 +113,15 @@ def _read_shard(
                 array[position] = np.nan if value is None else value
             for name, column in texts.items():
                 column[position] = intern(values[name] or "")
-            if frames and frames[-1][0] == values["sample_id"]:
-                frames[-1] = (*frames[-1][:4], position + 1)
-            else:
-                names = (values["sample_id"], intern(values["sequence_id"]), intern(values["split"]))
-                frames.append((*names, position, position + 1))
+            first = position
+            if frames and frames[-1].sample_id == values["sample_id"]:
+                first = frames.pop().rows.start
+            names = (values["sample_id"], intern(values["sequence_id"]), intern(values["split"]))
+            frames.append(IndexedFrame(*names, range(first, position + 1)))
     except (OutputError, KeyError, TypeError, ValueError) as error:
         collected.unreadable.append(str(error))
         return
     if count != shard.rows:
         collected.unreadable.append(f"{shard.path}: {count} rows, the manifest says {shard.rows}")
         return
-    collected.frames += [IndexedFrame(*names, range(first, last)) for *names, first, last in frames]
+    collected.frames += frames

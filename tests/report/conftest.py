@@ -44,9 +44,10 @@ def hostile_dataset(tmp_path: Path, random_bundle: Path) -> Path:
     sim = tmp_path / "hostile"
     for kind in ("rgb", "semantic"):
         os.makedirs(sim / HOSTILE_SEQUENCE / kind)
+    name = HOSTILE_CLASS.replace("'", "''")
     (sim / "space.yaml").write_text(
         "name: '<b>space'\nversion: 1\nvoid: 1\nclasses:\n"
-        f"  - {{id: 0, name: '{HOSTILE_CLASS.replace(chr(39), chr(39) * 2)}', concepts: [flat.road], color: [9, 99, 9]}}\n"
+        f"  - {{id: 0, name: '{name}', concepts: [flat.road], color: [9, 99, 9]}}\n"
         "  - {id: 1, name: void, concepts: [void], color: [0, 0, 0]}\n"
     )
     (sim / "dataset.yaml").write_text("label_space: space.yaml\n")

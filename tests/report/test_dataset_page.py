@@ -73,6 +73,15 @@ def find_block(page: str, name: str) -> object:
     return json.loads(re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)[1])
 
 
+def run(arguments: list[str]) -> int:
+    """The exit code of the program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["sflow-pipeline", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    return int(stop.value.code or 0)
+
+
 def test_page_is_valid_and_self_contained(dataset: Path) -> None:
     page = read_page(dataset)
     outline = Outline(page)
@@ -105,7 +114,7 @@ def test_numbers_are_those_of_the_rows(wide_dataset: Path) -> None:
     cards = {facts["id"]: facts for facts in find_block(page, "facts")["frames"]}
     assert len(cards) == 6
     for row in rows:
-        caption = dict((name, value) for name, value, _fault in cards[row["sample_id"]]["captions"][row["variant"]])
+        caption = {name: value for name, value, _fault in cards[row["sample_id"]]["captions"][row["variant"]]}
         assert caption["edge_f1"] == f"{row['edge_f1']:.3f}"
     for name, facts in cards.items():
         assert facts["worst"]["edge_f1"] == min(float(row["edge_f1"]) for row in rows if row["sample_id"] == name)
@@ -157,11 +166,8 @@ def test_page_keeps_its_size_limit(wide_dataset: Path) -> None:
     assert "did not fit into the page" in page or "of them open at full size" in page
 
 
-def test_command_shows_as_many_frames_as_asked(wide_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["sflow-pipeline", "report", str(wide_dataset), "--sample", "4"])
-    with pytest.raises(SystemExit) as stop:
-        main()
-    assert not stop.value.code
+def test_command_shows_as_many_frames_as_asked(wide_dataset: Path) -> None:
+    assert run(["report", str(wide_dataset), "--sample", "4"]) == 0
     page = read_page(wide_dataset)
     shown = [facts["id"] for facts in find_block(page, "facts")["frames"]]
     assert 3 <= len(shown) <= 4
@@ -193,14 +199,6 @@ def test_left_out_files_are_counted_by_reason(dataset: Path, tmp_path: Path, ran
     stored = pq.read_table(next((dataset / "quarantine").glob("left_out-*.parquet")))["reason"].to_pylist()
     assert stored
     assert {reason: n for reason, (of, n) in counted.items() if of == "files of no frame"} == dict(Counter(stored))
-
-
-def run(arguments: list[str]) -> int:
-    """The exit code of the program."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
-        patch.setattr("sys.argv", ["sflow-pipeline", *arguments])
-        main()
-    return int(stop.value.code or 0)
 
 
 def test_stated_command_makes_the_dataset_again(wide_dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
