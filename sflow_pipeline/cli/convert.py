@@ -46,6 +46,18 @@ def convert_command(
         str | None,
         _input(help="Label ids outside the label space: error, or ignore (the model sees void)."),
     ] = None,
+    max_unknown_fraction: Annotated[
+        float | None,
+        _input(help="With --unknown-ids ignore: stop when more of the pixels have such an id.", metavar="X"),
+    ] = None,
+    max_void_fraction: Annotated[
+        float | None,
+        _input(help="Stop when the model has no class for more of the pixels.", metavar="X"),
+    ] = None,
+    contradictions: Annotated[
+        str | None,
+        _input(help="Pictures and labels that do not belong together: error, or ignore.", metavar="NAME"),
+    ] = None,
     split: Annotated[str | None, _input(help="Put every frame in this split.")] = None,
     limit: Annotated[int | None, _input(help="Convert the first N frames only.", metavar="N")] = None,
     content_hash: Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sflow_pipeline.cli.bar import format_duration
+from sflow_pipeline.cli.exit_codes import CLEAN, FAILED
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _THUMBNAILS = 12
 _BAR = 16
+_SHOWN_CLASSES = 4
 
 
 def inspect_command(
@@ -66,7 +68,10 @@ def inspect_command(
       sflow-pipeline inspect SIM_DIR --estimate
       sflow-pipeline inspect SIM_DIR --html dump.html
       sflow-pipeline inspect SIM_DIR --label-space carla-0.9.14 --json
+
+    Ends with exit code 1 where a conversion would stop.
     """
+    from sflow_pipeline.conversion.label_census import VOID_WARNING
     from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
     found = inspect_dump(
@@ -90,17 +95,18 @@ def inspect_command(
         Folder(str(Path(html).parent)).write_bytes(Path(html).name, page.encode("utf-8", "backslashreplace"))
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
-        return
+        raise typer.Exit(FAILED if found.failure else CLEAN)
     from rich.console import Console
 
     console = Console(highlight=False)
     console.print(_facts_table(found))
     console.print(_class_table(found))
-    lost = sum(row.share for row in found.classes if row.name in found.lost_classes)
-    if lost:
+    void = sum(found.void_shares.values())
+    if void > VOID_WARNING or found.void_shares.keys() & set(found.lost_classes):
+        listed = ", ".join(f"{name} {share:.2%}" for name, share in list(found.void_shares.items())[:_SHOWN_CLASSES])
         console.print(
-            f"warning: {lost:.2%} of the pixels are of classes that {found.model_label_space} does not have; the model "
-            "treats them as void",
+            f"warning: {void:.2%} of the pixels are of classes that {found.model_label_space} does not have "
+            f"({listed}); the model treats them as void",
             style="yellow",
             markup=False,
         )
@@ -116,6 +122,9 @@ def inspect_command(
     for problem in found.problems:
         style = "red" if problem.severity == "error" else "yellow"
         console.print(f"{problem.severity}: {problem.message}", style=style, markup=False)
+    if found.failure:
+        console.print(f"convert would stop: {found.failure}", style="red", markup=False)
+        raise typer.Exit(FAILED)
 
 
 def _facts_table(found: "Inspection") -> "Table":

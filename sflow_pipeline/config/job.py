@@ -52,7 +52,7 @@ AlphaName = Literal["even", "crisp", "soft", "broad"]
 _OPERATIONAL_FIELDS = frozenset(
     {
         "out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle",
-        "batch_size",
+        "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions",
     }
 )  # fmt: skip
 
@@ -122,6 +122,15 @@ class ConvertJob(BaseModel):
     resume: bool = Field(True, description="keep what is committed and unchanged; false converts everything again")
     unknown_ids: Literal["error", "ignore"] = Field(
         "error", description="label ids outside the label space: stop, or treat as void"
+    )
+    max_unknown_fraction: float = Field(
+        0.1, ge=0, le=1, description="with unknown_ids ignore: stop when more of the pixels have such an id"
+    )
+    max_void_fraction: float = Field(
+        1.0, ge=0, le=1, description="stop when the model has no class for more of the pixels"
+    )
+    contradictions: Literal["error", "ignore"] = Field(
+        "error", description="pictures and labels of other moments or cameras, colours against ids: stop, or go on"
     )
     limit: int | None = Field(None, ge=1, description="convert the first N frames only")
     include: tuple[OptionalColumn, ...] | None = Field(

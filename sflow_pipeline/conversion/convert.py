@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import islice
 from typing import Any
 
 from sflow_pipeline.addresses import redact_text
@@ -13,7 +14,7 @@ from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
 from sflow_pipeline.conversion.engines.workers import choose_workers
 from sflow_pipeline.conversion.gate import GateFactory
-from sflow_pipeline.conversion.label_census import LabelCensus, check_census, take_census
+from sflow_pipeline.conversion.label_census import LabelCensus, check_census, check_void, take_census
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
@@ -28,6 +29,7 @@ from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import MANIFEST_PATH, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 
+_SHOWN_REASONS = 3
 #: Damaged files of the run's state are kept here for whoever wants to know what happened.
 DAMAGED_PATH = f"{STATE_PATH}/damaged"
 _WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
@@ -134,9 +136,10 @@ class _Run:
         census = take_census(
             self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self.set_aside
         )
-        warning = check_census(census, self.resolved.settings)
-        if warning:
-            self.warn(warning)
+        for check in (check_census, check_void):
+            warning = check(census, self.resolved.settings)
+            if warning:
+                self.warn(warning)
         return census
 
     def plan(self) -> Plan:
@@ -215,9 +218,15 @@ class _Run:
         allowed = max(limit * frames, 1 if limit else 0)
         if bad > allowed or (bad == frames and limit < 1):
             raise DumpError(
-                f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}",
+                f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}{self._list_reasons()}",
                 hint=f"see {self.job.out_dir}/quarantine for the reasons; allow more with --max-bad-fraction",
             )
+
+    def _list_reasons(self) -> str:
+        """The first frames that were left out, and why."""
+        records = [record for record in load_commits(self.out).values() if record.quarantined]
+        found = [f"{frame.reason}: {frame.message}" for frame in islice(list_examples(self.out, records), _SHOWN_REASONS)]
+        return ": " + "; ".join(found) if found else ""
 
     def finish(self, plan: Plan, census: LabelCensus, started: float) -> Summary:
         records = self._read_records()

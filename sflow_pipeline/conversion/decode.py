@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
+from sflow_pipeline.conversion.frame_content import check_content
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
@@ -67,6 +68,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
     label_map = settings.label_format.read_for_network(
         data["label"], data.get("label_table"), ref.label, source_px, picture
     )
+    check_content(render, label_map, settings.void_ids, (ref.render, ref.label))
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
     instance_map = None

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,13 +12,15 @@ import numpy as np
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
-from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, LabelReading, explain_unknown_colors
+from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, UNMAPPED, LabelMapping, LabelReading, explain_unknown_colors
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.process_identity import count_cores
 
 _CACHE_PATH = f"{STATE_PATH}/label_ids.json"
 _SHOWN_FILES = 3
+#: From this share of pixels that the model has no class for, people are told.
+VOID_WARNING = 0.1
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,13 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
         f"files, first {files}; {census.unknown_share:.2%} of all pixels"
         + (f"; {census.unknown_paths[0]} has {census.unknown_colors}" if census.unknown_colors else "")
     )
+    limit = settings.job.max_unknown_fraction
+    if settings.job.unknown_ids == "ignore" and census.unknown_share > limit:
+        raise LabelSpaceError(
+            f"{message}, over max_unknown_fraction {limit:g}",
+            hint="name the label space that the labels follow with --label-space, or allow more with "
+            "--max-unknown-fraction",
+        )
     if settings.job.unknown_ids == "ignore":
         return f"{message}; the model sees them as void, label files keep them"
     raise LabelSpaceError(
@@ -110,6 +119,43 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
         hint="name the label space that the labels follow with --label-space, or take such ids as void with "
         "--unknown-ids ignore",
     )
+
+
+def check_void(census: LabelCensus, settings: ConversionSettings) -> str | None:
+    """Refuse labels that are of classes that the model lacks, or say so from a tenth of the pixels up.
+
+    Raises:
+        LabelSpaceError: they have more than ``max_void_fraction`` of the pixels.
+    """
+    shares = measure_void(census.pixels, settings.mapping)
+    share, limit = sum(shares.values()), settings.job.max_void_fraction
+    if share <= min(limit, VOID_WARNING):
+        return None
+    listed = ", ".join(f"{name} {part:.1%}" for name, part in list(shares.items())[:_SHOWN_FILES])
+    message = f"the model has no class for {share:.1%} of the pixels ({listed}) and paints them as void"
+    if share > limit:
+        raise LabelSpaceError(
+            f"{message}, over max_void_fraction {limit:g}",
+            hint="convert with a bundle that has these classes, or allow more with --max-void-fraction",
+        )
+    return message
+
+
+def measure_void(pixels: Mapping[int, int], mapping: LabelMapping) -> dict[str, float]:
+    """Source class -> its share of all pixels, for those that become the target's void; largest first.
+
+    Args:
+        pixels: class id -> pixels; ids that the source lacks count as ``unknown``.
+        mapping: from the labels to the model.
+    """
+    names = {item.id: item.name for item in mapping.source.classes}
+    total = max(1, sum(pixels.values()))
+    void = (mapping.target.void_channel, UNMAPPED)
+    shares: Counter[str] = Counter()
+    for class_id, count in pixels.items():
+        if int(mapping.table[class_id]) in void:
+            shares[names.get(class_id, "unknown")] += count
+    return {name: count / total for name, count in shares.most_common()}
 
 
 def _read(frame: SourceFrame, settings: ConversionSettings) -> LabelReading:

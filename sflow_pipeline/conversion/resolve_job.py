@@ -9,6 +9,7 @@ from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES, estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose_appearance
+from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
@@ -19,6 +20,7 @@ from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageE
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
+from sflow_pipeline.simulators.stated_facts import read_stated_facts
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import read_size_px
 
@@ -88,6 +90,10 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames))
         estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
     notes = [problem.message for problem in dump.problems]
+    for problem in find_contradictions(dump, frames, is_encoding_stated=is_encoding_stated(job)):
+        if problem.severity == "error" and job.contradictions == "error":
+            raise DumpError(f"dump {job.sim_dir}: {problem.message}")
+        notes.append(problem.message)
     if settings.mapping.lost:
         notes.append(
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
@@ -95,6 +101,11 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         )
     notes += [*warnings, *choice.warnings]
     return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, tuple(notes), choice)
+
+
+def is_encoding_stated(job: ConvertJob) -> bool:
+    """Whether the job or the dump's user says how labels hold ids."""
+    return job.label_encoding is not None or read_stated_facts(job.sim_dir).label_encoding is not None
 
 
 def _check_places(job: ConvertJob) -> None:

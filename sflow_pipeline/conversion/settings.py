@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.frame_content import list_void_ids
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
@@ -24,7 +25,8 @@ CODE_VERSION = 2
 _JOB_FIELDS_NOT_COUNTED = frozenset(
     {
         "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "limit",
-        "include", "shard_frames", "shard_bytes", "appearance",
+        "include", "shard_frames", "shard_bytes", "appearance", "max_unknown_fraction", "max_void_fraction",
+        "contradictions",
     }
 )  # fmt: skip
 #: Settings that do not decide what a shard holds, or that are counted in another form.
@@ -104,6 +106,11 @@ class ConversionSettings:
         if self.job.unknown_ids == "ignore" and void is not None:
             table = np.where(table == UNMAPPED, np.uint8(void), table)
         return table
+
+    @cached_property
+    def void_ids(self) -> NDArray[np.bool_]:
+        """(65536,) which ids of label maps stand for no class."""
+        return list_void_ids(self.source_space)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.columns import MODALITIES, OPTIONAL_COLUMNS, estimate_row_bytes
 from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.contradictions import find_contradictions
+from sflow_pipeline.conversion.frame_content import check_content, list_void_ids
+from sflow_pipeline.conversion.label_census import measure_void
+from sflow_pipeline.conversion.resolve_job import is_encoding_stated
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.inspection.thumbnail import Thumbnail, draw_thumbnail
@@ -73,7 +77,9 @@ class Inspection:
         lost_classes: classes with a meaning that the model's label space lacks; they become void.
         unmapped_ids: what conversion would quarantine frames for.
         instance_encoding: what the values of instance files mean; None without such files.
-        problems: of discovery, and of the frames that were opened.
+        void_shares: class -> share of the pixels, for classes that the model does not have, void included.
+        problems: of discovery, of the frames that were opened, and contradictions between files.
+        failure: why a conversion would stop, "" where it would not.
         source_bytes: all files of all frames, extrapolated from the opened ones.
         estimate: what a dataset of it would take at the source's size with every column, one photo of each frame.
         thumbnails: some opened frames, picture and label side by side; not part of ``to_dict``.
@@ -99,7 +105,9 @@ class Inspection:
     mapping: tuple[MappingRow, ...]
     lost_classes: tuple[str, ...]
     unmapped_ids: tuple[UnmappedId, ...]
+    void_shares: dict[str, float]
     problems: tuple[Problem, ...]
+    failure: str
     source_bytes: int
     estimate: Estimate
     thumbnails: tuple[Thumbnail, ...] = ()
@@ -159,6 +167,8 @@ def inspect_dump(
     else:
         how = "at most, from the pixels of the opened frames; --estimate measures"
         estimate = Estimate(round(tally.output_bytes * share), None, how)
+    contradictions = find_contradictions(dump, dump.frames, is_encoding_stated=is_encoding_stated(job))
+    problems = (*dump.problems, *tally.problems(), *contradictions)
     return Inspection(
         root=root,
         simulator=dump.simulator,
@@ -180,7 +190,10 @@ def inspect_dump(
         mapping=mapping.rows,
         lost_classes=mapping.lost,
         unmapped_ids=tally.unmapped_ids(),
-        problems=(*dump.problems, *tally.problems()),
+        void_shares=measure_void(tally.pixels_of_ids(), mapping),
+        problems=problems,
+        failure=tally.find_failure(job.max_bad_fraction)
+        or next((problem.message for problem in contradictions if problem.severity == "error"), ""),
         source_bytes=round(tally.source_bytes * share),
         estimate=estimate,
         thumbnails=tuple(tally.thumbnails),
@@ -205,11 +218,14 @@ class _Tally:
         self._first_files: dict[int | tuple[int, int, int], list[str]] = {}
         self._faults: dict[str, list[tuple[str, str]]] = {}
         self._columns = [name for name in OPTIONAL_COLUMNS if name == "edge" or name in dump.modalities]
+        self._is_void = list_void_ids(mapping.source)
+        self._opened = 0
         self.sizes: Counter[str] = Counter()
         self.source_bytes = self.output_bytes = self.pixels = 0
         self.thumbnails: list[Thumbnail] = []
 
     def add(self, frame: FrameRef, *, is_drawn: bool) -> None:
+        self._opened += 1
         paths = sorted({path for name in MODALITIES if (path := getattr(frame, name)) is not None})
         self.source_bytes += sum(max(fact.size_bytes, 0) for fact in self._folder.stat(paths))
         try:
@@ -221,8 +237,9 @@ class _Tally:
             label_map = self._label_map(frame, label_bytes)
             label_px = (label_map.shape[1], label_map.shape[0])
             check_size(label_px, (width_px, height_px), name=frame.label, picture="its picture")
+            render = decode_rgb(render_bytes, name=frame.render)
+            check_content(render, label_map, self._is_void, (frame.render, frame.label))
             if is_drawn:
-                render = decode_rgb(render_bytes, name=frame.render)
                 self.thumbnails.append(draw_thumbnail(frame.sample_id, render, label_map, self._mapping.source))
         except FrameError as error:
             text = f"{error.message}; {error.hint}" if error.hint else error.message
@@ -264,6 +281,19 @@ class _Tally:
             if self._counts[label_class.id]
         ]
         return tuple(sorted(shares, key=lambda row: -row.share))
+
+    def pixels_of_ids(self) -> dict[int, int]:
+        return {class_id: int(self._counts[class_id]) for class_id in np.flatnonzero(self._counts).tolist()}
+
+    def find_failure(self, max_bad_fraction: float) -> str:
+        """Why a conversion of frames like these would stop, "" where it would not."""
+        unknown = self.unmapped_ids()
+        if unknown:
+            return f"{sum(item.share for item in unknown):.2%} of the pixels are not in the label space"
+        bad = sum(len(faults) for faults in self._faults.values())
+        if bad and (bad == self._opened or bad > max(1, max_bad_fraction * self._opened)):
+            return f"{bad} of {self._opened} opened frames cannot be converted"
+        return ""
 
     def unmapped_ids(self) -> tuple[UnmappedId, ...]:
         total = max(int(self._counts.sum()), 1)

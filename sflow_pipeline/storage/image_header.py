@@ -16,6 +16,7 @@ _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_SIZE_MARKERS = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _CHUNK_HEAD, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
+_COLOR_TYPE_AT = 25
 _PNG_GRAY, _PNG_PALETTE, _PNG_GRAY_ALPHA = 0, 3, 4
 
 
@@ -122,6 +123,20 @@ def build_gray_png(data: bytes | memoryview, *, name: str = "image") -> bytes:
         elif kind in (b"IDAT", b"IEND"):
             kept.append(chunk)
     return b"".join(kept)
+
+
+def read_palette(data: bytes | memoryview) -> tuple[tuple[int, int, int], ...]:
+    """The colours of an indexed PNG by index, RGB; empty for other files and damaged ones."""
+    if data[:8] != _PNG_SIGNATURE:
+        return ()
+    try:
+        palette = next(
+            (bytes(chunk[8:-4]) for kind, chunk in _iterate_png_chunks(data, "image") if kind == b"PLTE"), b""
+        )
+    except FrameError:
+        return ()
+    indexed = len(data) > _COLOR_TYPE_AT and data[_COLOR_TYPE_AT] == _PNG_PALETTE
+    return tuple(zip(palette[::3], palette[1::3], palette[2::3], strict=True)) if indexed else ()
 
 
 def _read_png_header(data: bytes | memoryview, name: str) -> ImageHeader:

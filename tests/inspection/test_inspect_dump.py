@@ -18,8 +18,9 @@ from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
 
 def write(root: Path, index: int, label: NDArray[np.generic], size_px: tuple[int, int] = (20, 10)) -> None:
-    """A frame of the plain layout with a grey picture."""
-    for folder, pixels in (("rgb", np.full((size_px[1], size_px[0], 3), 90, np.uint8)), ("semantic", label)):
+    """A frame of the plain layout with a grey ramp as its picture."""
+    ramp = np.linspace(60, 120, size_px[0]).astype(np.uint8)
+    for folder, pixels in (("rgb", np.tile(ramp[None, :, None], (size_px[1], 1, 3))), ("semantic", label)):
         (root / folder).mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(root / folder / f"{index:04}.png"), pixels)
 

@@ -20,7 +20,8 @@ def write(root: Path) -> None:
 
 
 def picture(frame: int) -> np.ndarray:
-    return np.full((64, 64, 3), 30 * frame, np.uint8)
+    ramp = np.arange(64, dtype=np.uint8)[None, :, None] // 2
+    return np.asarray(np.broadcast_to(ramp + np.uint8(30 * frame), (64, 64, 3)))
 
 
 def label(frame: int) -> np.ndarray:

@@ -1,0 +1,64 @@
+"""Checks of a frame's content: pictures of one colour beside labels with several classes, labels without any class."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.label_spaces import LabelSpace
+
+#: A picture whose channels differ by less, but for one pixel in two hundred, shows nothing.
+_LEAST_CONTRAST, _OUTLIERS = 4, 0.5
+_SIDE_PX = 96
+#: A label with two classes of this share each has something to show.
+_CLASS_SHARE = 0.01
+#: A label with more void than this holds no class.
+_MOST_VOID = 0.999
+
+
+def list_void_ids(space: LabelSpace) -> NDArray[np.bool_]:
+    """(65536,) which ids of label maps stand for no class."""
+    table = np.zeros(65536, bool)
+    for item in space.classes:
+        table[item.id] = item.concepts[0] == "void"
+    for class_id in ((space.void_id,) if space.void_id is not None else ()) + space.also_void_ids:
+        table[class_id] = True
+    return table
+
+
+def check_content(
+    render: NDArray[np.uint8], label_map: NDArray[Any], is_void: NDArray[np.bool_], paths: tuple[str, str]
+) -> None:
+    """Refuse frames that show nothing; looks at about 96 pixels a side, at all of them only before refusing.
+
+    Args:
+        render: (h, w, 3) uint8 RGB.
+        label_map: (h, w) class ids.
+        is_void: of ``list_void_ids``.
+        paths: of the picture and the label, for errors.
+
+    Raises:
+        FrameError: ``void_label``; ``blank_render``.
+    """
+    step = max(1, min(render.shape[:2]) // _SIDE_PX)
+    if is_void[label_map[::step, ::step]].mean() > _MOST_VOID and is_void[label_map].mean() > _MOST_VOID:
+        raise FrameError(
+            f"{paths[1]}: no pixel but {1 - is_void[label_map].mean():.2%} belongs to a class",
+            hint="render the label again, or leave the frame out",
+            reason="void_label",
+        )
+    if _is_blank(render[::step, ::step]) and _is_blank(render):
+        shares = np.bincount(label_map[::step, ::step].ravel()) / label_map[::step, ::step].size
+        if (shares >= _CLASS_SHARE).sum() > 1:
+            raise FrameError(
+                f"{paths[0]}: one colour, RGB {tuple(np.median(render, axis=(0, 1)).astype(int).tolist())}, where its "
+                f"label has {int((shares > 0).sum())} classes",
+                hint="render the picture again (first frames are often written before the scene is loaded)",
+                reason="blank_render",
+            )
+
+
+def _is_blank(render: NDArray[np.uint8]) -> bool:
+    low, high = np.percentile(render.reshape(-1, 3), (_OUTLIERS, 100 - _OUTLIERS), axis=0)
+    return bool((high - low < _LEAST_CONTRAST).all())

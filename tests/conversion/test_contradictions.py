@@ -1,0 +1,154 @@
+"""Files that contradict each other: found by a look at a few frames, named, and refused or set aside."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from typer.testing import CliRunner
+
+from sflow_pipeline.cli.app import app
+from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.errors import DumpError, LabelSpaceError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
+
+Convert = Callable[..., Any]
+SKY, BUILDING, ROAD, CAR = 11, 3, 1, 14
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Path:
+    """Six frames of a street with a car that moves to the right, in the plain layout."""
+    for number in range(6):
+        write_frame(tmp_path / "sim", number, draw_label(number))
+    (tmp_path / "sim" / "dataset.yaml").write_text("label_space: carla-0.9.14\n")
+    return tmp_path / "sim"
+
+
+def draw_label(number: int) -> NDArray[np.uint8]:
+    label = np.full((96, 192), BUILDING, np.uint8)
+    label[:30], label[60:] = SKY, ROAD
+    label[20:60, 150:] = SKY
+    label[50:80, 20 * number + 5 : 20 * number + 45] = CAR
+    return label
+
+
+def draw_render(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    shades = np.zeros(256, np.uint8)
+    shades[[SKY, BUILDING, ROAD, CAR]] = 220, 120, 60, 180
+    noise = np.random.default_rng(0).integers(0, 4, (*label.shape, 3))
+    return np.asarray(shades[label][..., None] + noise, np.uint8)
+
+
+def write_frame(root: Path, number: int, label: NDArray[np.uint8], render: NDArray[np.uint8] | None = None) -> None:
+    for folder, pixels in (("semantic", label), ("rgb", draw_render(label) if render is None else render)):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(root / folder / f"{number:04d}.png"), pixels)
+
+
+@pytest.fixture
+def run(scenes: Path, random_bundle: Path, tmp_path: Path) -> Convert:
+    def convert_scenes(**fields: Any) -> Any:
+        places = {"sim_dir": str(scenes), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
+        return convert(build_job({**places, "workers": 1, "precision": "fp32", "max_bad_fraction": 0.5, **fields}))
+
+    return convert_scenes
+
+
+def test_a_sound_dump_has_no_contradictions(scenes: Path) -> None:
+    found = inspect_dump(scenes)
+    assert (found.problems, found.failure) == ((), "")
+
+
+def test_a_black_picture_is_set_aside(scenes: Path, run: Convert) -> None:
+    write_frame(scenes, 0, draw_label(0), np.zeros((96, 192, 3), np.uint8))
+    summary = run()
+    assert (summary.rows, summary.reasons) == (5, {"blank_render": 1})
+    assert "rgb/0000.png" in summary.examples[0].message
+    assert [problem.kind for problem in inspect_dump(scenes).problems] == ["blank_render"]
+
+
+def test_a_label_without_a_class_is_set_aside(scenes: Path, run: Convert) -> None:
+    write_frame(scenes, 2, np.zeros((96, 192), np.uint8), draw_render(draw_label(2)))
+    assert run().reasons == {"void_label": 1}
+
+
+def test_the_limit_on_bad_frames_names_frames_and_reasons(scenes: Path, run: Convert) -> None:
+    for number in range(3):
+        write_frame(scenes, number, draw_label(number), np.zeros((96, 192, 3), np.uint8))
+    with pytest.raises(DumpError, match=r"3 of 6 frames.*blank_render: rgb/0000.png: one colour"):
+        run(max_bad_fraction=0.1)
+    assert "3 of 6 opened frames" in inspect_dump(scenes).failure
+
+
+@pytest.mark.parametrize(("step", "where"), [(1, "one frame later"), (-1, "one frame earlier")])
+def test_labels_of_the_next_moment_are_refused(scenes: Path, run: Convert, step: int, where: str) -> None:
+    for number in range(6):
+        write_frame(scenes, number, draw_label(number), draw_render(draw_label(number + step)))
+    with pytest.raises(DumpError, match=where):
+        run()
+    assert "shifted_labels" in [problem.kind for problem in inspect_dump(scenes).problems]
+    assert run(contradictions="ignore").rows == 6
+
+
+def test_labels_of_another_camera_are_refused(scenes: Path, run: Convert) -> None:
+    for number in range(6):
+        behind = np.full((96, 192), BUILDING, np.uint8)
+        behind[:45], behind[72:, 40:] = SKY, ROAD
+        behind[40:90, 120 - 9 * number : 175 - 9 * number] = CAR
+        write_frame(scenes, number, draw_label(number), draw_render(behind))
+    with pytest.raises(DumpError, match="edges of pictures and labels do not agree"):
+        run()
+    assert run(contradictions="ignore").rows == 6
+
+
+def test_colours_that_contradict_indices_are_refused_until_one_is_named(scenes: Path, run: Convert) -> None:
+    colors = {0: (70, 130, 180), 1: (70, 70, 70), 2: (128, 64, 128), 3: (0, 0, 142)}  # CARLA's colours, ids of our own
+    for number in range(6):
+        index = np.select([draw_label(number) == i for i in (SKY, BUILDING, ROAD)], [0, 1, 2], 3).astype(np.uint8)
+        image = Image.fromarray(index, "P")
+        image.putpalette([value for color in colors.values() for value in color])
+        image.save(scenes / "semantic" / f"{number:04d}.png")
+    with pytest.raises(DumpError, match=r"semantic/0000.png: index 0 is unlabeled and has the colour of sky"):
+        run()
+    shares = {row.name: row.share for row in inspect_dump(scenes, label_encoding="palette").classes}
+    assert shares["sky"] == pytest.approx(float((draw_label(0) == SKY).mean()), abs=0.05)
+    assert run(label_encoding="palette").rows == 6
+
+
+def test_objects_of_several_classes_are_named(scenes: Path) -> None:
+    (scenes / "instance").mkdir()
+    for number in range(6):
+        label = draw_label(number)
+        instance = np.where(label == CAR, 7, 0).astype(np.uint16)
+        label[50:65][label[50:65] == CAR] = BUILDING
+        write_frame(scenes, number, label)
+        assert cv2.imwrite(str(scenes / "instance" / f"{number:04d}.png"), instance)
+    problems = {problem.kind: problem.message for problem in inspect_dump(scenes).problems}
+    assert "6 of 6 objects" in problems["mixed_objects"]
+
+
+def test_unknown_ids_have_an_upper_bound_even_if_ignored(scenes: Path, run: Convert) -> None:
+    for number in range(6):
+        label = draw_label(number)
+        label[label == SKY] = 77
+        write_frame(scenes, number, label, draw_render(draw_label(number)))
+    with pytest.raises(LabelSpaceError, match=r"over max_unknown_fraction 0\.1"):
+        run(unknown_ids="ignore")
+    summary = run(unknown_ids="ignore", max_unknown_fraction=0.6)
+    assert any("the model has no class for" in warning for warning in summary.warnings)
+    with pytest.raises(LabelSpaceError, match=r"over max_void_fraction 0\.2"):
+        run(unknown_ids="ignore", max_unknown_fraction=0.6, max_void_fraction=0.2)
+
+
+def test_inspect_fails_where_a_conversion_would(scenes: Path) -> None:
+    assert CliRunner().invoke(app, ["inspect", str(scenes)]).exit_code == 0
+    for number in range(6):
+        write_frame(scenes, number, draw_label(number), draw_render(draw_label(number + 1)))
+    result = CliRunner().invoke(app, ["inspect", str(scenes)])
+    assert (result.exit_code, "convert would stop" in result.output) == (1, True)
