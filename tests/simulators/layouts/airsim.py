@@ -27,7 +27,10 @@ def write(root: Path) -> None:
     for moment in (0, 1):
         names = []
         for camera in ("0", "front_center"):
-            for kind, pixels in (("0", (np.arange(32 * 32 * 3).reshape(32, 32, 3) // 16 + moment).astype(np.uint8)), ("5", label)):
+            for kind, pixels in (
+                ("0", (np.arange(32 * 32 * 3).reshape(32, 32, 3) // 16 + moment).astype(np.uint8)),
+                ("5", label),
+            ):
                 stamp = 1546299000 + 7 * moment + int(kind)  # types of one moment differ by a little
                 names.append(f"img_PhysXCar_{camera}_{kind}_{stamp}.png".replace("front_center", "frontcenter"))
                 assert cv2.imwrite(str(root / "images" / names[-1]), pixels)

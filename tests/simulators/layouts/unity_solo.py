@@ -26,7 +26,9 @@ def write_step(folder: Path, step: int, cameras: tuple[str, ...] = ("camera",)) 
     for camera in cameras:
         picture = f"step{step}.{camera}.png"
         semantic = f"step{step}.{camera}.semantic segmentation.png"
-        assert cv2.imwrite(str(folder / picture), (np.arange(32 * 32 * 4).reshape(32, 32, 4) // 20 + step).astype(np.uint8))
+        assert cv2.imwrite(
+            str(folder / picture), (np.arange(32 * 32 * 4).reshape(32, 32, 4) // 20 + step).astype(np.uint8)
+        )
         assert cv2.imwrite(str(folder / semantic), label)
         captures.append(describe(camera, picture, semantic))
     frame = {"frame": step, "sequence": 0, "step": step, "captures": captures, "metrics": []}
