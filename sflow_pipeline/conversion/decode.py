@@ -68,7 +68,9 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
     label_map = settings.label_format.read_for_network(
         data["label"], data.get("label_table"), ref.label, source_px, picture
     )
-    check_content(render, label_map, settings.void_ids, (ref.render, ref.label))
+    check_content(
+        render, label_map, settings.void_ids, (ref.render, ref.label), follows_render=settings.appearance != 0
+    )
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
     instance_map = None

@@ -28,7 +28,12 @@ def list_void_ids(space: LabelSpace) -> NDArray[np.bool_]:
 
 
 def check_content(
-    render: NDArray[np.uint8], label_map: NDArray[Any], is_void: NDArray[np.bool_], paths: tuple[str, str]
+    render: NDArray[np.uint8],
+    label_map: NDArray[Any],
+    is_void: NDArray[np.bool_],
+    paths: tuple[str, str],
+    *,
+    follows_render: bool = True,
 ) -> None:
     """Refuse frames that show nothing; looks at about 96 pixels a side, at all of them only before refusing.
 
@@ -37,6 +42,7 @@ def check_content(
         label_map: (h, w) class ids.
         is_void: of ``list_void_ids``.
         paths: of the picture and the label, for errors.
+        follows_render: images depend on the picture; otherwise it may be blank.
 
     Raises:
         FrameError: ``void_label``; ``blank_render``.
@@ -48,7 +54,7 @@ def check_content(
             hint="render the label again, or leave the frame out",
             reason="void_label",
         )
-    if _is_blank(render[::step, ::step]) and _is_blank(render):
+    if follows_render and _is_blank(render[::step, ::step]) and _is_blank(render):
         shares = np.bincount(label_map[::step, ::step].ravel()) / label_map[::step, ::step].size
         if (shares >= _CLASS_SHARE).sum() > 1:
             raise FrameError(

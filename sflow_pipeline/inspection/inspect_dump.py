@@ -290,7 +290,10 @@ class _Tally:
         unknown = self.unmapped_ids()
         if unknown:
             return f"{sum(item.share for item in unknown):.2%} of the pixels are not in the label space"
-        bad = sum(len(faults) for faults in self._faults.values())
+        faults = {reason: len(found) for reason, found in self._faults.items()}
+        if faults.get("blank_render") == self._opened:  # then a conversion follows labels alone, and says so
+            del faults["blank_render"]
+        bad = sum(faults.values())
         if bad and (bad == self._opened or bad > max(1, max_bad_fraction * self._opened)):
             return f"{bad} of {self._opened} opened frames cannot be converted"
         return ""
