@@ -225,7 +225,9 @@ class _Run:
     def _list_reasons(self) -> str:
         """The first frames that were left out, and why."""
         records = [record for record in load_commits(self.out).values() if record.quarantined]
-        found = [f"{frame.reason}: {frame.message}" for frame in islice(list_examples(self.out, records), _SHOWN_REASONS)]
+        found = [
+            f"{frame.reason}: {frame.message}" for frame in islice(list_examples(self.out, records), _SHOWN_REASONS)
+        ]
         return ": " + "; ".join(found) if found else ""
 
     def finish(self, plan: Plan, census: LabelCensus, started: float) -> Summary:
