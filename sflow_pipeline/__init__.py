@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sflow_pipeline.conversion.verify import Verification, verify
     from sflow_pipeline.dataset.sample import Sample
     from sflow_pipeline.dataset.sample_dataset import open_dataset
+    from sflow_pipeline.dataset.stored_file import read_array
     from sflow_pipeline.errors import (
         BundleError,
         ConfigError,
@@ -59,6 +60,7 @@ __all__ = [
     "load_label_space",
     "load_recipe",
     "open_dataset",
+    "read_array",
     "train",
     "verify",
 ]
@@ -94,6 +96,7 @@ _HOMES = {
     "load_label_space": "sflow_pipeline.label_spaces",
     "load_recipe": "sflow_pipeline.config.recipe",
     "open_dataset": "sflow_pipeline.dataset.sample_dataset",
+    "read_array": "sflow_pipeline.dataset.stored_file",
     "train": "sflow_pipeline.training.train",
     "verify": "sflow_pipeline.conversion.verify",
 }

@@ -10,7 +10,7 @@ from sflow_pipeline.columns import COLUMNS
 from sflow_pipeline.errors import SflowError
 
 #: Changes when the same input would be written differently; part of every shard's fingerprint.
-DATASET_FORMAT_VERSION = 3
+DATASET_FORMAT_VERSION = 4
 
 ALPHA_SIDES = 5
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -49,10 +49,11 @@ def build_row_schema(columns: Iterable[str], raw_columns: Iterable[str] = ()) ->
 
     Args:
         columns: the optional columns that this dataset has.
-        raw_columns: those of them whose files are not pictures (arrays, EXR, …); readers get their bytes.
+        raw_columns: file columns, ``label`` among them, whose files picture libraries do not decode exactly (arrays,
+            EXR, 16-bit colour, …); readers get their bytes, which ``sflow_pipeline.read_array`` decodes.
 
     Returns:
-        a schema whose ``huggingface`` metadata makes `datasets` decode the picture columns.
+        a schema whose ``huggingface`` metadata makes `datasets` decode the other file columns as pictures.
 
     >>> build_row_schema(["edge"]).names[:8]
     ['sample_id', 'sequence_id', 'frame_index', 'variant', 'split', 'image', 'label', 'edge']
@@ -102,8 +103,8 @@ def _describe_feature(field: "pa.Field[Any]", *, is_raw: bool) -> dict[str, obje
         if is_raw:
             return {"bytes": _value("binary"), "path": _value("string")}
         return {"_type": "Image"}
-    if pa.types.is_fixed_size_list(field.type):
-        return {"feature": _value("float32"), "length": field.type.list_size, "_type": "List"}
+    if pa.types.is_fixed_size_list(field.type):  # versions of `datasets` before 4 do not know its newer name, List
+        return {"feature": _value("float32"), "length": field.type.list_size, "_type": "Sequence"}
     return _value("float32" if pa.types.is_float32(field.type) else str(field.type))
 
 

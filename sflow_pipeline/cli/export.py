@@ -26,17 +26,36 @@ def export_command(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Export coco or yolo although no row holds a countable object.")
     ] = False,
+    split_by: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--split-by",
+            help="New splits: what stays whole (sequence or frame), and the shares of train, val and test.",
+            metavar="UNIT SHARES",
+        ),
+    ] = None,
+    min_side: Annotated[
+        int, typer.Option("--min-side", help="yolo: leave out boxes with a side of fewer pixels.", metavar="PX")
+    ] = 3,
+    min_fill: Annotated[
+        float,
+        typer.Option(
+            "--min-fill", help="yolo: leave out objects that fill less of their box, mostly hidden ones.", metavar="X"
+        ),
+    ] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write a dataset in the layout of another tool. DEST is written atomically.
 
-    png and webdataset keep every file as it is. coco numbers categories from 1, yolo numbers classes from 0; both fail
-    where no countable object is found. cityscapes and kitti hold Cityscapes' classes only: labels are remapped by
-    meaning, and the summary lists the classes that are lost. mp4 holds pictures alone.
+    png and webdataset keep every file as it is. coco numbers categories from 1 and gives objects a track_id; without
+    instances it holds stuff. yolo (boxes) and yolo-seg (outlines) number classes from 0. All three fail where instances
+    hold no countable object. cityscapes and kitti hold Cityscapes' classes only: labels are remapped by meaning, and
+    the summary lists the classes that are lost; objects keep their number for a sequence. mp4 holds pictures alone.
 
     Examples:
 
       sflow-pipeline export OUT_DIR cityscapes/ --to cityscapes
+      sflow-pipeline export OUT_DIR boxes/ --to yolo --split-by sequence 0.8/0.2
       sflow-pipeline export OUT_DIR videos/ --to mp4 --variant 0
     """
     from sflow_pipeline.export.export_dataset import export_dataset
@@ -50,6 +69,9 @@ def export_command(
             variants=variant or None,
             fps=fps,
             allow_empty=allow_empty,
+            split_by=split_by,
+            min_side_px=min_side,
+            min_fill=min_fill,
             on_progress=lambda done, total: bar.show(done, total, description="exporting"),
         )
     if as_json:

@@ -74,7 +74,12 @@ def build_card(
         "size_categories": [_size_category(rows)],
     }
     if job.format == "parquet":
-        files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in splits]
+        # Files by name, which their content decides: `datasets` keys its cache by this list, and a pattern would be the
+        # same for every dataset and every state of it.
+        files = [
+            {"split": split, "path": [record.path for record in records if record.split == split and record.rows]}
+            for split in splits
+        ]
         header["configs"] = [{"config_name": "default", "data_files": files}]
     mean_edge_f1 = compute_mean_edge_f1(records)
     edge_f1 = "none" if mean_edge_f1 is None else f"{mean_edge_f1:.3f}"

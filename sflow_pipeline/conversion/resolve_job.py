@@ -22,7 +22,7 @@ from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import read_size_px
+from sflow_pipeline.storage.image_header import read_header, read_size_px
 
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
@@ -119,6 +119,29 @@ def _check_places(job: ConvertJob) -> None:
         )
 
 
+def _list_raw_columns(frames: Sequence[FrameRef], columns: Sequence[str], source: Folder) -> tuple[str, ...]:
+    """Columns that picture libraries do not decode to the files' own numbers; one file of each sequence is read."""
+    planes = [name for name in ("label", *columns) if name != "edge" and BY_NAME[name].holds in ("plane", "file")]
+    return tuple(name for name in planes if not _are_exact_pictures(name, frames, source))
+
+
+def _are_exact_pictures(column: str, frames: Sequence[FrameRef], source: Folder) -> bool:
+    looked_at = set()
+    for sequence_id, path in zip(read_column(frames, "sequence_id"), read_column(frames, column), strict=True):
+        if path and not path.lower().endswith(PICTURE_SUFFIXES):
+            return False
+        if not path or sequence_id in looked_at:
+            continue
+        try:
+            is_exact = read_header(source.read_bytes(path)).is_exact_as_picture
+        except (FrameError, OSError):
+            continue
+        if not is_exact:
+            return False
+        looked_at.add(sequence_id)
+    return True
+
+
 def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[int, int]]:
     """Sequence -> (width, height) of its first picture that can be read."""
     sizes: dict[str, tuple[int, int]] = {}
@@ -189,12 +212,6 @@ def _build_settings(
             hint="render instances too, or use a bundle that was trained without them (generator.use_instances: false)",
         )
     facts = find(job.device, job.precision)
-    raw = [
-        name
-        for name in columns
-        if name != "edge"
-        and any(path and not path.lower().endswith(PICTURE_SUFFIXES) for path in read_column(frames, name))
-    ]
     largest = max(width * height for width, height in ([job.size] if job.size else sizes.values()))
     return ConversionSettings(
         job=job,
@@ -204,7 +221,7 @@ def _build_settings(
         target_space=bundle.label_space,
         allow_nan_depth="nan_depth" in dump.metadata,
         columns=columns,
-        raw_columns=tuple(raw),
+        raw_columns=_list_raw_columns(frames, columns, folders[0]),
         alpha_concentration=bundle.recipe.dned.alpha_concentration,
         palettes=bundle.metadata.palettes,
         appearance=appearance,

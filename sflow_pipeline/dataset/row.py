@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
+from sflow_pipeline.columns import COLUMNS, TEXT_COLUMNS
+from sflow_pipeline.dataset.stored_file import decode_stored_file
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
-from sflow_pipeline.storage.array_codec import decode_array
 
 _COLOR_COLUMNS = frozenset(column.name for column in COLUMNS if column.holds == "picture")
 
@@ -78,13 +78,9 @@ class Row:
         name = f"{self.sample_id}: {column}"
         if column in _COLOR_COLUMNS:
             return image_codec.decode_rgb(value["bytes"], name=name, check_first=False)
-        data = bytes(value["bytes"])
         if column == "label":
-            return self._decode_label(data, name)
-        suffix = self.suffix(column)
-        if suffix in PICTURE_SUFFIXES:
-            return image_codec.decode_plane(data, name=name)
-        return decode_array(data, name) if suffix == ".npy" else data
+            return self._decode_label(bytes(value["bytes"]), name)
+        return decode_stored_file(value, name)
 
     def decode_label_map(self) -> NDArray[Any]:
         """(h, w) uint8 or uint16 class ids of the dataset's label space.

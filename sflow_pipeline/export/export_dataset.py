@@ -1,5 +1,6 @@
 """``export_dataset``: writes a finished dataset in the layout of another tool."""
 
+import difflib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -13,6 +14,7 @@ from sflow_pipeline.export import formats
 from sflow_pipeline.export.destination import open_destination
 from sflow_pipeline.export.exporter import Exporter, ExportTask
 from sflow_pipeline.export.formats import FORMATS
+from sflow_pipeline.export.new_splits import parse_new_splits, read_rows_by_split
 from sflow_pipeline.label_spaces import describe_label_space
 
 
@@ -54,6 +56,9 @@ def export_dataset(
     variants: Collection[int] | None = None,
     fps: float | None = None,
     allow_empty: bool = False,
+    split_by: tuple[str, str] | None = None,
+    min_side_px: int = 3,
+    min_fill: float = 0.05,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ExportSummary:
     """Write a finished dataset in another layout; ``dest`` is written atomically.
@@ -65,6 +70,10 @@ def export_dataset(
         splits, variants: which rows; all where None.
         fps: frames per second of videos; the dump's where None.
         allow_empty: write formats of objects although the rows hold none.
+        split_by: new splits instead of the dataset's: what stays whole, ``sequence`` or ``frame``, and the shares of
+            train, val and test, such as ``("sequence", "0.8/0.1/0.1")``.
+        min_side_px: yolo and yolo-seg leave out objects whose box has a shorter side.
+        min_fill: yolo and yolo-seg leave out objects that fill a smaller share of their box, 0 to 1.
         on_progress: called with the rows done and their number, which is an estimate if variants are selected.
 
     Raises:
@@ -75,9 +84,16 @@ def export_dataset(
     """
     out_dir, dest = str(out_dir), str(dest)
     if to not in FORMATS:
-        raise UsageError(f"--to {to}: no such format", hint=f"choose one of {', '.join(FORMATS)}")
+        near = difflib.get_close_matches(to, FORMATS, n=1)
+        known = f"choose one of {', '.join(FORMATS)}"
+        raise UsageError(f"--to {to}: no such format", hint=f"did you mean {near[0]}? {known}" if near else known)
     if fps is not None and fps <= 0:
         raise UsageError(f"--fps {fps:g}: must be above 0", hint="leave it out to take the dump's")
+    if min_side_px < 1:
+        raise UsageError(f"--min-side {min_side_px}: must be 1 px or more", hint="1 keeps every box")
+    if not 0 <= min_fill <= 1:
+        raise UsageError(f"--min-fill {min_fill:g}: must be a share from 0 to 1", hint="0 keeps every object")
+    new_splits = None if split_by is None else parse_new_splits(*split_by)
     contents = load_contents(out_dir)
     shards = contents.select_shards(splits)
     for variant in variants or ():
@@ -88,18 +104,22 @@ def export_dataset(
             )
     share = 1.0 if variants is None else len(set(variants)) / contents.variants
     total = round(sum(shard.rows for shard in shards) * share)
-    rows = contents.read_rows(splits, variants)
+    if new_splits is None:
+        rows = contents.read_rows(splits, variants)
+    else:
+        rows = read_rows_by_split(contents, new_splits, splits, variants)
     marker = {
         "tool": "sflow-pipeline",
         "to": to,
         "label_space": describe_label_space(contents.label_space),
         "splits": None if splits is None else list(splits),
         "variants": None if variants is None else sorted(set(variants)),
+        "split_by": None if split_by is None else list(split_by),
     }
-    exporter: Exporter = import_module(f"{formats.__name__}.{to}")
+    exporter: Exporter = import_module(f"{formats.__name__}.{to.replace('-', '_')}")
     with open_destination(dest, out_dir, marker) as destination:
         watched = _watch(rows, total, on_progress)
-        outcome = exporter.export(ExportTask(watched, contents, destination, fps, allow_empty))
+        outcome = exporter.export(ExportTask(watched, contents, destination, fps, allow_empty, min_side_px, min_fill))
     return ExportSummary(
         dest,
         to,

@@ -21,6 +21,8 @@ class ExportTask:
         dest: where to write.
         fps: frames per second, for formats that need it.
         allow_empty: formats of objects may be written although there is no object in any row.
+        min_side_px: boxes with a shorter side are left out of yolo and yolo-seg.
+        min_fill: objects that fill less of their box, as those behind others do, are left out of yolo and yolo-seg.
     """
 
     rows: Iterator[Row]
@@ -28,6 +30,8 @@ class ExportTask:
     dest: Destination
     fps: float | None = None
     allow_empty: bool = False
+    min_side_px: int = 3
+    min_fill: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,28 @@ class Exporter(Protocol):
         """
 
 
-def build_flat_name(row: Row) -> str:
-    """A row's name without folders or dots, for formats that key files by it.
+class FlatNames:
+    """Names of rows without folders or dots, for formats that key files by them; no two rows of a split share one.
 
     >>> from types import SimpleNamespace
-    >>> build_flat_name(SimpleNamespace(sequence_id="town 1/a", frame_name="0007.left", variant=2))
-    'town 1__a__0007_left_v2'
+    >>> names = FlatNames()
+    >>> row = SimpleNamespace(split="train", sequence_id="town 1/a", frame_name="0007.left", variant=2)
+    >>> names.name(row), names.name(SimpleNamespace(**{**vars(row), "frame_name": "0007_left"}))
+    ('town 1__a__0007_left_v2', 'town 1__a__0007_left_v2-2')
     """
-    name = f"{row.sequence_id}/{row.frame_name}".replace("/", "__").replace(".", "_")
-    return f"{name}_v{row.variant}" if row.variant else name
+
+    def __init__(self) -> None:
+        self._taken: set[tuple[str, str]] = set()
+
+    def name(self, row: Row) -> str:
+        """The name of a row; asked for once for each row."""
+        base = f"{row.sequence_id}/{row.frame_name}".replace("/", "__").replace(".", "_")
+        base += f"_v{row.variant}" if row.variant else ""
+        name, count = base, 2
+        while (row.split, name.casefold()) in self._taken:  # some file systems do not tell A from a
+            name, count = f"{base}-{count}", count + 1
+        self._taken.add((row.split, name.casefold()))
+        return name
 
 
 def require_column(contents: Contents, column: str, format_name: str) -> None:

@@ -1,6 +1,5 @@
 """Countable objects of a frame, from its instance file and its label map."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +24,15 @@ class Instance:
 
     Attributes:
         class_id: of the dataset's label space.
+        object_id: of the object, unique in its frame; the same in every frame of a sequence, as far as the simulator
+            keeps its numbers.
         number: of the object, as the instance file has it; not unique between classes.
         pixels: (n,) positions in the flattened (h, w) frame, rising.
         xyxy: left, top, right, bottom in px, right and bottom exclusive.
     """
 
     class_id: int
+    object_id: int
     number: int
     pixels: NDArray[np.int64]
     xyxy: tuple[int, int, int, int]
@@ -97,7 +99,7 @@ def find_instances(instance_map: NDArray[Any], label_map: NDArray[Any], label_fo
         if class_id not in things:
             continue
         own = group[labels[group] == class_id]
-        found.append(Instance(class_id, int(numbers[own[0]]), own, _box(own, label_map.shape[1])))
+        found.append(Instance(class_id, int(ids[own[0]]), int(numbers[own[0]]), own, _box(own, label_map.shape[1])))
     return found
 
 
@@ -111,30 +113,6 @@ def read_instances(row: Row, label_map: NDArray[Any], label_format: LabelFormat)
     if instance_map is None or instance_map.shape[:2] != label_map.shape:
         return None
     return find_instances(instance_map, label_map, label_format)
-
-
-def number_in_class(instances: Sequence[Instance], class_ids: Sequence[int], allowed: range) -> list[int | None]:
-    """A number for each instance, unique within its (new) class: its own where that is free.
-
-    Args:
-        instances: of a frame.
-        class_ids: the class that each has in the export.
-        allowed: the numbers that the format has; None for objects beyond.
-    """
-    taken: dict[int, set[int]] = {}
-    numbers: list[int | None] = []
-    for instance, class_id in zip(instances, class_ids, strict=True):
-        used = taken.setdefault(class_id, set())
-        is_own = instance.number in allowed and instance.number not in used
-        numbers.append(instance.number if is_own else None)
-        used.update({instance.number} if is_own else ())
-    for position, class_id in enumerate(class_ids):
-        if numbers[position] is None:
-            used = taken[class_id]
-            free = next((number for number in allowed if number not in used), None)
-            numbers[position] = free
-            used.update(() if free is None else (free,))
-    return numbers
 
 
 def _box(pixels: NDArray[np.int64], width_px: int) -> tuple[int, int, int, int]:

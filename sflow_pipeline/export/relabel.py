@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.export.instances import Instance, is_thing, number_in_class, read_instances
+from sflow_pipeline.export.instances import Instance, is_thing, read_instances
+from sflow_pipeline.export.object_numbers import ObjectNumbers
 from sflow_pipeline.label_spaces import LabelMapping, LabelSpace, build_mapping, load_label_space
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
@@ -50,17 +51,20 @@ class CityscapesLabels:
             return row.require_file("label")
         return image_codec.encode_label(label_map)
 
-    def number_instances(self, row: Row, label_map: NDArray[Any], allowed: range) -> list[tuple[Instance, int, int]]:
-        """Objects of classes that Cityscapes counts, with labelId and a number of ``allowed``, unique within it."""
+    def number_instances(
+        self, row: Row, label_map: NDArray[Any], numbers_given: ObjectNumbers
+    ) -> list[tuple[Instance, int, int]]:
+        """Objects of classes that Cityscapes counts, with labelId and number, which is unique within the class."""
         things = {item.id for item in self.space.classes if is_thing(item, "class_times_1000")}
-        found = read_instances(row, label_map, self._format) or []
-        class_ids = [int(self.to_label_ids(np.array([[instance.class_id]]))[0, 0]) for instance in found]
-        numbers = number_in_class(found, class_ids, allowed)
-        return [
-            (instance, class_id, number)
-            for instance, class_id, number in zip(found, class_ids, numbers, strict=True)
-            if number is not None and class_id in things
+        pairs = [
+            (instance, class_id)
+            for instance in read_instances(row, label_map, self._format) or []
+            if (class_id := int(self.to_label_ids(np.array([[instance.class_id]]))[0, 0])) in things
         ]
+        found, class_ids = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        numbers = numbers_given.number_frame(row.sequence_id, found, class_ids)
+        numbered = zip(found, class_ids, numbers, strict=True)
+        return [(instance, class_id, number) for instance, class_id, number in numbered if number is not None]
 
     def describe(self) -> str:
         """One line on how labels were exported."""

@@ -39,6 +39,15 @@ class ImageHeader:
     channels: int
     is_indexed: bool = False
 
+    @property
+    def is_exact_as_picture(self) -> bool:
+        """Whether libraries for pictures, such as Pillow, decode its very samples: they make 16-bit colour 8-bit, and
+        spread grey of fewer than 8 bits to 0 to 255.
+        """
+        is_wide_color = self.bits == 16 and self.channels > 1
+        is_narrow_gray = self.bits < 8 and not self.is_indexed
+        return not is_wide_color and not is_narrow_gray
+
 
 def read_header(data: bytes | memoryview, *, name: str = "image", max_pixels: int | None = None) -> ImageHeader:
     """Read kind, size and depth of a PNG or JPEG file.

@@ -10,7 +10,8 @@ from pycocotools.coco import COCO
 
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export.export_dataset import export_dataset
-from sflow_pipeline.export.instances import find_instances, number_in_class
+from sflow_pipeline.export.instances import find_instances
+from sflow_pipeline.export.object_numbers import ObjectNumbers
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators import LabelFormat
 
@@ -75,7 +76,7 @@ def test_coco_panoptic_covers_every_labelled_pixel(export, read_dump):
 
 
 def test_yolo_boxes_are_the_simulators(export, read_boxes):
-    dest, summary = export("yolo", variants=[0])
+    dest, summary = export("yolo", variants=[0], min_side_px=1, min_fill=0)
     names = yaml.safe_load((dest / "data.yaml").read_text())["names"]
     assert names[2] == "car" and summary.rows == 8
     boxes_seen = 0
@@ -117,10 +118,14 @@ def test_objects_of_merged_classes_keep_apart():
     label_map = np.array([[13, 13, 14, 14, 0]], np.uint8)
     found = find_instances(np.array([[13001, 13000, 14001, 14001, 0]], np.uint16), label_map, LabelFormat(space))
     assert [(item.class_id, item.number) for item in found] == [(13, 0), (13, 1), (14, 1)]
-    assert number_in_class(found, [26, 26, 26], range(1000)) == [0, 1, 2]
-    assert number_in_class(found, [26, 26, 27], range(1000)) == [0, 1, 1]
-    assert number_in_class(found, [26, 26, 26], range(2)) == [0, 1, None]
-    assert number_in_class(found, [26, 26, 26], range(1, 1000)) == [2, 1, 3]
+
+    def number(class_ids, allowed):
+        return ObjectNumbers(allowed).number_frame("a", found, class_ids)
+
+    assert number([26, 26, 26], range(1000)) == [0, 1, 2]
+    assert number([26, 26, 27], range(1000)) == [0, 1, 1]
+    assert number([26, 26, 26], range(2)) == [0, 1, None]
+    assert number([26, 26, 26], range(1, 1000)) == [2, 1, 3]
 
 
 def test_carla_instances_follow_the_label():
@@ -154,7 +159,7 @@ def test_every_instance_encoding(encoding, instance_map):
     assert {item.class_id for item in found} == {13}
 
 
-@pytest.mark.parametrize("to", ["coco", "yolo"])
+@pytest.mark.parametrize("to", ["yolo", "yolo-seg"])
 def test_without_instances_the_way_out_is_named(to, convert_streets, tmp_path):
     out = str(convert_streets(include="edge"))
     with pytest.raises(UsageError, match="no instance column") as wrong:

@@ -18,7 +18,7 @@ from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.simulators import discover
 
 #: Layouts whose generator draws no countable object.
-NO_OBJECTS = ("carla", "kitti", "vkitti2")
+NO_OBJECTS = ("carla", "kitti", "synthia", "vkitti2")
 LAYOUTS = Path(__file__).parents[1] / "simulators" / "layouts"
 
 

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from sflow_pipeline.export.exporter import ExportTask, Outcome
+from sflow_pipeline.export.object_numbers import ObjectNumbers
 from sflow_pipeline.export.relabel import CityscapesLabels
 from sflow_pipeline.storage import image_codec
 
@@ -19,6 +20,7 @@ _NO_CITY = re.compile(r"[^A-Za-z0-9-]+")
 def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. A sequence is a city, a variant the number in the middle of a name."""
     labels = CityscapesLabels(task.contents.label_format)
+    numbers = ObjectNumbers(range(_INSTANCES_PER_CLASS))
     cities: dict[str, str] = {}
     rows = 0
     for row in task.rows:
@@ -27,7 +29,7 @@ def export(task: ExportTask) -> Outcome:
         label_map = row.decode_label_map()
         label_ids = labels.to_label_ids(label_map)
         instance_ids = label_ids.astype(np.uint16)
-        for instance, class_id, number in labels.number_instances(row, label_map, range(_INSTANCES_PER_CLASS)):
+        for instance, class_id, number in labels.number_instances(row, label_map, numbers):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
         task.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_file("image"))
         truth = f"gtFine/{name}_gtFine"
@@ -38,7 +40,9 @@ def export(task: ExportTask) -> Outcome:
         task.dest.write(f"{truth}_color.png", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.note_sample(row, f"leftImg8bit/{name}_leftImg8bit.png")
         rows += 1
-    notes = () if "instance" in task.contents.columns else ("no instance column: instanceIds hold plain label ids",)
+    notes = numbers.describe()
+    if "instance" not in task.contents.columns:
+        notes = ("no instance column: instanceIds hold plain label ids",)
     return Outcome(rows, labels.describe(), notes)
 
 

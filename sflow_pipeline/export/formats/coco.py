@@ -1,4 +1,4 @@
-"""COCO: instances with exact masks, and panoptic segments; categories are numbered from 1."""
+"""COCO: instances with exact masks, and panoptic segments; stuff where a dataset has no instances."""
 
 import json
 from collections import defaultdict
@@ -8,49 +8,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name, check_objects, require_column
+from sflow_pipeline.export.exporter import ExportTask, FlatNames, Outcome, check_objects
 from sflow_pipeline.export.instances import Instance, list_things, read_instances
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
 
 NAME = "coco"
-LAYOUT = "<split>/*.png, annotations/instances_<split>.json, panoptic_<split>.json and panoptic_<split>/*.png"
+LAYOUT = (
+    "<split>/*.png, annotations/instances_<split>.json (stuff_<split>.json without instances), "
+    "panoptic_<split>.json and panoptic_<split>/*.png"
+)
 
 
 def export(task: ExportTask) -> Outcome:
-    """See ``Exporter.export``. Rows without an instance file are left out and counted."""
-    require_column(task.contents, "instance", NAME)
+    """See ``Exporter.export``. Rows without an instance file are left out and counted.
+
+    In a dataset without instances every class is stuff, one segment for each class and picture.
+    """
     label_format = task.contents.label_format
-    splits: dict[str, _Split] = defaultdict(lambda: _Split(label_format))
+    has_instances = "instance" in task.contents.columns
+    tracks: dict[tuple[str, int], int] = {}
+    splits: dict[str, _Split] = defaultdict(lambda: _Split(label_format, tracks, has_instances=has_instances))
     rows = skipped = objects = 0
+    names = FlatNames()
     for row in task.rows:
         label_map = row.decode_label_map()
-        instances = read_instances(row, label_map, label_format)
+        instances = read_instances(row, label_map, label_format) if has_instances else []
         if instances is None:
             skipped += 1
             continue
-        name = f"{build_flat_name(row)}.png"
+        name = f"{names.name(row)}.png"
         objects += len(instances)
         panoptic = splits[row.split].add(row, name, label_map, instances)
         task.dest.write(f"{row.split}/{name}", row.require_file("image"))
         task.dest.write(f"annotations/panoptic_{row.split}/{name}", image_codec.encode_label(panoptic))
         task.dest.note_sample(row, f"{row.split}/{name}")
         rows += 1
-    check_objects(task, objects, NAME, [item.name for item in list_things(label_format)])
+    if has_instances:
+        check_objects(task, objects, NAME, [item.name for item in list_things(label_format)])
+    masks = "instances" if has_instances else "stuff"
     for split, collected in splits.items():
-        for kind, content in (("instances", collected.instances), ("panoptic", collected.panoptic)):
+        for kind, content in ((masks, collected.masks), ("panoptic", collected.panoptic)):
             task.dest.write(f"annotations/{kind}_{split}.json", json.dumps(content, ensure_ascii=False).encode("utf-8"))
-    notes = (f"{skipped} rows without a readable instance file are left out",) if skipped else ()
+    notes = [f"{skipped} rows without a readable instance file are left out"] if skipped else []
+    if not has_instances:
+        notes.append("no instance column: every class is stuff, in stuff_<split>.json; objects are not told apart")
     labels = f"classes of {label_format.space.name} as categories from 1, with their class_id; masks are pixel-exact"
-    return Outcome(rows, labels, notes, objects)
+    return Outcome(rows, labels, tuple(notes), objects)
 
 
 class _Split:
-    """The annotations of one split."""
+    """The annotations of one split.
 
-    def __init__(self, label_format: LabelFormat) -> None:
+    Args:
+        label_format: of the dataset.
+        tracks: (sequence id, object id) -> track id, shared by all splits.
+        has_instances: rows have instance files; without, every class is stuff.
+    """
+
+    def __init__(
+        self, label_format: LabelFormat, tracks: dict[tuple[str, int], int], *, has_instances: bool = True
+    ) -> None:
+        self._tracks = tracks
+        self._has_instances = has_instances
         space = label_format.space
-        self._things = {item.id for item in list_things(label_format)}
+        self._things = {item.id for item in list_things(label_format)} if has_instances else set()
         named = [item for item in space.classes if item.id != space.void_id]
         #: Class id -> category id. Many readers take category 0 for the background.
         self._category_ids = {item.id: number for number, item in enumerate(named, start=1)}
@@ -68,9 +90,10 @@ class _Split:
         self._images: list[dict[str, Any]] = []
         self._objects: list[dict[str, Any]] = []
         self._segments: list[dict[str, Any]] = []
-        things = [item for item in categories if item["isthing"]]
+        things = [item for item in categories if item["isthing"] == int(has_instances)]
         head = {"info": {"description": f"classes of {space.name}"}, "licenses": [], "images": self._images}
-        self.instances = {**head, "annotations": self._objects, "categories": things}
+        #: Of objects, or of stuff without instances.
+        self.masks = {**head, "annotations": self._objects, "categories": things}
         self.panoptic = {**head, "annotations": self._segments, "categories": categories}
 
     def add(self, row: Row, name: str, label_map: NDArray[Any], found: list[Instance]) -> NDArray[np.uint8]:
@@ -78,18 +101,17 @@ class _Split:
         image_id = len(self._images) + 1
         height_px, width_px = label_map.shape
         facts = {"id": image_id, "file_name": name, "width": width_px, "height": height_px}
-        self._images.append({**facts, "sample_id": row.sample_id, "variant": row.variant})
+        identity = {name: row.values[name] for name in ("sample_id", "sequence_id", "frame_index", "variant")}
+        self._images.append({**facts, **identity})
         ids = np.zeros(label_map.shape, np.uint32)
         infos: list[dict[str, Any]] = []
         for instance in found:
             ids.reshape(-1)[instance.pixels] = len(infos) + 1
             annotation = _describe(self._category_ids[instance.class_id], instance.pixels, width_px, is_crowd=False)
+            track = (row.sequence_id, instance.object_id)
+            annotation["track_id"] = self._tracks.setdefault(track, len(self._tracks) + 1)
             infos.append({"id": len(infos) + 1, **annotation})
-            mask = {"size": [height_px, width_px], "counts": encode_runs(instance.pixels, label_map.shape)}
-            # Counted from 1: evaluation takes an annotation with id 0 for one that was not matched.
-            self._objects.append(
-                {"id": len(self._objects) + 1, "image_id": image_id, **annotation, "segmentation": mask}
-            )
+            self._add_mask(image_id, annotation, instance.pixels, label_map.shape)
         rest = ids.reshape(-1) == 0
         for class_id in np.unique(label_map).tolist():
             if class_id not in self._category_ids:
@@ -100,8 +122,17 @@ class _Split:
                 is_crowd = class_id in self._things  # objects without a number of their own
                 segment = _describe(self._category_ids[class_id], pixels, width_px, is_crowd=is_crowd)
                 infos.append({"id": len(infos) + 1, **segment})
+                if not self._has_instances:
+                    self._add_mask(image_id, segment, pixels, label_map.shape)
         self._segments.append({"image_id": image_id, "file_name": name, "segments_info": infos})
         return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
+
+    def _add_mask(
+        self, image_id: int, described: dict[str, Any], pixels: NDArray[np.int64], shape: tuple[int, ...]
+    ) -> None:
+        mask = {"size": list(shape), "counts": encode_runs(pixels, shape)}
+        # Counted from 1: evaluation takes an annotation with id 0 for one that was not matched.
+        self._objects.append({"id": len(self._objects) + 1, "image_id": image_id, **described, "segmentation": mask})
 
 
 def encode_runs(pixels: NDArray[np.int64], shape: tuple[int, ...]) -> list[int]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sflow_pipeline.export.exporter import ExportTask, Outcome
+from sflow_pipeline.export.object_numbers import ObjectNumbers
 from sflow_pipeline.export.relabel import CityscapesLabels
 from sflow_pipeline.storage import image_codec
 
@@ -17,6 +18,7 @@ _INSTANCES_PER_CLASS = 256
 def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``. Frames are numbered from 0 in each split; ``samples.jsonl`` lists them."""
     labels = CityscapesLabels(task.contents.label_format)
+    numbers = ObjectNumbers(range(1, _INSTANCES_PER_CLASS))
     counts: dict[str, int] = {}
     for row in task.rows:
         folder = _FOLDERS.get(row.split, row.split)
@@ -25,12 +27,14 @@ def export(task: ExportTask) -> Outcome:
         label_map = row.decode_label_map()
         label_ids = labels.to_label_ids(label_map)
         instance_ids = label_ids.astype(np.uint16) * _INSTANCES_PER_CLASS
-        for instance, class_id, number in labels.number_instances(row, label_map, range(1, _INSTANCES_PER_CLASS)):
+        for instance, class_id, number in labels.number_instances(row, label_map, numbers):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
         task.dest.write(f"{folder}/image_2/{name}", row.require_file("image"))
         task.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids))
         task.dest.write(f"{folder}/semantic_rgb/{name}", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.write(f"{folder}/instance/{name}", image_codec.encode_uint16(instance_ids))
         task.dest.note_sample(row, f"{folder}/image_2/{name}")
-    notes = () if "instance" in task.contents.columns else ("no instance column: instance files number no objects",)
+    notes = numbers.describe()
+    if "instance" not in task.contents.columns:
+        notes = ("no instance column: instance files number no objects",)
     return Outcome(sum(counts.values()), labels.describe(), notes)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.export.destination import Destination
-from sflow_pipeline.export.exporter import ExportTask, Outcome, build_flat_name
+from sflow_pipeline.export.exporter import ExportTask, FlatNames, Outcome
 
 NAME = "webdataset"
 LAYOUT = "<split>-000000.tar with <key>.image.png, <key>.label.png, … and <key>.json; labels untouched"
@@ -22,27 +22,28 @@ def export(task: ExportTask) -> Outcome:
     """See ``Exporter.export``."""
     rows = 0
     counts: dict[str, int] = {}
+    names = FlatNames()
     waiting: list[Row] = []
     waiting_bytes = 0
     for row in task.rows:
         if waiting and (row.split != waiting[0].split or len(waiting) == _MAX_ROWS or waiting_bytes >= _MAX_BYTES):
-            _write_tar(task, waiting, counts)
+            _write_tar(task, waiting, counts, names)
             waiting, waiting_bytes = [], 0
         waiting.append(row)
         waiting_bytes += sum(len(value["bytes"]) for value in row.values.values() if isinstance(value, dict))
         rows += 1
     if waiting:
-        _write_tar(task, waiting, counts)
+        _write_tar(task, waiting, counts, names)
     return Outcome(rows, f"byte for byte the dataset's ({task.contents.label_space.name})")
 
 
-def _write_tar(task: ExportTask, rows: list[Row], counts: dict[str, int]) -> None:
+def _write_tar(task: ExportTask, rows: list[Row], counts: dict[str, int], names: FlatNames) -> None:
     split = rows[0].split
     number = counts.setdefault(split, 0)
     counts[split] += 1
     with _open_tar(task.dest, f"{split}-{number:06d}.tar") as tar:
         for row in rows:
-            key = build_flat_name(row)
+            key = names.name(row)
             for column in task.contents.columns:
                 value = row.values.get(column)
                 if isinstance(value, str):

@@ -9,6 +9,8 @@ from sflow_pipeline.simulators.label_tables.json_table import bad_table, is_colo
 
 _COLOR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
 
+_COPY_NUMBER = re.compile(r"(?<=.)\.\d{3,}$")
+
 _BACKGROUND = "BACKGROUND"
 
 
@@ -52,7 +54,15 @@ def read_instance_table(data: bytes, path: str) -> LabelTable:
 
 
 def _class_name(value: Any) -> str | None:
-    """``{"class": "car"}``, ``{"prop": "car"}`` and plain ``"car"`` were all written by some version."""
+    """``{"class": "car"}``, ``{"prop": "car"}`` and plain ``"car"`` were all written by some version.
+
+    Copies of an asset bring their numbers along, and parts the names of what they are parts of.
+
+    >>> _class_name({"class": "Apple,Apple.001"}), _class_name("box,cargo")
+    ('Apple', 'box,cargo')
+    """
     if isinstance(value, dict):
         value = value.get("class", next(iter(value.values()), None))
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str):
+        return None
+    return ",".join(dict.fromkeys(_COPY_NUMBER.sub("", part.strip()) for part in value.split(","))) or None
