@@ -96,7 +96,8 @@ def test_numbered_objects_of_the_plain_layout(stated, random_bundle, tmp_path):
     root = tmp_path / "plain"
     label_map = np.array([[0, 13, 13, 13]], np.uint8).repeat(32, 0).repeat(8, 1)
     numbers = np.array([[0, 1, 2, 0]], np.uint8).repeat(32, 0).repeat(8, 1)
-    for folder, pixels in (("rgb", np.zeros((32, 32, 3), np.uint8)), ("semantic", label_map), ("instance", numbers)):
+    ramp = (np.arange(32 * 32 * 3).reshape(32, 32, 3) // 16).astype(np.uint8)
+    for folder, pixels in (("rgb", ramp), ("semantic", label_map), ("instance", numbers)):
         (root / folder).mkdir(parents=True)
         assert cv2.imwrite(str(root / folder / "0.png"), pixels)
     (root / "dataset.yaml").write_text(f"label_space: cityscapes19\n{stated}")
