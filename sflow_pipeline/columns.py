@@ -109,7 +109,18 @@ COLUMNS = (
     Column("photo_colors", "float32", "origin"),
     _value("seed", "int64"),
     _value("bundle_digest", "string"),
+    Column("attempts", "int32", "origin"),
     Column("edge_f1", "float32", "score", required=True),
+    Column("boundary_f1", "float32", "score"),
+    Column("clipped", "float32", "score"),
+    Column("pixel_accuracy", "float32", "score"),
+    Column("miou", "float32", "score"),
+    Column("rare_recall", "float32", "score"),
+    Column("unfamiliar", "float32", "score"),
+    Column("render_pixel_accuracy", "float32", "score"),
+    Column("render_miou", "float32", "score"),
+    Column("weakest_class", "string", "score"),
+    Column("failed_checks", "string", "score"),
 )  # fmt: skip
 
 BY_NAME = {column.name: column for column in COLUMNS}

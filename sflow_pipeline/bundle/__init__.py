@@ -1,14 +1,16 @@
 """Bundles: folders with trained networks and their metadata."""
 
 from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, load_bundle
-from sflow_pipeline.bundle.metadata import BundleMetadata, SegmenterScores
-from sflow_pipeline.bundle.write_bundle import add_segmenter, build_random_bundle, save_bundle
+from sflow_pipeline.bundle.metadata import BundleMetadata, GateThresholds, SegmenterScores
+from sflow_pipeline.bundle.write_bundle import add_gate_thresholds, add_segmenter, build_random_bundle, save_bundle
 
 __all__ = [
     "DEFAULT_BUNDLE",
     "Bundle",
     "BundleMetadata",
+    "GateThresholds",
     "SegmenterScores",
+    "add_gate_thresholds",
     "add_segmenter",
     "build_random_bundle",
     "find_model",

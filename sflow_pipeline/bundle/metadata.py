@@ -16,6 +16,26 @@ class SegmenterScores(BaseModel):
     images_seen: int
 
 
+class GateThresholds(BaseModel):
+    """What an image's agreement with its label must reach (``bundle.label_agreement``), from real photos.
+
+    Attributes:
+        passing_share: of the real pairs, at least, that reach every threshold.
+        photos: number of these pairs.
+        height_px: pictures are reduced to this height before they are scored.
+        least: check -> least value.
+        recall: class -> its mean recall on these photos.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    passing_share: float
+    photos: int
+    height_px: int
+    least: dict[str, float]
+    recall: dict[str, float]
+
+
 class BundleMetrics(BaseModel):
     """Measurements by name; further keys are allowed."""
 
@@ -46,4 +66,5 @@ class BundleMetadata(BaseModel):
     training_data_licence: str = ""
     perceptual_network: str = "none"
     metrics: BundleMetrics = BundleMetrics()
+    gate: GateThresholds | None = None
     changelog: list[str] = []

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from sflow_pipeline.bundle.bundle import Bundle, load_bundle
-from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata, SegmenterScores
+from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata, GateThresholds, SegmenterScores
 from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.storage.write_whole import write_whole
@@ -62,11 +62,19 @@ def add_segmenter(
     metadata = bundle.metadata.model_copy(
         update={
             "segmenter_sha256": hashlib.sha256(data).hexdigest(),
+            "gate": None,  # thresholds belong to the segmenter that they were measured with
             "metrics": bundle.metadata.metrics.model_copy(update={"segmenter": scores}),
         }
     )
     write_whole(bundle.path / "segmenter.safetensors", data)
     write_whole(bundle.path / "recipe.yaml", _to_yaml(whole))
+    write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
+    return load_bundle(bundle.path)
+
+
+def add_gate_thresholds(bundle: Bundle, thresholds: GateThresholds | None) -> Bundle:
+    """Put the gate's thresholds into a bundle, others in their place, or none; nothing that paints is touched."""
+    metadata = bundle.metadata.model_copy(update={"gate": thresholds})
     write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
     return load_bundle(bundle.path)
 

@@ -96,6 +96,14 @@ def convert_command(
         _model(help="Colours of the first variant: typical, or drawn for every sequence.", metavar="WHICH"),
     ] = None,
     seed: Annotated[int | None, _model(help="Random seed of the variants.")] = None,
+    gate: Annotated[
+        str | None,
+        _output(help="Agreement of images with their labels: off, score, or enforce.", metavar="MODE"),
+    ] = None,
+    gate_retries: Annotated[
+        int | None,
+        _output(help="How often an image that the gate refuses is made again.", metavar="N"),
+    ] = None,
     size: Annotated[
         str | None,
         _output(help="Output size; labels are resized by nearest neighbour.", metavar="WxH"),

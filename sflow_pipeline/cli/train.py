@@ -82,8 +82,8 @@ def train_command(
         str | None,
         typer.Option(
             "--only",
-            help="segmenter: train that alone and add it to the bundle in --out; bundle: export the newest checkpoint, "
-            "without segmenter.",
+            help="segmenter: train that alone and add it to the bundle in --out; gate: measure its thresholds "
+            "for convert --gate; bundle: export the newest checkpoint, without segmenter.",
             metavar="PART",
         ),
     ] = None,
@@ -148,21 +148,23 @@ def train_command(
         _print_summary(summary, places)
 
 
-def _check_only(only: str | None, *, together: bool) -> Literal["segmenter", "bundle"] | None:
+def _check_only(only: str | None, *, together: bool) -> Literal["segmenter", "gate", "bundle"] | None:
     """The value of ``--only``; ``together``: whether several processes are asked for."""
     if only is None:
         return None
-    if only not in ("segmenter", "bundle"):
-        raise UsageError(f"--only {only}: expected segmenter or bundle", hint="leave it out to train everything")
+    if only not in ("segmenter", "gate", "bundle"):
+        raise UsageError(f"--only {only}: expected segmenter, gate or bundle", hint="leave it out to train everything")
     if together:
         raise UsageError(f"--only {only}: that is done in one process", hint="leave out --workers and --address")
-    return cast(Literal["segmenter", "bundle"], only)
+    return cast(Literal["segmenter", "gate", "bundle"], only)
 
 
 def _write_curves(out: Path, only: str | None) -> list[Path]:
     """Draw the loss curves; returns what a person should look at."""
     from sflow_pipeline.report.training_curves import write_training_curves
 
+    if only == "gate":
+        return [out / "bundle" / "bundle.yaml"]
     folder = out / "segmenter" if only == "segmenter" else out
     places = [] if only == "segmenter" else [out / "samples"]
     with suppress(TrainingError):  # a very short run has no curve
@@ -181,6 +183,7 @@ def _to_dict(summary: "TrainingSummary") -> dict[str, object]:
         "damaged_checkpoints": list(summary.damaged_checkpoints),
         "restarts": summary.restarts,
         "segmenter": summary.segmenter.model_dump() if summary.segmenter else None,
+        "gate": summary.bundle.metadata.gate.model_dump() if summary.bundle.metadata.gate else None,
     }
 
 
@@ -194,6 +197,10 @@ def _print_summary(summary: "TrainingSummary", places: list[Path]) -> None:
             f"segmenter: pixel accuracy {scores.pixel_accuracy:.3f}, mIoU {scores.miou:.3f} "
             f"on {scores.held_out_photos} held-out photos"
         )
+    gate = summary.bundle.metadata.gate
+    if gate:
+        least = ", ".join(f"{name} {value:g}" for name, value in gate.least.items())
+        typer.echo(f"gate: {gate.passing_share:.0%} of {gate.photos} held-out photos or more reach {least}")
     typer.echo(f"look at: {', '.join(map(str, places))}")
     typer.echo(f"use it: sflow-pipeline convert SIM_DIR OUT_DIR --bundle {summary.bundle.path}")
 

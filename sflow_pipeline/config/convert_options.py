@@ -25,6 +25,8 @@ class ConvertOptions(TypedDict, total=False):
     appearance: float | Literal["auto", "palette", "coarse", "fine", "full"]
     photo_colors: float
     own_vehicle: Literal["keep", "paint", "mask"]
+    gate: Literal["off", "score", "enforce"]
+    gate_retries: int
     size: str | tuple[int, int] | None
     workers: int | None
     address: str | None

@@ -102,6 +102,14 @@ class ConvertJob(BaseModel):
         description="the recording vehicle's own bonnet: keep as rendered in the image's tone, paint, or mask in "
         "black; kept or masked only where renders are followed",
     )
+    gate: Literal["off", "score", "enforce"] = Field(
+        "score",
+        description="agreement of images with their labels: off, score (columns), or enforce (an image below the "
+        "bundle's thresholds is made again and then left out)",
+    )
+    gate_retries: int = Field(
+        1, ge=0, le=10, description="how often an image that the gate refuses is made again with another look"
+    )
     size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")

@@ -15,6 +15,7 @@ from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
 from sflow_pipeline.conversion.engines.workers import choose_workers
 from sflow_pipeline.conversion.gate import GateFactory
 from sflow_pipeline.conversion.label_census import LabelCensus, check_census, check_void, take_census
+from sflow_pipeline.conversion.label_gate import build_gate_factory
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
@@ -60,7 +61,7 @@ def convert(
         job: what to do.
         progress: receives events.
         build_translator: builds each worker's model; from the job's bundle by default.
-        build_gate: builds each worker's gate; the edge score by default.
+        build_gate: builds each worker's gate; from the job and its bundle by default.
 
     Returns:
         A summary; ``status`` is whether the dataset is complete.
@@ -181,6 +182,8 @@ class _Run:
         if build_translator is None:
             carried = self.resolved.bundle.with_weights()
             build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision)
+        if build_gate is None:
+            build_gate = build_gate_factory(settings, self.resolved.bundle)
         for record in self._start_engine(tasks, PainterFactory(settings, build_translator, build_gate)):
             bad += record.quarantined
             self.progress.on_shard(record)

@@ -26,7 +26,7 @@ class Judgement:
         is_accepted: whether the image may become a row.
     """
 
-    scores: Mapping[str, float]
+    scores: Mapping[str, float | str | None]
     is_accepted: bool = True
 
 
@@ -45,7 +45,7 @@ class Gate(Protocol):
             translation: the images, one per frame.
 
         Returns:
-            one judgement per frame; ``scores`` has a value for every score column of the schema.
+            one judgement per frame; ``scores`` has a value for every required score column of the schema.
         """
 
 

@@ -20,9 +20,14 @@ _MOST_EXAMPLES = 10
 
 def describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:
     """The quarantine row of a variant that the gate did not accept."""
-    scores = ", ".join(f"{name} {value:.3f}" for name, value in painted.judgement.scores.items())
+    scores = dict(painted.judgement.scores)
+    failed, weakest = scores.pop("failed_checks", None), scores.pop("weakest_class", None)
+    faults = [f"below the bundle's thresholds: {failed}"] if failed else []
+    faults += [f"weakest class: {weakest}"] if weakest else []
+    faults.append(", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float)))
     error = FrameError(
-        f"{source.ref.sample_id}: variant {variant} was not accepted in {painted.attempts} attempts ({scores})",
+        f"{source.ref.sample_id}: variant {variant} was not accepted in {painted.attempts} attempts "
+        f"({'; '.join(faults)})",
         hint="look at the frame's label, or convert with another seed",
         reason="rejected",
     )

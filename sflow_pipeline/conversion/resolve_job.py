@@ -1,7 +1,7 @@
 """Resolves a job before any worker starts: bundle, dump, label spaces, columns, settings and shards."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose_appearance
 from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
+from sflow_pipeline.conversion.label_gate import check_gate
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard import ShardTask
@@ -77,8 +78,10 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     sizes = _read_sizes(frames, source)
     is_resized = job.size is not None and any(size != job.size for size in sizes.values())
     columns, warnings = _choose_columns(job, dump, frames, is_resized)
+    gate_digest, gate_notes = check_gate(job, bundle)
     choice = choose_appearance(job, bundle, frames, source)
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
+    settings = replace(settings, gate_digest=gate_digest)
     index = build_index(frames, source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
     frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]
@@ -99,7 +102,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
             f"{settings.target_space.name}: they are void to the model, label files keep them"
         )
-    notes += [*warnings, *choice.warnings]
+    notes += [*warnings, *choice.warnings, *gate_notes]
     return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, tuple(notes), choice)
 
 

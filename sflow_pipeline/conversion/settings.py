@@ -52,6 +52,7 @@ class ConversionSettings:
         use_instances: the bundle paints from instance boundaries.
         device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
+        gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
     """
 
     job: ConvertJob
@@ -71,6 +72,7 @@ class ConversionSettings:
     device: str
     precision: str
     batch_size: int = 1
+    gate_digest: str = ""
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -251,6 +251,7 @@ def _build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: 
         "photo_colors": painted.look.photo_colors,
         "seed": settings.job.seed,
         "bundle_digest": settings.bundle_digest,
+        "attempts": painted.attempts,
         **painted.judgement.scores,
     }
 

@@ -15,13 +15,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Measurements of the image, each in [0, 1].
+    """Measurements of the image; shares and F1 in [0, 1], None where nothing was measured.
 
     Attributes:
         edge_f1: F1 of its Laplacian edges against the edges that were requested.
+        boundary_f1: F1 of its Laplacian edges against the boundaries between the label's classes.
+        clipped: share of its pixels that are black or white.
+        pixel_accuracy, miou: agreement of the bundle's segmenter with the label.
+        rare_recall: mean recall of the classes that cover less than 5 % of the label.
+        unfamiliar: share of its pixels that the segmenter gives no class with a probability of at least 0.5.
+        render_pixel_accuracy, render_miou: the same for the simulator's picture.
+        weakest_class: whose recall falls short of its mean on real photos by most.
+        failed_checks: the gate's checks below their thresholds, by comma; empty where all are passed.
     """
 
     edge_f1: float | None
+    boundary_f1: float | None = None
+    clipped: float | None = None
+    pixel_accuracy: float | None = None
+    miou: float | None = None
+    rare_recall: float | None = None
+    unfamiliar: float | None = None
+    render_pixel_accuracy: float | None = None
+    render_miou: float | None = None
+    weakest_class: str | None = None
+    failed_checks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,7 @@ def build_sample(row: Row, columns: tuple[str, ...]) -> Sample:
         FrameError: a file is damaged.
     """
     content: dict[str, Any] = {name: row.decode(name) for name in columns}
-    scores = Scores(*(row.values[item.name] for item in fields(Scores)))
+    scores = Scores(*(row.values.get(item.name) for item in fields(Scores)))  # older datasets have fewer
     return Sample(
         row.sample_id,
         row.sequence_id,

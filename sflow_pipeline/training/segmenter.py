@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.bundle import SegmenterScores
+from sflow_pipeline.bundle import Bundle, SegmenterScores, add_gate_thresholds
+from sflow_pipeline.bundle.gate_calibration import measure_thresholds
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import LabelSpace
@@ -160,7 +161,7 @@ def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: Phot
     stored.load_state_dict({k: v.half().float() for k, v in state.network.state_dict().items()})
     place_network(stored.eval(), device)
     confusion = np.zeros((classes, classes), np.int64)
-    scored = [i for i, facts in enumerate(photos.facts) if facts.labels == "true"] or range(len(photos))
+    scored = _list_scored(photos)
     for i in scored:
         photo, truth = photos.read(i)
         picture = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].to(device)
@@ -172,6 +173,30 @@ def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: Phot
         held_out_photos=len(scored),
         images_seen=state.images_seen,
     )
+
+
+def calibrate_bundle_gate(bundle: Bundle, photos: PhotoSet, device: Device) -> Bundle:
+    """Measure the gate's thresholds on photos that the bundle's segmenter was not trained on, and write them.
+
+    Where no photo has true labels, pseudo labels count.
+
+    Raises:
+        TrainingError: the bundle has no segmenter.
+    """
+    weights = bundle.read_segmenter()
+    if weights is None:
+        raise TrainingError(
+            f"bundle {bundle.path}: has no segmenter, whose agreement with labels the gate's thresholds are for",
+            hint="train one with train --only segmenter --set segmenter.images=20000",
+        )
+    read = (photos.read(i) for i in _list_scored(photos))
+    pairs = [(np.array(photo), np.array(truth)) for photo, truth in read]
+    return add_gate_thresholds(bundle, measure_thresholds(bundle, weights, pairs, device))
+
+
+def _list_scored(photos: PhotoSet) -> list[int]:
+    """Positions of the photos with true labels; of all where none has them."""
+    return [i for i, facts in enumerate(photos.facts) if facts.labels == "true"] or list(range(len(photos)))
 
 
 def _vary_exposure(photo: Photo, rng: torch.Generator) -> Photo:

@@ -18,7 +18,7 @@ from sflow_pipeline.training.process_group import WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.run.process import ProcessInputs
 from sflow_pipeline.training.run.training_run import OnProgress, TrainingRun
-from sflow_pipeline.training.segmenter import score_segmenter, train_segmenter
+from sflow_pipeline.training.segmenter import calibrate_bundle_gate, score_segmenter, train_segmenter
 from sflow_pipeline.training.step.state import TrainingState, build_state
 
 
@@ -66,7 +66,7 @@ def train(
     device: str = "auto",
     worker_options: WorkerOptions | None = None,
     start: Bundle | None = None,
-    only: Literal["segmenter", "bundle"] | None = None,
+    only: Literal["segmenter", "gate", "bundle"] | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> TrainingSummary:
     """Train a recipe on labelled real photos and export ``out/bundle``; an interrupted run in ``out`` is resumed.
@@ -81,12 +81,13 @@ def train(
         worker_options: processes that share every batch, on Ray; by default this process trains alone. The segmenter
             is trained in this process.
         start: a bundle whose generator and DNED are the initial ones, instead of random ones.
-        only: ``segmenter`` trains that network alone and adds it to the bundle in ``out``; ``bundle`` trains nothing
-            and exports the newest checkpoint, also while a run goes on.
+        only: ``segmenter`` trains that network alone and adds it to the bundle in ``out``; ``gate`` trains nothing and
+            measures the gate's thresholds of that bundle on the held-out photos; ``bundle`` trains nothing and exports
+            the newest checkpoint, also while a run goes on.
 
     Raises:
         UsageError: ``only`` is segmenter and the recipe has none; a batch, or the machines, cannot serve the workers.
-        BundleError: ``only`` is segmenter and ``out`` holds no bundle.
+        BundleError: ``only`` is segmenter or gate and ``out`` holds no bundle.
         TrainingError: bad data, weights or checkpoints, reported before the first step; a term that is not finite;
             ``only`` is bundle and ``out`` holds no checkpoint.
     """
@@ -108,6 +109,8 @@ def train(
     if only == "bundle":
         return export_newest_checkpoint(run)
     with RunLock(Folder(str(out))):
+        if only == "gate":
+            return calibrate_gate_of(run)
         return add_segmenter_to(run) if only == "segmenter" else train_bundle(run)
 
 
@@ -146,6 +149,19 @@ def add_segmenter_to(run: TrainingRun) -> TrainingSummary:
     bundle, scores = _train_segmenter(run, data, load_bundle(run.out / "bundle"))
     photos, held_out = len(data.photos), len(data.held_out)
     return TrainingSummary(bundle, bundle.metadata.images_seen, None, (), photos, held_out, scores)
+
+
+def calibrate_gate_of(run: TrainingRun) -> TrainingSummary:
+    """Measure the gate's thresholds of the bundle in ``run.out`` on the held-out photos.
+
+    Raises:
+        BundleError: there is no bundle.
+        TrainingError: it has no segmenter.
+    """
+    data = _load_data(run)
+    bundle = calibrate_bundle_gate(load_bundle(run.out / "bundle"), data.held_out, run.device)
+    photos, held_out = len(data.photos), len(data.held_out)
+    return TrainingSummary(bundle, bundle.metadata.images_seen, None, (), photos, held_out)
 
 
 def begin_or_resume(run: TrainingRun, data: RunData) -> tuple[TrainingState, Path | None, list[Path]]:
@@ -222,7 +238,8 @@ def _train_segmenter(run: TrainingRun, data: RunData, bundle: Bundle) -> tuple[B
         data.recipe, space, data.photos, run.out / "segmenter", device=run.device, on_progress=run.on_progress
     )
     scores = score_segmenter(state, space, data.held_out)
-    return add_segmenter(bundle, data.recipe.segmenter, state.network.state_dict(), scores), scores
+    bundle = add_segmenter(bundle, data.recipe.segmenter, state.network.state_dict(), scores)
+    return calibrate_bundle_gate(bundle, data.held_out, run.device), scores
 
 
 def _summarise(

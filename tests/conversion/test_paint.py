@@ -132,6 +132,7 @@ def test_refused_images_are_painted_again_and_then_left_out(make_job, read_datas
     assert looks["town01/0000", 0] == pytest.approx(draw_look("town01", 0, 0, settings).alpha.tolist())
     assert looks["town01/0001", 0] == pytest.approx(draw_look("town01", 0, 1, settings).alpha.tolist())
     assert looks["town01/0001", 1] == looks["town01/0000", 1]
+    assert [rows["town01/0001", variant]["attempts"] for variant in (0, 1)] == [2, 1]
     left_out = read_quarantine(job.out_dir)
     assert {row["reason"] for row in left_out} == {"rejected"}
     assert sorted(row["sample_id"] for row in left_out) == ["town01/0002", "town02/0004", "town02/0004"]

@@ -47,7 +47,7 @@ def test_a_folder_that_is_refused_gets_no_page(arguments: list[str], tmp_path: P
 def test_only_knows_two_parts(arguments: list[str]) -> None:
     refused = CliRunner().invoke(app, [*arguments, "--only", "dned"])
     assert isinstance(refused.exception, UsageError)
-    assert "--only dned: expected segmenter or bundle" in str(refused.exception)
+    assert "--only dned: expected segmenter, gate or bundle" in str(refused.exception)
 
 
 def test_the_newest_checkpoint_becomes_a_bundle_before_the_run_ends(arguments: list[str], tmp_path: Path) -> None:

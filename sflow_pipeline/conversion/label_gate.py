@@ -1,0 +1,188 @@
+"""The gate that compares images with their labels, by the bundle's segmenter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.bundle import Bundle, GateThresholds
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.networks.edges import detect_edges
+from sflow_pipeline.storage.canonical_json import compute_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer
+    from sflow_pipeline.bundle.translator import Translation
+
+
+class LabelGate:
+    """Scores images and renders against their labels; refuses images below the bundle's thresholds, if it enforces.
+
+    Args:
+        scorer: the segmenter on its device.
+        thresholds: of the bundle; None where it has none, and then no check can fail.
+        edges: scores the edges.
+        retries: see ``Gate``.
+        enforce: whether images below a threshold are refused.
+        batch_size: pictures that are scored at once on a GPU.
+    """
+
+    def __init__(
+        self,
+        scorer: "AgreementScorer",
+        thresholds: GateThresholds | None,
+        edges: EdgeGate,
+        *,
+        retries: int = 0,
+        enforce: bool = False,
+        batch_size: int = 1,
+    ) -> None:
+        self.retries = retries
+        self._scorer = scorer
+        self._thresholds = thresholds
+        self._edges = edges
+        self._enforce = enforce
+        self._batch_size = batch_size
+        self._renders: dict[str, Agreement] = {}
+
+    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:
+        """See ``Gate.judge``."""
+        labels = [frame.class_index for frame in frames]
+        images = self._scorer.score(list(translation.photo), labels, self._batch_size)
+        renders = self._score_renders(frames)
+        edges = self._edges.judge(frames, translation)
+        return [
+            self._judge(image, render, {**edge.scores, **score_picture(photo, label, self._edges.threshold)})
+            for image, render, edge, photo, label in zip(images, renders, edges, translation.photo, labels, strict=True)
+        ]
+
+    def _judge(self, image: "Agreement", render: "Agreement", scores: dict[str, float | str | None]) -> Judgement:
+        from sflow_pipeline.bundle.gate_calibration import find_weakest_class, list_failed_checks
+
+        failed = list_failed_checks(image.checks, self._thresholds) if self._thresholds else None
+        return Judgement(
+            {
+                **scores,
+                "pixel_accuracy": image.pixel_accuracy,
+                "miou": image.miou,
+                "rare_recall": image.rare_recall,
+                "unfamiliar": image.unfamiliar,
+                "render_pixel_accuracy": render.pixel_accuracy,
+                "render_miou": render.miou,
+                "weakest_class": find_weakest_class(image, self._thresholds),
+                "failed_checks": None if failed is None else ",".join(failed),
+            },
+            is_accepted=not (self._enforce and failed),
+        )
+
+    def _score_renders(self, frames: Sequence[DecodedFrame]) -> list["Agreement"]:
+        """Scores of the renders, which all variants and attempts of a batch share."""
+        names = [frame.ref.sample_id for frame in frames]
+        if not all(name in self._renders for name in names):
+            agreements = self._scorer.score(
+                [frame.render for frame in frames], [frame.class_index for frame in frames], self._batch_size
+            )
+            self._renders = dict(zip(names, agreements, strict=True))
+        return [self._renders[name] for name in names]
+
+
+@dataclass(frozen=True)
+class LabelGateFactory:
+    """Builds the gate of a job in a worker; picklable.
+
+    Attributes:
+        settings: of the conversion.
+        bundle: whose segmenter and thresholds.
+        segmenter: its weights, for workers that do not share a disk with the driver.
+    """
+
+    settings: ConversionSettings
+    bundle: Bundle
+    segmenter: "Mapping[str, Tensor]"
+
+    def __call__(self) -> Gate:
+        from sflow_pipeline.bundle.label_agreement import AgreementScorer
+        from sflow_pipeline.networks.device import resolve_device
+
+        settings = self.settings
+        enforce = settings.job.gate == "enforce"
+        device = resolve_device(settings.device, settings.precision)
+        thresholds = self.bundle.metadata.gate
+        return LabelGate(
+            AgreementScorer(self.bundle, self.segmenter, device, thresholds.recall if thresholds else None),
+            thresholds,
+            EdgeGate(settings.edge_threshold),
+            retries=settings.job.gate_retries if enforce else 0,
+            enforce=enforce,
+            batch_size=settings.batch_size,
+        )
+
+
+def build_gate_factory(settings: ConversionSettings, bundle: Bundle) -> GateFactory | None:
+    """What builds the gate of a job; None where edges alone are scored."""
+    if not settings.gate_digest:
+        return None
+    segmenter = bundle.read_segmenter()
+    assert segmenter is not None, "the digest is of a segmenter"
+    return LabelGateFactory(settings, bundle, segmenter)
+
+
+def check_gate(job: ConvertJob, bundle: Bundle) -> tuple[str, list[str]]:
+    """Whether a bundle can serve the job's gate.
+
+    Returns:
+        sha256 hex of the segmenter and the thresholds that the gate uses, empty where it uses none; and warnings.
+
+    Raises:
+        UsageError: the job enforces the gate, and the bundle has no segmenter or no thresholds.
+    """
+    if job.gate == "off":
+        return "", []
+    metadata = bundle.metadata
+    lacking = "segmenter" if metadata.segmenter_sha256 is None else "gate thresholds" if metadata.gate is None else None
+    if job.gate == "enforce" and lacking:
+        raise UsageError(
+            f"gate enforce: bundle {bundle.name} has no {lacking}",
+            hint="convert with --gate score, or add it to the bundle with train --only "
+            + ("segmenter" if metadata.segmenter_sha256 is None else "gate"),
+        )
+    if metadata.segmenter_sha256 is None:
+        return "", [f"bundle {bundle.name} has no segmenter: agreement with the labels is not scored"]
+    thresholds = metadata.gate.model_dump() if metadata.gate else None
+    warnings = [] if metadata.gate else [f"bundle {bundle.name} has no gate thresholds: scores are not checked"]
+    return compute_digest({"segmenter": metadata.segmenter_sha256, "thresholds": thresholds}), warnings
+
+
+def score_picture(photo: NDArray[np.uint8], class_index: NDArray[np.uint8], edge_threshold: float) -> dict[str, float]:
+    """Scores that need no segmenter.
+
+    Returns:
+        ``boundary_f1``: F1 of the picture's Laplacian edges against the boundaries between classes, 1 px tolerance;
+        ``clipped``: share of the pixels that are black or white in every channel.
+    """
+    edges = detect_edges(photo, edge_threshold)
+    extremes = photo.min(axis=2) == 255
+    extremes |= photo.max(axis=2) == 0
+    return {
+        "boundary_f1": compute_edge_f1(edges, find_boundaries(class_index)),
+        "clipped": float(extremes.mean()),
+    }
+
+
+def find_boundaries(class_index: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(h, w) pixels whose class differs from a neighbour's above, below, left or right.
+
+    >>> find_boundaries(np.array([[0, 0, 1]], np.uint8)).tolist()
+    [[False, True, True]]
+    """
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    return np.asarray(cv2.morphologyEx(class_index, cv2.MORPH_GRADIENT, cross) > 0)

@@ -1,0 +1,191 @@
+"""The gate compares images with labels: a wrong label is found, named, and left out where the job enforces it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, jaccard_score
+
+from sflow_pipeline.bundle import (
+    Bundle,
+    SegmenterScores,
+    add_gate_thresholds,
+    add_segmenter,
+    build_random_bundle,
+    load_bundle,
+)
+from sflow_pipeline.bundle.gate_calibration import measure_thresholds
+from sflow_pipeline.bundle.translator import Translation
+from sflow_pipeline.config.recipe import SegmenterRecipe
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.verify import verify
+from sflow_pipeline.dataset.sample_dataset import open_dataset
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.networks.device import Device
+from sflow_pipeline.networks.segmenter import Segmenter
+
+SKY, ROAD, TREE = 0, 3, 5
+#: Class -> colour, and the colour's channel.
+COLORS = {ROAD: (255, 0, 0), TREE: (0, 255, 0), SKY: (0, 0, 255)}
+
+
+class Renders:
+    """A model that gives renders back."""
+
+    def translate(self, class_index: Any, render: Any, alpha: Any, **_look: Any) -> Translation:  # noqa: ARG002
+        return Translation(render, np.zeros(render.shape[:3], np.uint8))
+
+
+def build_color_segmenter() -> Segmenter:
+    """A segmenter that takes red for road, green for tree and blue for sky, in cells of 4 px."""
+    network = Segmenter(12, width=6).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        for channel, label in enumerate(COLORS):
+            network.head.weight[channel, 4 * channel : 4 * channel + 4, 1, 1] = 0.25
+            network.head.bias[channel] = 1.0  # from [-1, 1] to [0, 2]
+            network.down1.weight[channel, channel, 1, 1] = 1.0
+            network.verdict.weight[label, channel, 0, 0] = 4.0
+        network.verdict.bias.fill_(-20.0)
+        for label in COLORS:
+            network.verdict.bias[label] = 0.0
+    return network
+
+
+def draw_scene(seed: int) -> NDArray[np.uint8]:
+    """(32, 48) classes: sky above, road below, a tree on the left that reaches into the sky."""
+    rng = np.random.default_rng(seed)
+    label_map = np.full((32, 48), SKY, np.uint8)
+    label_map[20 + rng.integers(0, 3) :] = ROAD
+    left, width = 2 + rng.integers(0, 4), 8 + rng.integers(0, 4)
+    label_map[4:24, left : left + width] = TREE
+    return label_map
+
+
+def paint(label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    picture = np.zeros((*label_map.shape, 3), np.uint8)
+    for label, color in COLORS.items():
+        picture[label_map == label] = color
+    return picture
+
+
+def swap(label_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    table = np.arange(256, dtype=np.uint8)
+    table[[SKY, ROAD]] = ROAD, SKY
+    return table[label_map]
+
+
+def write_scenes(root: Path, wrong: int | None) -> Path:
+    """Eight frames; in frame ``wrong`` the label calls the sky road and the road sky."""
+    for kind in ("rgb", "semantic"):
+        (root / "town" / kind).mkdir(parents=True)
+    (root / "dataset.yaml").write_text("label_space: camvid11\n")
+    for frame in range(8):
+        label_map = draw_scene(frame)
+        cv2.imwrite(str(root / f"town/rgb/{frame:04}.png"), paint(label_map)[..., ::-1])
+        stored = swap(label_map) if frame == wrong else label_map
+        cv2.imwrite(str(root / f"town/semantic/{frame:04}.png"), stored)
+    return root
+
+
+@pytest.fixture
+def color_bundle(tmp_path: Path) -> Bundle:
+    """Random weights, the colour segmenter, and thresholds from scenes of other seeds."""
+    scores = SegmenterScores(pixel_accuracy=0, miou=0, held_out_photos=0, images_seen=0)
+    bundle = build_random_bundle(tmp_path / "colors", seed=3)
+    bundle = add_segmenter(bundle, SegmenterRecipe(width=6), build_color_segmenter().state_dict(), scores)
+    state = bundle.read_segmenter()
+    assert state is not None
+    labels = [draw_scene(seed) for seed in range(100, 140)]
+    pairs = [(paint(label), label) for label in labels]
+    return add_gate_thresholds(bundle, measure_thresholds(bundle, state, pairs, Device("cpu")))
+
+
+@pytest.fixture
+def convert_scenes(tmp_path: Path, color_bundle: Bundle, make_job: Callable[..., Any]) -> Callable[..., Any]:
+    """Converts eight scenes, frame 5 with a wrong label, by a model that gives renders back."""
+    sim = write_scenes(tmp_path / "scenes", wrong=5)
+
+    def run(out: str = "converted", **fields: Any) -> Any:
+        places = {"sim_dir": str(sim), "out_dir": str(tmp_path / out), "bundle": str(color_bundle.path)}
+        return convert(make_job(**places, **fields), build_translator=Renders)
+
+    return run
+
+
+def test_a_wrong_label_is_left_out_and_named(convert_scenes, read_quarantine, read_dataset):
+    summary = convert_scenes(gate="enforce", gate_retries=2)
+    assert (summary.rows, summary.rejected, summary.status) == (7, 1, "quarantined")
+    (row,) = read_quarantine(summary.out_dir)
+    assert (row["sample_id"], row["reason"]) == ("town/0005", "rejected")
+    assert "town/0005: variant 0 was not accepted in 3 attempts (below the bundle's thresholds: " in row["message"]
+    assert "naming" in row["message"]
+    assert "weakest class: sky" in row["message"] or "weakest class: road" in row["message"]
+    assert verify(summary.out_dir).problems == ()
+    assert {row["attempts"] for row in read_dataset(summary.out_dir)} == {1}
+    assert convert_scenes(gate="enforce", gate_retries=2).shards_converted == 0
+
+
+def test_scores_alone_leave_every_row(convert_scenes, color_bundle):
+    summary = convert_scenes()
+    assert (summary.rows, summary.rejected, summary.status) == (8, 0, "clean")
+    state = color_bundle.read_segmenter()
+    network = Segmenter(12, width=6)
+    network.load_state_dict(state)
+    for number, sample in enumerate(open_dataset(summary.out_dir)):
+        scores = sample.scores
+        assert ("naming" in scores.failed_checks) == (number == 5)
+        assert (scores.failed_checks == "") == (number != 5)
+        unit = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+        with torch.inference_mode():
+            found = network(unit)[0, :11].argmax(dim=0).numpy()
+        truth, found = sample.label.ravel(), found.ravel()
+        assert scores.pixel_accuracy == pytest.approx(accuracy_score(truth, found), abs=1e-6)
+        iou = jaccard_score(truth, found, labels=np.unique(truth), average="macro")
+        assert scores.miou == pytest.approx(iou, abs=1e-6)
+        assert (scores.render_pixel_accuracy, scores.render_miou) == (scores.pixel_accuracy, scores.miou)
+        assert (scores.pixel_accuracy < 0.5) == (number == 5)
+
+
+def test_gate_off_scores_edges_alone(convert_scenes):
+    sample = open_dataset(convert_scenes(gate="off").out_dir)[5]
+    assert sample.scores.edge_f1 is not None
+    assert sample.scores.pixel_accuracy is None and sample.scores.failed_checks is None
+
+
+@pytest.mark.parametrize("gate", ["score", "enforce"])
+def test_the_same_bytes_for_any_batch_size(convert_scenes, snapshot, gate):
+    taken = [snapshot(convert_scenes(f"out{size}", gate=gate, batch_size=size, variants=2).out_dir) for size in (1, 3)]
+    assert taken[0] == taken[1]
+
+
+def test_other_thresholds_convert_again_and_other_modes_too(convert_scenes, color_bundle):
+    convert_scenes(gate="score")
+    assert convert_scenes(gate="score").shards_converted == 0
+    gate = color_bundle.metadata.gate
+    assert gate is not None
+    add_gate_thresholds(color_bundle, gate.model_copy(update={"least": {"miou": 0.0}}))
+    summary = convert_scenes(gate="score")
+    assert summary.shards_converted == 2
+    assert all(sample.scores.failed_checks == "" for sample in open_dataset(summary.out_dir))
+    assert convert_scenes(gate="off").shards_converted == 2
+
+
+def test_bundles_that_cannot_judge_say_so(make_job, color_bundle, read_dataset):
+    with pytest.raises(UsageError, match="gate enforce: bundle random has no segmenter") as caught:
+        convert(make_job(gate="enforce"))
+    assert caught.value.hint == "convert with --gate score, or add it to the bundle with train --only segmenter"
+    summary = convert(make_job())
+    assert summary.warnings == ("bundle random has no segmenter: agreement with the labels is not scored",)
+    assert {row["miou"] for row in read_dataset(summary.out_dir)} == {None}
+    assert convert(make_job(gate="off")).warnings == ()
+    add_gate_thresholds(color_bundle, None)
+    with pytest.raises(UsageError, match="has no gate thresholds"):
+        convert(make_job(gate="enforce", bundle=str(color_bundle.path)))
+    assert load_bundle(color_bundle.path).digest == color_bundle.digest  # nothing that paints was touched
