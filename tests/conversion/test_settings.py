@@ -21,6 +21,7 @@ OTHERS = {
     "palettes": 7,
     "appearance": 0.3,
     "bundle_digest": "other",
+    "gate_digest": "0" * 64,
     "edge_threshold": 0.123,
     "use_instances": True,
     "device": "cuda",
