@@ -56,12 +56,16 @@ class LabelGate:
 
     def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:
         """See ``Gate.judge``."""
+        from sflow_pipeline.bundle.label_agreement import reduce_pair
+
         labels = [frame.class_index for frame in frames]
         images = self._scorer.score(list(translation.photo), labels, self._batch_size)
         renders = self._score_renders(frames)
         edges = self._edges.judge(frames, translation)
         return [
-            self._judge(image, render, {**edge.scores, **score_picture(photo, label, self._edges.threshold)})
+            self._judge(
+                image, render, {**edge.scores, **score_picture(*reduce_pair(photo, label), self._edges.threshold)}
+            )
             for image, render, edge, photo, label in zip(images, renders, edges, translation.photo, labels, strict=True)
         ]
 
