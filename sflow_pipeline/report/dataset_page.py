@@ -78,7 +78,10 @@ def _build(contents: Contents, sample: int, limit_bytes: int) -> str:
         build_json_block("facts", _describe(contents, gallery, index)),
         *gallery.full_size.values(),
     ]
-    return build_page(title, parts, script=script)
+    page = build_page(title, parts, script=script)
+    while len(page.encode("utf-8", "replace")) > limit_bytes and gallery.full_size:
+        page = page.replace(gallery.full_size.popitem()[1], "")
+    return page
 
 
 def _draw_gallery(gallery: Gallery, index: ScoreIndex) -> str:

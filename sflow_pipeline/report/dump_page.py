@@ -39,6 +39,8 @@ def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str,
 
 
 def _facts(inspection: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rule = f", rule {inspection['label_rule']}" if inspection["label_rule"] else ""
+    seconds = inspection["estimate"]["seconds"]
     return [
         ("simulator", f"{inspection['simulator']} {inspection['version']}".strip()),
         ("sequences", f"{inspection['sequences']:,}"),
@@ -46,38 +48,53 @@ def _facts(inspection: Mapping[str, Any]) -> list[tuple[str, str]]:
             "frames",
             f"{inspection['frames']:,} ({', '.join(f'{name} {n:,}' for name, n in inspection['splits'].items())})",
         ),
-        ("opened", f"{inspection['sampled_frames']:,}"),
+        ("opened", f"{inspection['sampled_frames']:,} of {inspection['frames']:,} frames"),
         ("modalities", ", ".join(inspection["modalities"])),
         ("sizes", ", ".join(f"{size} px ({count})" for size, count in inspection["sizes"].items())),
         ("rate", "unknown" if inspection["fps"] is None else f"{inspection['fps']:g} frames/s"),
-        ("labels", f"{inspection['label_space']}, as {inspection['label_encoding']}"),
+        ("labels", f"{inspection['label_space']}, as {inspection['label_encoding']}{rule}"),
+        *((("instances", f"as {inspection['instance_encoding']}"),) if inspection["instance_encoding"] else ()),
         ("to read", f"{inspection['source_bytes'] / 1e6:,.0f} MB, about"),
         ("to write", f"{inspection['estimate']['bytes'] / 1e6:,.0f} MB, about; {inspection['estimate']['how']}"),
+        ("to convert", "not measured; --estimate does" if seconds is None else f"about {seconds / 60:,.1f} minutes"),
     ]
 
 
 def _draw_classes(inspection: Mapping[str, Any]) -> str:
-    targets = {row["source_id"]: row for row in inspection["mapping"]}
+    """Every class of the label space, those of the opened frames first."""
+    shares = {row["id"]: row for row in inspection["classes"]}
     largest = max((row["share"] for row in inspection["classes"]), default=1.0)
     rows = []
-    for row in inspection["classes"]:
-        target = targets[row["id"]]
-        width = max(1, round(_BAR_PX * row["share"] / largest))
-        bar = f'<span class="bar" style="width:{width}px;background:rgb{tuple(row["color"])}"></span>'
+    for target in sorted(inspection["mapping"], key=lambda row: -shares.get(row["source_id"], {"share": -1})["share"]):
+        found = shares.get(target["source_id"])
+        share, bar = "", ""
+        if found is not None:
+            share = f"{found['share']:.2%}"
+            width = max(1, round(_BAR_PX * found["share"] / largest))
+            bar = f'<span class="bar" style="width:{width}px;background:rgb{tuple(found["color"])}"></span>'
         lost = ' class="warn"' if target["is_lost"] else ""
         rows.append(
-            f'<tr><td class="n">{row["id"]}</td><td>{escape(row["name"])}</td><td class="n">{row["share"]:.2%}</td>'
-            f"<td>{bar}</td><td{lost}>{escape(target['target_name'])}{' (lost)' if lost else ''}</td></tr>"
+            f'<tr><td class="n">{target["source_id"]}</td><td>{escape(target["source_name"])}</td>'
+            f'<td class="n">{share}</td><td>{bar}</td>'
+            f"<td{lost}>{escape(target['target_name'])}{' (lost)' if lost else ''}</td></tr>"
         )
     space = escape(inspection["model_label_space"])
     head = f"<tr><th>id</th><th>class</th><th>pixels</th><th></th><th>in {space}</th></tr>"
-    return f"<table>{head}{''.join(rows)}</table>"
+    return f'<div class="scroll"><table>{head}{"".join(rows)}</table></div>'
 
 
 def _describe_problems(inspection: Mapping[str, Any]) -> str:
-    lines = [(problem["severity"], problem["message"]) for problem in inspection["problems"]]
+    lines = []
+    void = inspection["void_shares"]
+    if void:
+        listed = ", ".join(f"{name} {share:.2%}" for name, share in void.items())
+        text = f"{sum(void.values()):.2%} of the pixels are of classes that {inspection['model_label_space']} does not"
+        lines.append(("warning", f"{text} have ({listed}); the model treats them as void"))
     for item in inspection["unmapped_ids"]:
         what = f"id {item['id']}" if item["id"] is not None else f"colour {tuple(item['color'])}"
         text = f"{what} on {item['share']:.2%} of the pixels is not in label space {inspection['label_space']}"
-        lines.append(("error", text))
+        lines.append(("error", f"{text}; first in {', '.join(item['first_files'])}"))
+    lines += [(problem["severity"], problem["message"]) for problem in inspection["problems"]]
+    if inspection["failure"]:
+        lines.append(("convert would stop", inspection["failure"]))
     return "".join(f'<p class="warn">{escape(severity)}: {escape(text)}</p>' for severity, text in lines)

@@ -1,5 +1,6 @@
 """The gallery of a report: one card per frame with its pictures and scores, and full-size pictures for the viewer."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -64,12 +65,14 @@ def build_gallery(contents: Contents, index: ScoreIndex, chosen: Sequence[Chosen
             continue
         number = len(gallery.cards)
         card = _draw_card(number, item, pictures, index)
-        if not cards_budget.take(card):
+        facts = _describe(item, pictures, index, names)
+        needed = card + 2 * json.dumps(facts)  # as data and, in part, as options of the filters
+        if not cards_budget.take(needed):
             gallery.left_out = len(chosen) - number - len(gallery.problems)
             break
-        budget.take(card)
+        budget.take(needed)
         gallery.cards.append(card)
-        gallery.facts.append(_describe(item, pictures, index, names))
+        gallery.facts.append(facts)
         places.append((number, item))
     for number, item in sorted(places, key=lambda place: not place[1].reason):
         block = _embed_full_size(number, reader.read_frame(item.frame.rows[:MOST_VARIANTS]))

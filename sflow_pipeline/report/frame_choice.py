@@ -68,6 +68,6 @@ def _list_worst(index: ScoreIndex, count: int) -> dict[int, str]:
 
 def _sort_frames(index: ScoreIndex, name: str, count: int) -> Sequence[int]:
     """Positions of the ``count`` frames with the worst value of one score."""
-    values = np.array([np.nan if (worst := index.worst(name, f.rows)) is None else worst for f in index.frames])
+    values = index.worst_of_frames(name)
     order = np.argsort(values if is_better_high(name) else -values, kind="stable")[:count]
     return [int(i) for i in order if not np.isnan(values[i])]

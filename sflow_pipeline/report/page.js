@@ -73,7 +73,12 @@
   };
 
   const place = () => {
-    if (!opened.stage) return;
+    if (!opened.stage) {
+      for (const id of ["only-render", "only-image", "only-label", "all-views"]) {
+        byId(id).setAttribute("aria-pressed", false);
+      }
+      return;
+    }
     const left = opened.pictures.render ? Number(sliders.left.value) : 0;
     const right = Math.max(left, Number(sliders.right.value));
     const { render, label, edges, names } = opened.stage;
@@ -87,7 +92,7 @@
     });
     const only = [left === 100, left === 0 && right === 100, right === 0];
     ["only-render", "only-image", "only-label"].forEach((id, i) => byId(id).setAttribute("aria-pressed", only[i]));
-    byId("all-views").setAttribute("aria-pressed", !only.includes(true) && !opened.isSideBySide);
+    byId("all-views").setAttribute("aria-pressed", !only.includes(true));
   };
 
   const setSliders = (left, right) => {

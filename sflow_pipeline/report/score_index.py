@@ -49,6 +49,14 @@ class ScoreIndex:
     origins: dict[str, NDArray[np.float64]]
     unreadable: tuple[str, ...] = ()
 
+    def worst_of_frames(self, name: str) -> NDArray[np.float64]:
+        """(frames,) worst value of a score among the rows of each frame; NaN where none has a value."""
+        if not self.frames:
+            return np.empty(0)
+        # Rows between frames are of shards that could not be read: NaN, which fmin and fmax pass over.
+        fold = np.fmin if is_better_high(name) else np.fmax
+        return np.asarray(fold.reduceat(self.scores[name], [frame.rows.start for frame in self.frames]))
+
     def worst(self, name: str, rows: Sequence[int]) -> float | None:
         """The worst value of a score among some rows; None where none has a value."""
         values = self.scores[name][list(rows)]

@@ -9,7 +9,7 @@ from sflow_pipeline.errors import SflowError
 from sflow_pipeline.report.frame_choice import spread_evenly
 from sflow_pipeline.report.frame_pictures import PictureReader, embed_photo, shrink
 from sflow_pipeline.report.page_budget import PageBudget
-from sflow_pipeline.report.page_parts import clip
+from sflow_pipeline.report.page_parts import build_table, clip
 from sflow_pipeline.report.score_index import IndexedFrame, ScoreIndex
 
 _MOST_STRIPS = 16
@@ -29,17 +29,26 @@ def draw_sequences(contents: Contents, index: ScoreIndex, budget: PageBudget) ->
     listed = spread_evenly(len(names), _MOST_SEQUENCES)
     with_strip = {listed[i] for i in spread_evenly(len(listed), _MOST_STRIPS)}
     reader = PictureReader(contents)
-    rows = []
+    strips, rows = [], []
     for position in listed:
         frames = groups[names[position]]
+        means = _list_means(index, frames)
+        rows.append((*(clip(name) for name in reversed(names[position])), f"{len(frames):,}", *means.values()))
+        if position not in with_strip:
+            continue
         split, sequence = (escape(clip(name)) for name in names[position])
-        strip = _draw_strip(reader, frames) if position in with_strip else ""
-        if strip and not budget.take(strip):
-            strip = ""
-        facts = f"{len(frames):,} frame{'' if len(frames) == 1 else 's'} · {split}{_describe_means(index, frames)}"
-        rows.append(f'<div class="sequence"><h3>{sequence}</h3><p class="lead">{facts}</p>{strip}</div>')
+        strip = _draw_strip(reader, frames)
+        strip = strip if budget.take(strip) else ""
+        unit = "frame" if len(frames) == 1 else "frames"
+        shown = "".join(f" · {escape(name)} {mean}" for name, mean in means.items())
+        facts = f"{len(frames):,} {unit} · {split}{shown}"
+        strips.append(f'<div class="sequence"><h3>{sequence}</h3><p class="lead">{facts}</p>{strip}</div>')
     note = f'<p class="lead">{len(listed)} of {len(names):,} sequences.</p>' if len(listed) < len(names) else ""
-    return f"<section><h2>Sequences</h2>{note}{''.join(rows)}</section>"
+    table = build_table(("sequence", "split", "frames", *index.scores), rows)
+    return (
+        f"<section><h2>Sequences</h2>{note}{''.join(strips)}"
+        f'<details><summary>Mean scores of the sequences</summary><div class="scroll">{table}</div></details></section>'
+    )
 
 
 def _draw_strip(reader: PictureReader, frames: list[IndexedFrame]) -> str:
@@ -55,12 +64,12 @@ def _draw_strip(reader: PictureReader, frames: list[IndexedFrame]) -> str:
     return f'<div class="strip">{"".join(pictures)}</div>' if pictures else ""
 
 
-def _describe_means(index: ScoreIndex, frames: list[IndexedFrame]) -> str:
+def _list_means(index: ScoreIndex, frames: list[IndexedFrame]) -> dict[str, str]:
+    """Score -> its mean over the rows of some frames, a dash where no row has a value."""
     rows = [row for frame in frames for row in frame.rows]
-    parts = []
+    means = {}
     for name, values in index.scores.items():
         found = values[rows]
         found = found[~np.isnan(found)]
-        if len(found):
-            parts.append(f" · {escape(name)} {found.mean():.3f}")
-    return "".join(parts)
+        means[name] = f"{found.mean():.3f}" if len(found) else "-"
+    return means
