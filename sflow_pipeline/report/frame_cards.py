@@ -8,7 +8,7 @@ from typing import Any
 
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import SflowError
-from sflow_pipeline.report.frame_choice import ChosenFrame
+from sflow_pipeline.report.frame_choice import FAILED_CHECKS, ChosenFrame
 from sflow_pipeline.report.frame_pictures import FramePictures, PictureReader, embed_label, embed_photo, shrink
 from sflow_pipeline.report.page_budget import PageBudget
 from sflow_pipeline.report.page_parts import build_json_block, clip
@@ -100,7 +100,7 @@ def _describe(item: ChosenFrame, pictures: FramePictures, index: ScoreIndex, nam
 def _list_scores(index: ScoreIndex, row: int) -> list[tuple[str, str, bool]]:
     """(score column, value, whether it names a fault) of one row; scores without a value are left out."""
     numbers = [(name, f"{values[row]:.3f}", False) for name, values in index.scores.items()]
-    words = [(name, clip(values[row]), True) for name, values in index.texts.items() if values[row]]
+    words = [(name, clip(values[row]), name == FAILED_CHECKS) for name, values in index.texts.items() if values[row]]
     return [*(item for item in numbers if item[1] != "nan"), *words]
 
 

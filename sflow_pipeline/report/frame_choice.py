@@ -9,7 +9,8 @@ from sflow_pipeline.report.score_index import IndexedFrame, ScoreIndex, is_bette
 
 #: Share of the frames that are shown for their scores.
 _WORST_SHARE = 1 / 3
-_FAILED = "failed_checks"
+#: Score column that names the thresholds which an image missed.
+FAILED_CHECKS = "failed_checks"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _list_worst(index: ScoreIndex, count: int) -> dict[int, str]:
     """Positions of frames with the worst scores, worst first, and the score that each is shown for."""
     few = max(1, round(count * _WORST_SHARE))
     orders = [(name, _sort_frames(index, name, few)) for name in index.scores]
-    failed = index.texts.get(_FAILED)
+    failed = index.texts.get(FAILED_CHECKS)
     chosen: dict[int, str] = {}
     if failed is not None:
         found = [i for i, frame in enumerate(index.frames) if any(failed[row] for row in frame.rows)]

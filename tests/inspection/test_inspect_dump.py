@@ -179,6 +179,7 @@ def test_the_page_stands_alone_and_shows_frames_in_class_colours(tmp_path: Path)
     assert result.exit_code == 0, result.output
     text = page.read_text()
     assert "<b>" not in text and "0007 &lt;b&gt;" in text
+    assert "to convert" in text and "bicyclist" in text  # what the terminal says, classes without pixels as well
     sources = re.findall(r'src="([^"]+)"', text)
     assert len(sources) == 3
     assert not re.search(r'(?:src|href)="(?!data:)', text)

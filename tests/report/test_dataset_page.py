@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -118,6 +119,33 @@ def test_numbers_are_those_of_the_rows(wide_dataset: Path) -> None:
         assert caption["edge_f1"] == f"{row['edge_f1']:.3f}"
     for name, facts in cards.items():
         assert facts["worst"]["edge_f1"] == min(float(row["edge_f1"]) for row in rows if row["sample_id"] == name)
+
+
+def test_scores_of_the_gate_are_shown_and_failed_frames_come_first(wide_dataset: Path) -> None:
+    failed, checks = read_rows(wide_dataset)[5]["sample_id"], "miou, <i>clipped"
+    for path in wide_dataset.glob("data/**/*.parquet"):
+        table = pq.read_table(path)
+        is_failed = [name == failed for name in table["sample_id"].to_pylist()]
+        columns = {
+            "miou": pa.array([0.25 if bad else 0.5 for bad in is_failed], pa.float32()),
+            "clipped": pa.array([0.75 if bad else 0.125 for bad in is_failed], pa.float32()),
+            "weakest_class": pa.array(["sign" if bad else None for bad in is_failed]),
+            "failed_checks": pa.array([checks if bad else None for bad in is_failed]),
+        }
+        for name, values in columns.items():
+            table = table.set_column(table.schema.get_field_index(name), name, values)
+        pq.write_table(table, path)
+    write_report_page(str(wide_dataset), sample=3)
+    outline = Outline(read_page(wide_dataset))
+    text = re.sub(r"\s+", " ", outline.join_text())
+    assert failed in text
+    assert "miou 0.250" in text
+    assert f"failed_checks {checks}" in text
+    frames = {facts["id"]: facts for facts in find_block(read_page(wide_dataset), "facts")["frames"]}
+    assert frames[failed]["worst"]["clipped"] == 0.75
+    assert frames[failed]["texts"] == {"weakest_class": ["sign"], "failed_checks": [checks]}
+    options = [facts.get("value") for tag, facts in outline.tags if tag == "option"]
+    assert {"sign", checks, "+miou", "-clipped"} <= set(options)
 
 
 def test_class_shares_are_those_of_the_labels(wide_dataset: Path) -> None:
