@@ -12,7 +12,7 @@ from sflow_pipeline.report.frame_choice import FAILED_CHECKS, ChosenFrame
 from sflow_pipeline.report.frame_pictures import FramePictures, PictureReader, embed_label, embed_photo, shrink
 from sflow_pipeline.report.page_budget import PageBudget
 from sflow_pipeline.report.page_parts import build_json_block, clip
-from sflow_pipeline.report.score_index import ScoreIndex
+from sflow_pipeline.report.score_index import ScoreIndex, list_words
 
 _THUMBNAIL_PX = 480
 _SMALL_THUMBNAIL_PX = 240
@@ -92,7 +92,7 @@ def _describe(item: ChosenFrame, pictures: FramePictures, index: ScoreIndex, nam
         "split": clip(frame.split),
         "classes": [names.get(class_id, f"id {class_id}") for class_id in pictures.classes],
         "worst": {name: index.worst(name, rows) for name in index.scores},
-        "texts": {name: sorted({clip(values[row]) for row in rows} - {""}) for name, values in index.texts.items()},
+        "texts": {name: list_words(values[row] for row in rows) for name, values in index.texts.items()},
         "captions": [_list_scores(index, row) for row in rows],
     }
 

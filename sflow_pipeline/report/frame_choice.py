@@ -59,7 +59,8 @@ def _list_worst(index: ScoreIndex, count: int) -> dict[int, str]:
     chosen: dict[int, str] = {}
     if failed is not None:
         found = [i for i, frame in enumerate(index.frames) if any(failed[row] for row in frame.rows)]
-        chosen = {found[i]: "failed a check" for i in spread_evenly(len(found), few)}
+        shown = few if len(index.frames) > count else len(found)
+        chosen = {found[i]: "failed a check" for i in spread_evenly(len(found), shown)}
     for rank in range(few):
         for name, order in orders:
             if rank < len(order) and len(chosen) < few:

@@ -1,6 +1,6 @@
 """The scores of every row of a dataset, read without its pictures, and the frames that the rows belong to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.columns import BY_NAME, SCORE_COLUMNS
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import OutputError
+from sflow_pipeline.report.page_parts import clip
 from sflow_pipeline.storage.commits import ShardRecord
 
 #: How an image was made; pages state their range.
@@ -77,6 +78,15 @@ class _Collected:
 def is_better_high(name: str) -> bool:
     """Whether larger values of a score column are better."""
     return BY_NAME[name].better == "higher"
+
+
+def list_words(values: Iterable[str]) -> list[str]:
+    """The words of comma-separated texts, sorted, each once.
+
+    >>> list_words(["miou,clipped", "", "miou"])
+    ['clipped', 'miou']
+    """
+    return sorted({clip(word.strip()) for value in values for word in value.split(",")} - {""})
 
 
 def index_scores(contents: Contents) -> ScoreIndex:
