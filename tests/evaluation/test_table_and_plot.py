@@ -1,5 +1,6 @@
 """The table and the plot of made-up rows."""
 
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
@@ -29,7 +30,7 @@ def evaluation() -> Evaluation:
 
 def read_cells(markdown: str) -> list[list[str]]:
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.replace("\\|", "¦").strip("|").split("|")] for line in lines]
+    return [[unescape(cell).strip() for cell in line.replace("\\|", "¦").strip("|").split("|")] for line in lines]
 
 
 def test_table_holds_every_row_and_its_share_of_the_oracle(evaluation: Evaluation) -> None:

@@ -61,8 +61,8 @@ def split_coco(name: str, read: Read) -> Archive:
         if path in texts:
             return texts[path]
         number = drawn[path]
-        size = int(pictures[number]["height"]), int(pictures[number]["width"])
         try:
+            size = int(pictures[number]["height"]), int(pictures[number]["width"])
             annotations = json.loads(texts[f"boxes/{stems[number]}.json"])
             return encode_png(_draw(annotations, size, path.startswith("labels/")))
         except (ValueError, TypeError, KeyError) as error:

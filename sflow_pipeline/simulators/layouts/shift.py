@@ -21,7 +21,7 @@ _UNITS = {
     "depth": "m = 1000 * (R + 256 * G + 65536 * B) / (2**24 - 1)",
     "boxes": "2-D boxes in px, 3-D boxes in m in camera space, run-length masks; by frame, of all det_*.json",
     "camera": "focal length and centre in px, place in m, weather and time of day",
-    "flow": "px to the next frame, float16 array `flow` of the .npz file",
+    "flow": "px to the next frame, float16, array flow of the .npz file",
     "label": "tag in the red channel",
 }
 #: The file that is split; it is read together with those beside it.
