@@ -40,5 +40,8 @@ class ConvertOptions(TypedDict, total=False):
     shard_bytes: int
     resume: bool
     unknown_ids: Literal["error", "ignore"]
+    max_unknown_fraction: float
+    max_void_fraction: float
+    contradictions: Literal["error", "ignore"]
     limit: int | None
     include: Sequence[OptionalColumn] | None

@@ -18,7 +18,6 @@ from sflow_pipeline.label_spaces import (
 )
 from sflow_pipeline.simulators.label_rules import LABEL_RULES
 from sflow_pipeline.simulators.label_tables import LABEL_TABLES
-from sflow_pipeline.storage import image_codec
 
 #: What a manifest's ``source`` states about a label format, next to the label space.
 LABEL_FORMAT_FACTS = ("label_encoding", "label_table_format", "label_rule", "instance_encoding")
@@ -57,6 +56,8 @@ class LabelFormat:
         Raises:
             FrameError: as ``image_codec.decode_label``; ``missing`` or ``unreadable`` for the table.
         """
+        from sflow_pipeline.storage import image_codec  # loads OpenCV, which listing layouts does not need
+
         label = image_codec.decode_label(data, self.encoding, name=path)
         if self.encoding == "palette":
             return from_colors(label, self.space)
@@ -84,6 +85,8 @@ class LabelFormat:
             FrameError: as ``read``; ``size_mismatch``.
         """
         label_map = self.read(data, table, path).label_map
+        from sflow_pipeline.storage import image_codec
+
         image_codec.check_size((label_map.shape[1], label_map.shape[0]), size_px, name=path, picture=picture)
         return self.refine(label_map)
 

@@ -14,8 +14,6 @@ from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.instance_encoding import detect_instance_encoding
 from sflow_pipeline.simulators.stated_facts import StatedFacts
-from sflow_pipeline.storage import image_codec
-from sflow_pipeline.storage.instance_codec import decode_samples
 
 _SAMPLE = 8
 _SIDE_PX = 256
@@ -39,6 +37,8 @@ def read_label_sample(root: str, paths: Sequence[str]) -> list[NDArray[Any]]:
     Returns:
         (h, w) ids or (h, w, 3) RGB arrays; files that cannot be read are skipped, conversion reports them.
     """
+    from sflow_pipeline.storage import image_codec  # loads OpenCV, which listing layouts does not need
+
     sample = []
     for position in _spread(len(paths)):
         try:
@@ -67,6 +67,8 @@ def detect_label_encoding(sample: Sequence[NDArray[Any]]) -> LabelEncoding:
 
 def _find_instance_encoding(dump: Dump) -> InstanceEncoding:
     """The encoding that most of a few frames' instance files have; ``numbered`` where none can be read."""
+    from sflow_pipeline.storage.instance_codec import decode_samples
+
     found: list[InstanceEncoding] = []
     for frame in _choose(dump.frames):
         if frame.instance is None:

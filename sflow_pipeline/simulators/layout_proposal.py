@@ -16,7 +16,6 @@ from sflow_pipeline.simulators.file_groups import FileGroup, GroupPair, find_pai
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
-from sflow_pipeline.storage import image_codec
 
 _MAX_CLASSES = 96
 _LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
@@ -109,6 +108,8 @@ def _find_kind(root: str, group: FileGroup) -> str:
     """Pictures, labels, or other files; by the suffix of arrays, else by a look at one file."""
     if not group.is_picture:
         return f"{group.suffix} files"
+    from sflow_pipeline.storage import image_codec  # loads OpenCV, which listing layouts does not need
+
     try:
         data = open_folder(root).read_bytes(group.first)
         pixels = image_codec.decode_plane(data, name=group.first)

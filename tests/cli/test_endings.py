@@ -27,13 +27,13 @@ def convert(run_here, dump: Path, bundle: Path, tmp_path: Path):
     """Run `convert` on the dump with one worker and some more arguments."""
 
     def start(*arguments: str):
-        return run_here("convert", dump, tmp_path / "out", "--bundle", bundle, "--workers=1", *arguments)
+        return run_here("convert", dump, tmp_path / "out", "--bundle", bundle, "--workers=1", "--gate=off", *arguments)
 
     return start
 
 
 def test_clean(convert, run, run_here, dump: Path, bundle: Path, tmp_path: Path) -> None:
-    done = run("convert", dump, tmp_path / "out", "--bundle", bundle, "--workers=1", "--json")
+    done = run("convert", dump, tmp_path / "out", "--bundle", bundle, "--workers=1", "--gate=off", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads(done.stdout)
     assert (summary["exit_code"], summary["rows"], summary["quarantined"]) == (0, 3, 0)
@@ -117,7 +117,7 @@ def test_version(run) -> None:
 
 @pytest.mark.parametrize("arguments", [["inspect", "{dump}"], ["convert", "{dump}", "{dump}-out", "--dry-run"]])
 def test_json_is_one_document(arguments: list[str], run_here, dump: Path, bundle: Path) -> None:
-    more = ["--bundle", bundle] if arguments[0] == "convert" else []
+    more = ["--bundle", bundle, "--gate=off"] if arguments[0] == "convert" else []
     done = run_here(*(word.format(dump=dump) for word in arguments), *more, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["frames"] == 3

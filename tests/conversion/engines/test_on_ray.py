@@ -103,7 +103,7 @@ def test_a_dead_worker_costs_nothing(make_job, snapshot, random_bundle, tmp_path
     marker = str(tmp_path / "marker")
     summary = convert(hurt, build_translator=lambda: DiesOnce(str(random_bundle), marker))
     assert summary.status == "clean"
-    assert any("tried again" in warning for warning in summary.warnings)
+    assert any("trying again on another worker" in warning for warning in summary.warnings)
     assert snapshot(clean.out_dir) == snapshot(hurt.out_dir)
 
 
