@@ -86,7 +86,7 @@ class FrameError(SflowError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, on one line; its kind where it says nothing.
+    r"""What an exception says, on one line; its kind where it says nothing.
 
     >>> first_line(ValueError("no footer\nin frame 3")), first_line(EOFError())
     ('no footer', 'EOFError')
