@@ -58,6 +58,14 @@ def train_command(
             "--start-from", help="Bundle whose networks to begin with, instead of random ones.", metavar="BUNDLE"
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher",
+            help="Bundle whose pictures are followed on photos with appearance 0; see loss.teacher.",
+            metavar="BUNDLE",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[
         int | None,
@@ -136,6 +144,7 @@ def train_command(
             device=device,
             worker_options=WorkerOptions(workers, address, threads or 1) if workers > 1 or address else None,
             start=load_bundle(start_from) if start_from else None,
+            teacher=load_bundle(teacher) if teacher else None,
             only=checked,
             on_progress=on_progress,
         )

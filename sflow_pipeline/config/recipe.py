@@ -147,6 +147,11 @@ class LossRecipe(Section):
     tone: float = Field(
         3.0, ge=0, description="distance between a converted simulator frame's colours and its appearance map's"
     )
+    teacher: float = Field(
+        0.0,
+        ge=0,
+        description="distance, on photos with appearance 0, to what the --teacher bundle makes of the same input",
+    )
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
     r1_every_steps: int = Field(
         16, ge=1, description="steps between computations of r1, whose weight is scaled accordingly"
@@ -164,6 +169,7 @@ class LossRecipe(Section):
             "repetition": self.repetition,
             "dned": self.dned,
             "projected": self.projected,
+            "teacher": self.teacher,
             "render_content": self.content,
             "render_tone": self.tone,
             "render_repetition": self.repetition,
@@ -192,6 +198,9 @@ class ScheduleRecipe(Section):
         None,
         description="width range that whole photos are scaled to before cropping, instead of scale; log-uniform, and "
         "at most 1.25 times the photo's own",
+    )
+    palette_share: float = Field(
+        0.25, ge=0, le=1, description="share of photos with appearance 0, for a generator with an appearance map"
     )
     laplacian_images: int = Field(
         10_000, ge=0, description="stage A: generator on Laplacian edges, DNED trained separately"

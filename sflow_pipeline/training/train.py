@@ -20,6 +20,7 @@ from sflow_pipeline.training.run.process import ProcessInputs
 from sflow_pipeline.training.run.training_run import OnProgress, TrainingRun
 from sflow_pipeline.training.segmenter import calibrate_bundle_gate, score_segmenter, train_segmenter
 from sflow_pipeline.training.step.state import TrainingState, build_state
+from sflow_pipeline.training.step.teacher import load_teacher
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def train(
     device: str = "auto",
     worker_options: WorkerOptions | None = None,
     start: Bundle | None = None,
+    teacher: Bundle | None = None,
     only: Literal["segmenter", "gate", "bundle"] | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> TrainingSummary:
@@ -81,6 +83,7 @@ def train(
         worker_options: processes that share every batch, on Ray; by default this process trains alone. The segmenter
             is trained in this process.
         start: a bundle whose generator and DNED are the initial ones, instead of random ones.
+        teacher: a bundle whose pictures are followed on photos with appearance 0, with weight ``loss.teacher``.
         only: ``segmenter`` trains that network alone and adds it to the bundle in ``out``; ``gate`` trains nothing and
             measures the gate's thresholds of that bundle on the held-out photos; ``bundle`` trains nothing and exports
             the newest checkpoint, also while a run goes on.
@@ -104,6 +107,7 @@ def train(
         device=device,
         workers=worker_options,
         start=start,
+        teacher=teacher,
         on_progress=on_progress,
     )
     if only == "bundle":
@@ -210,7 +214,15 @@ def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is
     photos, held_out, out = (folder.resolve() for folder in (data.photos.folder, data.held_out.folder, run.out))
     renders = None if data.renders is None else data.renders.folder.resolve()
     inputs = ProcessInputs(
-        data.recipe, photos, held_out, out, run.network, run.projection, renders, run.minutes and 60 * run.minutes
+        data.recipe,
+        photos,
+        held_out,
+        out,
+        run.network,
+        run.projection,
+        renders,
+        run.minutes and 60 * run.minutes,
+        load_teacher(run.teacher, data.recipe) if run.teacher else None,
     )
     if run.workers is None:
         recorded = state.provenance.setdefault("precision", run.device.precision)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.device import Device
@@ -27,6 +29,7 @@ class ProcessInputs:
         perceptual: frozen network of the perceptual loss, None for none.
         projection: frozen network of the projected discriminator, None for none.
         renders: absolute folder of packed simulator frames, None for none.
+        teacher: frozen generator to follow at appearance 0, None for none.
         stop_after_s: seconds of training after which the run stops at a checkpoint, None for no limit.
     """
 
@@ -38,6 +41,7 @@ class ProcessInputs:
     projection: PerceptualNetwork | None = None
     renders: Path | None = None
     stop_after_s: float | None = None
+    teacher: nn.Module | None = None
 
     def run(
         self,
@@ -59,7 +63,7 @@ class ProcessInputs:
                 f"worker {group.rank} on {socket.gethostname()} cannot read {self.photos}: {error.strerror}",
                 hint="put --out on storage that every machine of the cluster has under the same path",
             ) from error
-        context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection)
+        context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection, self.teacher)
         schedule, seed = self.recipe.schedule, self.recipe.seed
         train, validation = CropSampler(photos, schedule, seed, renders), CropSampler(held_out, schedule, seed)
         run_training(state, train, validation, context, self.out, on_progress, self.stop_after_s)

@@ -30,6 +30,7 @@ class TrainingRun:
         network, network_name: the perceptual network, None for none, and its name in the bundle.
         projection: network of the projected discriminator, None for none.
         renders: folders of simulator frames to train on beside the photos.
+        teacher: bundle whose pictures are followed on photos with appearance 0, None for none.
         minutes: of training after which the run stops at a checkpoint, None for no limit.
         device: of this process; ``cpu`` with ``workers``, whose devices are ``worker_device``.
         worker_device: as the user stated it.
@@ -47,6 +48,7 @@ class TrainingRun:
     worker_device: str
     workers: WorkerOptions | None
     start: Bundle | None
+    teacher: Bundle | None
     on_progress: OnProgress
 
     @classmethod
@@ -63,6 +65,7 @@ class TrainingRun:
         device: str,
         workers: WorkerOptions | None,
         start: Bundle | None,
+        teacher: Bundle | None,
         on_progress: OnProgress,
     ) -> "TrainingRun":
         """Check what can be checked before the data is read, and create ``out``.
@@ -76,6 +79,7 @@ class TrainingRun:
         name = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         projected = load_perceptual(projection) if projection else None
         _check_renders(recipe, renders)
+        _check_teacher(recipe, teacher)
         if minutes is not None and (minutes <= 0 or workers):
             raise UsageError(
                 f"--minutes {minutes:g}: " + ("workers cannot stop by the clock" if workers else "must be above 0"),
@@ -88,7 +92,20 @@ class TrainingRun:
         resolved = resolve_device("auto" if workers else device, recipe.precision)
         _check_out(out)
         return cls(
-            recipe, data, out, network, name, projected, renders, minutes, resolved, device, workers, start, on_progress
+            recipe,
+            data,
+            out,
+            network,
+            name,
+            projected,
+            renders,
+            minutes,
+            resolved,
+            device,
+            workers,
+            start,
+            teacher,
+            on_progress,
         )
 
 
@@ -108,6 +125,20 @@ def _check_workers(options: WorkerOptions, recipe: Recipe, device: str) -> None:
         )
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: Ray gives every worker its GPU", hint="use --device cuda")
+
+
+def _check_teacher(recipe: Recipe, teacher: Bundle | None) -> None:
+    if recipe.loss.teacher and teacher is None:
+        raise UsageError(
+            f"recipe {recipe.name}: loss.teacher is {recipe.loss.teacher:g}, and there is no teacher",
+            hint="add --teacher BUNDLE, or --set loss.teacher=0",
+        )
+    if teacher is not None and not (recipe.loss.teacher and recipe.generator.use_appearance):
+        raise UsageError(
+            f"--teacher {teacher.name}: loss.teacher is {recipe.loss.teacher:g} and generator.use_appearance is "
+            f"{recipe.generator.use_appearance}, so it would not be used",
+            hint="add --set loss.teacher=20 --set generator.use_appearance=true, or leave out --teacher",
+        )
 
 
 def _check_renders(recipe: Recipe, renders: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
@@ -24,6 +24,7 @@ class StepContext:
         perceptual: frozen network on the device, None for a run without perceptual features.
         class_weights: of the pixels of each class, for a recipe with a semantic or projected discriminator.
         projection: frozen network of the projected discriminator, on the device.
+        teacher: frozen generator that is followed on photos with appearance 0, on the device.
     """
 
     recipe: Recipe
@@ -33,6 +34,7 @@ class StepContext:
     group: ProcessGroup = SINGLE_PROCESS
     class_weights: Float[Tensor, " classes"] | None = None
     projection: PerceptualNetwork | None = None
+    teacher: nn.Module | None = None
 
     @classmethod
     def build(
@@ -43,14 +45,16 @@ class StepContext:
         perceptual: PerceptualNetwork | None,
         group: ProcessGroup = SINGLE_PROCESS,
         projection: PerceptualNetwork | None = None,
+        teacher: nn.Module | None = None,
     ) -> "StepContext":
         """The context of a run on these photos; the frozen networks move to the device."""
         space = load_label_space(recipe.label_space)
-        networks = [None if x is None else place_network(x, device.name) for x in (perceptual, projection)]
+        frozen = (perceptual, projection, teacher)
+        placed = [None if x is None else place_network(x, device.name) for x in frozen]
         weights = None
         if recipe.discriminator.semantic_width or recipe.discriminator.projected_width:
             weights = compute_class_weights(photos, space).to(device.name)
-        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1])
+        return cls(recipe, space.num_classes, device, placed[0], group, weights, *placed[1:])
 
     def get_class_weights(self) -> Float[Tensor, " classes"]:
         """The class weights.

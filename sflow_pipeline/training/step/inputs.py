@@ -43,6 +43,7 @@ class StepInputs:
         sides, alpha: DNED's side outputs for the corrupted edge map, and the ensemble weights of this step.
         edge: the generator's edge input: the corrupted edges at first, DNED's answer in the joint stage, zero in a
             recipe without edges (the discriminator must not get more than the generator).
+        strength: appearance strength of each image; None in a recipe without appearance.
     """
 
     photo: Photo
@@ -52,6 +53,7 @@ class StepInputs:
     sides: Float[Tensor, "b 5 h w"]
     alpha: Float[Tensor, "b 5"]
     edge: EdgeMap
+    strength: Float[Tensor, " b"] | None = None
 
 
 def build_inputs(state: TrainingState, batch: CropBatch, context: StepContext, rng: StepRng) -> StepInputs:
@@ -61,7 +63,7 @@ def build_inputs(state: TrainingState, batch: CropBatch, context: StepContext, r
     class_index = batch.class_index.to(device.name, non_blocking=True)
     boundary = batch.boundary_map.to(device.name, non_blocking=True) if batch.boundary_map is not None else None
     photo = to_unit_range(photo_bytes).contiguous(memory_format=torch.channels_last)
-    color_map, edge_source = _build_color_map(photo, photo_bytes, class_index, context, rng)
+    strength, color_map, edge_source = _build_color_map(photo, photo_bytes, class_index, context, rng)
     semantic = build_semantic_map(class_index, context.classes, device.dtype, boundary, color_map)
     threshold = _draw_threshold(recipe, rng).to(device.name)
     target = extract_edges(photo_bytes, threshold)
@@ -75,25 +77,25 @@ def build_inputs(state: TrainingState, batch: CropBatch, context: StepContext, r
     if not recipe.generator.use_edges:
         edge = torch.zeros_like(corrupted)
     semantic = semantic.contiguous(memory_format=torch.channels_last)
-    return StepInputs(photo, class_index, semantic, target, sides, alpha, edge)
+    return StepInputs(photo, class_index, semantic, target, sides, alpha, edge, strength)
 
 
 def _build_color_map(
     photo: Photo, photo_bytes: UInt8[Tensor, "b 3 h w"], class_index: ClassIndexMap, context: StepContext, rng: StepRng
-) -> tuple[Float[Tensor, "b 3 h w"] | None, UInt8[Tensor, "b 3 h w"]]:
-    """The palette or appearance map, None without one, and the picture that edges are extracted from."""
+) -> tuple[Float[Tensor, " b"] | None, Float[Tensor, "b 3 h w"] | None, UInt8[Tensor, "b 3 h w"]]:
+    """Appearance strength, the palette or appearance map, None without, and the picture that edges are from."""
     recipe = context.recipe.generator
     if recipe.use_appearance:
-        strength = draw_strength(rng).to(photo.device)
+        strength = draw_strength(rng, context.recipe.schedule.palette_share).to(photo.device)
         damaged_photo = damage_photo(photo, class_index, context.classes, rng)
         uses_damaged = (strength > 0).view(-1, 1, 1, 1)
         source = torch.where(uses_damaged, damaged_photo, photo)
         appearance = build_appearance_map(source, class_index, context.classes, strength)
         uses_damaged &= (rng.rand(1, 1, 1) < _DAMAGED_EDGES).to(photo.device)
-        return appearance, torch.where(uses_damaged, to_bytes(damaged_photo), photo_bytes)
+        return strength, appearance, torch.where(uses_damaged, to_bytes(damaged_photo), photo_bytes)
     if recipe.use_palette:
-        return build_own_palette_map(photo, class_index, context.classes), photo_bytes
-    return None, photo_bytes
+        return None, build_own_palette_map(photo, class_index, context.classes), photo_bytes
+    return None, None, photo_bytes
 
 
 def _draw_threshold(recipe: Recipe, rng: StepRng) -> Float[Tensor, " b"]:

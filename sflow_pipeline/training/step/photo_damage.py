@@ -76,10 +76,11 @@ def damage_photo(photo: Photo, class_index: ClassIndexMap, classes: int, rng: St
     return torch.lerp(uncolored.clamp(-1, 1), unit * 2 - 1, is_colored)
 
 
-def draw_strength(rng: StepRng) -> Float[Tensor, " b"]:
-    """Appearance strength per image: a quarter at 0, a half at 1, the rest between."""
+def draw_strength(rng: StepRng, palette_share: float) -> Float[Tensor, " b"]:
+    """Appearance strength per image: ``palette_share`` at 0, two thirds of the rest at 1, the others between."""
     u, between = rng.rand(), rng.rand()
-    return torch.where(u < 0.25, torch.zeros_like(u), torch.where(u < 0.75, torch.ones_like(u), between))
+    full_until = palette_share + (1 - palette_share) * 2 / 3
+    return torch.where(u < palette_share, torch.zeros_like(u), torch.where(u < full_until, torch.ones_like(u), between))
 
 
 def _box_blur(x: Tensor, side_px: int = 3) -> Tensor:

@@ -17,6 +17,7 @@ from sflow_pipeline.training.step.losses import dned_loss, repetition_loss
 from sflow_pipeline.training.step.render_terms import render_terms
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
+from sflow_pipeline.training.step.teacher import teacher_loss
 
 
 def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> dict[str, float]:
@@ -46,6 +47,8 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     terms |= feature_terms(state, inputs, fake, context, rng, use_semantic=has_discriminators)
     if batch.renders is not None:
         terms |= render_terms(state, batch.renders, context, rng, use_semantic=has_discriminators)
+    if context.teacher is not None:
+        terms["teacher"] = teacher_loss(context.teacher, inputs, fake, context)
     if loss.l1:
         terms["l1"] = (fake - inputs.photo).abs().mean()
     if loss.repetition:
