@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 #: A render whose brightness varies less than this, in grey levels, shows nothing that could be followed.
 _LEAST_SPREAD = 2.0
 #: Range of ``photo_colors`` of the variants after the first.
-_VARIANT_RANGE = (0.4, 0.9)
+_VARIANT_RANGE = (0.2, 0.6)
 
 
 def is_blank(render: NDArray[np.uint8]) -> bool:
@@ -25,11 +25,11 @@ def draw_photo_colors(seed: int, sequence_id: str, variant: int, first: float) -
     """How far the class colours of a variant are moved to its palette's, the same for every frame of a sequence.
 
     Args:
-        first: of variant 0; those of later variants are drawn from 0.4 to 0.9, so that their light and colours differ.
+        first: of variant 0; those of later variants are drawn from 0.2 to 0.6.
 
     >>> draw_photo_colors(0, "town01", 0, 0.25)
     0.25
-    >>> 0.4 <= draw_photo_colors(0, "town01", 1, 0.25) <= 0.9
+    >>> 0.2 <= draw_photo_colors(0, "town01", 1, 0.25) <= 0.6
     True
     """
     if variant == 0:

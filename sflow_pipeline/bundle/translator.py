@@ -78,6 +78,7 @@ class Translator:
         palette: NDArray[np.int64] | None = None,
         appearance: NDArray[np.float32] | None = None,
         photo_colors: NDArray[np.float32] | None = None,
+        color_source: NDArray[np.uint8] | None = None,
     ) -> Translation:
         """Translate a batch.
 
@@ -98,15 +99,17 @@ class Translator:
                 detail), see ``networks.appearance``; ignored by bundles without an appearance map.
             photo_colors: (b,) how far the mean colour of each class is moved from the render's to the palette's, 0
                 to 1; 0 when None.
+            color_source: (b, h, w, 3) RGB whose colours, light and detail are followed instead of the render's; edges
+                stay the render's.
 
         Raises:
             FrameError: the bundle was trained with instances, and none are given.
         """
         if self.device == "cpu" and len(render) > 1:
             return self._translate_one_by_one(
-                class_index, render, alpha, instance_map, palette, appearance, photo_colors
+                class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source
             )
-        picture = torch.from_numpy(render).to(self.device).permute(0, 3, 1, 2)
+        picture = self._place(render)
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
         edge = fuse_sides(sides, torch.from_numpy(alpha).to(self.device))
@@ -119,7 +122,8 @@ class Translator:
             if self._use_appearance and appearance is not None:
                 shares = [appearance, np.zeros_like(appearance) if photo_colors is None else photo_colors]
                 strength, moved = (torch.from_numpy(share).to(self.device) for share in shares)
-                colors = self._map_appearance(to_unit_range(picture), classes, palettes.float(), strength, moved)
+                source = picture if color_source is None else self._place(color_source)
+                colors = self._map_appearance(to_unit_range(source), classes, palettes.float(), strength, moved)
             else:
                 colors = build_palette_map(classes, palettes)
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
@@ -146,6 +150,10 @@ class Translator:
         follows = (3 * strength).clamp(max=1) * (1 - photo_colors)
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
         return build_appearance_map(render, classes, self.classes, strength, means, own).clamp(-1, 1)
+
+    def _place(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
+        """(b, 3, h, w) on the device."""
+        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
 
     def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
         size = next(len(array) for array in batch if array is not None)

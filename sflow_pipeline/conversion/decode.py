@@ -29,7 +29,8 @@ class DecodedFrame:
         render: (h, w, 3) uint8 RGB, of the output's size.
         label_bytes: the label file: untouched, or of the output's size.
         class_index: (h, w) uint8 channels of the bundle's label space.
-        instance_map: (h, w) numbers that tell objects apart, where the bundle paints from them.
+        instance_map: (h, w) numbers that tell objects apart, where the bundle paints from them or variants differ in
+            the paint of vehicles.
         files: optional file columns -> bytes to write.
         texts: optional text columns -> text to write.
         source_sha256, label_sha256: of the render and label files.
@@ -74,13 +75,13 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
     instance_map = None
-    if settings.use_instances:
-        if "instance" not in data:
-            raise FrameError(
-                f"{ref.render}: has no instance file, and the bundle paints from instance boundaries",
-                hint="render instances too, or use a bundle that was trained without",
-                reason="no_instance",
-            )
+    if settings.use_instances and "instance" not in data:
+        raise FrameError(
+            f"{ref.render}: has no instance file, and the bundle paints from instance boundaries",
+            hint="render instances too, or use a bundle that was trained without",
+            reason="no_instance",
+        )
+    if "instance" in data and (settings.use_instances or settings.repaints_vehicles):
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
     label_bytes = data["label"]
     digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())

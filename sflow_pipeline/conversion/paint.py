@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgemen
 from sflow_pipeline.conversion.own_vehicle import apply_own_vehicle, find_own_vehicle, list_vehicle_channels
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
+from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.errors import FrameError, SflowError
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ class Look:
         palette: number of the bundle's palette; None for bundles without palettes.
         appearance: how far the image follows its render, 0 to 1; None for bundles without an appearance map.
         photo_colors: how far class colours are moved to the palette's, 0 to 1; None likewise.
+        number: of the variant that light and vehicles' colours are drawn for; 0 keeps the render's.
     """
 
     alpha: NDArray[np.float32]
     palette: int | None = None
     appearance: float | None = None
     photo_colors: float | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def draw_look(sequence_id: str, variant: int, attempt: int, settings: Conversion
     if settings.appearance is None:
         return Look(alpha, palette)
     moved = draw_photo_colors(job.seed, sequence_id, number, job.photo_colors)
-    return Look(alpha, palette, settings.appearance, moved)
+    return Look(alpha, palette, settings.appearance, moved, number)
 
 
 class Painter:
@@ -142,7 +145,7 @@ class Painter:
             if self._settings.use_instances
             else None,
             palette=np.array(palettes, np.int64) if self._settings.palettes else None,
-            **self._stack_appearance([looks[i] for i in rows]),
+            **self._stack_appearance([frames[i] for i in rows], [looks[i] for i in rows]),
         )
         return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
 
@@ -161,13 +164,25 @@ class Painter:
                 photos[i] = apply_own_vehicle(photos[i], frame.render, mask, treatment)
         return replace(translation, photo=np.stack(photos))
 
-    def _stack_appearance(self, looks: list[Look]) -> dict[str, NDArray[np.float32]]:
+    def _stack_appearance(self, frames: list[DecodedFrame], looks: list[Look]) -> dict[str, NDArray[Any]]:
         if self._settings.appearance is None:
             return {}
         return {
             "appearance": np.array([look.appearance for look in looks], np.float32),
             "photo_colors": np.array([look.photo_colors for look in looks], np.float32),
+            "color_source": np.stack([self._vary(f, look) for f, look in zip(frames, looks, strict=True)])
+            if any(look.number for look in looks)
+            else None,
         }
+
+    def _vary(self, frame: DecodedFrame, look: Look) -> NDArray[np.uint8]:
+        """The render in the light and with the vehicles' paint of a variant; of variant 0 the render itself."""
+        if not (look.number and look.appearance):
+            return frame.render
+        identity = (self._settings.job.seed, frame.ref.sequence_id, look.number)
+        is_vehicle = np.isin(frame.class_index, list_vehicle_channels(self._settings.target_space))
+        painted = repaint_vehicles(frame.render, is_vehicle, frame.instance_map, *identity)
+        return relight(painted, draw_light(*identity))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.filesystem import Folder
 
 #: Raised whenever the same input gives other bytes.
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 #: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
 _JOB_FIELDS_NOT_COUNTED = frozenset(
@@ -80,6 +80,11 @@ class ConversionSettings:
         columns = [name for name in self.columns if name not in ("render", "edge")]
         needed = ["instance"] if self.use_instances and "instance" not in columns else []
         return ("render", "label", *columns, *needed)
+
+    @property
+    def repaints_vehicles(self) -> bool:
+        """Whether variants after the first show vehicles in other paint."""
+        return self.job.variants > 1 and bool(self.appearance)
 
     @property
     def counted_batch_size(self) -> int | None:

@@ -25,6 +25,7 @@ class FrameTranslator(Protocol):
         palette: NDArray[np.int64] | None = None,
         appearance: NDArray[np.float32] | None = None,
         photo_colors: NDArray[np.float32] | None = None,
+        color_source: NDArray[np.uint8] | None = None,
     ) -> "Translation": ...
 
 

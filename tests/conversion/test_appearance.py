@@ -80,7 +80,7 @@ def test_variants_differ_in_colours_and_a_sequence_keeps_one_look(read_rows: Cal
     first = {look for (_, variant), found in looks.items() if variant == 0 for look in found}
     assert {moved for moved, _ in first} == {np.float32(0.1)}
     later = [next(iter(found))[0] for (_, variant), found in looks.items() if variant > 0]
-    assert all(0.4 <= moved <= 0.9 for moved in later)
+    assert all(0.2 <= moved <= 0.6 for moved in later)
     assert len(set(later)) == len(later)
 
 
