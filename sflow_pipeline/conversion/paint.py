@@ -164,7 +164,7 @@ class Painter:
                 photos[i] = apply_own_vehicle(photos[i], frame.render, mask, treatment)
         return replace(translation, photo=np.stack(photos))
 
-    def _stack_appearance(self, frames: list[DecodedFrame], looks: list[Look]) -> dict[str, NDArray[Any]]:
+    def _stack_appearance(self, frames: list[DecodedFrame], looks: list[Look]) -> dict[str, NDArray[Any] | None]:
         if self._settings.appearance is None:
             return {}
         return {

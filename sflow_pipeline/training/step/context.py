@@ -49,12 +49,12 @@ class StepContext:
     ) -> "StepContext":
         """The context of a run on these photos; the frozen networks move to the device."""
         space = load_label_space(recipe.label_space)
-        frozen = (perceptual, projection, teacher)
-        placed = [None if x is None else place_network(x, device.name) for x in frozen]
+        networks = [None if x is None else place_network(x, device.name) for x in (perceptual, projection)]
+        followed = None if teacher is None else place_network(teacher, device.name)
         weights = None
         if recipe.discriminator.semantic_width or recipe.discriminator.projected_width:
             weights = compute_class_weights(photos, space).to(device.name)
-        return cls(recipe, space.num_classes, device, placed[0], group, weights, *placed[1:])
+        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], followed)
 
     def get_class_weights(self) -> Float[Tensor, " classes"]:
         """The class weights.

@@ -4,6 +4,7 @@ Learning without Forgetting (Li and Hoiem 2016): the teacher is the earlier netw
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sflow_pipeline.bundle import Bundle
@@ -41,5 +42,5 @@ def teacher_loss(teacher: nn.Module, inputs: StepInputs, fake: Photo, context: S
     if inputs.strength is None or not bool((is_palette := inputs.strength == 0).any()):
         return fake.new_zeros(())
     with torch.no_grad(), context.device.autocast():
-        target = teacher(inputs.semantic[is_palette], inputs.edge[is_palette])
-    return (fake[is_palette] - target.float()).abs().mean()
+        target: Tensor = teacher(inputs.semantic[is_palette], inputs.edge[is_palette])
+    return F.l1_loss(fake[is_palette], target.float())
