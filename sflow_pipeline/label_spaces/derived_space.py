@@ -17,6 +17,7 @@ _VOCABULARY = Path(__file__).parent / "vocabulary.yaml"
 #: Label spaces whose class names are also looked up; the first that has a name decides.
 _NAME_SOURCES = ("cityscapes34", "mapillary", "carla-0.9.14", "camvid32", "ade20k")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_COPY_NUMBER = re.compile(r"(?<=.)\.\d{3,}$")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
@@ -62,6 +63,15 @@ def guess_concept(class_name: str) -> str:
             if form in known:
                 return known[form]
     return f"{UNKNOWN_CONCEPT}.{words[0]}"
+
+
+def join_names(names: Iterable[str], most: int | None = None) -> str:
+    """The first names of one class, by comma; the numbers that 3-D tools give to copies are dropped.
+
+    >>> join_names(["Apple", "Apple.001", "fruit"])
+    'Apple,fruit'
+    """
+    return ",".join(list(dict.fromkeys(_COPY_NUMBER.sub("", name.strip()) for name in names))[:most])
 
 
 def normalise(word: str) -> str:

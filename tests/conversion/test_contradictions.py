@@ -13,9 +13,14 @@ from typer.testing import CliRunner
 
 from sflow_pipeline.cli.app import app
 from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.channel_order import judge_channel_order, measure_tints
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.label_contradictions import count_mixed
+from sflow_pipeline.conversion.sampled_frame import SampledFrame
 from sflow_pipeline.errors import DumpError, LabelSpaceError
+from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.inspection.inspect_dump import inspect_dump
+from sflow_pipeline.label_spaces import load_label_space
 
 Convert = Callable[..., Any]
 SKY, BUILDING, ROAD, CAR = 11, 3, 1, 14
@@ -121,16 +126,82 @@ def test_colours_that_contradict_indices_are_refused_until_one_is_named(scenes: 
     assert run(label_encoding="palette").rows == 6
 
 
-def test_objects_of_several_classes_are_named(scenes: Path) -> None:
-    (scenes / "instance").mkdir()
+def add_instances(root: Path, broken: int) -> None:
+    """A car and a pole-like building part as objects in every frame; ``broken`` frames show half of the car as wall."""
+    (root / "instance").mkdir()
     for number in range(6):
         label = draw_label(number)
         instance = np.where(label == CAR, 7, 0).astype(np.uint16)
-        label[50:65][label[50:65] == CAR] = BUILDING
-        write_frame(scenes, number, label)
-        assert cv2.imwrite(str(scenes / "instance" / f"{number:04d}.png"), instance)
-    problems = {problem.kind: problem.message for problem in inspect_dump(scenes).problems}
-    assert "6 of 6 objects" in problems["mixed_objects"]
+        instance[32:48, 100:104] = 9
+        if number < broken:
+            label[50:65][label[50:65] == CAR] = BUILDING
+        write_frame(root, number, label)
+        assert cv2.imwrite(str(root / "instance" / f"{number:04d}.png"), instance)
+
+
+def test_one_object_of_several_classes_is_named(scenes: Path, run: Convert) -> None:
+    add_instances(scenes, 1)
+    problems = {problem.kind: problem for problem in inspect_dump(scenes).problems}
+    assert "1 of 12 objects" in problems["mixed_objects"].message
+    assert problems["mixed_objects"].paths == ("semantic/0000.png",)
+    summary = run()
+    assert summary.rows == 6 and any("1 of 12 objects" in warning for warning in summary.warnings)
+
+
+def test_many_objects_of_several_classes_are_refused(scenes: Path, run: Convert) -> None:
+    add_instances(scenes, 6)
+    with pytest.raises(DumpError, match="6 of 12 objects are of several classes"):
+        run()
+    assert "6 of 12 objects" in inspect_dump(scenes).failure
+    assert run(contradictions="ignore").rows == 6
+
+
+def test_numbers_that_start_anew_for_every_class_are_no_contradiction() -> None:
+    numbers, kinds = np.zeros((60, 60), np.int64), np.full((60, 60), 3)
+    numbers[5:15, 5:15] = numbers[40:50, 40:50] = 1
+    kinds[:30, :30], kinds[30:, 30:] = 1, 2
+    assert count_mixed(numbers, kinds) == (1, 0)
+    numbers[14:41, 10] = numbers[40, 10:41] = 1  # now it is one piece
+    assert count_mixed(numbers, kinds) == (1, 1)
+
+
+TREE = 9
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_red_and_blue_swapped(scenes: Path, run: Convert, is_swapped: bool) -> None:
+    for number in range(6):
+        label = draw_label(number)
+        label[30:60, :60][label[30:60, :60] == BUILDING] = TREE
+        render = cv2.cvtColor(draw_render(label), cv2.COLOR_RGB2BGR)
+        render[label == SKY], render[label == TREE] = (230, 180, 120), (40, 110, 70)  # BGR
+        write_frame(scenes, number, label, render[..., ::-1] if is_swapped else render)
+    if not is_swapped:
+        assert inspect_dump(scenes).failure == ""
+        return
+    with pytest.raises(DumpError, match=r"red and blue look swapped in 6 of 6 pictures.*rgb/0000\.png"):
+        run()
+    assert "swapped" in inspect_dump(scenes).failure
+    assert run(contradictions="ignore").rows == 6
+
+
+def test_an_orange_evening_is_no_swap() -> None:
+    label = np.array([[10], [8]]).repeat(8, 0).repeat(8, 1)
+    evening = np.where((label == 10)[..., None], (240, 150, 70), (50, 45, 40)).astype(np.uint8)
+    tints = measure_tints(evening, label, load_label_space("cityscapes19"))
+    frame = FrameRef("a/0", "a", 0, "train", "rgb/0.png", "semantic/0.png")
+    assert judge_channel_order([SampledFrame(frame, label, tints, None, None, None)] * 6) == []
+
+
+def test_the_palette_that_tools_write_by_default_says_nothing(scenes: Path) -> None:
+    colors = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128)]  # PASCAL VOC's
+    for number in range(6):
+        index = np.select([draw_label(number) == i for i in (SKY, ROAD)], [1, 3], 2).astype(np.uint8)
+        image = Image.fromarray(index, "P")
+        image.putpalette([value for color in colors for value in color])
+        image.save(scenes / "semantic" / f"{number:04d}.png")
+    found = inspect_dump(scenes, label_space="camvid32")
+    assert "contradicting_palette" not in [problem.kind for problem in found.problems]
 
 
 def test_unknown_ids_have_an_upper_bound_even_if_ignored(scenes: Path, run: Convert) -> None:

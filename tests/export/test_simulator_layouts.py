@@ -64,7 +64,7 @@ def test_every_layout_opens_and_leaves(name, convert_layout, tmp_path):
 @pytest.mark.parametrize(
     ("name", "objects"),
     [
-        ("blenderproc_coco", {("Car.001", 128): 2, ("Gizmo", 256): 1}),  # the street is a surface
+        ("blenderproc_coco", {("Car", 128): 2, ("Gizmo", 256): 1}),  # the street is a surface
         ("blenderproc", {("Car,car", 256): 2}),
         ("hypersim", {("lamp", 256): 4}),  # wall and floor are surfaces
     ],

@@ -5,11 +5,10 @@ from typing import Any
 
 from sflow_pipeline.label_spaces import LabelTable
 from sflow_pipeline.label_spaces.catalog import MAX_ID
+from sflow_pipeline.label_spaces.derived_space import join_names
 from sflow_pipeline.simulators.label_tables.json_table import bad_table, is_color, parse_json_table
 
 _COLOR = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
-
-_COPY_NUMBER = re.compile(r"(?<=.)\.\d{3,}$")
 
 _BACKGROUND = "BACKGROUND"
 
@@ -65,4 +64,4 @@ def _class_name(value: Any) -> str | None:
         value = value.get("class", next(iter(value.values()), None))
     if not isinstance(value, str):
         return None
-    return ",".join(dict.fromkeys(_COPY_NUMBER.sub("", part.strip()) for part in value.split(","))) or None
+    return join_names(value.split(",")) or None

@@ -9,6 +9,7 @@ from sflow_pipeline.errors import DumpError, FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import LabelSpace, derive_label_space
 from sflow_pipeline.label_spaces.catalog import MAX_ID
+from sflow_pipeline.label_spaces.derived_space import join_names
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
@@ -104,7 +105,7 @@ def _name_categories(root: str, frames: Sequence[FrameRef], log: ProblemLog) -> 
                 names.setdefault(category, set()).add(str(entry["name"]))
         except (OSError, FrameError, KeyError, TypeError, ValueError):
             log.add("unnamed_ids", frame.label)
-    classes = {category: ",".join(sorted(of_class)[:_NAMES_PER_CLASS]) for category, of_class in names.items()}
+    classes = {category: join_names(sorted(of_class), most=_NAMES_PER_CLASS) for category, of_class in names.items()}
     classes.setdefault(_BACKGROUND_ID, "background")
     if has_nothing or any((label == NOTHING_ID).any() for label in read_label_sample(root, [f.label for f in frames])):
         classes[NOTHING_ID] = _NOTHING

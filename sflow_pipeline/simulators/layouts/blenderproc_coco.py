@@ -5,6 +5,7 @@ from typing import Any
 
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.label_spaces import LabelSpace, derive_label_space
+from sflow_pipeline.label_spaces.derived_space import join_names
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote, open_folder
 from sflow_pipeline.simulators.folder_walk import walk
@@ -102,5 +103,5 @@ def _read_index(root: str, record: str) -> dict[str, Any]:
 
 
 def _name_categories(classes: dict[int, set[str]], log: ProblemLog) -> LabelSpace:
-    names = {number: ",".join(sorted(of_class)) for number, of_class in classes.items()}
+    names = {number: join_names(sorted(of_class)) for number, of_class in classes.items()}
     return name_strange_classes(derive_label_space(NAME, name_twins_apart(names)), log)
