@@ -32,6 +32,9 @@ class SourceRecipe(Section):
         description="how often one of its photos is drawn, relative to a photo of weight 1; null: 1 with true labels, "
         "0.5 with pseudo labels",
     )
+    video: bool = Field(
+        False, description="its consecutive frame numbers are consecutive frames of a video: pairs for the flow loss"
+    )
 
     @property
     def photo_weight(self) -> float:
@@ -152,6 +155,18 @@ class LossRecipe(Section):
         ge=0,
         description="distance, on photos with appearance 0, to what the --teacher bundle makes of the same input",
     )
+    warp: float = Field(
+        0.0,
+        ge=0,
+        description="distance of a generated frame and the next one warped back to it along the motion of the frames "
+        "they were made from, where both show the same; needs pairs (schedule.pair_batch_size, render_pair_batch_size)",
+    )
+    flow: float = Field(
+        0.0,
+        ge=0,
+        description="distance in px of the flow between generated frames and that between the frames they "
+        "were made from (S-Flow's flow loss); needs pairs",
+    )
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
     r1_every_steps: int = Field(
         16, ge=1, description="steps between computations of r1, whose weight is scaled accordingly"
@@ -175,6 +190,10 @@ class LossRecipe(Section):
             "render_repetition": self.repetition,
             "render_semantic": self.semantic,
             "render_projected": self.projected,
+            "warp": self.warp,
+            "flow": self.flow,
+            "render_warp": self.warp,
+            "render_flow": self.flow,
         }
 
     def discriminator_weights(self) -> dict[str, float]:
@@ -191,6 +210,15 @@ class ScheduleRecipe(Section):
     batch_size: int = Field(2, ge=1)
     render_batch_size: int = Field(
         0, ge=0, description="crops of simulator frames (--renders) in every batch, beside those of photos"
+    )
+    pair_batch_size: int = Field(
+        0,
+        ge=0,
+        description="pairs of consecutive photos (data.sources with video: true) in every batch, for loss.warp "
+        "and loss.flow",
+    )
+    render_pair_batch_size: int = Field(
+        0, ge=0, description="pairs of consecutive simulator frames (--renders with a flow column) in every batch"
     )
     crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.55, 1.0), description="photo scale range before cropping")

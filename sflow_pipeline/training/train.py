@@ -17,7 +17,7 @@ from sflow_pipeline.training.data.real_photos import load_real_photos, load_rend
 from sflow_pipeline.training.process_group import WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.run.process import ProcessInputs
-from sflow_pipeline.training.run.training_run import OnProgress, TrainingRun
+from sflow_pipeline.training.run.training_run import OnProgress, TrainingRun, check_found_pairs
 from sflow_pipeline.training.segmenter import calibrate_bundle_gate, score_segmenter, train_segmenter
 from sflow_pipeline.training.step.state import TrainingState, build_state
 from sflow_pipeline.training.step.teacher import load_teacher
@@ -206,6 +206,7 @@ def _load_data(run: TrainingRun) -> RunData:
     generator = run.recipe.generator.model_copy(update={"use_instances": photos.has_instances})
     recipe = run.recipe.model_copy(update={"generator": generator})
     renders = load_renders(run.renders, recipe, run.out / "cache") if run.renders else None
+    check_found_pairs(recipe, photos, renders)
     return RunData(recipe, photos, held_out, renders)
 
 

@@ -28,6 +28,7 @@ class PhotoFacts:
         timestamp_s: time in the recording, None where the data has none.
         weight: how often it is drawn in training, relative to a photo of weight 1.
         labels: ``true``, by people or a renderer, or ``pseudo``, predicted by a network.
+        is_video: consecutive numbers are consecutive frames of a video, and not photos at some distance.
     """
 
     name: str
@@ -36,22 +37,27 @@ class PhotoFacts:
     timestamp_s: float | None = None
     weight: float = 1.0
     labels: Literal["true", "pseudo"] = "true"
+    is_video: bool = False
 
 
 @dataclass(frozen=True)
 class PhotoEntry:
-    """One photo to pack: photo (h, w, 3) uint8 RGB, class indices (h, w) uint8, instance numbers (h, w) uint16."""
+    """One photo to pack: photo (h, w, 3) uint8 RGB, class indices (h, w) uint8, instance numbers (h, w) uint16.
+
+    ``flow`` is (h, w, 2) float16 px to the next frame, NaN where that does not show the same surface.
+    """
 
     facts: PhotoFacts
     photo: NDArray[np.uint8]
     class_index: NDArray[np.uint8]
     instances: NDArray[np.uint16] | None = None
+    flow: NDArray[np.float16] | None = None
 
 
 class PhotoSet:
     """Photos (h, w, 3) uint8 RGB and class indices (h, w) uint8 by number; sizes may differ between photos.
 
-    Some sets have instance numbers (h, w) uint16, too, which distinguish the objects of one photo.
+    Some sets have instance numbers (h, w) uint16, too, which distinguish the objects of one photo, or optical flow.
 
     Attributes:
         facts: of every photo, in order.
@@ -77,10 +83,11 @@ class PhotoSet:
             )
         self.folder = folder
         self.has_instances: bool = index["has_instances"]
+        self.has_flow: bool = index.get("has_flow", False)
         self.facts = [PhotoFacts(**facts) for facts in index["photos"]]
         self._places: list[tuple[int, int, int]] = [(int(o), int(h), int(w)) for o, h, w in index["places"]]
         self._data = np.memmap(folder / "photos.bin", dtype=np.uint8, mode="r")
-        planes = 6 if self.has_instances else 4
+        planes = 4 + 2 * self.has_instances + 4 * self.has_flow
         if len(self._places) != len(self.facts) or any(
             offset < 0 or height < 1 or width < 1 or offset + planes * height * width > len(self._data)
             for offset, height, width in self._places
@@ -109,6 +116,13 @@ class PhotoSet:
         pixels = height * width
         return self._data[offset + 4 * pixels : offset + 6 * pixels].view(np.uint16).reshape(height, width)
 
+    def read_flow(self, i: int) -> NDArray[np.float16]:
+        """(h, w, 2) px to the next frame at ``i``, NaN where it is not known, of a set that has flow."""
+        offset, height, width = self._places[i]
+        pixels = height * width
+        start = offset + (6 if self.has_instances else 4) * pixels
+        return self._data[start : start + 4 * pixels].view(np.float16).reshape(height, width, 2)
+
     def find_pairs(self, step: int = 1) -> list[tuple[int, int]]:
         """Positions of two frames of one sequence whose numbers differ by ``step``, earlier frame first."""
         positions = {(facts.sequence, facts.frame): i for i, facts in enumerate(self.facts)}
@@ -117,22 +131,22 @@ class PhotoSet:
 
 
 def pack_photo_set(photos: Iterable[PhotoEntry], folder: Path) -> PhotoSet:
-    """Write a photo set to ``folder``; all entries have instances, or none has.
+    """Write a photo set to ``folder``; all entries have instances, or none has, and so for flow.
 
     The index is written last, so an incomplete set is never read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     facts: list[PhotoFacts] = []
     places: list[tuple[int, int, int]] = []
-    has_instances = False
+    has_instances = has_flow = False
     temporary = folder / f"photos.bin.{os.getpid()}"
     try:
         with open(temporary, "wb") as file:
             for entry in photos:
-                has_instances = entry.instances is not None
+                has_instances, has_flow = entry.instances is not None, entry.flow is not None
                 facts.append(entry.facts)
                 places.append((file.tell(), entry.photo.shape[0], entry.photo.shape[1]))
-                for plane in (entry.photo, entry.class_index, entry.instances):
+                for plane in (entry.photo, entry.class_index, entry.instances, entry.flow):
                     if plane is not None:
                         file.write(np.ascontiguousarray(plane).data)
             file.flush()
@@ -140,6 +154,6 @@ def pack_photo_set(photos: Iterable[PhotoEntry], folder: Path) -> PhotoSet:
         os.replace(temporary, folder / "photos.bin")
     finally:
         temporary.unlink(missing_ok=True)
-    content = {"format": PACK_FORMAT, "has_instances": has_instances, "photos": [asdict(f) for f in facts]}
-    write_whole(folder / "index.json", json.dumps(content | {"places": places}).encode())
+    content = {"format": PACK_FORMAT, "has_instances": has_instances, "has_flow": has_flow, "places": places}
+    write_whole(folder / "index.json", json.dumps(content | {"photos": [asdict(f) for f in facts]}).encode())
     return PhotoSet(folder)

@@ -17,6 +17,7 @@ from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
+from sflow_pipeline.training.data.frame_flow import read_visible_flow
 from sflow_pipeline.training.data.photo_set import PACK_FORMAT, PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
 
 
@@ -76,15 +77,17 @@ def load_real_photos(data: str | Sequence[str], recipe: Recipe, cache: Path) -> 
 
 
 def load_renders(folders: Sequence[str], recipe: Recipe, cache: Path) -> PhotoSet:
-    """Find, check, decode and pack simulator frames, all of them, with instances if the recipe's generator uses them.
+    """Find, check, decode and pack simulator frames, all of them, with instances and flow if the recipe uses them.
 
     Raises:
         TrainingError: a frame lacks its label or they do not fit, or it has no instances and the recipe uses them.
         DumpError, LabelSpaceError: a folder as a whole cannot be read.
     """
-    sources = [_Source(_discover(folder), SourceRecipe(), f"render{i}:") for i, folder in enumerate(folders)]
+    with_flow = recipe.schedule.render_pair_batch_size > 0
+    settings = SourceRecipe(video=with_flow)
+    sources = [_Source(_discover(folder), settings, f"render{i}:") for i, folder in enumerate(folders)]
     frames = [_Photo(source, frame) for source in sources for frame in source.dump.frames]
-    return _pack(frames, recipe, cache, _choose_instances(frames, recipe))
+    return _pack(frames, recipe, cache, _choose_instances(frames, recipe), with_flow)
 
 
 def split_frames(dump: Dump, split: str, holdout_fraction: float) -> tuple[list[FrameRef], list[FrameRef]]:
@@ -160,7 +163,9 @@ def _choose_instances(photos: Sequence[_Photo], recipe: Recipe) -> bool:
     return not lacking and recipe.generator.use_instances is not False
 
 
-def _pack(photos: Sequence[_Photo], recipe: Recipe, cache: Path, with_instances: bool) -> PhotoSet:
+def _pack(
+    photos: Sequence[_Photo], recipe: Recipe, cache: Path, with_instances: bool, with_flow: bool = False
+) -> PhotoSet:
     """Pack photos below ``cache``, or open the pack of the same files and settings that is there."""
     identity = hashlib.sha256(f"{PACK_FORMAT}\n{load_label_space(recipe.label_space).digest}\n".encode())
     by_source: dict[str, list[_Photo]] = defaultdict(list)
@@ -172,16 +177,19 @@ def _pack(photos: Sequence[_Photo], recipe: Recipe, cache: Path, with_instances:
         paths = [path for photo in group for path in (photo.frame.render, photo.frame.label)]
         if with_instances:
             paths += [str(photo.frame.instance) for photo in group]
+        if with_flow:
+            files = [(photo.frame.flow, photo.frame.occlusion) for photo in group]
+            paths += [path for pair in files for path in pair if path is not None]
         for path, fact in zip(paths, dump.folder.stat(paths), strict=True):
             identity.update(f"{path}\n{fact.size_bytes}\n{fact.mtime_ns}\n".encode())
     folder = cache / identity.hexdigest()[:16]
     if (folder / "index.json").exists():
         return PhotoSet(folder)
-    entries = (entry for group in by_source.values() for entry in _decode(group, recipe, with_instances))
+    entries = (entry for group in by_source.values() for entry in _decode(group, recipe, with_instances, with_flow))
     return pack_photo_set(entries, folder)
 
 
-def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool) -> Iterator[PhotoEntry]:
+def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool, with_flow: bool) -> Iterator[PhotoEntry]:
     """Photos of one source with their class indices in the recipe's label space."""
     source = photos[0].source
     dump, settings, prefix = source.dump, source.settings, source.prefix
@@ -198,9 +206,10 @@ def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool) -> I
             )
             class_index = mapping.apply(label_map)
             instances = _read_instances(folder, str(frame.instance), photo.shape[:2]) if with_instances else None
+            flow = read_visible_flow(dump, frame, photo.shape[:2]) if with_flow else None
         except (FrameError, OSError) as error:
             text = str(error)
-            is_named = text.startswith(tuple(path for path in (frame.render, frame.label, frame.instance) if path))
+            is_named = text.startswith((frame.render, frame.label, *frame.files.values()))
             raise TrainingError(
                 f"data {dump.root}: {text if is_named else f'{frame.label}: {text}'}",
                 hint="fix or remove the pair, then train again; `sflow-pipeline inspect` lists every problem",
@@ -212,8 +221,9 @@ def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool) -> I
             timestamp_s=frame.timestamp_s,
             weight=settings.photo_weight,
             labels=settings.labels,
+            is_video=settings.video,
         )
-        yield PhotoEntry(facts, photo, class_index, instances)
+        yield PhotoEntry(facts, photo, class_index, instances, flow)
 
 
 def _read_instances(folder: Folder, path: str, size: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -65,5 +65,6 @@ class ProcessInputs:
             ) from error
         context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection, self.teacher)
         schedule, seed = self.recipe.schedule, self.recipe.seed
-        train, validation = CropSampler(photos, schedule, seed, renders), CropSampler(held_out, schedule, seed)
+        train = CropSampler(photos, schedule, seed, renders, schedule.pair_batch_size)
+        validation = CropSampler(held_out, schedule, seed)
         run_training(state, train, validation, context, self.out, on_progress, self.stop_after_s)

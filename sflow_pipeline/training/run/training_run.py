@@ -7,9 +7,11 @@ from pathlib import Path
 
 from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.errors import OutputError, TrainingError, UsageError
 from sflow_pipeline.networks.device import Device, resolve_device
 from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
+from sflow_pipeline.training.data.crops import find_video_pairs
+from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.process_group import WorkerOptions
 from sflow_pipeline.training.run.loop import TrainingProgress
 
@@ -80,6 +82,7 @@ class TrainingRun:
         projected = load_perceptual(projection) if projection else None
         _check_renders(recipe, renders)
         _check_teacher(recipe, teacher)
+        _check_pairs(recipe)
         if minutes is not None and (minutes <= 0 or workers):
             raise UsageError(
                 f"--minutes {minutes:g}: " + ("workers cannot stop by the clock" if workers else "must be above 0"),
@@ -117,12 +120,13 @@ def _check_workers(options: WorkerOptions, recipe: Recipe, device: str) -> None:
             f"--workers {workers}: schedule.batch_size {batch} cannot be shared evenly",
             hint=f"use --workers {fitting}, or --set schedule.batch_size={(batch // workers + 1) * workers}",
         )
-    renders = recipe.schedule.render_batch_size
-    if renders % workers:
-        raise UsageError(
-            f"--workers {workers}: schedule.render_batch_size {renders} cannot be shared evenly",
-            hint=f"use --set schedule.render_batch_size={(renders // workers + 1) * workers}",
-        )
+    for name in ("render_batch_size", "pair_batch_size", "render_pair_batch_size"):
+        number = getattr(recipe.schedule, name)
+        if number % workers:
+            raise UsageError(
+                f"--workers {workers}: schedule.{name} {number} cannot be shared evenly",
+                hint=f"use --set schedule.{name}={(number // workers + 1) * workers}",
+            )
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: Ray gives every worker its GPU", hint="use --device cuda")
 
@@ -157,6 +161,44 @@ def _check_renders(recipe: Recipe, renders: Sequence[str]) -> None:
         raise UsageError(
             f"--renders {renders[0]}: the recipe's generator has no appearance map, which training on them needs",
             hint="add --set generator.use_appearance=true, or leave out --renders",
+        )
+
+
+def _check_pairs(recipe: Recipe) -> None:
+    """Check that pairs and the losses on them are both there or both not."""
+    schedule, loss = recipe.schedule, recipe.loss
+    if (loss.warp or loss.flow) and not (schedule.pair_batch_size or schedule.render_pair_batch_size):
+        name = "warp" if loss.warp else "flow"
+        raise UsageError(
+            f"recipe {recipe.name}: loss.{name} is {getattr(loss, name):g}, and batches have no pairs of frames",
+            hint=f"add --set schedule.pair_batch_size=1, or --set loss.{name}=0",
+        )
+    if schedule.render_pair_batch_size and not schedule.render_batch_size:
+        raise UsageError(
+            f"recipe {recipe.name}: schedule.render_pair_batch_size is {schedule.render_pair_batch_size}, and "
+            "schedule.render_batch_size is 0",
+            hint="add --renders SIM_DIR --set schedule.render_batch_size=2, or --set schedule.render_pair_batch_size=0",
+        )
+
+
+def check_found_pairs(recipe: Recipe, photos: PhotoSet, renders: PhotoSet | None) -> None:
+    """Check that there are the pairs that the schedule has.
+
+    Raises:
+        TrainingError: there are none.
+    """
+    schedule = recipe.schedule
+    if schedule.pair_batch_size and not find_video_pairs(photos):
+        raise TrainingError(
+            f"recipe {recipe.name}: schedule.pair_batch_size is {schedule.pair_batch_size}, and no --data folder has "
+            "consecutive frames of a video",
+            hint="mark the folders of videos with video: true in data.sources, or --set schedule.pair_batch_size=0",
+        )
+    if schedule.render_pair_batch_size and renders is not None and not find_video_pairs(renders):
+        raise TrainingError(
+            f"recipe {recipe.name}: schedule.render_pair_batch_size is {schedule.render_pair_batch_size}, and no "
+            "--renders folder has consecutive frames with optical flow",
+            hint="`sflow-pipeline simulate` writes such frames; or --set schedule.render_pair_batch_size=0",
         )
 
 

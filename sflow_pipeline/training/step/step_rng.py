@@ -37,3 +37,17 @@ class StepRng:
     def integers(self, low: int, high: int, count: int = 1) -> list[int]:
         """``count`` integers from ``low`` to ``high`` inclusive, the same for all images."""
         return [int(v) for v in torch.randint(low, high + 1, (count,), generator=self._generator)]
+
+
+class PairRng(StepRng):
+    """Random numbers of pairs of frames: both frames of a pair get the same, the earlier frames of all pairs first.
+
+    >>> numbers = PairRng(0, first_image=0, batch_size=2).rand()
+    >>> numbers.shape, torch.equal(numbers[:2], numbers[2:])
+    (torch.Size([4]), True)
+    """
+
+    def per_image(self, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
+        """The rows of this process's pairs of ``draw(batch_size, generator)``, twice."""
+        rows = super().per_image(draw)
+        return torch.cat([rows, rows])

@@ -12,6 +12,7 @@ from sflow_pipeline.training.step.adversarial import adversarial_terms
 from sflow_pipeline.training.step.augmentation import Augmentation
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import feature_terms
+from sflow_pipeline.training.step.flow_terms import photo_pair_terms, render_pair_terms
 from sflow_pipeline.training.step.inputs import build_inputs
 from sflow_pipeline.training.step.losses import dned_loss, repetition_loss
 from sflow_pipeline.training.step.render_terms import render_terms
@@ -47,6 +48,10 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     terms |= feature_terms(state, inputs, fake, context, rng, use_semantic=has_discriminators)
     if batch.renders is not None:
         terms |= render_terms(state, batch.renders, context, rng, use_semantic=has_discriminators)
+        if batch.renders.pairs is not None:
+            terms |= render_pair_terms(state, batch.renders.pairs, context)
+    if batch.pairs is not None:
+        terms |= photo_pair_terms(state, batch.pairs, context)
     if context.teacher is not None:
         terms["teacher"] = teacher_loss(context.teacher, inputs, fake, context)
     if loss.l1:
