@@ -91,6 +91,13 @@ def convert_command(
         str | None,
         _model(help="The recording vehicle's own bonnet: keep as rendered, paint, or mask.", metavar="HOW"),
     ] = None,
+    own_vehicle_mask: Annotated[
+        str | None,
+        _model(
+            help="Picture that is not black where the own vehicle is; by default it is found in the labels.",
+            metavar="FILE",
+        ),
+    ] = None,
     palette: Annotated[
         str | None,
         _model(help="Colours of the first variant: typical, or drawn for every sequence.", metavar="WHICH"),

@@ -24,6 +24,7 @@ class ConvertOptions(TypedDict, total=False):
     palette: Literal["typical", "drawn"]
     appearance: float | Literal["auto", "palette", "coarse", "fine", "full"]
     photo_colors: float
+    own_vehicle_mask: str | Path | None
     own_vehicle: Literal["keep", "paint", "mask"]
     gate: Literal["off", "score", "enforce"]
     gate_retries: int

@@ -97,6 +97,11 @@ class ConvertJob(BaseModel):
     photo_colors: float = Field(
         0.2, ge=0, le=1, description="how far class colours are moved from the render's to those of photos"
     )
+    own_vehicle_mask: str | None = Field(
+        None,
+        description="picture that is not black where the recording vehicle's own body is, for dumps whose labels lack "
+        "it; null finds it in the labels",
+    )
     own_vehicle: Literal["keep", "paint", "mask"] = Field(
         "keep",
         description="the recording vehicle's own bonnet: keep as rendered in the image's tone, paint, or mask in "

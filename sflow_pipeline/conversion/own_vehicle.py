@@ -1,12 +1,16 @@
 """The recording vehicle's own body in the picture: where it is, and what an image shows there."""
 
+from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.conversion.resize import resize_nearest
+from sflow_pipeline.errors import FrameError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.storage import image_codec
 
 #: A vehicle that covers this share of the bottom border is the one that carries the camera.
 _LEAST_SHARE_OF_BORDER = 0.35
@@ -45,6 +49,34 @@ def find_own_vehicle(class_index: NDArray[np.uint8], vehicle_channels: tuple[int
     if counts[widest] < _LEAST_SHARE_OF_BORDER * class_index.shape[1]:
         return None
     return np.asarray(components == widest)
+
+
+def read_own_vehicle_mask(path: str | None) -> bytes | None:
+    """The content of a mask's file; None without one.
+
+    Raises:
+        UsageError: it cannot be read, is no picture, or is black or nowhere black.
+    """
+    if path is None:
+        return None
+    way_out = "give a picture that is black but where the own vehicle is, or leave out --own-vehicle-mask"
+    try:
+        data = Path(path).read_bytes()
+        mask = image_codec.decode_rgb(data, name=path).any(axis=2)
+    except OSError as error:
+        raise UsageError(f"own_vehicle_mask {path}: {error.strerror}", hint=way_out) from error
+    except FrameError as error:
+        raise UsageError(f"own_vehicle_mask {path}: {error.message}", hint=way_out) from error
+    if mask.all() or not mask.any():
+        state = "nowhere black" if mask.all() else "black throughout"
+        raise UsageError(f"own_vehicle_mask {path}: is {state}", hint=way_out)
+    return data
+
+
+def decode_own_vehicle_mask(data: bytes, height_px: int, width_px: int) -> NDArray[np.bool_]:
+    """(h, w) mask at the size of a frame, by nearest neighbour."""
+    mask = image_codec.decode_rgb(data, name="own_vehicle_mask").any(axis=2)
+    return resize_nearest(mask.astype(np.uint8), (width_px, height_px)).astype(bool)
 
 
 def apply_own_vehicle(

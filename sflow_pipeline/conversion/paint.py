@@ -12,7 +12,12 @@ from sflow_pipeline.bundle.appearance import draw_photo_colors, is_blank
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
-from sflow_pipeline.conversion.own_vehicle import apply_own_vehicle, find_own_vehicle, list_vehicle_channels
+from sflow_pipeline.conversion.own_vehicle import (
+    apply_own_vehicle,
+    decode_own_vehicle_mask,
+    find_own_vehicle,
+    list_vehicle_channels,
+)
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
@@ -159,10 +164,16 @@ class Painter:
         channels = list_vehicle_channels(self._settings.target_space)
         photos = list(translation.photo)
         for i, (frame, look) in enumerate(zip(frames, looks, strict=True)):
-            mask = find_own_vehicle(frame.class_index, channels) if look.appearance else None
+            mask = self._find_own_vehicle(frame, channels) if look.appearance else None
             if mask is not None:
                 photos[i] = apply_own_vehicle(photos[i], frame.render, mask, treatment)
         return replace(translation, photo=np.stack(photos))
+
+    def _find_own_vehicle(self, frame: DecodedFrame, channels: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        stated = self._settings.own_vehicle_mask
+        if stated is not None:
+            return decode_own_vehicle_mask(stated, *frame.class_index.shape)
+        return find_own_vehicle(frame.class_index, channels)
 
     def _stack_appearance(self, frames: list[DecodedFrame], looks: list[Look]) -> dict[str, NDArray[Any] | None]:
         if self._settings.appearance is None:

@@ -12,6 +12,7 @@ from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose
 from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.label_gate import check_gate
+from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard import ShardTask
@@ -81,7 +82,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     gate_digest, gate_notes = check_gate(job, bundle)
     choice = choose_appearance(job, bundle, frames, source)
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
-    settings = replace(settings, gate_digest=gate_digest)
+    settings = replace(settings, gate_digest=gate_digest, own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask))
     index = build_index(frames, source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
     frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]

@@ -1,5 +1,6 @@
 """Settings of a conversion for workers: small, picklable, and complete for the bytes that are written."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
     {
         "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "limit",
         "include", "shard_frames", "shard_bytes", "appearance", "max_unknown_fraction", "max_void_fraction",
-        "contradictions",
+        "contradictions", "own_vehicle_mask",
     }
 )  # fmt: skip
 #: Settings that do not decide what a shard holds, or that are counted in another form.
@@ -52,6 +53,7 @@ class ConversionSettings:
         use_instances: the bundle paints from instance boundaries.
         device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
+        own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
         gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
     """
 
@@ -73,6 +75,7 @@ class ConversionSettings:
     precision: str
     batch_size: int = 1
     gate_digest: str = ""
+    own_vehicle_mask: bytes | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -150,6 +153,8 @@ def _to_json(value: Any) -> Any:
     """JSON-like value of a setting: label spaces by digest, other dataclasses field by field."""
     if isinstance(value, LabelSpace):
         return value.digest
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
     if is_dataclass(value):
         return {item.name: _to_json(getattr(value, item.name)) for item in fields(value)}
     return value

@@ -14,6 +14,7 @@ from PIL import Image
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.own_vehicle import apply_own_vehicle, find_own_vehicle
+from sflow_pipeline.errors import UsageError
 
 
 def test_a_car_ahead_is_not_the_own_vehicle() -> None:
@@ -76,3 +77,38 @@ def test_the_job_decides(make_job: Callable[..., ConvertJob], appearance_bundle:
     assert not np.array_equal(images["paint"][22:], images["keep"][22:])
     for treatment in ("keep", "mask"):
         assert np.array_equal(images[treatment][:20], images["paint"][:20])
+
+
+def test_a_stated_mask_wins_over_the_labels_and_its_content_counts(
+    make_job: Callable[..., ConvertJob], appearance_bundle: Path, tmp_path: Path
+) -> None:
+    mask = np.zeros((64, 96, 3), np.uint8)  # twice the frames' size
+    mask[40:, :48] = 255
+    path, out = tmp_path / "bonnet.png", tmp_path / "out"
+    cv2.imwrite(str(path), mask)
+    job = make_job(
+        out_dir=str(out), bundle=str(appearance_bundle), own_vehicle="mask", own_vehicle_mask=str(path), limit=2
+    )
+    convert(job)
+    (file,) = (out / "data").rglob("*.parquet")
+    image = np.asarray(Image.open(io.BytesIO(pq.read_table(file).to_pylist()[0]["image"]["bytes"])))
+    assert not image[20:, :24].any()
+    assert image[:20].any(axis=2).mean() > 0.5
+    assert convert(job).shards_converted == 0
+    mask[40:, 48:] = 255
+    cv2.imwrite(str(path), mask)
+    assert convert(job).shards_converted == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"), [(None, "No such file"), (0, "black throughout"), (255, "nowhere black")]
+)
+def test_a_mask_that_masks_nothing_is_refused(
+    make_job: Callable[..., ConvertJob], tmp_path: Path, value: int | None, problem: str
+) -> None:
+    path = tmp_path / "bonnet.png"
+    if value is not None:
+        cv2.imwrite(str(path), np.full((8, 8, 3), value, np.uint8))
+    with pytest.raises(UsageError, match=problem) as caught:
+        convert(make_job(own_vehicle_mask=str(path)))
+    assert "leave out --own-vehicle-mask" in str(caught.value.hint)
