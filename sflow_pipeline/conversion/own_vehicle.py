@@ -75,8 +75,8 @@ def read_own_vehicle_mask(path: str | None) -> bytes | None:
 
 def decode_own_vehicle_mask(data: bytes, height_px: int, width_px: int) -> NDArray[np.bool_]:
     """(h, w) mask at the size of a frame, by nearest neighbour."""
-    mask = image_codec.decode_rgb(data, name="own_vehicle_mask").any(axis=2)
-    return np.asarray(resize_nearest(mask.astype(np.uint8), (width_px, height_px)) > 0)
+    brightest = image_codec.decode_rgb(data, name="own_vehicle_mask").max(axis=2)
+    return np.asarray(resize_nearest(brightest, (width_px, height_px)) > 0)
 
 
 def apply_own_vehicle(
