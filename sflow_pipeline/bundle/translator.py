@@ -16,7 +16,7 @@ from sflow_pipeline.networks.device import place_network, resolve_device
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.palette import build_palette_map, measure_palette
+from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 
 __all__ = ["Translation", "Translator", "draw_alpha"]
@@ -147,6 +147,7 @@ class Translator:
     ) -> torch.Tensor:
         """The appearance map, its class means between the palette's and the render's; at strength 0 the palette's."""
         own, share = measure_palette(render, classes, self.classes)
+        palettes = darken_palette(palettes, own, share)
         follows = (3 * strength).clamp(max=1) * (1 - photo_colors)
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
         return build_appearance_map(render, classes, self.classes, strength, means, own).clamp(-1, 1)

@@ -63,3 +63,22 @@ def fill_palettes(palettes: Palette, shares: Float[Tensor, "b classes"]) -> Pale
     weighed = (filled * shares.mean(dim=0)[:, None]).flatten(1)
     typical = int(torch.cdist(weighed, weighed, p=1).sum(dim=1).argmin())
     return torch.cat((filled[typical : typical + 1], filled[:typical], filled[typical + 1 :]))
+
+
+def darken_palette(palette: Palette, own: Palette, share: Float[Tensor, "b classes"]) -> Palette:
+    """A palette in the darkness of a scene: palettes are of photos by day, and a scene by night has to stay dark.
+
+    Up to 0.2 brighter than the scene, in [-1, 1], a palette stays as it is; from 0.4 it becomes as dark as the scene.
+
+    Args:
+        own: the scene's mean colours.
+        share: of the scene's pixels that each class has.
+
+    >>> day, night = torch.tensor([[[0.2, 0.2, 0.2]]]), torch.tensor([[[-0.8, -0.8, -0.7]]])
+    >>> [round(value, 2) for value in darken_palette(day, night, torch.ones(1, 1))[0, 0].tolist()]
+    [-0.77, -0.77, -0.77]
+    >>> torch.equal(darken_palette(day, day - 0.1, torch.ones(1, 1)), day)
+    True
+    """
+    excess = ((palette - own) * share[..., None] / 3).sum(dim=(1, 2), keepdim=True)
+    return palette - excess * ((excess - 0.2) / 0.2).clamp(0, 1)

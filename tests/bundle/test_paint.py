@@ -4,6 +4,7 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -163,3 +164,16 @@ def test_no_such_device(bundle: Bundle) -> None:
 
 def test_default_label_space_is_the_bundles(bundle: Bundle, tmp_path: Path) -> None:
     np.testing.assert_array_equal(paint(bundle, RENDER, LABELS), paint(bundle, RENDER, LABELS, label_space="camvid11"))
+
+
+def test_a_scene_by_night_stays_dark(street_dump: Path) -> None:
+    """The shipped bundle's palettes are of photos by day; colours are moved to them as far as they go."""
+    picture, label_path = sorted(street_dump.rglob("rgb/*.png"))[0], sorted(street_dump.rglob("semantic/*.png"))[0]
+    label = cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED)
+    night = (cv2.imread(str(picture))[..., ::-1] * 0.12).astype(np.uint8)
+    shown = load_bundle("sflow")
+    as_rendered, moved = (
+        paint(shown, night, label, label_space="cityscapes34", photo_colors=share).mean() for share in (0.0, 1.0)
+    )
+    assert night.mean() < 25
+    assert moved < 1.3 * as_rendered
