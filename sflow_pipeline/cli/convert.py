@@ -54,6 +54,10 @@ def convert_command(
         float | None,
         _input(help="Stop when the model has no class for more of the pixels.", metavar="X"),
     ] = None,
+    max_frame_void: Annotated[
+        float | None,
+        _input(help="Leave out frames of whose label more belongs to no class.", metavar="X"),
+    ] = None,
     contradictions: Annotated[
         str | None,
         _input(help="Pictures and labels that do not belong together: error, or ignore.", metavar="NAME"),

@@ -1,19 +1,22 @@
 """``sflow-pipeline inspect``: layout, label mapping and problems of a dump, before any conversion."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sflow_pipeline.cli.bar import format_duration
-from sflow_pipeline.cli.exit_codes import CLEAN, FAILED
+from sflow_pipeline.cli.exit_codes import CLEAN, FAILED, QUARANTINED
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from sflow_pipeline.inspection.inspect_dump import Inspection
 
+#: Options of ``convert`` that decide what it refuses.
+_limit = partial(typer.Option, rich_help_panel="Limits, as in convert")
 _THUMBNAILS = 12
 _BAR = 16
 _SHOWN_CLASSES = 4
@@ -47,6 +50,20 @@ def inspect_command(
     bundle: Annotated[
         str | None, typer.Option("--bundle", help="Trained bundle for the conversion; the default one.")
     ] = None,
+    unknown_ids: Annotated[str | None, _limit("--unknown-ids", help="error, or ignore.", metavar="NAME")] = None,
+    max_unknown_fraction: Annotated[
+        float | None, _limit("--max-unknown-fraction", help="Pixels with unknown ids.", metavar="X")
+    ] = None,
+    max_void_fraction: Annotated[
+        float | None, _limit("--max-void-fraction", help="Pixels that the model has no class for.", metavar="X")
+    ] = None,
+    max_frame_void: Annotated[
+        float | None, _limit("--max-frame-void", help="Pixels of one label without a class.", metavar="X")
+    ] = None,
+    max_bad_fraction: Annotated[
+        float | None, _limit("--max-bad-fraction", help="Frames that cannot be converted.", metavar="X")
+    ] = None,
+    contradictions: Annotated[str | None, _limit("--contradictions", help="error, or ignore.", metavar="NAME")] = None,
     sample: Annotated[
         int, typer.Option("--sample", min=1, help="Frames to open in dumps of more than 200 frames.")
     ] = 64,
@@ -69,11 +86,19 @@ def inspect_command(
       sflow-pipeline inspect SIM_DIR --html dump.html
       sflow-pipeline inspect SIM_DIR --label-space carla-0.9.14 --json
 
-    Ends with exit code 1 where a conversion would stop.
+    Ends with the exit code of a conversion: 1 where it would stop, 3 where it would leave out frames or files.
     """
     from sflow_pipeline.conversion.label_census import VOID_WARNING
     from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
+    limits = {
+        "unknown_ids": unknown_ids,
+        "max_unknown_fraction": max_unknown_fraction,
+        "max_void_fraction": max_void_fraction,
+        "max_frame_void": max_frame_void,
+        "max_bad_fraction": max_bad_fraction,
+        "contradictions": contradictions,
+    }
     found = inspect_dump(
         dump,
         simulator=simulator,
@@ -86,7 +111,9 @@ def inspect_command(
         sample=sample,
         measure=estimate,
         thumbnails=_THUMBNAILS if html else 0,
+        **{name: value for name, value in limits.items() if value is not None},
     )
+    exit_code = FAILED if found.failure else QUARANTINED if found.leaves_out else CLEAN
     if html:
         from sflow_pipeline.report.dump_page import build_dump_page
         from sflow_pipeline.storage.filesystem import Folder
@@ -95,7 +122,7 @@ def inspect_command(
         Folder(str(Path(html).parent)).write_bytes(Path(html).name, page.encode("utf-8", "backslashreplace"))
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
-        raise typer.Exit(FAILED if found.failure else CLEAN)
+        raise typer.Exit(exit_code)
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -124,7 +151,7 @@ def inspect_command(
         console.print(f"{problem.severity}: {problem.message}", style=style, markup=False)
     if found.failure:
         console.print(f"convert would stop: {found.failure}", style="red", markup=False)
-        raise typer.Exit(FAILED)
+    raise typer.Exit(exit_code)
 
 
 def _facts_table(found: "Inspection") -> "Table":

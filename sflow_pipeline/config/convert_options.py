@@ -43,6 +43,7 @@ class ConvertOptions(TypedDict, total=False):
     unknown_ids: Literal["error", "ignore"]
     max_unknown_fraction: float
     max_void_fraction: float
+    max_frame_void: float
     contradictions: Literal["error", "ignore"]
     limit: int | None
     include: Sequence[OptionalColumn] | None

@@ -16,6 +16,10 @@ from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.simulators import Dump, Problem
 from sflow_pipeline.storage import image_codec
 
+#: Kinds of problems that this module finds; files of a dump that are left out have others.
+CONTRADICTIONS = (
+    "shifted_labels", "unrelated_labels", "swapped_channels", "mixed_objects", "shared_color", "contradicting_palette",
+)  # fmt: skip
 _SAMPLE = 6
 #: How many measured frames a verdict about edges needs, how many of them must agree, and by how much.
 _LEAST_MEASURED, _MOST_OF_THEM, _BETTER, _UNRELATED = 3, 0.8, 1.15, 0.85

@@ -14,12 +14,18 @@ from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
 from sflow_pipeline.conversion.engines.workers import choose_workers
 from sflow_pipeline.conversion.gate import GateFactory
-from sflow_pipeline.conversion.label_census import LabelCensus, check_census, check_void, take_census
+from sflow_pipeline.conversion.label_census import (
+    LabelCensus,
+    check_census,
+    check_void,
+    check_void_outliers,
+    take_census,
+)
 from sflow_pipeline.conversion.label_gate import build_gate_factory
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.conversion.quarantine import list_examples, write_left_out
+from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.shard import ShardTask
 from sflow_pipeline.conversion.summary import Summary
@@ -137,7 +143,7 @@ class _Run:
         census = take_census(
             self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self.set_aside
         )
-        for check in (check_census, check_void):
+        for check in (check_census, check_void, check_void_outliers):
             warning = check(census, self.resolved.settings)
             if warning:
                 self.warn(warning)
@@ -218,8 +224,7 @@ class _Run:
 
     def _check_bad(self, bad: int, frames: int) -> None:
         limit = self.job.max_bad_fraction
-        allowed = max(limit * frames, 1 if limit else 0)
-        if bad > allowed or (bad == frames and limit < 1):
+        if is_over_limit(bad, frames, limit):
             raise DumpError(
                 f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}{self._list_reasons()}",
                 hint=f"see {self.job.out_dir}/quarantine for the reasons; allow more with --max-bad-fraction",

@@ -70,7 +70,12 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         data["label"], data.get("label_table"), ref.label, source_px, picture
     )
     check_content(
-        render, label_map, settings.void_ids, (ref.render, ref.label), follows_render=settings.appearance != 0
+        render,
+        label_map,
+        settings.void_ids,
+        (ref.render, ref.label),
+        most_void=settings.job.max_frame_void,
+        follows_render=settings.appearance != 0,
     )
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)

@@ -13,8 +13,6 @@ _LEAST_CONTRAST, _OUTLIERS = 4, 0.5
 _SIDE_PX = 96
 #: A label with two classes of this share each has something to show.
 _CLASS_SHARE = 0.01
-#: A label with more void than this holds no class.
-_MOST_VOID = 0.999
 
 
 def list_void_ids(space: LabelSpace) -> NDArray[np.bool_]:
@@ -33,25 +31,29 @@ def check_content(
     is_void: NDArray[np.bool_],
     paths: tuple[str, str],
     *,
+    most_void: float,
     follows_render: bool = True,
 ) -> None:
-    """Refuse frames that show nothing; looks at about 96 pixels a side, at all of them only before refusing.
+    """Refuse frames that show nothing; looks at about 96 pixels a side of the picture, at all only before refusing.
 
     Args:
         render: (h, w, 3) uint8 RGB.
         label_map: (h, w) class ids.
         is_void: of ``list_void_ids``.
         paths: of the picture and the label, for errors.
+        most_void: largest share of a label's pixels that may belong to no class.
         follows_render: images depend on the picture; otherwise it may be blank.
 
     Raises:
         FrameError: ``void_label``; ``blank_render``.
     """
     step = max(1, min(render.shape[:2]) // _SIDE_PX)
-    if is_void[label_map[::step, ::step]].mean() > _MOST_VOID and is_void[label_map].mean() > _MOST_VOID:
+    void = is_void[label_map].mean()
+    if void > most_void:
         raise FrameError(
-            f"{paths[1]}: no pixel but {1 - is_void[label_map].mean():.2%} belongs to a class",
-            hint="render the label again, or leave the frame out",
+            f"{paths[1]}: no pixel but {1 - void:.2%} belongs to a class",
+            hint="render the label again, or leave the frame out"
+            + ("" if void > 0.999 else f"; --max-frame-void is {most_void:g}"),
             reason="void_label",
         )
     if follows_render and _is_blank(render[::step, ::step]) and _is_blank(render):

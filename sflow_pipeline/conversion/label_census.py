@@ -5,20 +5,30 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
-from sflow_pipeline.label_spaces import UNKNOWN_COLOR_ID, UNMAPPED, LabelMapping, LabelReading, explain_unknown_colors
+from sflow_pipeline.label_spaces import (
+    UNKNOWN_COLOR_ID,
+    UNMAPPED,
+    LabelMapping,
+    LabelReading,
+    LabelSpace,
+    explain_unknown_colors,
+)
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.process_identity import count_cores
 
 _CACHE_PATH = f"{STATE_PATH}/label_ids.json"
 _SHOWN_FILES = 3
+#: A label stands out that has more void than this, and so much more than the label in the middle.
+_HALF_VOID, _MORE_VOID = 0.3, 0.25
 #: From this share of pixels that the model has no class for, people are told.
 VOID_WARNING = 0.1
 
@@ -27,13 +37,15 @@ VOID_WARNING = 0.1
 class LabelCensus:
     """Pixels per class id over all labels that can be read, and the ids that the label space lacks.
 
-    ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows.
+    ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows;
+    ``void_shares`` the share of each label's pixels, by its path, that belongs to no class.
     """
 
     pixels: dict[int, int]
     unknown: dict[int, int]
     unknown_paths: tuple[str, ...]
     unknown_colors: str = ""
+    void_shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unknown_share(self) -> float:
@@ -74,8 +86,7 @@ def take_census(
     found = {_name(frame): ids for frame, ids in counted if ids is not None}
     if cache is not None and found != known:
         cache.write_bytes(_CACHE_PATH, json.dumps({"key": key, "labels": found}).encode("utf-8", "backslashreplace"))
-    # A class that a rule makes is in no file; its id there means the labels follow another space.
-    allowed = settings.source_space.ids() - {item.id for item in settings.source_space.classes if item.derived}
+    allowed = list_file_ids(settings.source_space)
     pixels: Counter[int] = Counter()
     strange = []
     for frame, ids in counted:
@@ -87,7 +98,17 @@ def take_census(
     if UNKNOWN_COLOR_ID in unknown:
         with contextlib.suppress(FrameError, OSError):
             colors = explain_unknown_colors(_read(strange[0], settings), settings.source_space)
-    return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(frame.ref.label for frame in strange), colors)
+    void = {
+        frame.ref.label: sum(n for i, n in ids.items() if settings.void_ids[i]) / max(1, sum(ids.values()))
+        for frame, ids in counted
+        if ids is not None
+    }
+    return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(frame.ref.label for frame in strange), colors, void)
+
+
+def list_file_ids(space: LabelSpace) -> frozenset[int]:
+    """The ids that label files may hold: a class that a rule makes is in no file, its id means another label space."""
+    return frozenset(space.ids() - {item.id for item in space.classes if item.derived})
 
 
 def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:
@@ -139,6 +160,41 @@ def check_void(census: LabelCensus, settings: ConversionSettings) -> str | None:
             hint="convert with a bundle that has these classes, or allow more with --max-void-fraction",
         )
     return message
+
+
+def check_void_outliers(census: LabelCensus, settings: ConversionSettings) -> str | None:
+    """Say which labels have much more void than the others."""
+    shares = {path: share for path, share in census.void_shares.items() if share <= settings.job.max_frame_void}
+    found = describe_void_outliers(shares)
+    return found[0] if found else None
+
+
+def describe_void_outliers(shares: Mapping[str, float]) -> tuple[str, tuple[str, ...]] | None:
+    """Labels of which a part seems to be missing: much more of them is void than of most others.
+
+    Args:
+        shares: path of a label -> share of its pixels that belongs to no class, 0 to 1.
+
+    Returns:
+        a sentence, and their paths, most void first; None where there are none.
+
+    >>> describe_void_outliers({**{f"{i}.png": 0.02 for i in range(9)}, "9.png": 0.52})[1]
+    ('9.png',)
+    """
+    if not shares:
+        return None
+    usual = median(shares.values())
+    limit = max(_HALF_VOID, usual + _MORE_VOID)
+    outliers = sorted((path for path, share in shares.items() if share > limit), key=lambda path: -shares[path])
+    if not outliers:
+        return None
+    listed = ", ".join(f"{path} {shares[path]:.0%}" for path in outliers[:_SHOWN_FILES])
+    sentence = (
+        f"{len(outliers)} of {len(shares)} labels have no class on much more of their pixels than the others "
+        f"({usual:.0%} in the middle): {listed}; a part of them may be missing; --max-frame-void {limit:.2g} leaves "
+        "such frames out"
+    )
+    return sentence, tuple(outliers)
 
 
 def measure_void(pixels: Mapping[int, int], mapping: LabelMapping) -> dict[str, float]:

@@ -18,6 +18,20 @@ from sflow_pipeline.storage.shard_file import ShardFileWriter, read_shard
 _MOST_EXAMPLES = 10
 
 
+def is_over_limit(bad: int, frames: int, limit: float) -> bool:
+    """Whether too many frames cannot be converted for a run to go on.
+
+    Args:
+        bad: frames that cannot be converted.
+        frames: of the dump.
+        limit: largest share of them; one frame is always allowed unless it is 0, and all of them only if it is 1.
+
+    >>> is_over_limit(1, 10, 0.05), is_over_limit(2, 10, 0.05), is_over_limit(1, 1, 0.05), is_over_limit(1, 10, 0)
+    (False, True, True, True)
+    """
+    return bad > max(limit * frames, 1 if limit else 0) or (bad == frames > 0 and limit < 1)
+
+
 def describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:
     """The quarantine row of a variant that the gate did not accept."""
     scores = dict(painted.judgement.scores)

@@ -61,6 +61,42 @@ class ResolvedJob:
         return [frame for task in self.tasks for frame in task.frames]
 
 
+@dataclass(frozen=True)
+class ResolvedSettings:
+    """Settings of a job, and what they were resolved from.
+
+    Attributes:
+        settings: complete.
+        sizes: sequence id -> (width, height) of its pictures.
+        label_is_resized, appearance, warnings: as in ``ResolvedJob``.
+    """
+
+    settings: ConversionSettings
+    sizes: Mapping[str, tuple[int, int]]
+    label_is_resized: bool
+    appearance: AppearanceChoice
+    warnings: tuple[str, ...]
+
+
+def resolve_settings(
+    job: ConvertJob, bundle: Bundle, dump: Dump, frames: Sequence[FrameRef], find: FindDevice = find_device
+) -> ResolvedSettings:
+    """Resolve the open choices of a job about some frames of a dump.
+
+    Raises:
+        SflowError: the job cannot be carried out with this bundle and dump.
+    """
+    source, out = (Folder(Folder(place).full_uri) for place in (job.sim_dir, job.out_dir))  # wherever a worker runs
+    sizes = _read_sizes(frames, source)
+    is_resized = job.size is not None and any(size != job.size for size in sizes.values())
+    columns, warnings = _choose_columns(job, dump, frames, is_resized)
+    gate_digest, gate_notes = check_gate(job, bundle)
+    choice = choose_appearance(job, bundle, frames, source)
+    settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
+    settings = replace(settings, gate_digest=gate_digest, own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask))
+    return ResolvedSettings(settings, sizes, is_resized, choice, (*warnings, *choice.warnings, *gate_notes))
+
+
 def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     """Load the bundle, discover the dump and resolve the open choices of a job; nothing is written.
 
@@ -74,18 +110,14 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     _check_places(job)
     bundle = load_bundle(job.bundle)
     dump = discover(job.sim_dir, **job.dump_options)
-    source, out = (Folder(Folder(place).full_uri) for place in (job.sim_dir, job.out_dir))  # wherever a worker runs
     frames = dump.frames[: job.limit]
-    sizes = _read_sizes(frames, source)
-    is_resized = job.size is not None and any(size != job.size for size in sizes.values())
-    columns, warnings = _choose_columns(job, dump, frames, is_resized)
-    gate_digest, gate_notes = check_gate(job, bundle)
-    choice = choose_appearance(job, bundle, frames, source)
-    settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
-    settings = replace(settings, gate_digest=gate_digest, own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask))
-    index = build_index(frames, source, settings.modalities, content_hash=job.content_hash, split=job.split)
+    resolved = resolve_settings(job, bundle, dump, frames, find)
+    settings, sizes = resolved.settings, resolved.sizes
+    index = build_index(frames, settings.source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
-    frame_bytes = [estimate_row_bytes(job.size or sizes[name], columns) * job.variants for name in sequence_ids]
+    frame_bytes = [
+        estimate_row_bytes(job.size or sizes[name], settings.columns) * job.variants for name in sequence_ids
+    ]
     tasks = []
     estimated_bytes = {}
     for span in cut_shards(index, frame_bytes, max_frames=job.shard_frames, max_bytes=job.shard_bytes):
@@ -103,8 +135,17 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
             f"{settings.target_space.name}: they are void to the model, label files keep them"
         )
-    notes += [*warnings, *choice.warnings, *gate_notes]
-    return ResolvedJob(job, bundle, dump, settings, tasks, is_resized, estimated_bytes, tuple(notes), choice)
+    return ResolvedJob(
+        job,
+        bundle,
+        dump,
+        settings,
+        tasks,
+        resolved.label_is_resized,
+        estimated_bytes,
+        (*notes, *resolved.warnings),
+        resolved.appearance,
+    )
 
 
 def is_encoding_stated(job: ConvertJob) -> bool:

@@ -83,6 +83,20 @@ def test_a_label_without_a_class_is_set_aside(scenes: Path, run: Convert) -> Non
     assert run().reasons == {"void_label": 1}
 
 
+def test_a_half_empty_label_is_named_and_left_out_on_demand(scenes: Path, run: Convert) -> None:
+    label = draw_label(3)
+    write_frame(scenes, 3, np.where(np.arange(96)[:, None] < 50, label, 0).astype(np.uint8), draw_render(label))
+    (found,) = inspect_dump(scenes).problems
+    assert (found.kind, found.paths, found.severity) == ("half_void_label", ("semantic/0003.png",), "warning")
+    assert "semantic/0003.png 48%" in found.message and "--max-frame-void 0.3" in found.message
+    summary = run()
+    assert summary.rows == 6 and any("semantic/0003.png 48%" in warning for warning in summary.warnings)
+    summary = run(max_frame_void=0.3)
+    assert (summary.rows, summary.reasons) == (5, {"void_label": 1})
+    assert not any("semantic/0003.png 48%" in warning for warning in summary.warnings)
+    assert "void_label" in [problem.kind for problem in inspect_dump(scenes, max_frame_void=0.3).problems]
+
+
 def test_the_limit_on_bad_frames_names_frames_and_reasons(scenes: Path, run: Convert) -> None:
     for number in range(3):
         write_frame(scenes, number, draw_label(number), np.zeros((96, 192, 3), np.uint8))
@@ -217,9 +231,54 @@ def test_unknown_ids_have_an_upper_bound_even_if_ignored(scenes: Path, run: Conv
         run(unknown_ids="ignore", max_unknown_fraction=0.6, max_void_fraction=0.2)
 
 
+def inspect_exit_code(*words: str) -> int:
+    return CliRunner().invoke(app, ["inspect", *words]).exit_code
+
+
 def test_inspect_fails_where_a_conversion_would(scenes: Path) -> None:
-    assert CliRunner().invoke(app, ["inspect", str(scenes)]).exit_code == 0
+    assert inspect_exit_code(str(scenes)) == 0
     for number in range(6):
         write_frame(scenes, number, draw_label(number), draw_render(draw_label(number + 1)))
     result = CliRunner().invoke(app, ["inspect", str(scenes)])
     assert (result.exit_code, "convert would stop" in result.output) == (1, True)
+    assert inspect_exit_code(str(scenes), "--contradictions", "ignore") == 0
+
+
+def test_inspect_knows_the_limits_of_a_conversion(scenes: Path, run: Convert) -> None:
+    write_frame(scenes, 0, draw_label(0), np.zeros((96, 192, 3), np.uint8))
+    with pytest.raises(DumpError, match="over max_bad_fraction 0:"):
+        run(max_bad_fraction=0.0)
+    assert "over max_bad_fraction 0" in inspect_dump(scenes, max_bad_fraction=0.0).failure
+    assert run(max_bad_fraction=0.5).quarantined == 1
+    assert inspect_dump(scenes, max_bad_fraction=0.5).failure == ""
+    assert inspect_exit_code(str(scenes), "--max-bad-fraction", "0.5") == 3  # a frame is left out, as by convert
+    label = draw_label(0)
+    label[:2] = 77
+    write_frame(scenes, 0, label, draw_render(label))
+    assert "label ids 77 are not in label space" in inspect_dump(scenes).failure
+    assert inspect_dump(scenes, unknown_ids="ignore").failure == ""
+    assert "max_unknown_fraction" in inspect_dump(scenes, unknown_ids="ignore", max_unknown_fraction=0.001).failure
+    assert "max_void_fraction" in inspect_dump(scenes, unknown_ids="ignore", max_void_fraction=0.001).failure
+
+
+def test_inspect_opens_every_file_of_a_frame(scenes: Path, run: Convert) -> None:
+    (scenes / "depth").mkdir()
+    for number in range(6):
+        depth = np.full((96, 192), np.nan if number == 4 else 9, np.float32)
+        np.save(scenes / "depth" / f"{number:04d}.npy", depth)
+    assert run().reasons == {"nan_depth": 1}
+    (found,) = inspect_dump(scenes).problems
+    assert (found.kind, found.paths, found.severity) == ("nan_depth", ("main/0004",), "error")
+    assert inspect_exit_code(str(scenes)) == 3
+
+
+def test_ids_that_only_a_rule_makes_are_refused_by_both(tmp_path: Path, random_bundle: Path) -> None:
+    (derived,) = (item.id for item in load_label_space("carla-0.9.9").classes if item.name == "sky")
+    for number in range(3):
+        label = np.full((96, 192), derived, np.uint8)
+        label[50:] = 7
+        write_frame(tmp_path / "sim", number, label, draw_render(draw_label(number)))
+    places = {"sim_dir": str(tmp_path / "sim"), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
+    with pytest.raises(LabelSpaceError, match=f"label ids {derived} are not in"):
+        convert(build_job({**places, "label_space": "carla-0.9.9", "workers": 1}))
+    assert f"label ids {derived} are not in" in inspect_dump(tmp_path / "sim", label_space="carla-0.9.9").failure

@@ -122,7 +122,7 @@ def test_refused(case: str, run: Run, tmp_path: Path) -> None:
 def test_left_out(case: str, run: Run, tmp_path: Path) -> None:
     frames, reason = LEFT_OUT[case]
     assert reason in text_of(run(case, "inspect", "IN"))
-    assert run(case, "convert", "IN", "OUT").exit_code == 3
+    assert run(case, "inspect", "IN").exit_code == run(case, "convert", "IN", "OUT").exit_code == 3
     assert len(open_dataset(str(tmp_path / "out"))) == frames - 1
 
 
