@@ -63,6 +63,14 @@ def convert_command(
         _input(help="Pictures and labels that do not belong together: error, or ignore.", metavar="NAME"),
     ] = None,
     split: Annotated[str | None, _input(help="Put every frame in this split.")] = None,
+    split_by: Annotated[
+        tuple[str, str] | None,
+        _input(
+            help="Make splits: what stays whole (sequence, block of 50 frames, or frame), and the shares of train, val "
+            "and test; recorded, so that a growing dump keeps them.",
+            metavar="UNIT SHARES",
+        ),
+    ] = None,
     limit: Annotated[int | None, _input(help="Convert the first N frames only.", metavar="N")] = None,
     content_hash: Annotated[
         bool | None,
@@ -159,6 +167,7 @@ def convert_command(
       sflow-pipeline convert SIM_DIR OUT_DIR
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 3 --workers 4
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 4 --alpha even,crisp
+      sflow-pipeline convert SIM_DIR OUT_DIR --split-by sequence 0.8/0.1/0.1
       sflow-pipeline convert SIM_DIR OUT_DIR --dry-run
     """
     flags: dict[str, Any] = {

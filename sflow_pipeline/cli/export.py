@@ -30,7 +30,8 @@ def export_command(
         tuple[str, str] | None,
         typer.Option(
             "--split-by",
-            help="New splits: what stays whole (sequence or frame), and the shares of train, val and test.",
+            help="New splits: what stays whole (sequence, block of 50 frames, or frame), and the shares of train, "
+            "val and test.",
             metavar="UNIT SHARES",
         ),
     ] = None,

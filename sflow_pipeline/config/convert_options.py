@@ -35,6 +35,7 @@ class ConvertOptions(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16"]
     batch_size: int | None
     split: str | None
+    split_by: str | tuple[str, str] | None
     content_hash: bool
     max_bad_fraction: float
     shard_frames: int

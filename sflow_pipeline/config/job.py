@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
+from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 
@@ -128,6 +129,11 @@ class ConvertJob(BaseModel):
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$",
         description="put every frame in this split; null keeps the dump's",
     )
+    split_by: str | None = Field(
+        None,
+        description="make splits: sequence, block (50 frames) or frame, which stays whole, and the shares of train, "
+        "val and test, as in sequence 0.8/0.1/0.1; recorded, so that a growing dump keeps them",
+    )
     content_hash: bool = Field(False, description="know source files by content instead of size and time, for CI")
     max_bad_fraction: float = Field(0.05, ge=0, le=1, description="stop when more frames than this cannot be converted")
     shard_frames: int = Field(512, ge=1, le=100_000, description="most frames in a shard")
@@ -174,6 +180,17 @@ class ConvertJob(BaseModel):
             raise ValueError("must not hold the character NUL")
         return value
 
+    @field_validator("split_by", mode="before")
+    @classmethod
+    def _check_split_by(cls, value: Any) -> Any:
+        words = value.split() if isinstance(value, str) else value
+        if words is None:
+            return None
+        if not isinstance(words, list | tuple) or len(words) != 2 or not all(isinstance(word, str) for word in words):
+            raise ValueError("expected a unit and shares, such as sequence 0.8/0.1/0.1")
+        parse_new_splits(*words)
+        return " ".join(words)
+
     @field_validator("layout", mode="before")
     @classmethod
     def _split_patterns(cls, value: Any) -> Any:
@@ -199,6 +216,12 @@ class ConvertJob(BaseModel):
                 f"alpha names {len(self.alpha)} variants, {', '.join(self.alpha)}, and variants is {self.variants}: "
                 f"set variants to {len(self.alpha)} or more"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_splits(self) -> "ConvertJob":
+        if self.split is not None and self.split_by is not None:
+            raise ValueError(f"split {self.split} and split_by {self.split_by}: give one of them")
         return self
 
     @property

@@ -87,6 +87,8 @@ def convert(
             run.set_aside(MANIFEST_PATH)
         run.out.remove_stale_scratch()
         stack.callback(run.out.remove_stale_scratch)  # of workers that were stopped with this run
+        if run.resolved.splits is not None:
+            run.resolved.splits.save(run.out)
         census = run.check_labels(keep_counts=True)
         plan = run.plan()
         run.check_space(plan)

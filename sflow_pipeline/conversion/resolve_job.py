@@ -18,6 +18,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings, compute_finge
 from sflow_pipeline.conversion.shard import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
 from sflow_pipeline.conversion.source_index import SourceFrame, build_index, read_frames
+from sflow_pipeline.conversion.split_assignment import SplitAssignment, assign_frames
 from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.label_spaces import build_mapping
@@ -44,6 +45,7 @@ class ResolvedJob:
         estimated_bytes: shard id -> bytes it will take, about.
         warnings: about the dump and the job, shown before the conversion.
         appearance: how far images follow their renders, and why.
+        splits: made by the job, None where it makes none.
     """
 
     job: ConvertJob
@@ -55,6 +57,7 @@ class ResolvedJob:
     estimated_bytes: dict[str, int]
     warnings: tuple[str, ...]
     appearance: AppearanceChoice
+    splits: SplitAssignment | None = None
 
     @property
     def frames(self) -> list[SourceFrame]:
@@ -111,6 +114,10 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     bundle = load_bundle(job.bundle)
     dump = discover(job.sim_dir, **job.dump_options)
     frames = dump.frames[: job.limit]
+    splits = None
+    damaged: list[str] = []
+    if job.split_by is not None:
+        frames, splits = assign_frames(frames, job.split_by, Folder(job.out_dir), damaged.append)
     resolved = resolve_settings(job, bundle, dump, frames, find)
     settings, sizes = resolved.settings, resolved.sizes
     index = build_index(frames, settings.source, settings.modalities, content_hash=job.content_hash, split=job.split)
@@ -125,7 +132,8 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         fingerprint = compute_fingerprint(settings, shard_frames)
         tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames))
         estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
-    notes = [problem.message for problem in dump.problems]
+    notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
+    notes += [problem.message for problem in dump.problems]
     for problem in find_contradictions(dump, frames, is_encoding_stated=is_encoding_stated(job)):
         if problem.severity == "error" and job.contradictions == "error":
             raise DumpError(f"dump {job.sim_dir}: {problem.message}")
@@ -145,6 +153,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         estimated_bytes,
         (*notes, *resolved.warnings),
         resolved.appearance,
+        splits,
     )
 
 

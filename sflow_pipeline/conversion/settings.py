@@ -25,7 +25,8 @@ CODE_VERSION = 4
 #: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
 _JOB_FIELDS_NOT_COUNTED = frozenset(
     {
-        "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "limit",
+        "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "split_by",
+        "limit",
         "include", "shard_frames", "shard_bytes", "appearance", "max_unknown_fraction", "max_void_fraction",
         "contradictions", "own_vehicle_mask",
     }

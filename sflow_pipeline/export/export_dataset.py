@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import UsageError
@@ -14,7 +15,7 @@ from sflow_pipeline.export import formats
 from sflow_pipeline.export.destination import open_destination
 from sflow_pipeline.export.exporter import Exporter, ExportTask
 from sflow_pipeline.export.formats import FORMATS
-from sflow_pipeline.export.new_splits import parse_new_splits, read_rows_by_split
+from sflow_pipeline.export.rows_by_split import read_rows_by_split
 from sflow_pipeline.label_spaces import describe_label_space
 
 
@@ -70,8 +71,8 @@ def export_dataset(
         splits, variants: which rows; all where None.
         fps: frames per second of videos; the dump's where None.
         allow_empty: write formats of objects although the rows hold none.
-        split_by: new splits instead of the dataset's: what stays whole, ``sequence`` or ``frame``, and the shares of
-            train, val and test, such as ``("sequence", "0.8/0.1/0.1")``.
+        split_by: new splits instead of the dataset's: what stays whole, ``sequence``, ``block`` (50 frames) or
+            ``frame``, and the shares of train, val and test, such as ``("sequence", "0.8/0.1/0.1")``.
         min_side_px: yolo and yolo-seg leave out objects whose box has a shorter side.
         min_fill: yolo and yolo-seg leave out objects that fill a smaller share of their box, 0 to 1.
         on_progress: called with the rows done and their number, which is an estimate if variants are selected.

@@ -195,6 +195,18 @@ def test_wrong_splits_are_explained(convert_streets, tmp_path, words):
     assert "0.8/0.1/0.1" in wrong.value.hint
 
 
+def test_blocks_stay_whole(make, tmp_path):
+    out = make({f"town/{frame:04d}": FRAMES[frame % 2] for frame in (0, 1, 49, 50, 99, 100, 150, 151)})
+    dest = tmp_path / "yolo"
+    assert export_dataset(out, dest, "yolo", split_by=("block", "0.5/0.5")).rows == 8
+    lines = [json.loads(line) for line in (dest / "samples.jsonl").read_text().splitlines()]
+    splits_of_blocks = {}
+    for line in lines:
+        splits_of_blocks.setdefault(line["frame_index"] // 50, set()).add(line["split"])
+    assert all(len(splits) == 1 for splits in splits_of_blocks.values()) and len(splits_of_blocks) == 4
+    assert {line["split"] for line in lines} == {"train", "val"}
+
+
 def test_too_few_sequences_name_the_way_out(convert_streets, tmp_path):
     out = convert_streets(format="parquet", variants=2)
     with pytest.raises(UsageError, match="2 of them cannot make 3 splits") as wrong:
