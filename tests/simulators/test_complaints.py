@@ -115,7 +115,7 @@ def test_gta_pairs_of_different_sizes(make_layout: MakeLayout, load_layout: Load
     (root / "labels" / "00002.png").write_bytes(gta.indexed_png(gta.label_map((28, 32))))
     assert complaints(root) == {
         "size_mismatch": "1 of the opened frames cannot be converted (size_mismatch), first labels/00002.png: 28x32 "
-        "pixels, its picture has 32x32; render every file of a frame at the same size"
+        "pixels, its picture images/00002.png has 32x32; render every file of a frame at the same size"
     }
 
 

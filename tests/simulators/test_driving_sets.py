@@ -71,6 +71,10 @@ def test_genuine_old_synthia_colours(shared_data: Path) -> None:
     sets = shared_data / "datumaro-assets" / "tests" / "assets" / "synthia_dataset"
     assert discover(str(sets / "rand")).label_space == "synthia-seqs"
     assert set(classes(sets / "rand")) == {"sky", "building", "road", "traffic_light"}
+    assert (set(classes(sets / "al")), discover(str(sets / "al")).label_space) == (
+        {"sky", "pedestrian", "car", "cyclist", "road"},
+        "synthia-seqs",
+    )
     left = discover(str(sets / "sf"))
     assert (left.label_space, left.label_encoding, left.frames[0].depth) == (
         "synthia22",
@@ -86,6 +90,74 @@ def test_playing_for_data_is_read_by_index(make_layout: MakeLayout) -> None:
     assert (dump.simulator, dump.label_space, dump.label_encoding) == ("gta", "gta", "ids")
     assert [f.sample_id for f in dump.frames] == ["main/00001", "main/00002"]
     assert classes(root) == quarters("sky", "building", "road", "license_plate")
+
+
+@pytest.mark.parametrize("storage", ["grey", "other palette", "other colours"])
+def test_names_like_those_of_playing_for_data_are_not_enough(
+    make_layout: MakeLayout, load_layout: LoadLayout, storage: str
+) -> None:
+    root = make_layout("gta")
+    ids = np.array([[1, 2, 3, 4]], np.uint8).repeat(32, 0).repeat(8, 1)
+    for path in (root / "labels").iterdir():
+        if storage == "grey":
+            assert cv2.imwrite(str(path), ids)
+        elif storage == "other palette":
+            path.write_bytes(load_layout("gta").indexed_png(ids + 100))
+        else:
+            assert cv2.imwrite(str(path), np.dstack([ids * 40, ids, ids]))
+    with pytest.raises(DumpError, match="no known layout, found images/") as caught:
+        discover(str(root))
+    assert "--layout" in caught.value.hint and "labels/{frame}.png" in caught.value.hint
+    assert discover(str(root), simulator="gta").simulator == "gta"
+
+
+@pytest.mark.parametrize(
+    ("folders", "suffix"),
+    [(("images", "labels", "instances"), "jpg"), (("train", "trainannot"), "png")],
+)
+def test_folders_like_those_of_photo_sets_are_not_enough(tmp_path: Path, folders: tuple[str, ...], suffix: str) -> None:
+    """Own classes are not read with the classes of Mapillary Vistas or CamVid."""
+    ramp = (np.arange(32 * 32 * 3).reshape(32, 32, 3) // 16).astype(np.uint8)
+    ids = np.array([[1, 2, 3, 4]], np.uint8).repeat(32, 0).repeat(8, 1)
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        for frame in range(2):
+            is_picture = folder == folders[0]
+            path = tmp_path / folder / f"{frame:06}.{suffix if is_picture else 'png'}"
+            assert cv2.imwrite(str(path), ramp if is_picture else ids)
+    with pytest.raises(DumpError, match="no known layout, found") as caught:
+        discover(str(tmp_path))
+    assert f"{folders[1]}/{{frame}}.png" in caught.value.hint
+
+
+def write_synthia_al(root: Path, label: np.ndarray) -> None:
+    for folder, pixels in (("RGB", np.full((8, 8, 3), 90, np.uint8)), ("SemSeg", label)):
+        path = root / "test" / "scene1" / "01-02-2019_10-11-12" / folder / "000007.png"
+        path.parent.mkdir(parents=True)
+        assert cv2.imwrite(str(path), pixels)
+
+
+def test_synthia_for_active_learning(tmp_path: Path) -> None:
+    label = np.zeros((8, 8, 3), np.uint8)
+    label[:4], label[4:] = (128, 128, 128), (128, 0, 64)  # BGR of sky and car
+    write_synthia_al(tmp_path, label)
+    dump = discover(str(tmp_path))
+    assert (dump.simulator, dump.label_space, dump.label_encoding, dump.fps) == (
+        "synthia",
+        "synthia-seqs",
+        "palette",
+        25.0,
+    )
+    assert dump.sequence_ids == ("test/scene1/01-02-2019_10-11-12",)
+    assert classes(tmp_path) == {"sky": 0.5, "car": 0.5}
+
+
+def test_ids_of_synthia_for_active_learning_need_a_table(tmp_path: Path) -> None:
+    write_synthia_al(tmp_path, np.full((8, 8), 11, np.uint8))
+    with pytest.raises(DumpError, match="what their ids mean is not published") as caught:
+        discover(str(tmp_path))
+    assert "--label-space" in caught.value.hint
+    assert discover(str(tmp_path), label_space="carla-0.9.14").label_encoding == "ids"
 
 
 def test_playing_for_data_saved_as_colours_is_read_by_colour(make_layout: MakeLayout) -> None:

@@ -15,11 +15,14 @@ LAYOUT = "train beside trainannot, val beside valannot, test beside testannot (r
 _SPLITS = ("train", "val", "test")
 _CAMERA_FPS = 30.0  # frame numbers count the film's frames
 _RECORDING = re.compile(r"(?P<recording>[^_]+)_")
+_OWN_RECORDINGS = re.compile(r"(?:0001TP|0006R0|0016E5|Seq05VD)_")
 
 
 def matches(root: str) -> str | None:
-    """See ``Adapter.matches``."""
-    for folder in quick_look(root):
+    """See ``Adapter.matches``; other sets are in this layout, too, so that the names of the recordings count."""
+    folders = quick_look(root)
+    has_own_names = any(_OWN_RECORDINGS.match(file) for folder in folders for file in folder.files)
+    for folder in folders if has_own_names else ():
         for split in _SPLITS:
             if split in folder.folders and f"{split}annot" in folder.folders:
                 return f"{folder.path or 'the folder'} holds {split} and {split}annot"

@@ -5,6 +5,7 @@ import re
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+from sflow_pipeline.simulators.published_colors import has_published_colors
 from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "gta"
@@ -17,15 +18,16 @@ _PATTERNS = {
 
 
 def matches(root: str) -> str | None:
-    """See ``Adapter.matches``."""
-    return find_layout(root, _PATTERNS)
+    """See ``Adapter.matches``. Many dumps have such names; the colours of the published labels tell them apart."""
+    found = find_layout(root, _PATTERNS)
+    return found if found and has_published_colors(root, _PATTERNS["label"], "gta") else None
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. Frames are in recording order, without a known rate.
 
     The published labels are indexed: readers that keep indices see ids, readers that expand them see colours. Copies
-    saved as colours are read by colour.
+    saved as colours are read by colour, grey copies by id; those are recognised by ``--simulator gta`` alone.
     """
     finder = PatternFinder(root, _PATTERNS)
     frames = finder.frames()

@@ -4,6 +4,7 @@ import re
 
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.path_patterns import HEAD, discover_by_paths, find_layout
+from sflow_pipeline.simulators.published_colors import has_published_colors
 from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "mapillary"
@@ -19,9 +20,11 @@ _PATTERNS = {
 
 
 def matches(root: str) -> str | None:
-    """See ``Adapter.matches``; the instances beside photos and labels distinguish it from other sets."""
+    """See ``Adapter.matches``; its version folder or its colours tell it from other dumps with such folders."""
     patterns = {"render": _PATTERNS["instance"], "label": _PATTERNS["label"]}
-    return find_layout(root, patterns) and find_layout(root, _PATTERNS)
+    found = find_layout(root, patterns) and find_layout(root, _PATTERNS)
+    is_own = found and ("v1.2/" in found or has_published_colors(root, _PATTERNS["label"], NAME))
+    return found if is_own else None
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
