@@ -48,4 +48,4 @@ def _has_own_colors(root: str, path: str, space_name: str) -> bool:
         return False
     orders = (pixels[..., :3], pixels[..., 2::-1])  # saved with red and blue swapped, which is reported later
     unknown = min(sum(from_colors(np.ascontiguousarray(rgb), space).unknown_colors.values()) for rgb in orders)
-    return unknown < (1 - _OWN_COLORS) * pixels.shape[0] * pixels.shape[1]
+    return bool(unknown < (1 - _OWN_COLORS) * pixels.shape[0] * pixels.shape[1])
