@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from sflow_pipeline.cli.bar import Bar
+from sflow_pipeline.cli.exit_codes import FAILED
+from sflow_pipeline.cli.stderr_line import print_stderr_line
 
 # Options of one kind stand together on the help page.
 _judge, _features, _run = (partial(typer.Option, rich_help_panel=kind) for kind in ("Judge", "Features", "Run"))
@@ -67,6 +69,18 @@ def evaluate_command(
         int | None, _run(min=1, help="The first N pictures of each only, for a preview.", metavar="N")
     ] = None,
     device: Annotated[str, _run(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    against: Annotated[
+        str | None,
+        _run(
+            "--against",
+            help="metrics.json of an earlier evaluation: end with exit code 1 if a score is worse.",
+            metavar="FILE",
+        ),
+    ] = None,
+    max_drop: Annotated[
+        float,
+        _run("--max-drop", help="With --against: how much worse, as a share of the earlier value.", metavar="X"),
+    ] = 0.0,
     compare: Annotated[bool, _run("--compare", help="Write the table as Markdown, JSON and SVG.")] = False,
     out: Annotated[str | None, _run(help="Where the table goes; report/ of the first dataset.", metavar="DIR")] = None,
     as_json: Annotated[bool, _run("--json", help="Print JSON.")] = False,
@@ -83,6 +97,7 @@ def evaluate_command(
       sflow-pipeline evaluate OUT_DIR --reference CamVid
       sflow-pipeline evaluate OUT_DIR --reference CamVid --judge judge.yaml
       sflow-pipeline evaluate --compare A B --reference CamVid --judge j.yaml
+      sflow-pipeline evaluate OUT_DIR --reference CamVid --against old.json
     """
     from sflow_pipeline.errors import UsageError
     from sflow_pipeline.evaluation.reference_networks.default_judge import find_default_judge
@@ -99,6 +114,7 @@ def evaluate_command(
     if len(paths) > 1 and not compare:
         raise UsageError(f"{len(paths)} datasets to evaluate", hint="add --compare to put them in one table")
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
+    from sflow_pipeline.evaluation.results.baseline import find_drops
     from sflow_pipeline.evaluation.results.files import write_comparison, write_metrics
     from sflow_pipeline.evaluation.results.markdown import draw_markdown
     from sflow_pipeline.report.dataset_page import write_report_page
@@ -127,6 +143,7 @@ def evaluate_command(
         found = evaluate(settings, show)
     # Printed first: a folder that cannot be written to must not cost the results.
     typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else draw_markdown(found))
+    drops = [] if against is None else find_drops(found, against, max_drop)  # before a file of that name is replaced
     written = write_metrics(found)
     for uri in dict.fromkeys(row.uri for row in found.rows if row.role == "dataset"):
         written.append(write_report_page(uri))
@@ -134,6 +151,12 @@ def evaluate_command(
         written += write_comparison(found, out or _default_folder(found.rows[0].uri, found.rows[0].role))
     for path in written:
         typer.echo(f"written: {path}", err=as_json)
+    if against is not None:
+        for drop in drops:
+            print_stderr_line("worse", drop.describe(), "red")
+        if drops:
+            raise typer.Exit(FAILED)
+        typer.echo(f"no score is worse than in {against} by more than {max_drop:.1%}", err=as_json)
 
 
 def _given(flags: dict[str, str | None]) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Comparison of an evaluation with an earlier one, so that a pipeline stops when quality drops."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sflow_pipeline.errors import UsageError
+from sflow_pipeline.evaluation.results.scores import Evaluation, TableRow
+
+#: Parts of a protocol that may differ: where the photos are, and metrics that only one of both has.
+_MAY_DIFFER = ("reference", "metrics")
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A score that is worse than it was.
+
+    Attributes:
+        row, metric: of the score.
+        before, after: its values; None where there is none any more.
+        share: how much worse, as a share of the earlier value.
+    """
+
+    row: str
+    metric: str
+    before: float
+    after: float | None
+    share: float
+
+    def describe(self) -> str:
+        """A sentence for people."""
+        if self.after is None:
+            return f"{self.row}: {self.metric} was {self.before:.4g} and has no value now"
+        return f"{self.row}: {self.metric} was {self.before:.4g} and is {self.after:.4g}, {self.share:.1%} worse"
+
+
+def find_drops(evaluation: Evaluation, baseline_path: str | Path, max_drop: float) -> list[Drop]:
+    """The scores of datasets that are worse than in an earlier evaluation by more than a share of its value.
+
+    Args:
+        evaluation: of now.
+        baseline_path: ``report/metrics.json`` or ``comparison.json`` of then. Its datasets are found by name, a single
+            one under any name.
+        max_drop: largest share that a score may be worse by, 0 or more.
+
+    Raises:
+        UsageError: the file is no evaluation, or was measured in another way or on other photos.
+    """
+    if not 0 <= max_drop < math.inf:
+        raise UsageError(f"--max-drop {max_drop:g}: must be a share of 0 or more", hint="0.02 allows 2 %")
+    baseline = _load(Path(baseline_path))
+    _check_protocol(evaluation, baseline, str(baseline_path))
+    directions = {metric.name: metric.better for metric in evaluation.metrics}
+    rows = [row for row in evaluation.rows if row.role == "dataset"]
+    drops = []
+    for row, before in _pair(rows, baseline, str(baseline_path)):
+        for name, score in before["scores"].items():
+            if name in directions and score["value"] is not None:
+                drop = _compare(row, name, float(score["value"]), is_higher_better=directions[name] == "higher")
+                if drop.after is None or drop.share > max_drop:
+                    drops.append(drop)
+    return drops
+
+
+def _compare(row: TableRow, metric: str, before: float, *, is_higher_better: bool) -> Drop:
+    score = row.scores.get(metric)
+    after = None if score is None else score.value
+    worse = 0.0 if after is None else (before - after if is_higher_better else after - before)
+    return Drop(row.name, metric, before, after, worse / max(abs(before), 1e-9))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+        if not all("scores" in row and "role" in row and "name" in row for row in content["rows"]):
+            raise ValueError("a row without scores")
+        return {"protocol": dict(content["protocol"]), "rows": list(content["rows"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--against {path}: not an evaluation: {error}",
+            hint="give report/metrics.json of a dataset, or comparison.json, as evaluate writes them",
+        ) from None
+
+
+def _check_protocol(evaluation: Evaluation, baseline: Mapping[str, Any], path: str) -> None:
+    now = json.loads(json.dumps(dict(evaluation.protocol)))
+    then = baseline["protocol"]
+    different = sorted(
+        name for name in now.keys() | then.keys() if name not in _MAY_DIFFER and now.get(name) != then.get(name)
+    )
+    photos = next((row["n"] for row in baseline["rows"] if row["role"] == "oracle"), None)
+    if photos != evaluation.oracle.n:
+        different.append(f"the real photos ({photos} then, {evaluation.oracle.n} now)")
+    if different:
+        raise UsageError(
+            f"--against {path}: measured in another way: {', '.join(different)} differ",
+            hint="evaluate the earlier dataset again with the options of today, and take that as the baseline",
+        )
+
+
+def _pair(rows: list[TableRow], baseline: Mapping[str, Any], path: str) -> Iterator[tuple[TableRow, dict[str, Any]]]:
+    earlier = {row["name"]: row for row in baseline["rows"] if row["role"] == "dataset"}
+    for row in rows:
+        before = earlier.get(row.name)
+        if before is None and len(rows) == len(earlier) == 1:
+            before = next(iter(earlier.values()))
+        if before is None:
+            raise UsageError(
+                f"--against {path}: has no dataset named {row.name}", hint=f"it has {', '.join(earlier) or 'none'}"
+            )
+        yield row, before

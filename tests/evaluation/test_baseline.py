@@ -1,0 +1,67 @@
+"""``evaluate --against``: an earlier evaluation as a limit, as a pipeline meets it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sflow_pipeline.cli.app import main
+
+Run = Callable[..., tuple[int, str, str]]
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def start(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sflow-pipeline", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return start
+
+
+def test_a_drop_ends_with_exit_code_1(
+    tmp_path: Path, run: Run, judge_file: Path, write_photos: Write, write_dataset: Write
+) -> None:
+    real = write_photos(tmp_path / "real")
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    options = ("--reference", real, "--judge", judge_file)
+    assert run(out, *options)[0] == 0
+    metrics = out / "report" / "metrics.json"
+    code, printed, _ = run(out, *options, "--against", metrics)
+    assert code == 0 and "no score is worse" in printed
+    content = json.loads(metrics.read_text())
+    content["rows"][0]["name"] = "last week's"  # a single dataset may have any name
+    content["rows"][0]["scores"]["miou"]["value"] = 1.25  # it is 1 now, a fifth less
+    (tmp_path / "baseline.json").write_text(json.dumps(content))
+    options = (*options, "--against", tmp_path / "baseline.json", "--max-drop")
+    code, _, said = run(out, *options, "0.19")
+    assert code == 1 and "worse: out: miou was 1.25 and is 1, 20.0% worse" in said
+    assert run(out, *options, "0.21")[0] == 0
+    content["rows"][0]["scores"]["miou"]["value"] = 0.5  # better than it was
+    (tmp_path / "baseline.json").write_text(json.dumps(content))
+    assert run(out, *options, "0")[0] == 0
+
+
+def test_a_baseline_that_cannot_be_compared_is_refused(
+    tmp_path: Path, run: Run, judge_file: Path, write_photos: Write, write_dataset: Write
+) -> None:
+    real = write_photos(tmp_path / "real")
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    options = ("--reference", real, "--judge", judge_file)
+    assert run(out, *options)[0] == 0
+    content = json.loads((out / "report" / "metrics.json").read_text())
+    baseline = tmp_path / "baseline.json"
+    for change, text in (
+        (lambda: content["protocol"].update(limit=7), "limit differ"),
+        (lambda: content["rows"][-1].update(n=99), "the real photos (99 then, 4 now)"),
+        (lambda: content.pop("rows"), "not an evaluation"),
+    ):
+        change()
+        baseline.write_text(json.dumps(content))
+        code, _, said = run(out, *options, "--against", baseline)
+        assert code == 2 and text in " ".join(said.split())
