@@ -19,6 +19,7 @@ class Archive:
         marks: path of a file in it -> a number that changes with its content.
         sizes: path of a file in it -> bytes, for files whose size is known before they are read.
         fps: frames per second of a video.
+        times_s: of a video's frames, from the first one on.
         changes_values: of a video: why its pixels are not those that were put in, "" where they are.
     """
 
@@ -28,6 +29,7 @@ class Archive:
     _read: Callable[[str], bytes]
     fps: float | None = None
     changes_values: str = ""
+    times_s: tuple[float, ...] = ()
 
     def read(self, member: str) -> bytes:
         """One file.
@@ -52,6 +54,7 @@ def build_archive(
     *,
     fps: float | None = None,
     changes_values: str = "",
+    times_s: tuple[float, ...] = (),
 ) -> Archive:
     """An archive of the files in ``marks``; names that are absolute or lead out of it are dropped."""
     folders: dict[str, set[str]] = {"": set()}
@@ -70,7 +73,7 @@ def build_archive(
         folder: (tuple(sorted(names)), tuple(sorted(set(files.get(folder, ())) - names)))
         for folder, names in folders.items()
     }
-    return Archive(listing, kept, sizes, read, fps, changes_values)
+    return Archive(listing, kept, sizes, read, fps, changes_values, times_s)
 
 
 def check_size(name: str, size_bytes: int) -> None:

@@ -13,6 +13,7 @@ from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.evaluate import evaluate_command
 from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
+from sflow_pipeline.cli.label import label_command
 from sflow_pipeline.cli.report import report_command
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.simulate import simulate_command
@@ -75,6 +76,7 @@ _add("export", export_command)
 _add("train", train_command)
 _add("evaluate", evaluate_command)
 _add("simulate", simulate_command)
+_add("label", label_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""Labels of unlabelled real photos and videos, predicted by a bundle's segmenter."""
