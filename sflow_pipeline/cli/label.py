@@ -32,8 +32,6 @@ def label_command(
 
       sflow-pipeline label dashcam.mp4 labelled --every 3
       sflow-pipeline label drives/ labelled --confidence 0.7
-      sflow-pipeline train sflow --start-from sflow --data CamVid --data labelled --out runs/own
-        --set data.sources='\\[{}, {labels: pseudo, video: true}]'
     """
     from sflow_pipeline.labelling.label_footage import describe_summary, label_footage
 

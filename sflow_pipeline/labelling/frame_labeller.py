@@ -72,4 +72,4 @@ class FrameLabeller:
         mean = (chances[:1] + chances[1:].flip(3)) / 2
         best, predicted = F.interpolate(mean, (height, width), mode="bilinear", align_corners=False)[0].max(dim=0)
         ids = np.where(best.cpu().numpy() < self._confidence, self._void, self._ids[predicted.cpu().numpy()])
-        return ids.astype(np.uint8 if max(self._void, int(self._ids.max())) < 256 else np.uint16)
+        return ids.astype(np.uint8) if max(self._void, int(self._ids.max())) < 256 else ids.astype(np.uint16)

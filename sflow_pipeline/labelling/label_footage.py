@@ -47,7 +47,7 @@ def label_footage(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    bundle: str | os.PathLike[str] | None = None,
+    bundle: str | Path | None = None,
     confidence: float = 0.5,
     every: int = 1,
     device: str = "auto",
@@ -73,7 +73,7 @@ def label_footage(
         raise UsageError(f"confidence {confidence:g}: must be above 0 and at most 1", hint="0.5 is usual")
     if every < 1:
         raise UsageError(f"every {every}: must be at least 1", hint="1 labels all frames")
-    loaded = load_bundle() if bundle is None else load_bundle(bundle)
+    loaded = load_bundle(bundle)
     labeller = FrameLabeller(loaded, resolve_device(device), confidence)
     footage = open_footage(Path(source))
     chosen = [(sequence, list(sequence.frames)[::every]) for sequence in footage]

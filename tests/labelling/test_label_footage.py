@@ -64,7 +64,8 @@ def test_labels_are_mostly_right_and_pictures_stay_as_they_are(
         truth = to_camvid.apply(frame.label_map)
         counted = (label != VOID) & (truth != VOID)
         assert counted.mean() > 0.3
-        assert (label == truth)[counted].mean() > 0.4  # one class alone covers less
+        upside_down = (label[::-1] == truth)[counted].mean()
+        assert (label == truth)[counted].mean() > max(0.3, 2 * upside_down)
     assert summary.void == pytest.approx(np.mean([(label == VOID).mean() for label in labels]))
 
 
