@@ -10,7 +10,7 @@ from sflow_pipeline.columns import COLUMNS
 from sflow_pipeline.errors import SflowError
 
 #: Changes when the same input would be written differently; part of every shard's fingerprint.
-DATASET_FORMAT_VERSION = 4
+DATASET_FORMAT_VERSION = 5
 
 ALPHA_SIDES = 5
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -36,8 +36,11 @@ _QUARANTINE: tuple[tuple[str, pa.DataType], ...] = (
     ("reason", pa.string()),
     ("message", pa.string()),
     ("hint", pa.string()),
+    ("variant", pa.int32()),
+    ("image", IMAGE_TYPE),
+    ("label", IMAGE_TYPE),
 )
-#: One row per frame that was not converted.
+#: One row per frame that was not converted, and per image that the gate refused: these have variant, image and label.
 QUARANTINE_SCHEMA = pa.schema(list(_QUARANTINE))
 
 _REQUIRED = frozenset(column.name for column in COLUMNS if column.required)

@@ -14,7 +14,7 @@ from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters import build_segmenter
 from sflow_pipeline.tensors import to_unit_range
 
 #: Pictures are reduced to this height; smaller ones keep their size.
@@ -77,7 +77,7 @@ class AgreementScorer:
     ) -> None:
         self._space: LabelSpace = bundle.label_space
         self._device = device
-        self._network = Segmenter(self._space.num_classes, bundle.recipe.segmenter.width)
+        self._network = build_segmenter(bundle.recipe.segmenter, self._space.num_classes)
         try:
             self._network.load_state_dict(dict(state))
         except RuntimeError as error:

@@ -249,11 +249,26 @@ class SegmenterRecipe(Section):
     """The bundle's small segmenter, for scores of converted images against their labels; never a loss."""
 
     images: int = Field(0, ge=0, description="number of training crops; 0: the bundle has no segmenter")
-    width: int = Field(24, ge=4, description="channels at half resolution; 24 is 2.7 MB")
+    encoder: Literal["plain", "efficientnet_lite0"] = Field(
+        "plain",
+        description="plain: a U-shaped network; efficientnet_lite0: its ImageNet features (--projection names the "
+        "weights to begin with) and a light decoder",
+    )
+    width: int = Field(
+        24, ge=4, description="channels at half resolution, 24 is 2.7 MB; of the decoder behind an encoder, 64 is 5 MB"
+    )
     batch_size: int = Field(4, ge=1)
     crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
     scale: tuple[float, float] = Field((0.5, 1.2), description="photo scale range before cropping")
-    lr: float = Field(1e-3, gt=0, description="initial learning rate; falls to zero")
+    frame_width_px: tuple[int, int] | None = Field(None, description="as in schedule, instead of scale")
+    mixing: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of crops that get objects or a region of another crop with its label, or a blank region, "
+        "which is to be called void",
+    )
+    lr: float = Field(1e-3, gt=0, description="initial learning rate, of an encoder a quarter of it; falls to zero")
     checkpoint_every_images: int = Field(2_000, ge=1)
 
 

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from typing import Any, Self
 
+from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.paint import Painted
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.conversion.summary import QuarantinedFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.schema import QUARANTINE_SCHEMA
 from sflow_pipeline.simulators import Dump
+from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import LeftOut
@@ -32,8 +36,8 @@ def is_over_limit(bad: int, frames: int, limit: float) -> bool:
     return bad > max(limit * frames, 1 if limit else 0) or (bad == frames > 0 and limit < 1)
 
 
-def describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> dict[str, Any]:
-    """The quarantine row of a variant that the gate did not accept."""
+def describe_rejection(source: SourceFrame, decoded: DecodedFrame, variant: int, painted: Painted) -> dict[str, Any]:
+    """The quarantine row of a variant that the gate did not accept, with its image and label."""
     scores = dict(painted.judgement.scores)
     failed, weakest = scores.pop("failed_checks", None), scores.pop("weakest_class", None)
     faults = [f"below the bundle's thresholds: {failed}"] if failed else []
@@ -45,7 +49,13 @@ def describe_rejection(source: SourceFrame, variant: int, painted: Painted) -> d
         hint="look at the frame's label, or convert with another seed",
         reason="rejected",
     )
-    return describe_quarantine(source, error)
+    picture = image_codec.encode_rgb(painted.photo)
+    return {
+        **describe_quarantine(source, error),
+        "variant": variant,
+        "image": {"bytes": picture, "path": f"{PurePosixPath(source.ref.sample_id).name}.png"},
+        "label": {"bytes": decoded.label_bytes, "path": source.ref.label},
+    }
 
 
 def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, Any]:
@@ -65,15 +75,39 @@ def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, A
     }
 
 
-def write_quarantine(out: Folder, stem: str, rows: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
-    """Write quarantine rows as Parquet; path and sha256, None where there are none."""
-    if not rows:
-        return None
-    with ShardFileWriter(out, stem, QUARANTINE_SCHEMA, "parquet") as writer:
-        for row in rows:
-            writer.add(row)
-        published = writer.publish()
-    return published.path, published.sha256
+class QuarantineWriter:
+    """Writes quarantine rows to one Parquet file, which is begun by the first row.
+
+    Args:
+        out: the dataset.
+        stem: of the file's path.
+    """
+
+    def __init__(self, out: Folder, stem: str) -> None:
+        self._out = out
+        self._stem = stem
+        self._stack = ExitStack()
+        self._writer: ShardFileWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add one row."""
+        if self._writer is None:
+            writer = ShardFileWriter(self._out, self._stem, QUARANTINE_SCHEMA, "parquet")
+            self._writer = self._stack.enter_context(writer)
+        self._writer.add(row)
+
+    def publish(self) -> tuple[str, str] | None:
+        """Path and sha256 of the finished file; None where there were no rows."""
+        if self._writer is None:
+            return None
+        published = self._writer.publish()
+        return published.path, published.sha256
 
 
 def write_left_out(out: Folder, dump: Dump) -> LeftOut | None:
@@ -84,7 +118,10 @@ def write_left_out(out: Folder, dump: Dump) -> LeftOut | None:
         if problem.severity == "error"
         for path in problem.paths
     ]
-    written = write_quarantine(out, "quarantine/left_out", rows)
+    with QuarantineWriter(out, "quarantine/left_out") as writer:
+        for row in rows:
+            writer.add(row)
+        written = writer.publish()
     if written is None:
         return None
     reasons = dict(sorted(Counter(row["reason"] for row in rows).items()))
@@ -97,7 +134,7 @@ def list_examples(out: Folder, records: Sequence[ShardRecord]) -> Iterator[Quara
     for record in records:
         if record.quarantine_path is None:
             continue
-        for row in read_shard(out, record.quarantine_path):
+        for row in read_shard(out, record.quarantine_path, ("sample_id", "reason", "message")):
             if listed == _MOST_EXAMPLES:
                 return
             yield QuarantinedFrame(row["sample_id"], row["reason"], row["message"])

@@ -15,7 +15,7 @@ import numpy as np
 
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
 from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
-from sflow_pipeline.conversion.quarantine import describe_quarantine, describe_rejection, write_quarantine
+from sflow_pipeline.conversion.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
@@ -73,19 +73,23 @@ def convert_shard(
         OutputError: the disk is full, ….
     """
     out = settings.out
-    quarantine: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
+    reasons: Counter[str] = Counter()
+    rejected = 0
     faults: dict[str, str] = {}
     scores = []
     shard_file = None
     with ExitStack() as stack:
         writer = None
+        quarantine = stack.enter_context(QuarantineWriter(out, f"quarantine/{task.split}/{task.shard_id}"))
         for result in convert_frames(task, settings, painter):
             if result.quarantine is not None:
-                quarantine.append(result.quarantine)
+                quarantine.add(result.quarantine)
+                reasons[result.quarantine["reason"]] += 1
                 if result.read_digest is not None:
                     faults[result.quarantine["sample_id"]] = result.read_digest
-            rejected += result.rejected
+            for row in result.rejected:
+                quarantine.add(row)
+            rejected += len(result.rejected)
             for row in result.rows:
                 if writer is None:
                     stem = f"data/{task.split}/{task.shard_id}"
@@ -95,7 +99,7 @@ def convert_shard(
             on_frame()
         if writer is not None:
             shard_file = writer.publish()
-    quarantine_file = write_quarantine(out, f"quarantine/{task.split}/{task.shard_id}", [*quarantine, *rejected])
+        quarantine_file = quarantine.publish()
     record = ShardRecord(
         shard_id=task.shard_id,
         split=task.split,
@@ -107,8 +111,8 @@ def convert_shard(
         frames=len(task.frames),
         quarantine_path=quarantine_file[0] if quarantine_file else None,
         quarantine_sha256=quarantine_file[1] if quarantine_file else None,
-        reasons=dict(sorted(Counter(row["reason"] for row in quarantine).items())),
-        rejected=len(rejected),
+        reasons=dict(sorted(reasons.items())),
+        rejected=rejected,
         faults=faults,
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
     )
@@ -145,7 +149,7 @@ class _Encoding:
 
     source: SourceFrame
     rows: tuple[Future[dict[str, Any]], ...] = ()
-    rejected: tuple[dict[str, Any], ...] = ()
+    rejected: tuple[Future[dict[str, Any]], ...] = ()
     error: Exception | None = None
 
 
@@ -208,7 +212,7 @@ def _paint_batch(
             if painted.judgement.is_accepted:
                 rows.append(encoder.submit(_build_row, decoded, painted, variant, settings))
             else:
-                rejected.append(describe_rejection(source, variant, painted))
+                rejected.append(encoder.submit(describe_rejection, source, decoded, variant, painted))
         started.append(_Encoding(source, tuple(rows), tuple(rejected)))
     return started
 
@@ -260,7 +264,10 @@ def _finish(encoding: _Encoding) -> FrameResult:
     error = encoding.error
     if error is None:
         try:
-            return FrameResult(tuple(future.result() for future in encoding.rows), encoding.rejected)
+            rows, rejected = (
+                tuple(future.result() for future in futures) for futures in (encoding.rows, encoding.rejected)
+            )
+            return FrameResult(rows, rejected)
         except Exception as failure:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
             reraise_fatal(failure)
             error = failure

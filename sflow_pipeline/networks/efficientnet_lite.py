@@ -8,7 +8,7 @@ from sflow_pipeline.networks.perceptual_network import PerceptualNetwork
 from sflow_pipeline.tensors import Photo
 
 #: (repeats, kernel, stride, expansion, output channels) of each stage (Tan & Le 2019, B0 without squeeze-excitation).
-_STAGES = (
+STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
     (2, 5, 2, 6, 40),
@@ -17,7 +17,8 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-_STEM_CHANNELS, _HEAD_CHANNELS = 32, 1280
+STEM_CHANNELS, _HEAD_CHANNELS = 32, 1280
+NORM_EPSILON = 1e-3
 
 
 class _SameConv(nn.Conv2d):
@@ -38,7 +39,7 @@ class _SameConv(nn.Conv2d):
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3)
+    return nn.BatchNorm2d(channels, eps=NORM_EPSILON)
 
 
 class _Block(nn.Module):
@@ -78,11 +79,11 @@ class EfficientNetLiteFeatures(PerceptualNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self._conv_stem = _SameConv(3, _STEM_CHANNELS, 3, 2)
-        self._bn0 = _norm(_STEM_CHANNELS)
+        self._conv_stem = _SameConv(3, STEM_CHANNELS, 3, 2)
+        self._bn0 = _norm(STEM_CHANNELS)
         blocks = []
-        inputs = _STEM_CHANNELS
-        for repeats, kernel, stride, expansion, outputs in _STAGES:
+        inputs = STEM_CHANNELS
+        for repeats, kernel, stride, expansion, outputs in STAGES:
             for index in range(repeats):
                 blocks.append(_Block(inputs, outputs, kernel, stride if index == 0 else 1, expansion))
                 inputs = outputs

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from html import escape
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -51,17 +52,24 @@ def _list_examples(contents: Contents) -> Iterator[dict[str, Any]]:
         if path is None:
             continue
         try:
-            for row in read_shard(contents.folder, path):
+            chosen = set()
+            for number, row in enumerate(read_shard(contents.folder, path, ("reason",))):
                 seen[row["reason"]] += 1
                 if seen[row["reason"]] <= _EXAMPLES and len(seen) <= _MOST_REASONS:
-                    yield row
+                    chosen.add(number)
+            rows = islice(enumerate(read_shard(contents.folder, path)), max(chosen, default=-1) + 1)
+            yield from (row for number, row in rows if number in chosen)
         except (OSError, KeyError, ValueError, pa.ArrowException, SflowError):
             continue  # verify says which list is damaged
 
 
 def _draw_example(contents: Contents, row: dict[str, Any], budget: PageBudget) -> str:
     source = Folder(contents.manifest.source.root)
-    pictures = [("rendered", _read_render(source, row)), ("label", _read_label(contents, source, row))]
+    pictures = [
+        ("rendered", _read_render(source, row)),
+        ("converted", _read_image(row)),
+        ("label", _read_label(contents, source, row)),
+    ]
     shown = [
         f'<figure><img loading="lazy" alt="{name}" src="{address}"><figcaption>{name}</figcaption></figure>'
         for name, address in pictures
@@ -84,11 +92,19 @@ def _read_render(source: Folder, row: dict[str, Any]) -> str:
     return embed_photo(shrink(picture, _WIDTH_PX))
 
 
+def _read_image(row: dict[str, Any]) -> str:
+    """The image that the gate refused; empty for other rows."""
+    stored = row.get("image")
+    return embed_photo(shrink(decode_rgb(stored["bytes"]), _WIDTH_PX)) if stored else ""
+
+
 def _read_label(contents: Contents, source: Folder, row: dict[str, Any]) -> str:
     if not row.get("label_uri"):
         return ""
+    stored = row.get("label")
     try:
-        label_map = contents.label_format.read(source.read_bytes(row["label_uri"]), None, "label").label_map
+        data = stored["bytes"] if stored else source.read_bytes(row["label_uri"])
+        label_map = contents.label_format.read(data, None, "label").label_map
     except (OSError, ValueError, SflowError):
         return ""
     return embed_label(shrink(list_colors(contents.label_space)[label_map], _WIDTH_PX, is_label=True))

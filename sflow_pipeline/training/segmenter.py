@@ -1,7 +1,8 @@
 """Training of the segmenter on the GAN's photos, and its scores on held-out photos."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,15 +22,20 @@ from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.miou import compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
 from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.lite_segmenter import LiteSegmenter, begin_from_imagenet, fold_gains
+from sflow_pipeline.networks.segmenters import build_segmenter
 from sflow_pipeline.tensors import Photo, to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights
+from sflow_pipeline.training.data.crop_mixing import mix_crops
 from sflow_pipeline.training.data.crops import CropBatch, CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, save_checkpoint
 from sflow_pipeline.training.run.loop import TrainingProgress
 from sflow_pipeline.training.run.loss_log import LossLog, crossed
 from sflow_pipeline.training.step.state import pack_moments, unpack_moments
+
+#: Learning rate of ImageNet features, relative to that of the decoder.
+_ENCODER_LR = 0.25
 
 
 class SegmenterState:
@@ -38,30 +44,51 @@ class SegmenterState:
     fixed: ClassVar[dict[str, Any]] = {
         "label_space": True,
         "data": True,
-        "segmenter": {"width"},
+        "segmenter": {"width", "encoder"},
         "seed": True,
         "name": True,
     }
 
-    def __init__(self, recipe: Recipe, classes: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: int,
+        device: torch.device | str = "cpu",
+        imagenet: Mapping[str, Tensor] | None = None,
+    ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.provenance: dict[str, str] = {}
         self.images_seen = 0
-        self.network = place_network(Segmenter(classes, recipe.segmenter.width), device)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), recipe.segmenter.lr, weight_decay=1e-2)
+        network = build_segmenter(recipe.segmenter, classes)
+        encoder: list[Tensor] = []
+        if isinstance(network, LiteSegmenter):
+            begin_from_imagenet(network, imagenet)
+            encoder = [*network.stem.parameters(), *network.blocks.parameters()]
+        self.network = place_network(network, device)
+        known = {id(parameter) for parameter in encoder}
+        rest = [parameter for parameter in self.network.parameters() if id(parameter) not in known]
+        groups = [{"params": rest, "share": 1.0}] + ([{"params": encoder, "share": _ENCODER_LR}] if encoder else [])
+        self.optimizer = torch.optim.AdamW(groups, recipe.segmenter.lr, weight_decay=1e-2)
 
     def set_learning_rate(self) -> None:
         """Polynomial decay to zero over ``images_seen``, power 0.9."""
         remaining = max(0.0, 1 - self.images_seen / self.recipe.segmenter.images)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.segmenter.lr * remaining**0.9
+            group["lr"] = group["share"] * self.recipe.segmenter.lr * remaining**0.9
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state under a flat name, as a checkpoint stores it."""
         tensors = {f"segmenter/{k}": v for k, v in self.network.state_dict().items()}
         tensors |= pack_moments("segmenter", self.optimizer)
         return {k: v.detach().contiguous() for k, v in tensors.items()}
+
+    def to_stored(self) -> dict[str, Tensor]:
+        """The network's weights in the form that bundles store."""
+        network = copy.deepcopy(self.network)
+        if isinstance(network, LiteSegmenter):
+            fold_gains(network)
+        return network.state_dict()
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
         """Restore what ``to_tensors`` returned."""
@@ -88,6 +115,7 @@ def train_segmenter(
     out: Path,
     *,
     device: Device = Device("cpu"),  # noqa: B008  a NamedTuple, immutable
+    imagenet: Mapping[str, Tensor] | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> SegmenterState:
     """Train for ``recipe.segmenter.images`` crops; an interrupted run in ``out`` resumes.
@@ -96,11 +124,15 @@ def train_segmenter(
         TrainingError: checkpoints of another recipe, or all damaged; a loss that is not finite.
     """
     settings = recipe.segmenter
-    state = SegmenterState(recipe, label_space.num_classes, device.name)
+    state = SegmenterState(recipe, label_space.num_classes, device.name, imagenet)
     load_newest_checkpoint(state, out)
     weights = compute_class_weights(photos, label_space)
+    if label_space.void_channel is not None:
+        weights[label_space.void_channel] = 1.0  # of blank regions
     context = SegmenterContext(label_space, weights.to(device.name), device)
-    crops = recipe.schedule.model_copy(update={"crop_px": settings.crop_px, "scale": settings.scale})
+    crops = recipe.schedule.model_copy(
+        update={"crop_px": settings.crop_px, "scale": settings.scale, "frame_width_px": settings.frame_width_px}
+    )
     sampler = CropSampler(photos, crops, recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
     log = LossLog(out / "losses.csv", state.images_seen)
@@ -125,11 +157,16 @@ def segmenter_step(state: SegmenterState, batch: CropBatch, context: SegmenterCo
         TrainingError: the loss is not finite; names the images seen.
     """
     rng = torch.Generator().manual_seed(state.recipe.seed * 1_000_003 + state.images_seen)
-    photo = _vary_exposure(to_unit_range(batch.photo.to(context.device.name)), rng)
-    truth = batch.class_index.to(context.device.name).long()
-    counted = torch.ones_like(truth, dtype=torch.bool)
-    if context.label_space.void_channel is not None:
-        counted = truth != context.label_space.void_channel
+    void = context.label_space.void_channel
+    photo, truth, counted = mix_crops(
+        to_unit_range(batch.photo.to(context.device.name)),
+        batch.class_index.to(context.device.name).long(),
+        context.class_weights,
+        void,
+        state.recipe.segmenter.mixing,
+        rng,
+    )
+    photo = _vary_exposure(photo, rng)
     with context.device.autocast():
         logits = state.network(photo.contiguous(memory_format=torch.channels_last))
     weight = context.class_weights[truth] * counted
@@ -157,8 +194,8 @@ def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: Phot
     """
     classes = label_space.num_classes
     device = next(state.network.parameters()).device
-    stored = Segmenter(classes, state.recipe.segmenter.width)
-    stored.load_state_dict({k: v.half().float() for k, v in state.network.state_dict().items()})
+    stored = build_segmenter(state.recipe.segmenter, classes)
+    stored.load_state_dict({k: v.half().float() for k, v in state.to_stored().items()})
     place_network(stored.eval(), device)
     confusion = np.zeros((classes, classes), np.int64)
     scored = _list_scored(photos)
@@ -200,8 +237,10 @@ def _list_scored(photos: PhotoSet) -> list[int]:
 
 
 def _vary_exposure(photo: Photo, rng: torch.Generator) -> Photo:
-    """Random contrast and brightness per photo, as of another camera."""
+    """Random contrast, brightness and white balance per photo, as of another camera."""
     batch = len(photo)
     gain = 0.7 + 0.6 * torch.rand(batch, 1, 1, 1, generator=rng)
     shift = 0.4 * torch.rand(batch, 1, 1, 1, generator=rng) - 0.2
-    return (photo * gain.to(photo.device) + shift.to(photo.device)).clamp(-1, 1)
+    balance = 0.9 + 0.2 * torch.rand(batch, 3, 1, 1, generator=rng)
+    scaled = (photo + 1) * balance.to(photo.device) - 1
+    return (scaled * gain.to(photo.device) + shift.to(photo.device)).clamp(-1, 1)

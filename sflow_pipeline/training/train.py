@@ -9,6 +9,7 @@ from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, load_b
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes
@@ -248,10 +249,16 @@ def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is
 def _train_segmenter(run: TrainingRun, data: RunData, bundle: Bundle) -> tuple[Bundle, SegmenterScores]:
     space = load_label_space(data.recipe.label_space)
     state = train_segmenter(
-        data.recipe, space, data.photos, run.out / "segmenter", device=run.device, on_progress=run.on_progress
+        data.recipe,
+        space,
+        data.photos,
+        run.out / "segmenter",
+        device=run.device,
+        imagenet=run.projection.state_dict() if isinstance(run.projection, EfficientNetLiteFeatures) else None,
+        on_progress=run.on_progress,
     )
     scores = score_segmenter(state, space, data.held_out)
-    bundle = add_segmenter(bundle, data.recipe.segmenter, state.network.state_dict(), scores)
+    bundle = add_segmenter(bundle, data.recipe.segmenter, state.to_stored(), scores)
     return calibrate_bundle_gate(bundle, data.held_out, run.device), scores
 
 

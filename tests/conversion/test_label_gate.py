@@ -28,6 +28,7 @@ from sflow_pipeline.dataset.sample_dataset import open_dataset
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.networks.device import Device
 from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.report.dataset_page import write_report_page
 
 SKY, ROAD, TREE = 0, 3, 5
 #: Class -> colour, and the colour's channel.
@@ -119,13 +120,20 @@ def convert_scenes(tmp_path: Path, color_bundle: Bundle, make_job: Callable[...,
     return run
 
 
-def test_a_wrong_label_is_left_out_and_named(convert_scenes, read_quarantine, read_dataset):
+def test_a_wrong_label_is_left_out_and_named(tmp_path, convert_scenes, read_quarantine, read_dataset):
     summary = convert_scenes(gate="enforce", gate_retries=2)
     assert (summary.rows, summary.rejected, summary.status) == (7, 1, "quarantined")
     (row,) = read_quarantine(summary.out_dir)
     assert (row["sample_id"], row["reason"]) == ("town/0005", "rejected")
     assert "town/0005: variant 0 was not accepted in 3 attempts (below the bundle's thresholds: " in row["message"]
     assert "naming" in row["message"]
+    scene = draw_scene(5)
+    assert row["variant"] == 0
+    assert (cv2.imdecode(np.frombuffer(row["image"]["bytes"], np.uint8), cv2.IMREAD_COLOR_RGB) == paint(scene)).all()
+    assert row["label"]["bytes"] == (tmp_path / "scenes/town/semantic/0005.png").read_bytes()
+    page = write_report_page(summary.out_dir)
+    shown = Path(page).read_text().partition("Left out</h2>")[2].partition("</section>")[0]
+    assert [name in shown for name in ("rendered", "converted", "label")] == [True] * 3
     assert "weakest class: sky" in row["message"] or "weakest class: road" in row["message"]
     assert verify(summary.out_dir).problems == ()
     assert {row["attempts"] for row in read_dataset(summary.out_dir)} == {1}

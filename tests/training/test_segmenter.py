@@ -87,7 +87,12 @@ def test_only_the_segmenter_joins_a_bundle_that_paints_as_before(camvid: Path, r
     assert (paint(after) == picture).all()
 
 
-def test_interrupted_and_resumed_gives_the_same_weights(camvid: Path, recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoder", ["plain", "efficientnet_lite0"])
+def test_interrupted_and_resumed_gives_the_same_weights(
+    camvid: Path, recipe: Recipe, tmp_path: Path, encoder: str
+) -> None:
+    segmenter = recipe.segmenter.model_dump() | {"encoder": encoder, "mixing": 0.5, "frame_width_px": (48, 80)}
+    recipe = Recipe.model_validate(recipe.model_dump() | {"segmenter": segmenter})
     space = load_label_space(recipe.label_space)
     photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
     train_segmenter(recipe, space, photos, tmp_path / "straight")

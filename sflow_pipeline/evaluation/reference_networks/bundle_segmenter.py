@@ -11,7 +11,7 @@ from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.reference_networks.program_file import Network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.networks.device import place_network
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters import build_segmenter
 
 PURPOSES = ("judge",)
 SEGMENTER_FILE = "segmenter.safetensors"
@@ -52,7 +52,7 @@ def load(spec: NetworkSpec, device: str) -> Network:
     state = bundle.read_segmenter()
     assert state is not None, "checked when it was described"
     space = bundle.label_space
-    network = Segmenter(space.num_classes, bundle.recipe.segmenter.width)
+    network = build_segmenter(bundle.recipe.segmenter, space.num_classes)
     network.load_state_dict(state)
     place_network(network.eval().requires_grad_(False), device)
     kept = torch.tensor([i for i in range(space.num_classes) if i != space.void_channel], device=device)

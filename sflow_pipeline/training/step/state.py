@@ -220,7 +220,7 @@ def pack_moments(name: str, optimizer: torch.optim.Optimizer) -> dict[str, Tenso
 def unpack_moments(name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Restore what ``pack_moments`` returned; other names are ignored."""
     slots: dict[int, dict[str, Tensor]] = {}
-    parameters = optimizer.param_groups[0]["params"]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for key, value in tensors.items():
         if key.startswith(f"optimizer/{name}/"):
             _, _, i, slot = key.split("/")
