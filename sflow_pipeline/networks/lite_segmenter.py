@@ -19,7 +19,7 @@ _KEPT = STAGES[:-1]
 _SLICES = {2: 24, 4: 40, 10: 112, 14: 192}
 
 
-#: Blocks before this one keep their ImageNet weights: a third of a training step is saved, and they see edges and colours.
+#: Blocks before this one keep their ImageNet weights: they see edges and colours, and a step takes a third less.
 _FIRST_TRAINED = 3
 
 
@@ -115,6 +115,7 @@ def list_encoder_convs(network: LiteSegmenter) -> list[tuple[str, str, nn.Conv2d
     """(convolution, batch norm, module) of the encoder, names as in the published state dict."""
     convs = [("_conv_stem", "_bn0", network.stem)]
     for index, block in enumerate(network.blocks):
+        assert isinstance(block, _Bottleneck)
         for conv, norm, module in (
             ("_expand_conv", "_bn0", block.expand),
             ("_depthwise_conv", "_bn1", block.depthwise),
