@@ -40,7 +40,8 @@ def train_command(
         Path | None,
         typer.Option(
             "--projection",
-            help="EfficientNet-Lite0 weights (.safetensors) for a projected discriminator.",
+            help="EfficientNet-Lite0 weights (.safetensors) for a projected discriminator, and for a segmenter on its "
+            "features (segmenter.encoder).",
             metavar="FILE",
         ),
     ] = None,

@@ -10,6 +10,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes
@@ -78,7 +79,8 @@ def train(
         data: one or several folders of real photos with labels, in any layout that ``inspect`` reads; ``recipe.data``
             has the settings of each.
         perceptual: weights (.safetensors) of a perceptual network; without them the run has no perceptual loss.
-        projection: weights (.safetensors) of the network that the projected discriminator works on.
+        projection: weights (.safetensors) of the network that the projected discriminator works on, and that a
+            segmenter with an encoder begins with.
         renders: folders of simulator frames with labels, of which every batch gets ``schedule.render_batch_size``.
         minutes: of training after which the run stops at a checkpoint and exports it; the same call goes on.
         worker_options: processes that share every batch, on Ray; by default this process trains alone. The segmenter
@@ -111,6 +113,8 @@ def train(
         teacher=teacher,
         on_progress=on_progress,
     )
+    if only in (None, "segmenter"):
+        _check_encoder(recipe, run.projection)
     if only == "bundle":
         return export_newest_checkpoint(run)
     with RunLock(Folder(str(out))):
@@ -282,6 +286,16 @@ def _summarise(
         segmenter=segmenter,
         restarts=restarts,
     )
+
+
+def _check_encoder(recipe: Recipe, projection: PerceptualNetwork | None) -> None:
+    """Check that an encoder of the segmenter has weights to begin with."""
+    wanted = recipe.segmenter.images and recipe.segmenter.encoder != "plain"
+    if wanted and not isinstance(projection, EfficientNetLiteFeatures):
+        raise UsageError(
+            f"segmenter.encoder is {recipe.segmenter.encoder}, whose ImageNet weights are missing",
+            hint="add --projection FILE with EfficientNet-Lite0's, or --set segmenter.encoder=plain",
+        )
 
 
 def _check_segmenter(recipe: Recipe, out: Path) -> None:

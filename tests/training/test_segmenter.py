@@ -130,5 +130,10 @@ def test_it_says_what_it_needs(camvid: Path, tiny_recipe: Recipe, recipe: Recipe
     with pytest.raises(UsageError, match=r"segmenter\.images: 0") as caught:
         train(tiny_recipe, str(camvid), tmp_path / "run", only="segmenter")
     assert "--set segmenter.images" in caught.value.hint
+    segmenter = recipe.segmenter.model_dump() | {"encoder": "efficientnet_lite0"}
+    encoded = Recipe.model_validate(recipe.model_dump() | {"segmenter": segmenter})
+    with pytest.raises(UsageError, match="whose ImageNet weights are missing") as caught:
+        train(encoded, str(camvid), tmp_path / "other")
+    assert "--projection" in caught.value.hint
     with pytest.raises(BundleError, match=r"no bundle\.yaml in"):
         train(recipe, str(camvid), tmp_path / "run", only="segmenter")
