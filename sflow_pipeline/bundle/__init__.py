@@ -1,6 +1,6 @@
 """Bundles: folders with trained networks and their metadata."""
 
-from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, load_bundle
+from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, list_bundles, load_bundle
 from sflow_pipeline.bundle.metadata import BundleMetadata, GateThresholds, SegmenterScores
 from sflow_pipeline.bundle.write_bundle import add_gate_thresholds, add_segmenter, build_random_bundle, save_bundle
 
@@ -14,6 +14,7 @@ __all__ = [
     "add_segmenter",
     "build_random_bundle",
     "find_model",
+    "list_bundles",
     "load_bundle",
     "save_bundle",
 ]

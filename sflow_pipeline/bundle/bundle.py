@@ -14,6 +14,7 @@ from sflow_pipeline.config.job import AlphaName
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import BundleError, ConfigError, first_line
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
+from sflow_pipeline.nearest_name import suggest_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,8 +220,15 @@ def find_model(name: str, file: str) -> Path:
     for path in candidates:
         if (path / file).is_file():
             return path
-    names = sorted({p.parent.name for place in _PLACES for p in place.glob(f"*/{file}")})
     looked = ", ".join(str(c) for c in candidates)
-    raise BundleError(
-        f"model {name!r}: no {file} in {looked}", hint=f"known: {', '.join(names) or 'none'}; or give a folder"
-    )
+    hint = suggest_name(name, _list_models(file))
+    raise BundleError(f"model {name!r}: no {file} in {looked}", hint=f"{hint} or give a folder")
+
+
+def list_bundles() -> list[str]:
+    """Names of the bundles under ``models/``."""
+    return _list_models("bundle.yaml")
+
+
+def _list_models(file: str) -> list[str]:
+    return sorted({path.parent.name for place in _PLACES for path in place.glob(f"*/{file}")})

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sflow_pipeline.cli.constraints import constraints_command
 from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.evaluate import evaluate_command
 from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
 from sflow_pipeline.cli.label import label_command
+from sflow_pipeline.cli.list import list_command
 from sflow_pipeline.cli.report import report_command
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.simulate import simulate_command
@@ -41,7 +43,7 @@ app = typer.Typer(
     name="sflow-pipeline",
     cls=_Commands,
     help="Turns simulator output into photo-realistic datasets whose labels are still true.",
-    epilog="Exit codes: 0 clean, 1 failed, 2 usage, 3 finished with quarantined frames.",
+    epilog="Exit codes: 0 clean, 1 failed, 2 usage, 3 finished with quarantined frames, 10 work to do (--dry-run).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -77,6 +79,8 @@ _add("train", train_command)
 _add("evaluate", evaluate_command)
 _add("simulate", simulate_command)
 _add("label", label_command)
+_add("list", list_command)
+_add("constraints", constraints_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""Progress bar of every command: live on a terminal, occasional lines elsewhere; always on stderr."""
+"""Progress bar of every command: live on a terminal, occasional lines with the time elsewhere; always on stderr."""
 
 import time
 from typing import Self
@@ -84,14 +84,18 @@ class Bar:
             self.print(f"{step}{completed}/{total} {self._unit}{detail}{left}")
 
     def print(self, text: str) -> None:
-        """A line above the bar, unless quiet."""
+        """A line above the bar, unless quiet; with the time where stderr is no terminal."""
         if not self._quiet:
-            self._console.print(text, markup=False)
+            self._console.print(f"{self._stamp()}{text}", markup=False)
 
     def warn(self, text: str) -> None:
         """A warning above the bar, also when quiet."""
-        self._console.print("warning:", style="yellow", end=" ")
+        self._console.print(f"{self._stamp()}[yellow]warning:[/]", end=" ")
         self._console.print(text, markup=False)
+
+    def _stamp(self) -> str:
+        """The time in UTC for logs, nothing for people at a terminal."""
+        return "" if self._console.is_terminal else time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
 
 
 def format_duration(seconds: float) -> str:

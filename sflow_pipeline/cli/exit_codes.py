@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 CLEAN = 0
 FAILED = 1
 QUARANTINED = 3
+#: Of ``--dry-run``: a run would change the dataset.
+WORK_TO_DO = 10
 
 
 def exit_code_of(summary: "Summary") -> int:

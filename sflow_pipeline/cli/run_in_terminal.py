@@ -6,33 +6,38 @@ from typing import TYPE_CHECKING
 import typer
 
 from sflow_pipeline.cli.bar import format_duration
-from sflow_pipeline.cli.exit_codes import exit_code_of
+from sflow_pipeline.cli.exit_codes import CLEAN, WORK_TO_DO, exit_code_of
+from sflow_pipeline.cli.plan_text import list_plan, plan_to_dict
 from sflow_pipeline.config.job import ConvertJob
 
 if TYPE_CHECKING:
-    from sflow_pipeline.conversion.plan import Plan
     from sflow_pipeline.run import RunResult
 
 
-def run_in_terminal(job: ConvertJob, *, dry_run: bool, as_json: bool) -> None:
+def run_in_terminal(job: ConvertJob, *, dry_run: bool, quiet: bool, as_json: bool) -> None:
     """Convert, or print the plan; ends with the command's exit code."""
     from sflow_pipeline.cli.conversion_display import ConversionDisplay
     from sflow_pipeline.conversion.convert import plan_conversion
+    from sflow_pipeline.conversion.losses import check_losses
     from sflow_pipeline.run import run_job
+    from sflow_pipeline.storage.filesystem import Folder
 
     if dry_run:
-        with ConversionDisplay(quiet=as_json) as display:
+        with ConversionDisplay(quiet=quiet or as_json) as display:
             plan = plan_conversion(job, display)
-        typer.echo(json.dumps(_plan_to_dict(plan), indent=2) if as_json else _list_plan(plan))
-        return
-    with ConversionDisplay(quiet=as_json) as display:
+        if as_json or not quiet:
+            typer.echo(json.dumps(plan_to_dict(plan), indent=2) if as_json else list_plan(plan))
+        if not job.replace:
+            check_losses(Folder(job.out_dir), plan.losses, plan.rows_before)
+        raise typer.Exit(CLEAN if plan.is_up_to_date else WORK_TO_DO)
+    with ConversionDisplay(quiet=quiet or as_json) as display:
         result = run_job(job, display)
     exit_code = exit_code_of(result.summary)
     if as_json:
         paths = {"contact_sheet": result.contact_sheet, "report": result.report}
         facts = {**result.summary.to_dict(), "exit_code": exit_code, **paths}
         typer.echo(json.dumps(facts, indent=2, default=str))
-    else:
+    elif not quiet:
         _print_summary(result)
     raise typer.Exit(exit_code)
 
@@ -60,39 +65,10 @@ def _print_summary(result: "RunResult") -> None:
         console.print(f"quarantined: {what} ({escape(reasons)})", style="yellow")
         for example in summary.examples[:3]:
             console.print(f"  {example.message}", markup=False)
-        console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine", markup=False)
+        console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine/reasons.txt", markup=False)
     if summary.rejected:
         console.print(f"rejected by the gate: {summary.rejected} images", style="yellow")
     if result.report:
         sheet = f", contact sheet: {result.contact_sheet}" if result.contact_sheet else ""
         console.print(f"report: {result.report}{sheet}", markup=False)
     console.print(f"next: sflow-pipeline verify {summary.out_dir}", markup=False)
-
-
-def _list_plan(plan: "Plan") -> str:
-    lines = [
-        f"{shard.action:8}{shard.task.shard_id}  {shard.task.split}  {len(shard.task.frames)} frames  {shard.reason}"
-        for shard in plan.shards
-    ]
-    lines += [f"{'remove':8}{record.shard_id}  {record.split}  {record.frames} frames" for record in plan.removed]
-    return "\n".join(lines)
-
-
-def _plan_to_dict(plan: "Plan") -> dict[str, object]:
-    shards = [
-        {
-            "shard_id": shard.task.shard_id,
-            "split": shard.task.split,
-            "frames": len(shard.task.frames),
-            "fingerprint": shard.task.fingerprint,
-            "action": shard.action,
-            "reason": shard.reason,
-        }
-        for shard in plan.shards
-    ]
-    return {
-        "frames": plan.frames,
-        "frames_to_convert": plan.frames_to_convert,
-        "shards": shards,
-        "removed": [record.shard_id for record in plan.removed],
-    }

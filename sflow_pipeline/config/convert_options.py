@@ -41,6 +41,7 @@ class ConvertOptions(TypedDict, total=False):
     shard_frames: int
     shard_bytes: int
     resume: bool
+    replace: bool
     unknown_ids: Literal["error", "ignore"]
     max_unknown_fraction: float
     max_void_fraction: float

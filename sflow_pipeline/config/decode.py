@@ -1,6 +1,5 @@
 """YAML to typed models, strictly: values by declared type, wrong keys by path with the nearest right name."""
 
-import difflib
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -11,10 +10,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sflow_pipeline.errors import ConfigError, UsageError
+from sflow_pipeline.nearest_name import suggest_name
+from sflow_pipeline.untrusted.limits import PIXELS_VARIABLE, read_limits
 from sflow_pipeline.untrusted.plain_yaml import BoundedLoader, YamlError, parse_plain_yaml
 from sflow_pipeline.untrusted.regular_file import read_regular
 
 Model = TypeVar("Model", bound=BaseModel)
+_QUOTED = r"'([^']*)'"
 
 
 class _TextLoader(BoundedLoader):
@@ -84,15 +86,24 @@ def parse_size(text: str) -> tuple[int, int]:
     """Width and height in pixels from ``WxH``.
 
     Raises:
-        ValueError: it is written otherwise, or a side is 0.
+        ValueError: it is written otherwise, a side is 0, or a picture may not have as many pixels.
 
     >>> parse_size("512x256")
     (512, 256)
     """
-    matched = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text.strip())
+    matched = re.fullmatch(r"(\d{1,9})[xX×](\d{1,9})", text.strip())
     if matched is None or not (int(matched[1]) and int(matched[2])):
         raise ValueError("expected WxH in pixels, such as 512x256")
-    return int(matched[1]), int(matched[2])
+    size_px = int(matched[1]), int(matched[2])
+    check_pixels(size_px)
+    return size_px
+
+
+def check_pixels(size_px: tuple[int, int]) -> None:
+    """Raise ValueError where a picture of that size has more pixels than one may have."""
+    most = read_limits().pixels
+    if size_px[0] * size_px[1] > most:
+        raise ValueError(f"at most {most} pixels fit into a picture ({PIXELS_VARIABLE} raises it)")
 
 
 def decode_config(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
@@ -143,12 +154,17 @@ def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:
     name = ".".join(path) or "value"
     if mistake["type"] == "extra_forbidden":
         known = _list_fields(model, path[:-1])
-        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
-        return f"{name}: no such key", f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+        return f"{name}: no such key", suggest_name(path[-1], known, otherwise=f"known keys: {', '.join(known)}")
     if mistake["type"] == "missing":
         return f"{name}: is missing", f"add `{name}:`"
-    message = mistake["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[:1].lower()}{message[1:]}, not {_shorten(mistake['input'])}", ""
+    message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if mistake["type"] == "literal_error":
+        message = f"must be one of {', '.join(re.findall(_QUOTED, message))}"
+    hint = ""
+    choices = re.search(r"one of (.*)", message)
+    if choices is not None and isinstance(mistake["input"], str):
+        hint = suggest_name(mistake["input"], re.findall(r"[\w-]+", choices[1]), otherwise="")
+    return f"{name}: {message[:1].lower()}{message[1:]}, not {_shorten(mistake['input'])}", hint
 
 
 def _shorten(value: object) -> str:

@@ -1,5 +1,6 @@
 """A job: everything that one conversion needs to know, as typed fields; every flag of `convert` is one of them."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
-from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
+from sflow_pipeline.config.decode import check_pixels, decode_config, parse_size, read_yaml
 from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
@@ -22,6 +23,19 @@ OptionalColumn = Annotated[str, AfterValidator(_check_column)]
 
 #: What ``--device`` may say.
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
+
+
+def _check_device(device: str) -> str:
+    if not re.fullmatch(DEVICE_PATTERN, device):
+        raise ValueError("must be one of auto, cpu, cuda, cuda:0, cuda:1, …")
+    return device
+
+
+def _check_split(split: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", split):
+        raise ValueError("must be letters, digits, _, - and ., with a letter, digit or _ first")
+    return split
+
 
 #: Appearance strengths that have a name: the levels of the pyramid in ``networks.appearance``.
 APPEARANCE_NAMES = {"palette": 0.0, "coarse": 1 / 3, "fine": 2 / 3, "full": 1.0}
@@ -53,7 +67,7 @@ AlphaName = Literal["even", "crisp", "soft", "broad"]
 _OPERATIONAL_FIELDS = frozenset(
     {
         "out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle",
-        "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions",
+        "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions", "replace",
     }
 )  # fmt: skip
 
@@ -119,15 +133,13 @@ class ConvertJob(BaseModel):
     size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")
-    device: str = Field("auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N")
+    device: Annotated[str, AfterValidator(_check_device)] = Field("auto", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     batch_size: int | None = Field(
         None, ge=1, le=1024, description="frames translated at once; null takes 1 on a CPU, more on a GPU"
     )
-    split: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$",
-        description="put every frame in this split; null keeps the dump's",
+    split: Annotated[str, AfterValidator(_check_split)] | None = Field(
+        None, description="put every frame in this split; null keeps the dump's"
     )
     split_by: str | None = Field(
         None,
@@ -137,8 +149,12 @@ class ConvertJob(BaseModel):
     content_hash: bool = Field(False, description="know source files by content instead of size and time, for CI")
     max_bad_fraction: float = Field(0.05, ge=0, le=1, description="stop when more frames than this cannot be converted")
     shard_frames: int = Field(512, ge=1, le=100_000, description="most frames in a shard")
-    shard_bytes: int = Field(256 << 20, ge=1, description="most bytes in a shard, estimated")
+    shard_bytes: int = Field(256 << 20, ge=1, le=1 << 40, description="most bytes in a shard, estimated")
     resume: bool = Field(True, description="keep what is committed and unchanged; false converts everything again")
+    replace: bool = Field(
+        False,
+        description="convert although rows of the dataset would go: of another dump, or left out by other options",
+    )
     unknown_ids: Literal["error", "ignore"] = Field(
         "error", description="label ids outside the label space: stop, or treat as void"
     )
@@ -169,8 +185,10 @@ class ConvertJob(BaseModel):
     @field_validator("size")
     @classmethod
     def _check_size(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
-        if value is not None and not all(8 <= side <= 99_999 for side in value):
-            raise ValueError("both sides must be from 8 to 99999 pixels")
+        if value is not None:
+            if min(value) < 8:
+                raise ValueError("both sides must be 8 pixels or more")
+            check_pixels(value)
         return value
 
     @field_validator("sim_dir", "out_dir", "bundle", "label_space", "simulator", "address")

@@ -10,6 +10,7 @@ from typing import Any
 from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
+from sflow_pipeline.conversion.dataset_changes import compare_with_dataset
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
 from sflow_pipeline.conversion.engines.workers import choose_workers
@@ -22,18 +23,20 @@ from sflow_pipeline.conversion.label_census import (
     take_census,
 )
 from sflow_pipeline.conversion.label_gate import build_gate_factory
+from sflow_pipeline.conversion.losses import check_losses
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out
+from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.source_list import write_source_list
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import MANIFEST_PATH, Manifest, check_ours
+from sflow_pipeline.storage.manifest import MANIFEST_PATH, REASONS_PATH, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 
 _SHOWN_REASONS = 3
@@ -87,10 +90,12 @@ def convert(
             run.set_aside(MANIFEST_PATH)
         run.out.remove_stale_scratch()
         stack.callback(run.out.remove_stale_scratch)  # of workers that were stopped with this run
-        if run.resolved.splits is not None:
-            run.resolved.splits.save(run.out)
         census = run.check_labels(keep_counts=True)
         plan = run.plan()
+        if not job.replace:
+            check_losses(run.out, plan.losses, plan.rows_before)
+        if run.resolved.splits is not None:
+            run.resolved.splits.save(run.out)
         run.check_space(plan)
         run.convert_shards(plan, build_translator, build_gate)
         lock.check()
@@ -159,9 +164,11 @@ class _Run:
             load_commits(self.out, self.set_aside),
             self.out,
             self.resolved.settings.source,
+            settings_fingerprint=self.resolved.settings.fingerprint,
             resume=self.job.resume,
             check_digests=self.job.content_hash,
         )
+        plan = compare_with_dataset(plan, self.resolved)
         self.progress.on_plan(plan)
         return plan
 
@@ -227,9 +234,10 @@ class _Run:
     def _check_bad(self, bad: int, frames: int) -> None:
         limit = self.job.max_bad_fraction
         if is_over_limit(bad, frames, limit):
+            write_reasons(self.out, list(load_commits(self.out).values()), None)
             raise DumpError(
                 f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}{self._list_reasons()}",
-                hint=f"see {self.job.out_dir}/quarantine for the reasons; allow more with --max-bad-fraction",
+                hint=f"see {self.out.uri}/{REASONS_PATH} for each frame's reason; allow more with --max-bad-fraction",
             )
 
     def _list_reasons(self) -> str:
@@ -249,6 +257,7 @@ class _Run:
         for record in plan.removed:
             remove_commit(self.out, record)
         if manifest is not None:
+            write_source_list(self.out, self.resolved.frames)
             self._remove_orphans(manifest)
         reasons: Counter[str] = Counter()
         for record in records:

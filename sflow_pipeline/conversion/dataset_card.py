@@ -1,6 +1,7 @@
 """Documents of a dataset: card for people and Hugging Face, label spaces, manifest."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -8,6 +9,7 @@ import yaml
 from sflow_pipeline import __version__
 from sflow_pipeline.addresses import strip_secrets
 from sflow_pipeline.conversion.label_census import LabelCensus
+from sflow_pipeline.conversion.quarantine import write_reasons
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
@@ -38,7 +40,8 @@ def write_documents(
     out: Folder, resolved: ResolvedJob, records: Sequence[ShardRecord], census: LabelCensus, left_out: LeftOut | None
 ) -> Manifest:
     """Write ``labels.json``, ``README.md`` and, last, ``manifest.json``; the same dataset gives the same bytes."""
-    manifest = build_manifest(resolved, records, left_out)
+    reasons_sha256 = write_reasons(out, records, left_out)
+    manifest = replace(build_manifest(resolved, records, left_out), reasons_sha256=reasons_sha256)
     out.write_bytes(LABELS_PATH, encode_json(describe_labels(resolved, census)))
     out.write_bytes(CARD_PATH, build_card(resolved, records, census, left_out).encode("utf-8", "backslashreplace"))
     write_manifest(out, manifest)
@@ -193,6 +196,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
         device=settings.device.partition(":")[0],
         precision=settings.precision,
         batch_size=settings.counted_batch_size,
+        appearance=settings.appearance,
         warnings=resolved.warnings,
         left_out=left_out,
         shards=tuple(records),

@@ -6,7 +6,10 @@ from typing import Literal
 
 import pyarrow as pa
 
+from sflow_pipeline.conversion.losses import Loss
+from sflow_pipeline.conversion.setting_changes import SettingChange
 from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.source_list import SourceChanges
 from sflow_pipeline.conversion.source_reading import find_changed_read
 from sflow_pipeline.errors import first_line
 from sflow_pipeline.storage.commits import ShardRecord
@@ -28,10 +31,39 @@ class PlannedShard:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every shard of the dataset in index order, and those that are no longer part of it."""
+    """What a run does to a dataset.
+
+    Attributes:
+        shards: every shard of the dataset, in index order.
+        removed: shards that are no longer part of it.
+        is_finished: the dataset has a manifest.
+        settings: what differs from the settings that the dataset was made with.
+        sources: source files that differ from those of the last finished run; None where no run finished.
+        losses: rows that would go.
+    """
 
     shards: tuple[PlannedShard, ...]
     removed: tuple[ShardRecord, ...]
+    is_finished: bool = False
+    settings: tuple[SettingChange, ...] = ()
+    sources: SourceChanges | None = None
+    losses: tuple[Loss, ...] = ()
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether a run would have nothing to do."""
+        return self.is_finished and not self.tasks and not self.removed
+
+    @property
+    def touched(self) -> list[ShardRecord]:
+        """Finished shards that are converted again or removed."""
+        redone = [shard.record for shard in self.shards if shard.action != "keep" and shard.record is not None]
+        return [*redone, *self.removed]
+
+    @property
+    def rows_before(self) -> int:
+        """Rows of the dataset as it is."""
+        return sum(record.rows for record in (*self.kept, *self.touched))
 
     @property
     def tasks(self) -> list[ShardTask]:
@@ -61,6 +93,7 @@ def build_plan(
     out: Folder,
     source: Folder,
     *,
+    settings_fingerprint: str,
     resume: bool,
     check_digests: bool,
 ) -> Plan:
@@ -71,6 +104,7 @@ def build_plan(
         commits: records of finished shards, by shard id.
         out: the dataset's folder.
         source: the dump's folder, where frames that were left out are looked at again.
+        settings_fingerprint: of the settings, to tell their changes from those of source files.
         resume: keep undamaged shards.
         check_digests: compare the digests of files; otherwise existence and number of rows.
     """
@@ -83,7 +117,7 @@ def build_plan(
         if not resume:
             reason = "requested"
         elif record.fingerprint != task.fingerprint:
-            reason = "source files or settings changed"
+            reason = _explain_fingerprint(record, settings_fingerprint)
         else:
             retry = find_changed_read(record.faults, task.frames, source)
             damage = find_damage(out, record, check_digests=check_digests)
@@ -92,6 +126,13 @@ def build_plan(
     wanted = {task.shard_id for task in tasks}
     removed = tuple(record for shard_id, record in sorted(commits.items()) if shard_id not in wanted)
     return Plan(tuple(shards), removed)
+
+
+def _explain_fingerprint(record: ShardRecord, settings_fingerprint: str) -> str:
+    if not record.settings_fingerprint:
+        return "source files or settings changed"
+    is_same = record.settings_fingerprint == settings_fingerprint
+    return "frames or their files changed" if is_same else "settings changed"
 
 
 def find_damage(out: Folder, record: ShardRecord, *, check_digests: bool) -> str | None:

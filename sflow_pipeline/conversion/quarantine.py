@@ -1,5 +1,6 @@
 """Quarantine rows: frames, variants and files that are not part of a dataset, with the reasons."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from sflow_pipeline.simulators import Dump
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import LeftOut
+from sflow_pipeline.storage.manifest import REASONS_PATH, LeftOut
 from sflow_pipeline.storage.shard_file import ShardFileWriter, read_shard
 
 _MOST_EXAMPLES = 10
@@ -126,6 +127,34 @@ def write_left_out(out: Folder, dump: Dump) -> LeftOut | None:
         return None
     reasons = dict(sorted(Counter(row["reason"] for row in rows).items()))
     return LeftOut(path=written[0], sha256=written[1], files=len(rows), reasons=reasons)
+
+
+def write_reasons(out: Folder, records: Sequence[ShardRecord], left_out: LeftOut | None) -> str | None:
+    """Write what was left out as a plain text file beside the Parquet files; its sha256, None where there is nothing.
+
+    It follows from those files, so it is written anew by every run. A file that is no longer needed is removed.
+    """
+    data = build_reasons(out, records, left_out)
+    if not data:
+        out.remove(REASONS_PATH)
+        return None
+    out.write_bytes(REASONS_PATH, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def build_reasons(out: Folder, records: Sequence[ShardRecord], left_out: LeftOut | None) -> bytes:
+    """Lines of frame or file, reason and message, separated by tabs; empty where nothing was left out."""
+    paths = [record.quarantine_path for record in records] + [left_out.path if left_out else None]
+    rows = (row for path in paths if path for row in read_shard(out, path))
+    lines = [
+        "\t".join(map(_escape, (row["sample_id"] or row["source_uri"], row["reason"], row["message"]))) for row in rows
+    ]
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+
+
+def _escape(text: str) -> str:
+    """Text on one line, without tabs."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def list_examples(out: Folder, records: Sequence[ShardRecord]) -> Iterator[QuarantinedFrame]:

@@ -115,6 +115,7 @@ def convert_shard(
         rejected=rejected,
         faults=faults,
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
+        settings_fingerprint=settings.fingerprint,
     )
     write_commit(out, record)
     return record

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from sflow_pipeline.conversion.decode import resize_label
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
+from sflow_pipeline.conversion.quarantine import build_reasons
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import FrameError, SflowError, first_line
 from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
-from sflow_pipeline.storage.manifest import count_shards, load_manifest
+from sflow_pipeline.storage.manifest import REASONS_PATH, count_shards, load_manifest
 from sflow_pipeline.storage.shard_file import hash_stored_file, read_shard
 
 
@@ -129,6 +130,7 @@ class _Check:
                 self.problems.append(
                     f"manifest.json: {name} {getattr(stated, name)}, its shards add up to {getattr(summed, name)}"
                 )
+        self._check_reasons()
         commits = load_commits(self._out)
         if commits and commits != {record.shard_id: record for record in manifest.shards}:
             self.problems.append("manifest.json: differs from the commit records; run the same convert command again")
@@ -139,6 +141,22 @@ class _Check:
         for path in (*self._out.list_files("data"), *self._out.list_files("quarantine")):
             if path not in named:
                 self.problems.append(f"{path}: belongs to no shard of the manifest")
+
+    def _check_reasons(self) -> None:
+        """Compare the text of what was left out with the quarantine rows."""
+        if self._manifest.reasons_sha256 is None:
+            return
+        try:
+            expected = build_reasons(self._out, self._manifest.shards, self._manifest.left_out)
+        except (OSError, pa.ArrowException):
+            return  # which file cannot be read was said of its shard
+        try:
+            found = self._out.read_bytes(REASONS_PATH)
+        except OSError as error:
+            self.problems.append(f"{REASONS_PATH}: cannot be read ({first_line(error)})")
+            return
+        if found != expected:
+            self.problems.append(f"{REASONS_PATH}: differs from the quarantine rows; convert again to renew it")
 
     def _check_row(self, row: dict[str, Any], record: ShardRecord) -> None:
         self.problems.extend(f"{record.path}: {row['sample_id']}: {text}" for text in self._find_faults(row, record))

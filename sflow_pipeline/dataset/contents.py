@@ -1,7 +1,6 @@
 """Contents of a finished dataset: manifest, splits, columns, label space, and its rows as a stream."""
 
 import contextlib
-import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from sflow_pipeline.columns import CONTENT_COLUMNS, IDENTITY_COLUMNS
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import OutputError, UsageError, first_line
 from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space, restore_label_space
+from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
@@ -232,8 +232,7 @@ def _load_space(folder: Folder, manifest: Manifest) -> LabelSpace:
 
 def _check_name(kind: str, name: str, known: list[str], uri: str) -> None:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(
-            f"{kind} {name!r}: {uri} has no such {kind}",
-            hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}",
+            f"{kind} {name!r}: {uri} has no such {kind}, only {', '.join(known) or 'none'}",
+            hint=suggest_name(name, known),
         )

@@ -1,6 +1,5 @@
 """``export_dataset``: writes a finished dataset in the layout of another tool."""
 
-import difflib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -17,6 +16,7 @@ from sflow_pipeline.export.exporter import Exporter, ExportTask
 from sflow_pipeline.export.formats import FORMATS
 from sflow_pipeline.export.rows_by_split import read_rows_by_split
 from sflow_pipeline.label_spaces import describe_label_space
+from sflow_pipeline.nearest_name import suggest_name
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,8 @@ def export_dataset(
     """
     out_dir, dest = str(out_dir), str(dest)
     if to not in FORMATS:
-        near = difflib.get_close_matches(to, FORMATS, n=1)
-        known = f"choose one of {', '.join(FORMATS)}"
-        raise UsageError(f"--to {to}: no such format", hint=f"did you mean {near[0]}? {known}" if near else known)
+        known = f"expected one of {', '.join(FORMATS)}"
+        raise UsageError(f"--to {to}: no such format, {known}", hint=suggest_name(to, FORMATS))
     if fps is not None and fps <= 0:
         raise UsageError(f"--fps {fps:g}: must be above 0", hint="leave it out to take the dump's")
     if min_side_px < 1:

@@ -1,12 +1,12 @@
 """Catalog of label spaces: packaged ones by name, others from YAML files, strictly validated."""
 
-import difflib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sflow_pipeline.errors import LabelSpaceError
 from sflow_pipeline.label_spaces.label_space import Color, LabelClass, LabelSpace
+from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.untrusted.plain_yaml import parse_plain_yaml
 from sflow_pipeline.untrusted.regular_file import read_regular
 
@@ -41,10 +41,9 @@ def load_label_space(name_or_path: str | Path) -> LabelSpace:
     path = Path(text)
     if path.suffix in (".yaml", ".yml"):
         return _read(path)
-    near = difflib.get_close_matches(text, list_label_spaces(), n=3, cutoff=0.4) or list_label_spaces()
     raise LabelSpaceError(
         f"label space {text!r} does not exist: expected one of {', '.join(list_label_spaces())}, or a .yaml file",
-        hint=f"nearest: {', '.join(near)}",
+        hint=suggest_name(text, list_label_spaces()),
     )
 
 

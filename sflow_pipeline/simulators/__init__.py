@@ -4,7 +4,6 @@
 in its ``LAYOUTS``.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.frames import FrameList, read_column, sort_frames, with_column
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding, load_label_space
+from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators.adapter import Adapter
 from sflow_pipeline.simulators.dump import Dump, Problem
 from sflow_pipeline.simulators.dump_files import find_kind, local_path
@@ -78,10 +78,9 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
         DumpError: the folder is missing, or no adapter or more than one recognises it.
     """
     if simulator is not None and simulator not in SIMULATORS:
-        near = difflib.get_close_matches(simulator, SIMULATORS, n=1)
         raise UsageError(
             f"simulator {simulator!r} is unknown: expected one of {', '.join(SIMULATORS)}",
-            hint=f"did you mean {near[0]}?" if near else "`--simulator folder` reads the plain layout",
+            hint=suggest_name(simulator, SIMULATORS, otherwise="`--simulator folder` reads the plain layout"),
         )
     root = local_path(root)
     kind = find_kind(root)

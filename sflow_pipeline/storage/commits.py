@@ -34,6 +34,7 @@ class ShardRecord:
         faults: sample id -> sha256 of what was read of a quarantined frame, "" where reading failed; such frames are
             converted again when they can be read, or read otherwise.
         edge_f1_mean: mean of the column over the rows; None without rows.
+        settings_fingerprint: sha256 hex of the settings alone; empty in records of older versions.
     """
 
     shard_id: str
@@ -50,6 +51,7 @@ class ShardRecord:
     rejected: int = 0
     faults: Mapping[str, str] = field(default_factory=dict)
     edge_f1_mean: float | None = None
+    settings_fingerprint: str = ""
 
     @property
     def quarantined(self) -> int:

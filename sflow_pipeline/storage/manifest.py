@@ -17,6 +17,8 @@ from sflow_pipeline.storage.filesystem import Folder
 MANIFEST_PATH = "manifest.json"
 #: The label spaces involved and the mapping between them.
 LABELS_PATH = "labels.json"
+#: What was left out, as text; it follows from the other files of its folder.
+REASONS_PATH = "quarantine/reasons.txt"
 _TOOL = "sflow-pipeline"
 #: What instance files of a simulator hold, which manifests of format 2 do not state.
 _FORMAT_2_INSTANCES = {
@@ -127,8 +129,10 @@ class Manifest:
         edge_threshold: of the Laplacian edge extractor.
         device, precision: hardware kind and number format that the networks ran on.
         batch_size: frames translated at once, which decides kernels on a GPU; None on a CPU, where it does not matter.
+        appearance: how far images follow their renders, resolved; None for bundles without an appearance map.
         warnings: about the dump and the job.
         left_out: files of no frame; None if there are none.
+        reasons_sha256: of the text file of what was left out; None without one, as in older datasets.
         shards: in the order of the index.
         counts, splits: totals, overall and per split.
     """
@@ -152,12 +156,15 @@ class Manifest:
     counts: Counts
     splits: Mapping[str, Counts]
     batch_size: int | None = None
+    appearance: float | None = None
+    reasons_sha256: str | None = None
     tool: str = _TOOL
     format_version: int = DATASET_FORMAT_VERSION
 
     def list_files(self, folder: Folder) -> set[str]:
         """Every file below ``data/`` and ``quarantine/`` that belongs to the dataset."""
-        return list_record_files(folder, self.shards) | ({self.left_out.path} if self.left_out else set())
+        files = list_record_files(folder, self.shards) | ({self.left_out.path} if self.left_out else set())
+        return files | ({REASONS_PATH} if self.reasons_sha256 else set())
 
 
 def count_shards(shards: Sequence[ShardRecord]) -> Counts:

@@ -97,7 +97,7 @@ def read_tree_rows(folder: Folder, path: str, columns: Collection[str] | None = 
     Raises:
         FileNotFoundError: a listed file is gone.
     """
-    for row in _read_lines(folder, path):
+    for row in read_tree_lines(folder, path):
         if columns is not None:
             row = {name: value for name, value in row.items() if name in columns}
         for value in row.values():
@@ -118,12 +118,19 @@ def list_tree_files(folder: Folder, path: str) -> list[str]:
 
 def list_tree_digests(folder: Folder, path: str) -> list[tuple[str, str]]:
     """(path, sha256) of every file that a shard's list names; errors as ``list_tree_files``."""
-    rows = _read_lines(folder, path)
+    rows = read_tree_lines(folder, path)
     return [(value["path"], value["sha256"]) for row in rows for value in row.values() if _is_file(value)]
 
 
-def _read_lines(folder: Folder, path: str) -> Iterator[dict[str, Any]]:
-    """The rows of a list. Lines end at line feeds alone: U+2028 and its like may stand in names and texts."""
+def read_tree_lines(folder: Folder, path: str) -> Iterator[dict[str, Any]]:
+    """The rows of a list, without their files.
+
+    Lines end at line feeds alone: U+2028 and its like may stand in names and texts.
+
+    Raises:
+        OSError: the list cannot be read.
+        ValueError: it is damaged.
+    """
     for line in folder.read_bytes(path).split(b"\n")[:-1]:
         yield parse_line(line)
 

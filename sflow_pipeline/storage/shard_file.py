@@ -5,13 +5,19 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
 from sflow_pipeline.storage.filesystem import Folder, Scratch
 from sflow_pipeline.storage.parquet_shard import ParquetShardWriter, count_rows, read_rows
-from sflow_pipeline.storage.png_tree import PngTreeWriter, list_tree_digests, list_tree_files, read_tree_rows
+from sflow_pipeline.storage.png_tree import (
+    PngTreeWriter,
+    list_tree_digests,
+    list_tree_files,
+    read_tree_lines,
+    read_tree_rows,
+)
 from sflow_pipeline.storage.write_errors import translate_write_errors
 
 ShardFormat = Literal["parquet", "png"]
@@ -93,6 +99,31 @@ def read_shard(folder: Folder, path: str, columns: Sequence[str] | None = None) 
     if path.endswith(".jsonl"):
         return read_tree_rows(folder, path, columns)
     return read_rows(folder, path, None if columns is None else list(columns))
+
+
+class RowKey(NamedTuple):
+    """Which row it is, the paths of its render and label in the dump, and sha256 of that render."""
+
+    sample_id: str
+    variant: int
+    sources: tuple[str, str]
+    render_sha256: str
+
+
+def read_row_keys(folder: Folder, path: str) -> Iterator[RowKey]:
+    """The keys of a shard's rows; no picture is read.
+
+    Raises:
+        OSError, ValueError, pyarrow.ArrowException: it is not there or not whole.
+    """
+    if path.endswith(".jsonl"):
+        rows = read_tree_lines(folder, path)
+    else:
+        rows = read_rows(folder, path, ["sample_id", "variant", "source_uri", "source_sha256", "label.path"])
+    for row in rows:
+        label = row["label"]
+        sources = (row["source_uri"], label.get("source") or label["path"])
+        yield RowKey(row["sample_id"], row["variant"], sources, row["source_sha256"])
 
 
 def count_shard_rows(folder: Folder, path: str) -> int:

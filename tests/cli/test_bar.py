@@ -1,8 +1,17 @@
-"""The progress bar where stderr is no terminal: lines, or nothing."""
+"""The progress bar where stderr is no terminal: lines that begin with the time in UTC, or nothing."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sflow_pipeline.cli.bar import Bar
+
+
+def read_line(line: str) -> str:
+    """The text of a line, whose time is now."""
+    time, _, text = line.partition(" ")
+    assert abs(datetime.strptime(time, "%Y-%m-%dT%H:%M:%S%z") - datetime.now(UTC)) < timedelta(hours=1)
+    return text
 
 
 def test_lines_state_progress(capsys: pytest.CaptureFixture[str]) -> None:
@@ -11,7 +20,7 @@ def test_lines_state_progress(capsys: pytest.CaptureFixture[str]) -> None:
         bar.show(3, 12, detail=", shard 1/4")
         bar.show(15, 12)  # a shard that was tried again
     printed = capsys.readouterr()
-    lines = printed.err.splitlines()
+    lines = [read_line(line) for line in printed.err.splitlines()]
     assert printed.out == ""
     assert lines[0] == "converting"
     assert lines[1].startswith("3/12 frames, shard 1/4, about ") and lines[1].endswith(" left")
@@ -30,4 +39,4 @@ def test_quiet_shows_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:
         bar.show(3, 12)
         bar.print("a line")
         bar.warn("low on space")
-    assert capsys.readouterr().err == "warning: low on space\n"
+    assert read_line(capsys.readouterr().err) == "warning: low on space\n"

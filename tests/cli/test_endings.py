@@ -55,6 +55,23 @@ def test_clean(convert, run, run_here, dump: Path, bundle: Path, tmp_path: Path)
     assert shard.name in broken.stderr
 
 
+def test_a_dry_run_tells_ci_whether_there_is_work(convert, run_here, dump: Path, bundle: Path, tmp_path: Path) -> None:
+    assert convert("--dry-run").returncode == 10
+    assert convert().returncode == 0
+    nothing = convert("--dry-run")
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "up to date")
+    job = tmp_path / "job.yaml"
+    job.write_text(f"sim_dir: {dump}\nout_dir: {tmp_path / 'out'}\nbundle: {bundle}\nworkers: 1\ngate: off\nlimit: 2\n")
+    assert run_here("run", job, "--set", "limit=null", "--dry-run").returncode == 0
+    refused = run_here("run", job, "--dry-run", "--json")
+    assert refused.returncode == 1
+    plan = json.loads(refused.stdout)
+    assert (plan["rows_before"], plan["needs_replace"], plan["losses"][0]["rows"]) == (3, True, 1)
+    assert {"name": "limit", "before": None, "after": 2} in plan["settings"]
+    assert run_here("run", job, "--dry-run", "--set", "replace=true").returncode == 10
+    assert run_here("run", job, "--set", "replace=true").returncode == 0
+
+
 def test_quarantined_frames_end_with_3(convert, dump: Path) -> None:
     picture = dump / "town/rgb/0001.png"
     picture.write_bytes(picture.read_bytes()[:40])
@@ -115,11 +132,13 @@ def test_version(run) -> None:
     assert done.stdout.startswith("sflow-pipeline ") and done.stdout.split()[1][0].isdigit()
 
 
-@pytest.mark.parametrize("arguments", [["inspect", "{dump}"], ["convert", "{dump}", "{dump}-out", "--dry-run"]])
-def test_json_is_one_document(arguments: list[str], run_here, dump: Path, bundle: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"), [(["inspect", "{dump}"], 0), (["convert", "{dump}", "{dump}-out", "--dry-run"], 10)]
+)
+def test_json_is_one_document(arguments: list[str], exit_code: int, run_here, dump: Path, bundle: Path) -> None:
     more = ["--bundle", bundle, "--gate=off"] if arguments[0] == "convert" else []
     done = run_here(*(word.format(dump=dump) for word in arguments), *more, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (exit_code, "")
     assert json.loads(done.stdout)["frames"] == 3
 
 

@@ -14,7 +14,7 @@ from sflow_pipeline.config.job import ConvertJob
 ROOT = Path(__file__).parents[2]
 COMMANDS = get_command(app).commands
 #: What is not a job's business: asking first, and how the answer is printed.
-NOT_OF_THE_JOB = {"dry_run", "as_json", "help"}
+NOT_OF_THE_JOB = {"dry_run", "quiet", "as_json", "help"}
 
 
 def test_every_flag_of_convert_is_a_field_of_the_job_and_back() -> None:
@@ -35,11 +35,30 @@ def test_defaults_are_the_jobs_alone() -> None:
     assert set(given.values()) == {None}
 
 
+def test_the_help_page_states_the_defaults() -> None:
+    """A default that the job has is shown as it is written; null, which means a choice, is described."""
+    for parameter in COMMANDS["convert"].params:
+        if parameter.name in {*NOT_OF_THE_JOB, "sim_dir", "out_dir"}:
+            continue
+        shown, default = parameter.show_default, ConvertJob.model_fields[parameter.name].default
+        assert isinstance(shown, str) and shown, parameter.name
+        if isinstance(default, bool):
+            name = parameter.name.replace("_", "-")
+            assert shown in ((name if default else f"no-{name}"), "yes" if default else "no")
+        elif isinstance(default, tuple):
+            assert shown == ",".join(default)
+        elif default is not None:
+            assert shown == (f"{default:g}" if isinstance(default, float) else str(default)), parameter.name
+
+
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
         (["convert", "a", "b", "--varients", "3"], "no such option: --varients", "did you mean --variants?"),
         (["convrt", "a", "b"], "convrt", "did you mean"),
+        (["list", "simulator"], "simulator", "did you mean simulators?"),
+        (["inspect", "a", "--simulator", "Carle"], "Carle", "did you mean carla?"),
+        (["convert", "a", "b", "--format", "parqet"], "parqet", "did you mean parquet?"),
         (["convert", "a"], "OUT_DIR", "sflow-pipeline convert --help"),
         (["convert", "a", "b", "--variants", "many"], "--variants", "sflow-pipeline convert --help"),
         (["train", "sflow", "--out", "x"], "--data", "sflow-pipeline train --help"),

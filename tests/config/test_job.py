@@ -29,7 +29,8 @@ def test_wrong_key_names_the_nearest():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("size", "512"), ("size", "4x4"), ("variants", 0), ("device", "gpu"), ("format", "zarr"), ("include", "edges"),
+    [("size", "512"), ("size", "4x4"), ("variants", 0), ("device", "gpu"),
+     ("size", "100000x400"), ("size", "0x64"), ("limit", 0), ("format", "zarr"), ("include", "edges"),
      ("max_bad_fraction", 1.5), ("split", "../x"), ("workers", 0), ("unknown_ids", "drop"),
      ("alpha", "sharp"), ("alpha", "even,crisp")],
 )  # fmt: skip
@@ -39,6 +40,18 @@ def test_wrong_values_are_named(key, value):
     assert key in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "near"),
+    [("format", "parqet", "parquet"), ("include", "edges", "edge"), ("appearance", "coarce", "coarse"),
+     ("device", "cud", "cuda"), ("label_encoding", "red-channel", "red_channel"), ("alpha", "crispy", "crisp"),
+     ("gate", "enforced", "enforce"), ("own_vehicle", "masked", "mask")],
+)  # fmt: skip
+def test_a_misspelt_value_is_answered_with_the_nearest(key, value, near):
+    with pytest.raises(ConfigError) as caught:
+        build_job({"sim_dir": "a", "out_dir": "b", key: value})
+    assert caught.value.hint == f"did you mean {near}?"
+
+
 def test_duplicate_keys_are_refused(tmp_path):
     (tmp_path / "job.yaml").write_text("sim_dir: a\nsim_dir: b\nout_dir: c\n")
     with pytest.raises(ConfigError, match="twice"):
@@ -46,7 +59,7 @@ def test_duplicate_keys_are_refused(tmp_path):
 
 
 def test_every_flag_of_convert_is_a_field_of_the_job():
-    flags = set(inspect.signature(convert_command).parameters) - {"dry_run", "as_json"}
+    flags = set(inspect.signature(convert_command).parameters) - {"dry_run", "quiet", "as_json"}
     assert flags == set(ConvertJob.model_fields)
 
 

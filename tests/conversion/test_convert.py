@@ -252,7 +252,7 @@ def test_carried_columns(dump, make_job, read_dataset, read_manifest):
     rows = read_dataset(job.out_dir)
     assert {row["boxes"] for row in rows} == {'[{"class": "car"}]', None}
     assert all(row["depth"]["bytes"] == (dump.root / row["depth"]["path"]).read_bytes() for row in rows)
-    convert(make_job(include=["edge"]))
+    convert(make_job(include=["edge"], replace=True))
     assert not {"depth", "boxes", "render"} & set(read_manifest(job.out_dir)["columns"])
 
 

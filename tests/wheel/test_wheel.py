@@ -1,6 +1,8 @@
 """The wheel alone, in an empty environment away from the clone, renders, converts and verifies."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -31,12 +33,28 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def list_install_lines() -> list[str]:
+    """The commands of the README's section on installing."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Install\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```\n(.*?)^```", section, flags=re.S | re.M)
+    return [line.partition(" #")[0].strip() for line in block.splitlines()]
+
+
 @pytest.fixture(scope="module")
 def environment(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty environment in which the README's lines were run, word by word, as a stranger does."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
-    (wheel,) = dist.glob("*.whl")
-    run(folder / "bin/python", "-m", "pip", "install", "-qq", "-c", ROOT / "constraints.txt", wheel, cwd=folder)
+    lines = list_install_lines()
+    assert len(lines) == 3
+    for line in lines:
+        # pip finds the wheel as it would find it in the registry; torch and the others come from there.
+        script = f"set -e; . bin/activate; export PIP_FIND_LINKS={shlex.quote(str(dist))} PIP_QUIET=2; {line}"
+        run("bash", "-c", script, cwd=folder)
+    assert (folder / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes()
+    installed = run(folder / "bin/python", "-m", "pip", "freeze", cwd=folder)
+    pinned = re.search(r"^torch==(\S+)$", (folder / "constraints.txt").read_text(), flags=re.M)
+    assert pinned is not None and f"torch=={pinned[1]}" in installed
     return folder
 
 
