@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from sflow_pipeline.cli.constraints import constraints_command
 from sflow_pipeline.cli.convert import convert_command
+from sflow_pipeline.cli.downstream import downstream_command
 from sflow_pipeline.cli.evaluate import evaluate_command
 from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
@@ -77,6 +78,7 @@ _add("report", report_command)
 _add("export", export_command)
 _add("train", train_command)
 _add("evaluate", evaluate_command)
+_add("downstream", downstream_command)
 _add("simulate", simulate_command)
 _add("label", label_command)
 _add("list", list_command)

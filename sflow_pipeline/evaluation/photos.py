@@ -14,6 +14,7 @@ from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import FrameError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.simulators import discover
+from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb
@@ -64,6 +65,9 @@ class PhotoSource(Protocol):
     def __len__(self) -> int:
         """Number of pictures."""
 
+    def compute_identity(self) -> str:
+        """A digest that changes with the files: of a dataset by content, of a folder by names, sizes and times."""
+
     def list_samples(self, limit: int | None = None) -> list[str]:
         """The sample id of every picture, or of the first ``limit``, in the order of ``read``."""
 
@@ -108,6 +112,10 @@ class DatasetPhotos:
 
     def __len__(self) -> int:
         return sum(shard.rows for shard in self._contents.select_shards(self._splits))
+
+    def compute_identity(self) -> str:
+        """See ``PhotoSource.compute_identity``."""
+        return compute_digest([self.column, *(shard.sha256 for shard in self._contents.select_shards(self._splits))])
 
     @property
     def source_root(self) -> str:
@@ -178,6 +186,14 @@ class FolderPhotos:
     def __len__(self) -> int:
         return len(self._frames)
 
+    def compute_identity(self) -> str:
+        """See ``PhotoSource.compute_identity``."""
+        paths = [path for frame in self._frames for path in (frame.render, frame.label, frame.label_table) if path]
+        facts = self._dump.folder.stat(paths)
+        stats = [[path, fact.size_bytes, fact.mtime_ns] for path, fact in zip(paths, facts, strict=True)]
+        label_format = self._dump.label_format
+        return compute_digest([label_format.encoding, label_format.rule, stats])
+
     @property
     def facts(self) -> dict[str, Any]:
         """Layout and splits."""
@@ -220,7 +236,7 @@ def open_photos(path: str, *, split: str | None = None, column: Column = "image"
         OutputError, DumpError: it is neither.
         UsageError: the split or the column does not exist.
     """
-    if _is_dataset(path):
+    if is_dataset(path):
         return DatasetPhotos(path, split, column)
     if column != "image":
         raise UsageError(
@@ -260,7 +276,8 @@ def name_folder(uri: str) -> str:
     return PurePosixPath(uri.rstrip("/")).name or uri
 
 
-def _is_dataset(path: str) -> bool:
+def is_dataset(path: str) -> bool:
+    """Whether ``convert`` wrote this folder, finished or not."""
     folder = Folder(path)
     try:
         return folder.stat([MANIFEST_PATH])[0].size_bytes >= 0 or bool(folder.list_files(STATE_PATH))

@@ -3,6 +3,7 @@
 from html import escape
 
 from sflow_pipeline.dataset.contents import Contents, load_contents
+from sflow_pipeline.report.downstream_tables import draw_downstream
 from sflow_pipeline.report.evaluation_tables import draw_evaluations
 from sflow_pipeline.report.frame_cards import Gallery, build_gallery
 from sflow_pipeline.report.frame_choice import choose_frames
@@ -56,6 +57,7 @@ def _build(contents: Contents, sample: int, limit_bytes: int) -> str:
         draw_class_shares(contents.label_space, mapping.pixels, targets),
         f'<p class="warn">No counterpart in the model\'s classes: {escape(lost)}</p>' if lost else "",
         draw_evaluations(contents.folder),
+        draw_downstream(contents.folder),
         draw_provenance(contents, index),
     ]
     budget.take("".join(around))

@@ -1,0 +1,144 @@
+"""Training of one arm with one seed, resumed from its last saved state."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from sflow_pipeline.config.downstream_job import DownstreamJob
+from sflow_pipeline.downstream.arm_crops import ArmCrops
+from sflow_pipeline.downstream.color_change import change_colors
+from sflow_pipeline.downstream.networks import build_network
+from sflow_pipeline.errors import OutputError, TrainingError, first_line
+from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.networks.device import Device, place_network
+from sflow_pipeline.tensors import to_unit_range
+from sflow_pipeline.training.step.state import pack_moments, unpack_moments
+
+#: Version of crops, colours and loss; part of every fingerprint.
+TRAINING_VERSION = 1
+_WEIGHTS = "weights.safetensors"
+_STATE = "state.safetensors"
+_SAVE_EVERY_STEPS = 250
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether the run of this folder is trained."""
+    return (folder / _WEIGHTS).exists()
+
+
+def train_arm(
+    job: DownstreamJob,
+    crops: ArmCrops,
+    label_space: LabelSpace,
+    seed: int,
+    folder: Path,
+    device: Device,
+    on_step: Callable[[int], None] = lambda steps: None,
+) -> nn.Module:
+    """Train for ``job.steps`` steps, or load the weights of a finished run.
+
+    Args:
+        folder: of this run; it has the state while the run goes on and the weights afterwards.
+        on_step: called with the number of steps that are done.
+
+    Raises:
+        TrainingError: the loss is not finite.
+        OutputError: the folder cannot be written to.
+    """
+    torch.manual_seed(seed)
+    network = place_network(build_network(job.network, label_space.num_classes, job.width), device.name)
+    if has_weights(folder):
+        _load_weights(network, folder / _WEIGHTS)
+        return network.eval()
+    optimizer = torch.optim.AdamW(network.parameters(), job.lr, weight_decay=1e-2)
+    network.train()
+    first = _load_state(network, optimizer, folder / _STATE)
+    for step in range(first, job.steps):
+        loss = _take_step(job, network, optimizer, crops, label_space, seed, step, device)
+        done = step + 1
+        if done % _SAVE_EVERY_STEPS == 0 or done == job.steps:
+            if not torch.isfinite(loss):  # looked at rarely: it waits for the device
+                raise TrainingError(
+                    f"{folder.name}: the loss is not finite after {done} steps",
+                    hint="lower lr, or set precision: fp32",
+                )
+            if done < job.steps:
+                _save(folder / _STATE, network.state_dict() | pack_moments("network", optimizer), done)
+        on_step(done)
+    _save(folder / _WEIGHTS, network.state_dict(), job.steps)
+    (folder / _STATE).unlink(missing_ok=True)
+    return network.eval()
+
+
+def _take_step(
+    job: DownstreamJob,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    crops: ArmCrops,
+    label_space: LabelSpace,
+    seed: int,
+    step: int,
+    device: Device,
+) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    photo, truth, weights = (tensor.to(device.name) for tensor in crops.cut(step))
+    photo = change_colors(to_unit_range(photo), rng).contiguous(memory_format=torch.channels_last)
+    truth = truth.long()
+    with device.autocast():
+        logits = network(photo)
+    # Each pixel weighs as its class does in the pictures that its crop is from; void weighs nothing.
+    weight = weights.gather(1, truth.flatten(1)).view_as(truth)
+    if label_space.void_channel is not None:
+        weight = weight * (truth != label_space.void_channel)
+    loss = (F.cross_entropy(logits, truth, reduction="none") * weight).sum() / weight.sum().clamp(min=1.0)
+    for group in optimizer.param_groups:
+        group["lr"] = job.lr * (1 - step / job.steps) ** 0.9
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def _save(path: Path, tensors: dict[str, torch.Tensor], steps: int) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, temporary, metadata={"steps": str(steps)})
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"{path}: cannot be written: {first_line(error)}", hint="free space, or choose another --out"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load_weights(network: nn.Module, path: Path) -> None:
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise OutputError(
+            f"{path}: damaged: {first_line(error)}", hint="remove its folder; the run is made again"
+        ) from error
+
+
+def _load_state(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> int:
+    """Steps that were done; a missing or damaged state begins anew."""
+    try:
+        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            steps = int((file.metadata() or {})["steps"])
+        network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer/")})
+        unpack_moments("network", optimizer, tensors)
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError):
+        return 0
+    return steps
