@@ -31,8 +31,8 @@ def downstream_command(
 
     Examples:
 
-      sflow-pipeline downstream pipelines/downstream.yaml
-      sflow-pipeline downstream JOB.yaml --out worth --set steps=500 --set "seeds=[0]"
+      sflow-pipeline downstream JOB.yaml
+      sflow-pipeline downstream JOB.yaml --out worth --set steps=500
       sflow-pipeline downstream JOB.yaml --dry-run
     """
     from sflow_pipeline.config.decode import parse_settings

@@ -109,10 +109,11 @@ class DownstreamJob(Section):
     @classmethod
     def _check_arms(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         arms = [parse_arm(text) for text in value]
-        sources = info.data.get("sources")
-        for arm in arms if sources is not None else ():
+        # They are missing where they are wrong, which is an error of its own.
+        sources: dict[str, Any] = info.data.get("sources") or {}
+        for arm in arms:
             for part in arm.parts:
-                if part.source not in sources:
+                if sources and part.source not in sources:
                     raise ValueError(
                         f"arm {arm.name!r} names {part.source}, and the sources are {', '.join(sources)}: add "
                         f"`{part.source}:` below sources, or leave the arm out"
