@@ -57,6 +57,9 @@ def evaluate_command(
     renders: Annotated[
         bool, _run("--renders", help="Add a row of the rendered frames for each dataset that holds them.")
     ] = False,
+    video: Annotated[
+        bool, _run("--video", help="Compare consecutive frames along their motion: warping errors.")
+    ] = False,
     rendered: Annotated[
         str | None,
         _run(
@@ -130,6 +133,7 @@ def evaluate_command(
         renders=renders,
         rendered=rendered,
         edges=edges,
+        video=video,
         limit=limit,
         device=device,
     )

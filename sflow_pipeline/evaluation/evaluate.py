@@ -37,6 +37,7 @@ class EvaluationSettings:
         rendered: the dump that the paths were made from, where it is not the one that they name or they have no
             column ``render``.
         edges: also compare edge statistics.
+        video: also compare consecutive frames along their motion.
         limit: the first so many pictures of every set only, for a preview.
         device: where the networks run.
     """
@@ -51,6 +52,7 @@ class EvaluationSettings:
     renders: bool = False
     rendered: str | None = None
     edges: bool = False
+    video: bool = False
     limit: int | None = None
     device: str = "auto"
 
@@ -69,8 +71,8 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
         UsageError: nothing to measure, or a network does not fit its description.
         OutputError, DumpError, LabelSpaceError, FrameError: something cannot be read.
     """
-    if settings.judge is None and settings.extractor is None and not settings.edges:
-        raise UsageError("nothing to measure", hint="give --judge, --extractor or --edges")
+    if settings.judge is None and settings.extractor is None and not (settings.edges or settings.video):
+        raise UsageError("nothing to measure", hint="give --judge, --extractor, --edges or --video")
     sources = _open_all(settings)
     # Checked before the networks run, which may take hours.
     threshold = find_edge_threshold([source for _, source in sources]) if settings.edges else None
@@ -80,6 +82,7 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
             ReferenceSegmenter(settings.judge, device) if settings.judge else None,
             Extractor(settings.extractor, device) if settings.extractor else None,
             load_label_space(settings.score_space) if settings.score_space else sources[-1][1].label_space,
+            video=settings.video,
         )
     )
     names = [name for name, _ in sources]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import FrameError, UsageError
+from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.canonical_json import compute_digest
@@ -118,6 +119,11 @@ class DatasetPhotos:
         return compute_digest([self.column, *(shard.sha256 for shard in self._contents.select_shards(self._splits))])
 
     @property
+    def simulator(self) -> str:
+        """Layout of the dump that was converted."""
+        return self._contents.manifest.source.simulator
+
+    @property
     def source_root(self) -> str:
         """The dump that was converted."""
         return self._contents.manifest.source.root
@@ -168,7 +174,7 @@ class FolderPhotos:
 
     def __init__(self, path: str, split: str | None = None, only: Collection[str] | None = None) -> None:
         self.uri = path
-        self._dump = discover(path)
+        self.dump = self._dump = discover(path)
         _check_split(path, split, {frame.split for frame in self._dump.frames})
         self._frames = [
             frame
@@ -198,6 +204,11 @@ class FolderPhotos:
     def facts(self) -> dict[str, Any]:
         """Layout and splits."""
         return {"layout": self._dump.simulator, "splits": sorted({frame.split for frame in self._frames})}
+
+    @property
+    def frames(self) -> list[FrameRef]:
+        """The frames by name, in the order of ``read``."""
+        return self._frames
 
     def list_samples(self, limit: int | None = None) -> list[str]:
         """See ``PhotoSource.list_samples``."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sflow_pipeline.evaluation.measures.clip_features import ClipFeatures
 from sflow_pipeline.evaluation.measures.measure import Measure
 from sflow_pipeline.evaluation.measures.realism_gain import RealismGain
 from sflow_pipeline.evaluation.measures.segmentation import Segmentation
+from sflow_pipeline.evaluation.measures.warping import Warping
 from sflow_pipeline.evaluation.measures.whole_features import WholeFeatures
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
@@ -19,6 +21,7 @@ class MeasureInputs:
     segmenter: ReferenceSegmenter | None
     extractor: Extractor | None
     space: LabelSpace
+    video: bool = False
 
 
 #: In the order of the table's columns; None where its network is missing.
@@ -26,6 +29,8 @@ MEASURES: tuple[Callable[[MeasureInputs], Measure | None], ...] = (
     lambda inputs: RealismGain(inputs.extractor) if inputs.extractor else None,
     lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
     lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
+    lambda inputs: Warping() if inputs.video else None,
+    lambda inputs: ClipFeatures(inputs.extractor) if inputs.video and inputs.extractor else None,
 )
 
 

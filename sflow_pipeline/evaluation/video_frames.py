@@ -1,0 +1,133 @@
+"""Frames of sequences with their motion: of a converted dataset, or of any folder that ``inspect`` recognises."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.errors import FrameError
+from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos, PhotoSource
+from sflow_pipeline.simulators.frame_table import find_usual_step
+from sflow_pipeline.storage.flow_codec import decode_flow
+from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """One frame of a sequence.
+
+    Attributes:
+        sequence_id, frame_index, variant: its place.
+        photo: (h, w, 3) uint8 RGB.
+        motion: (h, w, 2) px to the next frame as the simulator states it, NaN where it is not known or the surface is
+            hidden there; None where the simulator states none.
+    """
+
+    sequence_id: str
+    frame_index: int
+    variant: int
+    photo: NDArray[np.uint8]
+    motion: NDArray[np.float32] | None
+
+
+def read_video(source: PhotoSource) -> Iterator[VideoFrame]:
+    """Every picture with its place and motion, in the order of ``PhotoSource.read``.
+
+    Raises:
+        FrameError: a picture, flow or occlusion file cannot be read, or their sizes differ.
+    """
+    if isinstance(source, DatasetPhotos):
+        files = [name for name in ("flow", "occlusion") if name in source.columns]
+        for row in source.read_rows([source.column, *files]):
+            photo = row.decode(source.column)
+            assert isinstance(photo, np.ndarray)
+            flow, occlusion = (row.read_file(name) if name in files else None for name in ("flow", "occlusion"))
+            motion = None
+            if flow is not None:
+                name = f"{row.sample_id}: flow{row.suffix('flow')}"
+                png = None if occlusion is None or row.suffix("occlusion") != ".png" else occlusion
+                motion = read_motion(flow, name, source.simulator, png, photo.shape[:2])
+            yield VideoFrame(row.sequence_id, row.frame_index, row.variant, photo, motion)
+    elif isinstance(source, FolderPhotos):
+        folder = source.dump.folder
+        for frame in source.frames:
+            try:
+                photo = decode_rgb(folder.read_bytes(frame.render), name=frame.render)
+                motion = None
+                if frame.flow is not None:
+                    is_png = frame.occlusion is not None and frame.occlusion.lower().endswith(".png")
+                    png = folder.read_bytes(frame.occlusion) if is_png and frame.occlusion else None
+                    flow = folder.read_bytes(frame.flow)
+                    motion = read_motion(flow, frame.flow, source.dump.simulator, png, photo.shape[:2])
+            except OSError as error:
+                raise FrameError(
+                    f"{source.uri}/{frame.sample_id}: cannot be read: {error.strerror or error}", reason="missing"
+                ) from error
+            yield VideoFrame(frame.sequence_id, frame.frame_index, 0, photo, motion)
+
+
+def list_places(source: PhotoSource) -> list[tuple[str, int, int]]:
+    """(sequence, frame index, variant) of every picture, in the order of ``PhotoSource.read``."""
+    if isinstance(source, DatasetPhotos):
+        return [(row.sequence_id, row.frame_index, row.variant) for row in source.read_rows([])]
+    frames = source.frames if isinstance(source, FolderPhotos) else []
+    return [(frame.sequence_id, frame.frame_index, 0) for frame in frames]
+
+
+def find_steps(source: PhotoSource) -> dict[str, int]:
+    """Sequence -> the usual difference of its consecutive frame numbers, 1 for a sequence of one frame."""
+    numbers: dict[str, set[int]] = {}
+    for sequence, index, _ in list_places(source):
+        numbers.setdefault(sequence, set()).add(index)
+    return {sequence: find_usual_step(sorted(found)) or 1 for sequence, found in numbers.items()}
+
+
+def find_clips(source: PhotoSource, count: int, length: int, overlap: int = 0) -> list[list[int]]:
+    """Positions, among the first ``count`` pictures, of clips of consecutive frames; neighbours share ``overlap``."""
+    steps = find_steps(source)
+    runs: dict[tuple[str, int], list[int]] = {}
+    last: dict[tuple[str, int], int] = {}
+    clips: list[list[int]] = []
+    for position, (sequence, index, variant) in enumerate(list_places(source)[:count]):
+        key = (sequence, variant)
+        run = runs.setdefault(key, [])
+        if run and index != last[key] + steps[sequence]:
+            run.clear()
+        run.append(position)
+        last[key] = index
+        if len(run) == length:
+            clips.append(list(run))
+            del run[: length - overlap]
+    return clips
+
+
+def read_motion(
+    flow: bytes, name: str, simulator: str, occlusion: bytes | None, size: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """(h, w, 2) motion from the files of a frame, NaN where it is not known or the surface is hidden.
+
+    Args:
+        name: of the flow file, for errors; its ending states the format.
+        occlusion: a PNG file, other than 0 where the surface is hidden in the next frame.
+        size: (height, width) of the picture.
+
+    Raises:
+        FrameError: a file cannot be decoded, or is of another size.
+    """
+    motion = decode_flow(flow, name, simulator)
+    planes = {name: motion.shape[:2]}
+    hidden = None
+    if occlusion is not None:
+        hidden = decode_plane(occlusion, name=f"occlusion of {name}")
+        planes[f"occlusion of {name}"] = hidden.shape[:2]
+    for path, found in planes.items():
+        if tuple(found) != tuple(size):
+            raise FrameError(
+                f"{path}: {found[1]}x{found[0]} px, its picture has {size[1]}x{size[0]}",
+                hint="flow and occlusion need the size of the picture; convert without --size, or with .npy flow",
+                reason="size_mismatch",
+            )
+    if hidden is not None:
+        motion[hidden.reshape(*size, -1).any(axis=2)] = np.nan
+    return motion
