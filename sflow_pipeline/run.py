@@ -12,6 +12,7 @@ from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
+from sflow_pipeline.report.throughput import Run, note_run
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,16 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
     if summary.failed_shards:
         return RunResult(summary)
     progress.on_step("drawing the report")
+    if summary.frames_converted:
+        run = Run(
+            summary.frames_converted,
+            summary.shards_converted,
+            round(summary.duration_s, 2),
+            summary.workers,
+            summary.device,
+            summary.precision,
+        )
+        note_run(job.out_dir, run)
     sheet = write_contact_sheet(job.out_dir)
     return RunResult(summary, sheet, write_report_page(job.out_dir))
 

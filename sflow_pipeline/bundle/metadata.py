@@ -1,8 +1,27 @@
 """Fields of ``bundle.yaml``."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 BUNDLE_FORMAT_VERSION = 1
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+
+def _read_numbers(value: Any) -> Any:
+    """Texts that are written as numbers become numbers: keys without a declared type are read as text.
+
+    >>> _read_numbers({"miou": "0.5", "photos": "51", "protocol": "as of 0.7.0", "version": "0.7.0"})
+    {'miou': 0.5, 'photos': 51, 'protocol': 'as of 0.7.0', 'version': '0.7.0'}
+    """
+    if isinstance(value, dict):
+        return {key: _read_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_read_numbers(item) for item in value]
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    return int(value) if value.lstrip("+-").isdigit() else float(value)
 
 
 class SegmenterScores(BaseModel):
@@ -42,6 +61,11 @@ class BundleMetrics(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     segmenter: SegmenterScores | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _restore_numbers(cls, value: Any) -> Any:
+        return _read_numbers(value)
 
 
 class BundleMetadata(BaseModel):

@@ -45,7 +45,7 @@ def evaluate_command(
         str | None,
         _features(
             help="A network that gives one vector a picture, or EfficientNet-Lite0, SqueezeNet, VGG, HED or "
-            "Inception-v3 weights.",
+            "Inception-v3 weights. VGG-16 and HED also give skvd and ckvd.",
             metavar="FILE",
         ),
     ] = None,
@@ -92,8 +92,12 @@ def evaluate_command(
 
     The judge's predictions are compared with the labels. The last row is the oracle: the same on the real photos
     themselves, the best that can be expected. Realism gain and recognition compare converted images with the rendered
-    frames they were made from. Results also go to report/metrics.json of every dataset. TorchScript files contain
-    code: give only files that you trust.
+    frames they were made from. A number needs enough pictures; without it there is a dash, and below the table the
+    reason. Results also go to report/metrics.json and the report page of every dataset. TorchScript files contain code:
+    give only files that you trust.
+
+    A judge.yaml has file (relative to it), size_px (WxH), input_range (0..255, 0..1, -1..1 or imagenet) and
+    label_space (such as cityscapes19), and may have name, sha256 and filter.
 
     Examples:
 
@@ -112,6 +116,9 @@ def evaluate_command(
     paths = tuple(datasets or ())
     if judge is None:
         judge_spec = find_default_judge(paths)
+        if judge_spec is None:
+            text = "no judge: neither the dataset's bundle nor the default one has a segmenter; name one with --judge"
+            print_stderr_line("note", text, "yellow")
     else:
         judge_spec = None if judge == "none" else load_network_spec(judge, _given(judge_flags), what="judge")
     if len(paths) > 1 and not compare:

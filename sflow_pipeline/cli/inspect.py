@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from sflow_pipeline.cli.bar import format_duration
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED, QUARANTINED
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from sflow_pipeline.inspection.inspect_dump import Inspection
@@ -67,6 +68,15 @@ def inspect_command(
     sample: Annotated[
         int, typer.Option("--sample", min=1, help="Frames to open in dumps of more than 200 frames.")
     ] = 64,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            help="Labelled real photos: say how far the dump is from them, and whether converting is likely to help.",
+            metavar="REAL_DIR",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="For --against: auto, cpu, cuda or cuda:N.")] = "auto",
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Measure the time of a conversion on a few frames.")
     ] = False,
@@ -84,6 +94,7 @@ def inspect_command(
       sflow-pipeline inspect SIM_DIR
       sflow-pipeline inspect SIM_DIR --estimate
       sflow-pipeline inspect SIM_DIR --html dump.html
+      sflow-pipeline inspect SIM_DIR --against CamVid
       sflow-pipeline inspect SIM_DIR --label-space carla-0.9.14 --json
 
     Ends with the exit code of a conversion: 1 where it would stop, 3 where it would leave out frames or files.
@@ -114,14 +125,20 @@ def inspect_command(
         **{name: value for name, value in limits.items() if value is not None},
     )
     exit_code = FAILED if found.failure else QUARANTINED if found.leaves_out else CLEAN
+    gap = None
+    if against and not found.failure:
+        stated = {"simulator": simulator, "layout": layout, "label_space": label_space}
+        encodings = {"label_encoding": label_encoding, "instance_encoding": instance_encoding}
+        gap = _compare(dump, against, bundle, {**stated, **encodings}, device)
+    content = {**found.to_dict(), **({"against": gap} if gap else {})}
     if html:
         from sflow_pipeline.report.dump_page import build_dump_page
         from sflow_pipeline.storage.filesystem import Folder
 
-        page = build_dump_page(found.to_dict(), [(drawn.sample_id, drawn.picture) for drawn in found.thumbnails])
+        page = build_dump_page(content, [(drawn.sample_id, drawn.picture) for drawn in found.thumbnails])
         Folder(str(Path(html).parent)).write_bytes(Path(html).name, page.encode("utf-8", "backslashreplace"))
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
+        typer.echo(json.dumps(content, indent=2))
         raise typer.Exit(exit_code)
     from rich.console import Console
 
@@ -149,9 +166,35 @@ def inspect_command(
     for problem in found.problems:
         style = "red" if problem.severity == "error" else "yellow"
         console.print(f"{problem.severity}: {problem.message}", style=style, markup=False)
+    if gap:
+        _print_gap(console, gap)
     if found.failure:
         console.print(f"convert would stop: {found.failure}", style="red", markup=False)
     raise typer.Exit(exit_code)
+
+
+def _compare(dump: str, against: str, bundle: str | None, stated: dict[str, str | None], device: str) -> dict[str, Any]:
+    from sflow_pipeline.config.job import build_job
+    from sflow_pipeline.inspection.domain_gap import compare_with_photos
+    from sflow_pipeline.inspection.gap_advice import report_gap
+
+    options = build_job({"sim_dir": dump, "out_dir": f"{dump}.unwritten", **stated}).dump_options
+    return report_gap(compare_with_photos(dump, against, bundle=bundle, dump_options=options, device=device))
+
+
+def _print_gap(console: "Console", gap: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False, title="against real photos", title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    advice = gap["advice"]
+    rows = [*gap["facts"], ("outlook", advice["outlook"])]
+    rows += [("at risk", risk) for risk in advice["risks"] or ("no class stands out",)]
+    for name, text in (*rows, ("start with", f"--appearance {advice['appearance']}: {advice['why_appearance']}")):
+        table.add_row(name, escape(text))
+    console.print(table)
 
 
 def _facts_table(found: "Inspection") -> "Table":

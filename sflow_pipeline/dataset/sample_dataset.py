@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from sflow_pipeline.dataset.contents import Contents, load_contents, translate_read_errors
 from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.dataset.row_filter import RowFilter, parse_row_filter
 from sflow_pipeline.dataset.sample import Sample, build_sample
 from sflow_pipeline.dataset.sample_stream import SampleStream
 from sflow_pipeline.dataset.shard_reader import ShardReader, open_shard
@@ -29,6 +30,7 @@ def open_dataset(
     split: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     variants: Sequence[int] | None = None,
+    where: str | None = None,
 ) -> "SampleDataset[Sample]": ...
 
 
@@ -39,6 +41,7 @@ def open_dataset(
     split: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     variants: Sequence[int] | None = None,
+    where: str | None = None,
     transform: Callable[[Sample], T],
 ) -> "SampleDataset[T]": ...
 
@@ -49,6 +52,7 @@ def open_dataset(
     split: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     variants: Sequence[int] | None = None,
+    where: str | None = None,
     transform: Callable[[Sample], Any] | None = None,
 ) -> "SampleDataset[Any]":
     """Open a dataset that `convert` wrote, in either format, in a local folder or an object store.
@@ -59,15 +63,17 @@ def open_dataset(
         columns: which contents to read and decode, such as ``("image", "label")``; all that it has where None. What
             is not named costs nothing.
         variants: which variants of each frame; all where None.
+        where: conditions on values of the row, joined by ``and``, such as ``scores.miou > 0.5``; every row where None.
         transform: applied to each sample; ``Sample.to_tensors`` makes what the default collation takes.
 
     Raises:
         OutputError: there is no finished dataset.
-        UsageError: it has no such split or column.
+        UsageError: it has no such split or column, or the conditions cannot be read.
     """
     contents = load_contents(str(out_dir))
     splits = [split] if isinstance(split, str) else split
-    return SampleDataset(contents, splits, contents.check_columns(columns), variants, transform)
+    row_filter = None if where is None else parse_row_filter(where, list(contents.manifest.columns))
+    return SampleDataset(contents, splits, contents.check_columns(columns), variants, transform, row_filter)
 
 
 class SampleDataset(Dataset[T_co], Generic[T_co]):
@@ -83,6 +89,7 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         columns: tuple[str, ...],
         variants: Sequence[int] | None,
         transform: Callable[[Sample], Any] | None,
+        row_filter: RowFilter | None = None,
     ) -> None:
         self.contents = contents
         self.columns = columns
@@ -92,12 +99,9 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         self._process = os.getpid()
         #: Positions in each shard; a range where every row counts.
         self._rows: list[Sequence[int]] = [range(shard.rows) for shard in self._shards]
-        if variants is not None:
-            wanted = frozenset(variants)
-            self._rows = [
-                [i for i, variant in enumerate(self._open(str(shard.path)).read_variants()) if variant in wanted]
-                for shard in self._shards
-            ]
+        if variants is not None or row_filter is not None:
+            wanted = None if variants is None else frozenset(variants)
+            self._rows = [self._select(str(shard.path), wanted, row_filter) for shard in self._shards]
         self._ends = list(accumulate(len(rows) for rows in self._rows))
 
     @property
@@ -162,6 +166,18 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_readers": OrderedDict()}
+
+    def _select(self, path: str, variants: frozenset[int] | None, row_filter: RowFilter | None) -> list[int]:
+        """Positions of the chosen rows of a shard."""
+        columns = ["variant", *(row_filter.columns if row_filter else ())]
+        with translate_read_errors(f"{self.contents.folder.uri}: {path}"):
+            rows = self._open(path).read_values(list(dict.fromkeys(columns)))
+        return [
+            i
+            for i, values in enumerate(rows)
+            if (variants is None or values["variant"] in variants)
+            and (row_filter is None or row_filter.accepts(values))
+        ]
 
     def _open(self, path: str) -> ShardReader:
         if self._process != os.getpid():  # forked: a handle shared with the parent would share its position, too

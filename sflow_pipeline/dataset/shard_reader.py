@@ -29,8 +29,8 @@ class ShardReader(Protocol):
             OSError, pyarrow.ArrowInvalid: the shard is gone or damaged.
         """
 
-    def read_variants(self) -> list[int]:
-        """The variant of every row."""
+    def read_values(self, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Some values of every row; columns hold no files, and those that the shard lacks are left out."""
 
     def close(self) -> None:
         """Give its file back."""
@@ -61,9 +61,9 @@ class ParquetShardReader:
         group = bisect_right(self._starts, index) - 1
         return self._group.read(group, index - self._starts[group])
 
-    def read_variants(self) -> list[int]:
-        """See ``ShardReader.read_variants``."""
-        return _read_variants(self._file)
+    def read_values(self, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """See ``ShardReader.read_values``."""
+        return _read_values(self._file, columns)
 
     def close(self) -> None:
         """See ``ShardReader.close``."""
@@ -106,9 +106,9 @@ class MappedShardReader:
             **{name: value and {**facts[name], **value} for name, value in files.items()},
         }
 
-    def read_variants(self) -> list[int]:
-        """See ``ShardReader.read_variants``."""
-        return _read_variants(self._file)
+    def read_values(self, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """See ``ShardReader.read_values``."""
+        return _read_values(self._file, columns)
 
     def close(self) -> None:
         """See ``ShardReader.close``; the mapping goes with the last array that still looks at it."""
@@ -147,8 +147,10 @@ def _list_starts(metadata: pq.FileMetaData) -> list[int]:
     return [0, *accumulate(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))]
 
 
-def _read_variants(file: pq.ParquetFile) -> list[int]:
-    return [int(variant) for variant in file.read(columns=["variant"], use_threads=False).column(0).to_numpy()]
+def _read_values(file: pq.ParquetFile, columns: Sequence[str]) -> list[dict[str, Any]]:
+    present = [name for name in columns if name in file.schema_arrow.names]
+    rows: list[dict[str, Any]] = file.read(columns=present, use_threads=False).to_pylist()
+    return rows
 
 
 class TreeShardReader:
@@ -168,9 +170,10 @@ class TreeShardReader:
                 value["bytes"] = self._folder.read_bytes(value["path"])
         return values
 
-    def read_variants(self) -> list[int]:
-        """See ``ShardReader.read_variants``."""
-        return [parse_line(line)["variant"] for line in self._lines]
+    def read_values(self, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """See ``ShardReader.read_values``."""
+        rows = (parse_line(line) for line in self._lines)
+        return [{name: row[name] for name in columns if name in row} for row in rows]
 
     def close(self) -> None:
         """See ``ShardReader.close``."""

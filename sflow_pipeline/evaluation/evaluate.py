@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from sflow_pipeline.errors import SflowError, UsageError
 from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.measures.measure import Measure, Observations, observe_all
 from sflow_pipeline.evaluation.measures.registry import MeasureInputs, build_measures
-from sflow_pipeline.evaluation.photos import DatasetPhotos, PhotoSource, name_folder, open_photos, open_rendered
+from sflow_pipeline.evaluation.photos import DatasetPhotos, PhotoSource, open_photos, open_rendered
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
+from sflow_pipeline.evaluation.reference_networks.feature_depths import open_depths
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.evaluation.results.scores import ClassScore, Evaluation, Score, TableRow
@@ -77,10 +79,12 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
     # Checked before the networks run, which may take hours.
     threshold = find_edge_threshold([source for _, source in sources]) if settings.edges else None
     device = resolve_device(settings.device, "fp32").name
+    extractor = Extractor(settings.extractor, device) if settings.extractor else None
     measures = build_measures(
         MeasureInputs(
             ReferenceSegmenter(settings.judge, device) if settings.judge else None,
-            Extractor(settings.extractor, device) if settings.extractor else None,
+            extractor,
+            open_depths(extractor, device),
             load_label_space(settings.score_space) if settings.score_space else sources[-1][1].label_space,
             video=settings.video,
         )
@@ -102,18 +106,29 @@ def _open_all(settings: EvaluationSettings) -> list[tuple[str, PhotoSource]]:
         source = open_photos(path, split=settings.split)
         if settings.renders and source.kind == "dataset":
             renders = open_photos(path, split=settings.split, column="render")
-            sources.append((f"{name_folder(path)} (rendered)", renders))
-        sources.append((name_folder(path), source))
+            sources.append((f"{_name_folder(path)} (rendered)", renders))
+        sources.append((_name_folder(path), source))
     sources.append((ORACLE, open_photos(settings.reference, split=settings.reference_split)))
     totals = Counter(name for name, _ in sources)
     seen: Counter[str] = Counter()
     named = []
     for name, source in sources:
         if not len(source):
-            raise UsageError(f"{source.uri}: no pictures", hint="check the folder, or choose another split")
+            raise UsageError(f"{source.uri}: no pictures", hint=_explain_empty(source))
         seen[name] += 1
         named.append((f"{name} [{seen[name]}]" if totals[name] > 1 else name, source))
     return named
+
+
+def _name_folder(uri: str) -> str:
+    """The last part of a path or URI."""
+    return PurePosixPath(uri.rstrip("/")).name or uri
+
+
+def _explain_empty(source: PhotoSource) -> str:
+    if isinstance(source, DatasetPhotos) and source.left_out:
+        return f"{source.left_out} were left out: its quarantine/ says why; convert with --gate score to keep them"
+    return "check the folder, or choose another split"
 
 
 def _observe(

@@ -1,9 +1,9 @@
 """Labelled pictures: of a converted dataset, or of any folder that ``inspect`` recognises."""
 
-from collections.abc import Collection, Iterator
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -124,6 +124,13 @@ class DatasetPhotos:
         return self._contents.manifest.source.simulator
 
     @property
+    def left_out(self) -> str:
+        """What the conversion left out, in words; empty where nothing."""
+        counts = self._contents.manifest.counts
+        found = {"images rejected by the gate": counts.rejected, "frames quarantined": counts.quarantined}
+        return " and ".join(f"{count:,} {what}" for what, count in found.items() if count)
+
+    @property
     def source_root(self) -> str:
         """The dump that was converted."""
         return self._contents.manifest.source.root
@@ -163,6 +170,7 @@ class FolderPhotos:
         path: the folder.
         split: only this split; every one where None.
         only: sample ids of the frames to take; every one where None.
+        options: facts about the folder that its user states, as for ``discover``.
 
     Raises:
         DumpError: no layout fits, or there is no frame.
@@ -172,9 +180,15 @@ class FolderPhotos:
     kind: Literal["photos"] = "photos"
     variants = 1
 
-    def __init__(self, path: str, split: str | None = None, only: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        split: str | None = None,
+        only: Collection[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.uri = path
-        self.dump = self._dump = discover(path)
+        self.dump = self._dump = discover(path, **(options or {}))
         _check_split(path, split, {frame.split for frame in self._dump.frames})
         self._frames = [
             frame
@@ -214,17 +228,30 @@ class FolderPhotos:
         """See ``PhotoSource.list_samples``."""
         return [frame.sample_id for frame in islice(self._frames, limit)]
 
+    def take_evenly(self, count: int) -> None:
+        """Keep ``count`` frames at equal distances; all where there are no more."""
+        if len(self._frames) > count:
+            self._frames = [self._frames[int((i + 0.5) * len(self._frames) / count)] for i in range(count)]
+
     def read(self) -> Iterator[LabelledPhoto]:
         """See ``PhotoSource.read``."""
+        return map(self._decode, self._frames)
+
+    def read_sound(self) -> Iterator[LabelledPhoto]:
+        """The pictures that can be read."""
         for frame in self._frames:
-            photo = decode_rgb(self._read(frame.render), name=frame.render)
-            label_map = self._dump.label_format.read_for_network(
-                self._read(frame.label),
-                self._read(frame.label_table) if frame.label_table else None,
-                frame.label,
-                (photo.shape[1], photo.shape[0]),
-            )
-            yield LabelledPhoto(frame.sample_id, 0, photo, label_map)
+            with contextlib.suppress(FrameError):
+                yield self._decode(frame)
+
+    def _decode(self, frame: FrameRef) -> LabelledPhoto:
+        photo = decode_rgb(self._read(frame.render), name=frame.render)
+        label_map = self._dump.label_format.read_for_network(
+            self._read(frame.label),
+            self._read(frame.label_table) if frame.label_table else None,
+            frame.label,
+            (photo.shape[1], photo.shape[0]),
+        )
+        return LabelledPhoto(frame.sample_id, 0, photo, label_map)
 
     def _read(self, path: str) -> bytes:
         try:
@@ -280,11 +307,6 @@ def open_rendered(
             return DatasetPhotos(source.uri, split, "render")
         dump = dump or source.source_root
     return None if dump is None else FolderPhotos(dump, only=set(source.list_samples(limit)))
-
-
-def name_folder(uri: str) -> str:
-    """The last part of a path or URI."""
-    return PurePosixPath(uri.rstrip("/")).name or uri
 
 
 def is_dataset(path: str) -> bool:

@@ -4,8 +4,13 @@ from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.feature_diversity import compute_diversity
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
 from sflow_pipeline.metrics.frechet import compute_frechet
-from sflow_pipeline.metrics.grouped_kernel import GroupedFeatures, KernelRatio, compute_kernel_ratio
-from sflow_pipeline.metrics.interval import compute_interval
+from sflow_pipeline.metrics.grouped_kernel import (
+    GroupedFeatures,
+    KernelRatio,
+    compute_kernel_ratio,
+    draw_matched_distances,
+)
+from sflow_pipeline.metrics.interval import compute_draw_interval, compute_interval, compute_mean_interval
 from sflow_pipeline.metrics.kernel import KernelDistance, compute_kernel_distance, compute_mmd2
 from sflow_pipeline.metrics.metric import INCEPTION, ConfusionMetric, Direction, FeatureMetric, Metric
 from sflow_pipeline.metrics.miou import compute_iou, compute_miou
@@ -26,13 +31,16 @@ __all__ = [
     "Measured",
     "Metric",
     "compute_diversity",
+    "compute_draw_interval",
     "compute_frechet",
     "compute_interval",
     "compute_iou",
     "compute_kernel_distance",
     "compute_kernel_ratio",
+    "compute_mean_interval",
     "compute_miou",
     "compute_mmd2",
     "compute_pixel_accuracy",
     "count_confusion",
+    "draw_matched_distances",
 ]

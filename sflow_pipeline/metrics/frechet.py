@@ -6,14 +6,15 @@ from numpy.typing import NDArray
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
 from sflow_pipeline.metrics.metric import FeatureMetric
 
+#: With fewer images a distance between distributions says nothing.
+LEAST_IMAGES = 10
+
 
 def measure_frechet(sets: FeatureSets) -> Measured | None:
     """Distance of a set of pictures to the real photos; None for the real photos themselves."""
     if sets.reference is None:
         return None
     (n, size), m = sets.features.shape, len(sets.reference)
-    if min(n, m) < 2:
-        return Measured(float("nan"), note="needs 2 images or more")
     note = f"against {m} photos; no interval, because drawing images twice biases it"
     if min(n, m) <= size:
         note += f"; fewer images than the {size} dimensions: biased upwards, comparable at equal counts only"
@@ -76,4 +77,6 @@ FRECHET = FeatureMetric(
     better="lower",
     compute=measure_frechet,
     known_as="fid",
+    least_images=LEAST_IMAGES,
+    needs_full_rank=True,
 )

@@ -81,6 +81,39 @@ def compute_kernel_ratio(
     return KernelRatio(value, interval, float(above[0]), float(below[0]))
 
 
+def draw_matched_distances(
+    first: GroupedFeatures, second: GroupedFeatures, replicates: int = REPLICATES
+) -> NDArray[np.float64]:
+    """Unbiased MMD² of matched crops, cubic kernel of KID: row i of one set was chosen to go with row i of the other.
+
+    Args:
+        first, second: equally many features with the same groups; a draw takes both crops of a pair.
+        replicates: draws of frames; the same ones for every call with as many frames.
+
+    Returns:
+        (1 + replicates,) distances, the first of all frames once; NaN where a draw has fewer than two crops.
+
+    Raises:
+        ValueError: the groups differ, or features do not fit together (see ``check_features``).
+    """
+    if not np.array_equal(first.groups, second.groups) or first.frames != second.frames:
+        raise ValueError("groups of matched crops differ: expected those of the same frames in both")
+    x, y = check_features(first.features, second.features)
+    rng = np.random.default_rng(_SEED)
+    n = first.frames
+    draws = np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1.0 / n), size=replicates)])
+    within = _average_within(first, draws) + _average_within(second, draws)
+    member = _one_hot(first)
+    counts = member.sum(axis=0)
+    # Crops of two copies of one frame are not paired across, either, so that all terms weigh frames alike.
+    across = _weigh_within(member.T @ cubic_kernel(x, y) @ member, draws)
+    pairs = _weigh_within(np.outer(counts, counts), draws)
+    drawn = draws @ counts
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distances = within - 2.0 * across / pairs
+    return np.where(drawn >= 2, distances, np.nan)
+
+
 def _average_within(crops: GroupedFeatures, draws: NDArray[np.float64]) -> NDArray[np.float64]:
     """(r,) mean kernel over pairs of two crops of one set, for each (r, frames) draw."""
     features, _ = check_features(crops.features, crops.features)

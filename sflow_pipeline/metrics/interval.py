@@ -32,9 +32,31 @@ def compute_interval(
     draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1.0 / images), size=replicates)
     # Counts stay below 2^53, so the fast floating-point product is exact.
     sums = np.tensordot(draws.astype(np.float64), per_image.astype(np.float64), axes=1)
-    scores = np.array([score(counts) for counts in sums.astype(np.int64)])  # (replicates, classes, classes)
-    scores = scores[~np.isnan(scores)]
-    if not scores.size:
+    return compute_draw_interval(np.array([score(counts) for counts in sums.astype(np.int64)]))
+
+
+def compute_draw_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """95 % interval of a score from its values in bootstrap draws, NaN where a draw has none; None without values."""
+    found = values[~np.isnan(values)]
+    if not found.size:
         return None
-    low, high = np.quantile(scores, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    low, high = np.quantile(found, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return float(low), float(high)
+
+
+def compute_mean_interval(per_image: NDArray[np.float64], replicates: int = REPLICATES) -> tuple[float, float] | None:
+    """95 % interval of a mean over items that belong to images.
+
+    Args:
+        per_image: (n, 2) sum over the items of an image, and their number.
+        replicates: how many sets of images are drawn; the draw is the same every time.
+
+    Returns:
+        (low, high), None with fewer than two images.
+    """
+    images = len(per_image)
+    if images < 2:
+        return None
+    draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1.0 / images), size=replicates)
+    sums = draws @ per_image
+    return compute_draw_interval(sums[:, 0] / np.maximum(sums[:, 1], 1.0))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
-from sflow_pipeline.metrics.frechet import check_features
+from sflow_pipeline.metrics.frechet import LEAST_IMAGES, check_features
 from sflow_pipeline.metrics.metric import FeatureMetric
 
 SUBSETS = 100
@@ -28,8 +28,6 @@ def measure_kernel(sets: FeatureSets) -> Measured | None:
     """Distance of a set of pictures to the real photos; None for the real photos themselves."""
     if sets.reference is None:
         return None
-    if min(len(sets.features), len(sets.reference)) < 2:
-        return Measured(float("nan"), note="needs 2 images or more")
     distance = compute_kernel_distance(sets.features, sets.reference)
     how = (
         f"{distance.subsets} subsets of {distance.subset_size}"
@@ -103,4 +101,5 @@ KERNEL = FeatureMetric(
     digits=4,
     compute=measure_kernel,
     known_as="kid",
+    least_images=LEAST_IMAGES,
 )

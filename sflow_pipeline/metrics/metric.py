@@ -66,10 +66,24 @@ class FeatureMetric(Metric):
     Attributes:
         compute: features -> the number, None where it does not apply.
         known_as: the established name for it over Inception-v3's features, and over no others.
+        least_images: with fewer images on either side there is no number.
+        needs_full_rank: under its established name it also needs more images than features have dimensions.
     """
 
     compute: Callable[[FeatureSets], Measured | None]
     known_as: str = ""
+    least_images: int = 2
+    needs_full_rank: bool = False
+
+    def count_needed(self, extractor: str, dimensions: int) -> int:
+        """Images that each side needs.
+
+        >>> from sflow_pipeline.metrics.frechet import FRECHET
+        >>> FRECHET.count_needed("espnetv2", 256), FRECHET.count_needed(INCEPTION, 2048)
+        (10, 2049)
+        """
+        is_established = bool(self.known_as) and extractor == INCEPTION
+        return max(self.least_images, dimensions + 1 if self.needs_full_rank and is_established else 0)
 
     def over(self, extractor: str) -> Metric:
         """The metric over an extractor's features.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.report.frame_pictures import list_colors
+from sflow_pipeline.report.frame_pictures import PictureReader, list_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb
 
@@ -58,18 +58,14 @@ def draw_contact_sheet(contents: Contents, wanted: Set[int]) -> NDArray[np.uint8
 
     Args:
         contents: the dataset.
-        wanted: positions of the rows, counted over all shards.
+        wanted: positions of the rows, counted over all shards; only their row groups are read.
 
     Returns:
-        (h, w, 3) uint8 RGB; None if there is no such row.
+        (h, w, 3) uint8 RGB; None without rows.
     """
     colors = list_colors(contents.label_space)
-    columns = [name for name in ("image", "label", "render", "edge") if name in contents.columns]
-    strips = [
-        _draw_row(row, contents.manifest.edge_threshold, colors)
-        for index, row in enumerate(contents.read_rows(columns=columns))
-        if index in wanted
-    ]
+    reader = PictureReader(contents, ("image", "label", "render", "edge"))
+    strips = [_draw_row(reader.read_row(index), contents.manifest.edge_threshold, colors) for index in sorted(wanted)]
     return np.concatenate([_draw_header(), *strips]) if strips else None
 
 

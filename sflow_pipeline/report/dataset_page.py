@@ -15,6 +15,7 @@ from sflow_pipeline.report.provenance import draw_provenance
 from sflow_pipeline.report.score_charts import draw_class_shares, draw_scores
 from sflow_pipeline.report.score_index import ScoreIndex, index_scores
 from sflow_pipeline.report.sequence_strips import draw_sequences
+from sflow_pipeline.report.throughput import draw_throughput
 
 PAGE_PATH = "report/index.html"
 #: Frames on the page.
@@ -58,6 +59,7 @@ def _build(contents: Contents, sample: int, limit_bytes: int) -> str:
         f'<p class="warn">No counterpart in the model\'s classes: {escape(lost)}</p>' if lost else "",
         draw_evaluations(contents.folder),
         draw_downstream(contents.folder),
+        draw_throughput(contents.folder),
         draw_provenance(contents, index),
     ]
     budget.take("".join(around))

@@ -16,7 +16,7 @@ def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str,
     """One self-contained HTML page.
 
     Args:
-        inspection: an inspection as ``to_dict`` gives it.
+        inspection: an inspection as ``to_dict`` gives it, with the report of a comparison under ``against`` if any.
         pictures: (caption, (h, w, 3) uint8 RGB) of some frames.
     """
     frames = "".join(
@@ -33,9 +33,35 @@ def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str,
         f"<div><h2>What it is</h2>{build_table(('', ''), _facts(inspection))}</div>",
         f"<div><h2>Classes</h2>{_draw_classes(inspection)}</div>",
         "</div>",
+        _draw_gap(inspection["against"]) if "against" in inspection else "",
         f'<h2>Frames</h2><div class="frames">{frames}</div>' if frames else "",
     ]
     return build_page(title, parts)
+
+
+def _draw_gap(gap: Mapping[str, Any]) -> str:
+    """Measurements beside real photos, the advice, and the classes of both."""
+    advice = gap["advice"]
+    start = f"Start with --appearance {advice['appearance']}: {advice['why_appearance']}."
+    risks = "".join(f"<li>{escape(text)}</li>" for text in advice["risks"]) or "<li>no class stands out</li>"
+    names = ("class", "pixels of frames", "of photos", "recognised in frames", "in photos")
+    classes = build_table(
+        names,
+        (
+            (
+                item["name"],
+                f"{item['frames_share']:.2%}",
+                f"{item['photos_share']:.2%}",
+                *("-" if item[key] is None else f"{item[key]:.0%}" for key in ("frames_recall", "photos_recall")),
+            )
+            for item in gap["classes"]
+        ),
+    )
+    return (
+        f"<h2>Against real photos</h2><p>{escape(advice['outlook'])}.</p><p>{escape(start)}</p>"
+        f'<h3>At risk</h3><ul>{risks}</ul><div class="cols"><div>{build_table(("", ""), gap["facts"])}</div>'
+        f'<div class="scroll">{classes}</div></div>'
+    )
 
 
 def _facts(inspection: Mapping[str, Any]) -> list[tuple[str, str]]:

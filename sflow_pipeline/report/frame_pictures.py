@@ -42,11 +42,12 @@ class PictureReader:
 
     Args:
         contents: the dataset.
+        wanted: which columns to read, of those that it has.
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, wanted: Sequence[str] = _COLUMNS) -> None:
         self._format = contents.label_format
-        columns = tuple(name for name in _COLUMNS if name in contents.columns)
+        columns = tuple(name for name in wanted if name in contents.columns)
         self._rows: SampleDataset[Any] = SampleDataset(contents, None, columns, None, None)
         self._colors = list_colors(contents.label_space)
 

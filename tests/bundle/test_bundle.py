@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors import safe_open
 
-from sflow_pipeline.bundle import build_random_bundle, load_bundle
+from sflow_pipeline.bundle import add_gate_thresholds, build_random_bundle, load_bundle
 from sflow_pipeline.bundle.alpha import ALPHA_PRESETS
 from sflow_pipeline.bundle.translator import Translator, draw_alpha
 from sflow_pipeline.errors import BundleError
@@ -113,3 +114,14 @@ def test_named_alphas_come_first_and_drawn_ones_spread_as_the_concentration_says
     # The standard deviation of a Dirichlet's coordinate, (1/5 * 4/5 / (5c + 1)) ** 0.5.
     assert spread[0.5] == pytest.approx((0.16 / 3.5) ** 0.5, rel=0.1)
     assert spread[8.0] == pytest.approx((0.16 / 41) ** 0.5, rel=0.1)
+
+
+def test_rewriting_a_bundle_keeps_numbers_numbers(tmp_path: Path) -> None:
+    made = build_random_bundle(tmp_path / "b")
+    card = made.path / "bundle.yaml"
+    content = yaml.safe_load(card.read_text())
+    metrics = {"camvid": {"miou": 0.499, "photos": 51, "small": 2.5e-05, "version": "0.7.0", "protocol": "as of 0.7.0"}}
+    content["metrics"] = metrics
+    card.write_text(yaml.safe_dump(content))
+    add_gate_thresholds(load_bundle(made.path), None)
+    assert yaml.safe_load(card.read_text())["metrics"]["camvid"] == metrics["camvid"]

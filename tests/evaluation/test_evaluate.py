@@ -144,8 +144,8 @@ def test_class_that_labels_do_not_distinguish_is_named(tmp_path: Path, judge_fil
 def test_features_are_compared_and_called_by_their_extractor(
     tmp_path: Path, extractor_file: Path, write_photos: Write, write_dataset: Write
 ) -> None:
-    real = write_photos(tmp_path / "real", 5, seed=1)
-    out = write_dataset(write_photos(tmp_path / "sim", 4, seed=2), tmp_path / "out", variants=2)
+    real = write_photos(tmp_path / "real", 12, seed=1)
+    out = write_dataset(write_photos(tmp_path / "sim", 6, seed=2), tmp_path / "out", variants=2)
     spec = load_network_spec(extractor_file, what="extractor")
     found = evaluate(EvaluationSettings((str(out),), str(real), extractor=spec))
     row, oracle = found.rows

@@ -1,5 +1,6 @@
 """The contact sheet shows what the dataset holds: one strip per frame, the photo in the last column."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,9 @@ from sflow_pipeline.report.contact_sheet import CAPTIONS, write_contact_sheet
 
 @pytest.fixture(scope="module")
 def dump(tmp_path_factory, random_bundle: Path) -> Path:
-    root = tmp_path_factory.mktemp("dump")
+    root = tmp_path_factory.mktemp("sheet") / "sim"
     for kind in ("rgb", "semantic"):
-        (root / kind).mkdir()
+        (root / kind).mkdir(parents=True)
     for frame in range(3):
         picture = np.random.default_rng(frame).integers(0, 256, (32, 64, 3), np.uint8)
         cv2.imwrite(str(root / f"rgb/{frame}.png"), picture)
@@ -54,3 +55,18 @@ def test_default_place_is_in_the_dataset(dump, tmp_path):
     out = _convert(dump, tmp_path / "out")
     assert write_contact_sheet(out) == f"{out}/report/contact_sheet.png"
     assert Path(out, "report/contact_sheet.png").is_file()
+
+
+def test_only_the_drawn_rows_are_read(dump, tmp_path):
+    sim = tmp_path / "sim"
+    for split in ("train", "val", "test"):
+        for folder in ("rgb", "semantic"):
+            shutil.copytree(dump / folder, sim / split / folder)
+    (sim / "dataset.yaml").write_text("label_space: camvid11\nsplit: {train: train, val: val, test: test}\n")
+    (tmp_path / "bundle").symlink_to(dump.parent / "bundle")
+    out = _convert(sim, tmp_path / "out")
+    first, *_others, last = load_contents(out).shards
+    assert first.split != last.split
+    for shard in (first, last):
+        (Path(out) / str(shard.path)).unlink()
+    assert cv2.imread(write_contact_sheet(out, rows=1)) is not None

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import sflow_pipeline
 from sflow_pipeline.__main__ import main
 from sflow_pipeline.report.dataset_page import write_report_page
 
@@ -266,3 +267,19 @@ def test_verify_is_reported_until_the_dataset_changes(dataset: Path, tmp_path: P
     job = f"convert {tmp_path / 'sim'} {dataset} --bundle {random_bundle} --max-bad-fraction 1 --precision fp32"
     run([*job.split(), "--variants", "2"])
     assert "Not checked since it was written" in read_page(dataset)
+
+
+def test_each_run_s_speed_is_a_line(wide_dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
+    runs = json.loads((wide_dataset / "report" / "runs.json").read_text())["runs"]
+    assert [run["frames"] for run in runs] == [6]
+    for variants in (2, 3):  # the first has nothing to do
+        options = {"bundle": random_bundle, "precision": "fp32", "workers": 1, "variants": variants}
+        sflow_pipeline.convert(tmp_path / "wide", wide_dataset, show_progress=False, max_bad_fraction=1.0, **options)
+    runs = json.loads((wide_dataset / "report" / "runs.json").read_text())["runs"]
+    assert [run["frames"] for run in runs] == [6, 6]
+    page = read_page(wide_dataset)
+    assert "<h2>Throughput</h2>" in page
+    assert f"<td>{runs[1]['frames'] / runs[1]['seconds']:,.2f}</td>" in page
+    (wide_dataset / "report" / "runs.json").write_text('{"runs": [{"frames": "<b>"}]}')
+    write_report_page(str(wide_dataset))
+    assert "Throughput" not in read_page(wide_dataset)

@@ -13,6 +13,9 @@ from sflow_pipeline.metrics import Metric, compute_interval, compute_iou, comput
 MIN_CLASS_SHARE = 0.01
 IOU_TOLERANCE = 0.03
 
+#: Why a score of confusions has no value.
+NOTHING_SCORED = "no label pixel is of a scored class: the labels and the judge have no class in common"
+
 RECOGNITION_METRICS = (
     Metric(
         name="recognition_miou",
@@ -62,6 +65,9 @@ def score_recognition(
             return compute(counts[0]) - compute(counts[1])
 
         after, before = (compute(counts) for counts in pairs.sum(axis=0))
+        if not np.isfinite([after, before]).all():
+            scores[metric.name] = Score(None, n, note=NOTHING_SCORED)
+            continue
         scores[metric.name] = Score(
             finite(after - before),
             n,

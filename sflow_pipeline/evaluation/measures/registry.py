@@ -4,22 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sflow_pipeline.evaluation.measures.clip_features import ClipFeatures
+from sflow_pipeline.evaluation.measures.matched_distance import MatchedDistance
 from sflow_pipeline.evaluation.measures.measure import Measure
+from sflow_pipeline.evaluation.measures.perceptual_diversity import PerceptualDiversity
 from sflow_pipeline.evaluation.measures.realism_gain import RealismGain
 from sflow_pipeline.evaluation.measures.segmentation import Segmentation
 from sflow_pipeline.evaluation.measures.warping import Warping
 from sflow_pipeline.evaluation.measures.whole_features import WholeFeatures
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
+from sflow_pipeline.evaluation.reference_networks.feature_depths import FeatureDepths
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.label_spaces import LabelSpace
 
 
 @dataclass(frozen=True)
 class MeasureInputs:
-    """Networks that the user named, and the label space to score in."""
+    """Networks that the user named, and the label space to score in; ``depths`` are those of the extractor."""
 
     segmenter: ReferenceSegmenter | None
     extractor: Extractor | None
+    depths: FeatureDepths | None
     space: LabelSpace
     video: bool = False
 
@@ -31,6 +35,8 @@ MEASURES: tuple[Callable[[MeasureInputs], Measure | None], ...] = (
     lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
     lambda inputs: Warping() if inputs.video else None,
     lambda inputs: ClipFeatures(inputs.extractor) if inputs.video and inputs.extractor else None,
+    lambda inputs: MatchedDistance(inputs.depths, inputs.space) if inputs.depths and inputs.depths.is_vgg16 else None,
+    lambda inputs: PerceptualDiversity(inputs.depths) if inputs.depths else None,
 )
 
 

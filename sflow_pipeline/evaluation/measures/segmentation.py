@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe, sum_by_sample
-from sflow_pipeline.evaluation.measures.recognition import RECOGNITION_METRICS, score_recognition
+from sflow_pipeline.evaluation.measures.recognition import NOTHING_SCORED, RECOGNITION_METRICS, score_recognition
 from sflow_pipeline.evaluation.measures.scoring_space import build_scoring_space
 from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
@@ -116,8 +116,17 @@ class Segmentation:
             note = f"over {len(common)} classes" if metric.classes == "every_row" else ""
             if metric.name == "miou" and absent:
                 note = f"absent from the truth and left out: {', '.join(absent)}"
-            scores[metric.name] = Score(finite(compute(total)), n, compute_interval(by_sample, compute), note=note)
+            value = finite(compute(total))
+            if value is None:
+                scores[metric.name] = Score(None, n, note=self._explain_missing(total, metric))
+                continue
+            scores[metric.name] = Score(value, n, compute_interval(by_sample, compute), note=note)
         return scores
+
+    def _explain_missing(self, total: NDArray[np.int64], metric: ConfusionMetric) -> str:
+        if total.any() and metric.classes == "every_row":
+            return "no class occurs in the labels of every row"
+        return NOTHING_SCORED
 
     def _describe_classes(
         self, by_sample: NDArray[np.int64], rendered: NDArray[np.int64] | None

@@ -44,9 +44,17 @@ class WholeFeatures:
         reference = None if row.is_oracle else np.stack(table[-1].evidence[self.name])
         sets = FeatureSets(np.stack(row.evidence[self.name]), row.sample_ids, reference)
         scores = {}
+        network = f"{self._extractor.name}, sha256 {self._extractor.digest[:12]}"
         for metric, named in zip(FEATURE_METRICS, self.metrics, strict=True):
+            if metric.known_as and reference is not None:
+                needed = metric.count_needed(self._extractor.name, sets.features.shape[1])
+                if min(row.n, len(reference)) < needed:
+                    note = f"{row.n} images and {len(reference)} photos: at least {needed} of each are needed"
+                    scores[named.name] = Score(None, row.n, note=note)
+                    continue
             measured = metric.compute(sets)
             if measured is not None:
                 value = finite(measured.value)
-                scores[named.name] = Score(value, row.n, spread=measured.spread, note=measured.note)
+                note = f"{measured.note}; {network}" if measured.note else network
+                scores[named.name] = Score(value, row.n, spread=measured.spread, note=note)
         return MeasureResult(scores)

@@ -2,4 +2,4 @@
 
 #: Names of the modules here, as ``--to`` takes them, with ``-`` for ``_``. Names alone, so that
 #: ``--help`` loads none of the modules.
-FORMATS = ("cityscapes", "png", "webdataset", "coco", "yolo", "yolo-seg", "kitti", "mp4")
+FORMATS = ("cityscapes", "png", "webdataset", "coco", "yolo", "yolo-seg", "kitti", "fiftyone", "mp4")

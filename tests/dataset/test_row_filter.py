@@ -1,0 +1,86 @@
+"""Filters choose the rows that pandas' own query chooses, in both formats."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sflow_pipeline import open_dataset
+from sflow_pipeline.columns import IDENTITY_COLUMNS
+from sflow_pipeline.errors import UsageError
+
+
+@pytest.mark.parametrize("stored", ["parquet", "png"])
+def test_chosen_rows_are_those_of_a_pandas_query(
+    stored: str, convert_streets: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(convert_streets(format=stored, variants=2), out)
+    table = give_scores(out, stored)
+    first = table.sequence_id.iloc[0]
+    for where, query in (
+        ("scores.miou > 0.5", "miou > 0.5"),
+        ("miou<=0.5 and variant == 1", "miou <= 0.5 and variant == 1"),
+        (f"sequence_id != '{first}' and frame_index >= 2", f"sequence_id != '{first}' and frame_index >= 2"),
+    ):
+        chosen = open_dataset(out, columns=["label"], where=where)
+        expected = table.query(query)
+        assert 0 < len(expected) < len(table)
+        found = sorted((sample.sample_id, sample.variant) for sample in (chosen[i] for i in range(len(chosen))))
+        assert found == sorted(zip(expected.sample_id, expected.variant, strict=True))
+        assert len(list(chosen.stream(shuffle=False))) == len(expected)
+
+
+def give_scores(out: Path, stored: str) -> pd.DataFrame:
+    """Other values of miou in every row, a quarter of them missing; the rows as a table."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for path in sorted((out / "data").rglob("*.parquet" if stored == "parquet" else "*.jsonl")):
+        if stored == "parquet":
+            listed = pq.read_table(path).to_pylist()
+        else:
+            listed = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in listed:
+            row["miou"] = None if rng.random() < 0.25 else float(np.float32(rng.random()))
+        if stored == "parquet":
+            pq.write_table(pa.Table.from_pylist(listed, pq.read_schema(path)), path)
+        else:
+            path.write_text("".join(f"{json.dumps(row)}\n" for row in listed))
+        rows += listed
+    return pd.DataFrame([{name: row[name] for name in (*IDENTITY_COLUMNS, "miou")} for row in rows])
+
+
+def test_rows_without_a_value_are_left_out(convert_streets: Callable[..., Path]) -> None:
+    out = convert_streets(format="parquet", variants=2)
+    rows = pd.read_parquet(out / "data" / "train")
+    if "weakest_class" in rows.columns:
+        assert len(open_dataset(out, where="weakest_class == ''")) == rows.weakest_class.fillna("").eq("").sum()
+    assert len(open_dataset(out, variants=[0], where="edge_f1 >= 0")) == (rows.variant == 0).sum()
+
+
+@pytest.mark.parametrize(
+    ("where", "said", "hint"),
+    [
+        ("miuo > 0.5", "no column 'miuo'", "did you mean miou"),
+        ("image > 0.5", "no column 'image'", "it can be filtered by"),
+        ("edge_f1 > high", "high is not a number", "for example"),
+        ("edge_f1 > 'x'", "edge_f1 holds numbers", "edge_f1 > 0.5"),
+        ("split == train", "split holds texts", "split == 'train'"),
+        ("edge_f1", "expected COLUMN SIGN VALUE", "for example"),
+        ("edge_f1 > 0.5 or variant == 1", "expected COLUMN SIGN VALUE", "for example"),
+        ("edge_f1 > 0.5 and", "expected COLUMN SIGN VALUE", "for example"),
+        ("__import__('os')", "expected COLUMN SIGN VALUE", "for example"),
+        ("", "expected COLUMN SIGN VALUE", "for example"),
+    ],
+)
+def test_what_cannot_be_read_is_said(convert_streets: Callable[..., Path], where: str, said: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_dataset(convert_streets(format="parquet", variants=2), where=where)
+    assert said in caught.value.message
+    assert hint in caught.value.hint or hint.startswith("did you mean")
