@@ -46,6 +46,7 @@ lint: $(VENV)/.installed-dev ## ruff, hadolint, schemas of the manifests and wor
 	$(BIN)/hadolint docker/Dockerfile.cpu docker/Dockerfile.cuda
 	$(BIN)/check-jsonschema -q --schemafile tests/docker/schemas/rayjob.json docker/rayjob.yaml
 	$(BIN)/check-jsonschema -q --schemafile tests/docker/schemas/raycronjob.json docker/raycronjob.yaml
+	$(BIN)/check-jsonschema -q --schemafile pipelines/job.schema.json pipelines/*.yaml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec docker/compose.yaml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/check.yml
 

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from sflow_pipeline.bundle import DEFAULT_BUNDLE, load_bundle
-from sflow_pipeline.config.job import load_job
 from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.config.steps import load_job_file
 
 ROOT = Path(__file__).parents[1]
 FOUND = sorted(path for folder in ("models", "pipelines") for path in (ROOT / folder).rglob("*.y*ml"))
-COUNT = 7
+COUNT = 8
 
 
 def test_number_of_files() -> None:
@@ -22,7 +22,7 @@ def test_number_of_files() -> None:
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_file_loads(path: Path) -> None:
     if path.is_relative_to(ROOT / "pipelines"):
-        job = load_job(path)
+        (job,) = [step.convert for step in load_job_file(path).steps if step.convert is not None]
         assert job.sim_dir != job.out_dir
     elif path.name == "bundle.yaml":
         bundle = load_bundle(path.parent)

@@ -19,6 +19,7 @@ from sflow_pipeline.cli.label import label_command
 from sflow_pipeline.cli.list import list_command
 from sflow_pipeline.cli.report import report_command
 from sflow_pipeline.cli.run import run_command
+from sflow_pipeline.cli.schema import schema_command
 from sflow_pipeline.cli.simulate import simulate_command
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.cli.train import train_command
@@ -82,6 +83,7 @@ _add("downstream", downstream_command)
 _add("simulate", simulate_command)
 _add("label", label_command)
 _add("list", list_command)
+_add("schema", schema_command)
 _add("constraints", constraints_command)
 
 

@@ -173,11 +173,18 @@ def _shorten(value: object) -> str:
 
 
 def _list_fields(model: type[BaseModel], path: list[str]) -> list[str]:
-    current = model
+    current: type[BaseModel] | None = model
     for part in path:
-        field = current.model_fields.get(part)
-        annotation = field.annotation if field is not None else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        if current is None:
             return []
-        current = annotation
-    return list(current.model_fields)
+        if not part.isdigit():  # a place in a list, whose items are of the model that the list's field has
+            field = current.model_fields.get(part)
+            current = None if field is None else _find_model(field.annotation)
+    return [] if current is None else list(current.model_fields)
+
+
+def _find_model(annotation: Any) -> type[BaseModel] | None:
+    """The model in an annotation such as ``Model | None`` or ``tuple[Model, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for argument in get_args(annotation) if (found := _find_model(argument))), None)

@@ -1,6 +1,8 @@
 """A job: everything that one conversion needs to know, as typed fields; every flag of `convert` is one of them."""
 
+import os
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import check_pixels, decode_config, parse_size, read_yaml
 from sflow_pipeline.config.new_splits import parse_new_splits
+from sflow_pipeline.config.placeholders import fill_in
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 
@@ -254,14 +257,26 @@ class ConvertJob(BaseModel):
 
 
 def load_job(path: str | Path, overrides: Mapping[str, Any] | None = None) -> ConvertJob:
-    """Read a job from YAML; ``overrides`` (flags that were given) win.
+    """Read the job of one conversion from YAML; ``overrides`` (flags that were given) win.
 
-    Relative folders in a job are relative to where the command runs, as they are on the command line.
+    Relative folders in a job are relative to where the command runs, as they are on the command line. Placeholders are
+    filled in as ``config.placeholders`` describes.
 
     Raises:
-        ConfigError: the file cannot be read, or keys or values are wrong.
+        ConfigError: the file cannot be read, keys or values are wrong, or an environment variable is missing.
     """
-    return decode_config(ConvertJob, {**read_yaml(path), **(overrides or {})}, where=str(path))
+    return decode_config(ConvertJob, {**read_job_yaml(path), **(overrides or {})}, where=str(path))
+
+
+def read_job_yaml(path: str | Path) -> dict[str, Any]:
+    """The keys and values of a job file, environment variables and date filled in.
+
+    Raises:
+        ConfigError: the file cannot be read, or an environment variable is missing.
+    """
+    content = fill_in(read_yaml(path), os.environ, time.strftime("%Y-%m-%d"), str(path))
+    assert isinstance(content, dict)
+    return content
 
 
 def build_job(fields: Mapping[str, Any]) -> ConvertJob:
