@@ -20,11 +20,11 @@ except SystemExit as stop:
 """
 READ_YAML = """
 from pathlib import Path
-from sflow_pipeline.config.job import load_job
+from sflow_pipeline.config.steps import load_job_file
 from sflow_pipeline.config.recipe import load_recipe
 from sflow_pipeline.label_spaces import list_label_spaces, load_label_space
 for path in Path("pipelines").glob("*.yaml"):
-    load_job(path)
+    load_job_file(path)
 for path in Path("models").glob("*/recipe.yaml"):
     load_recipe(path)
 for name in list_label_spaces():
