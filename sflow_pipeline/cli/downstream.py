@@ -37,7 +37,12 @@ def downstream_command(
     """
     from sflow_pipeline.config.decode import parse_settings
     from sflow_pipeline.config.downstream_job import load_downstream_job
+    from sflow_pipeline.errors import UsageError
 
+    if out is not None and "://" in out:
+        raise UsageError(
+            f"--out {out}: networks are trained in a local folder", hint="name one, and copy it afterwards"
+        )
     loaded = load_downstream_job(job, parse_settings(settings or [], example="steps=500"))
     from sflow_pipeline.downstream.compare import Comparer, Progress, Run
     from sflow_pipeline.downstream.files import write_for_reports, write_results

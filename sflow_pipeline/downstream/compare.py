@@ -201,6 +201,11 @@ class Comparer:
             ]
             if absent:
                 notes.append(f"{name}: no photo has {', '.join(absent)}; these classes are not scored there")
+        notes += [
+            f"{found.name}: {self.label_space.name} has no place for {', '.join(found.lost)}: void"
+            for found in (*self.tests.values(), *self.parts.values())
+            if found.lost
+        ]
         names = [arm.name for arm in self.job.parsed_arms]
         lacking = [name for name in (self.job.baseline, self.job.goal) if name not in names]
         if lacking:

@@ -33,12 +33,14 @@ class PictureSet:
         photos: pictures and class indices.
         digest: sha256 of pixels and labels; the same pictures in another place have the same.
         class_pixels: pixels of every class of the label space.
+        lost: classes of the sources that the label space lacks; their pixels are void.
     """
 
     name: str
     photos: PhotoSet
     digest: str
     class_pixels: tuple[int, ...]
+    lost: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -82,7 +84,10 @@ def pack_pictures(
     folder = cache / compute_digest(identity)[:16]
     if not (folder / _FACTS).exists():
         _pack(name, opened, label_space, folder, every, largest_width_px)
-    return _open(name, folder)
+    lost = dict.fromkeys(
+        item for _source, photos in opened for item in build_mapping(photos.label_space, label_space).lost
+    )
+    return replace(_open(name, folder), lost=tuple(lost))
 
 
 def _pack(

@@ -112,6 +112,28 @@ def test_mistakes_in_a_job_are_named(run: Run, write_job: Write, changes: dict[s
     assert "Traceback" not in message
 
 
+def test_classes_without_a_place_are_named(run: Run, write_job: Write, tmp_path: Path) -> None:
+    write_job()
+    (tmp_path / "sim/dataset.yaml").write_text("label_space: cityscapes19\n")  # 0 road, 1 sidewalk, 3 wall, 5 pole
+    code, printed, _ = run(write_job(arms=["rendered"], steps=2, label_space="camvid11"))
+    assert code == 0
+    assert "rendered: trains on no pixel of sky, tree" in printed
+    labels = tmp_path / "sim/s/semantic"
+    for path in labels.iterdir():
+        cv2.imwrite(str(path), np.full((48, 64), 4, np.uint8))  # static, in 34 classes
+    cv2.imwrite(str(next(labels.iterdir())), np.full((48, 64), 7, np.uint8))
+    (tmp_path / "sim/dataset.yaml").write_text("label_space: cityscapes34\n")
+    code, printed, _ = run(write_job(arms=["rendered"], steps=2))
+    assert code == 0
+    assert "source rendered: camvid11 has no place for static, dynamic: void" in printed
+
+
+def test_results_go_to_a_local_folder(run: Run, write_job: Write) -> None:
+    code, _, message = run(write_job(), "--out", "s3://bucket/worth")
+    assert code == 2
+    assert "--out s3://bucket/worth: networks are trained in a local folder" in message
+
+
 def test_sets_without_pictures_or_common_classes(
     run: Run, write_job: Write, write_pictures: Write, tmp_path: Path
 ) -> None:
