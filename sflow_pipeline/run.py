@@ -13,23 +13,29 @@ from sflow_pipeline.errors import UsageError
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
 from sflow_pipeline.report.throughput import Run, note_run
+from sflow_pipeline.report.sequence_videos import write_sequence_videos
+from sflow_pipeline.storage.video_writer import import_av
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Summary of a run, its contact sheet (None without rows), and its report page (None where shards failed)."""
+    """Summary of a run, and paths: contact sheet (None without rows), report (None where shards failed), videos."""
 
     summary: Summary
     contact_sheet: str | None = None
     report: str | None = None
+    videos: tuple[str, ...] = ()
 
 
 def run_job(job: ConvertJob, progress: Progress) -> RunResult:
     """Convert, then draw the contact sheet and write the report.
 
     Raises:
+        MissingExtraError: the job wants videos, and PyAV is not installed.
         SflowError: the job cannot start or go on; finished shards are kept.
     """
+    if job.video:
+        import_av("--video")
     summary = convert_dump(job, progress=progress)
     if summary.failed_shards:
         return RunResult(summary)
@@ -45,7 +51,11 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
         )
         note_run(job.out_dir, run)
     sheet = write_contact_sheet(job.out_dir)
-    return RunResult(summary, sheet, write_report_page(job.out_dir))
+    videos: tuple[str, ...] = ()
+    if job.video:
+        progress.on_step("writing the videos")
+        videos = write_sequence_videos(job.out_dir)
+    return RunResult(summary, sheet, write_report_page(job.out_dir), videos)
 
 
 @overload

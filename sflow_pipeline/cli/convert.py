@@ -81,6 +81,14 @@ def convert_command(
         ),
     ] = None,
     split: Annotated[str | None, _input(help="Put every frame in this split.", show_default="the dump's")] = None,
+    video: Annotated[
+        bool | None,
+        _output(
+            "--video/--no-video",
+            help="Also write report/videos/<sequence>.mp4, rendered beside converted.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int | None, _input(help="Convert the first N frames only.", show_default="all", metavar="N")
     ] = None,

@@ -34,7 +34,7 @@ def run_in_terminal(job: ConvertJob, *, dry_run: bool, quiet: bool, as_json: boo
         result = run_job(job, display)
     exit_code = exit_code_of(result.summary)
     if as_json:
-        paths = {"contact_sheet": result.contact_sheet, "report": result.report}
+        paths = {"contact_sheet": result.contact_sheet, "report": result.report, "videos": list(result.videos)}
         facts = {**result.summary.to_dict(), "exit_code": exit_code, **paths}
         typer.echo(json.dumps(facts, indent=2, default=str))
     elif not quiet:

@@ -48,4 +48,5 @@ class ConvertOptions(TypedDict, total=False):
     max_frame_void: float
     contradictions: Literal["error", "ignore"]
     limit: int | None
+    video: bool
     include: Sequence[OptionalColumn] | None

@@ -70,7 +70,7 @@ AlphaName = Literal["even", "crisp", "soft", "broad"]
 _OPERATIONAL_FIELDS = frozenset(
     {
         "out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle",
-        "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions", "replace",
+        "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions", "replace", "video",
     }
 )  # fmt: skip
 
@@ -174,6 +174,7 @@ class ConvertJob(BaseModel):
         "error", description="pictures and labels of other moments or cameras, colours against ids: stop, or go on"
     )
     limit: int | None = Field(None, ge=1, description="convert the first N frames only")
+    video: bool = Field(False, description="also write a video of each sequence, rendered beside converted")
     include: tuple[OptionalColumn, ...] | None = Field(
         None, description="optional columns to write; null takes all that the dump has, and edge"
     )

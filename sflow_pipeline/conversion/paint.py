@@ -18,6 +18,7 @@ from sflow_pipeline.conversion.own_vehicle import (
     find_own_vehicle,
     list_vehicle_channels,
 )
+from sflow_pipeline.conversion.rig import name_rig
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
@@ -68,18 +69,21 @@ class Painted:
 def draw_look(sequence_id: str, variant: int, attempt: int, settings: ConversionSettings) -> Look:
     """The look of one sequence, variant and attempt, by these identities and the job's seed alone.
 
+    The cameras of one rig have the same look.
+
     Attempt 0 is the variant itself. Later attempts draw as further variants would, beyond all that the job asks for, so
     no two images of a frame share a look.
     """
     job = settings.job
+    rig = name_rig(sequence_id)
     number = variant + attempt * job.variants
-    alpha = draw_alpha(job.seed, sequence_id, number, presets=job.alpha, concentration=settings.alpha_concentration)
+    alpha = draw_alpha(job.seed, rig, number, presets=job.alpha, concentration=settings.alpha_concentration)
     palette = None
     if settings.palettes:
-        palette = draw_palette(job.seed, sequence_id, number, settings.palettes, first=job.palette)
+        palette = draw_palette(job.seed, rig, number, settings.palettes, first=job.palette)
     if settings.appearance is None:
         return Look(alpha, palette)
-    moved = draw_photo_colors(job.seed, sequence_id, number, job.photo_colors)
+    moved = draw_photo_colors(job.seed, rig, number, job.photo_colors)
     return Look(alpha, palette, settings.appearance, moved, number)
 
 
@@ -190,7 +194,7 @@ class Painter:
         """The render in the light and with the vehicles' paint of a variant; of variant 0 the render itself."""
         if not (look.number and look.appearance):
             return frame.render
-        identity = (self._settings.job.seed, frame.ref.sequence_id, look.number)
+        identity = (self._settings.job.seed, name_rig(frame.ref.sequence_id), look.number)
         is_vehicle = np.isin(frame.class_index, list_vehicle_channels(self._settings.target_space))
         painted = repaint_vehicles(frame.render, is_vehicle, frame.instance_map, *identity)
         return relight(painted, draw_light(*identity))

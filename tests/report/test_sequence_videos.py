@@ -1,0 +1,82 @@
+"""Videos of sequences, read back with PyAV: rendered beside converted, gaps, what is made again and what stays."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from sflow_pipeline import open_dataset
+from sflow_pipeline.cli.app import app
+from sflow_pipeline.report.sequence_videos import INDEX_PATH, write_sequence_videos
+
+VIDEOS = ("report/videos/train/street_0000.mp4", "report/videos/train/street_0001.mp4")
+
+
+@pytest.fixture
+def dataset(convert_streets: Callable[..., Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(convert_streets(gate="off"), tmp_path / "dataset"))
+
+
+def read_video(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    return [frame.to_ndarray(format="rgb24") for frame in frames], [frame.time or 0.0 for frame in frames]
+
+
+def test_a_video_shows_rendered_beside_converted_at_the_dumps_rate(dataset: Path) -> None:
+    assert write_sequence_videos(str(dataset)) == VIDEOS
+    pictures, times = read_video(dataset / VIDEOS[0])
+    assert times == pytest.approx([0, 0.1, 0.2, 0.3])
+    rows = [row for row in open_dataset(str(dataset)) if row.sequence_id == "street_0000"]
+    for picture, row in zip(pictures, rows, strict=True):
+        assert picture.shape == (48, 192, 3)
+        halves = (picture[:, :96].astype(float), picture[:, 96:].astype(float))
+        for half, other, expected in ((halves[0], halves[1], row.render), (halves[1], halves[0], row.image)):
+            assert expected is not None
+            distance = np.abs(half - expected.astype(float)).mean()
+            assert distance < 15
+            assert distance < np.abs(other - expected.astype(float)).mean()
+
+
+def test_what_is_up_to_date_stays_and_what_is_damaged_or_gone_is_made_again(dataset: Path) -> None:
+    write_sequence_videos(str(dataset))
+    first, second = (dataset / path for path in VIDEOS)
+    first.write_bytes(b"kept, because its rows have not changed")
+    second.unlink()
+    write_sequence_videos(str(dataset))
+    assert first.read_bytes() == b"kept, because its rows have not changed"
+    assert len(read_video(second)[0]) == 4
+    (dataset / INDEX_PATH).write_text("{damaged")
+    write_sequence_videos(str(dataset))
+    assert len(read_video(first)[0]) == 4
+    assert sorted(path.name for path in first.parent.iterdir()) == ["street_0000.mp4", "street_0001.mp4"]
+
+
+def test_videos_are_no_part_of_the_dataset(dataset: Path) -> None:
+    from sflow_pipeline import verify
+
+    write_sequence_videos(str(dataset))
+    assert verify(str(dataset)).problems == ()
+
+
+def test_convert_writes_videos_where_asked(street_dump: Path, random_bundle: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    out = tmp_path / "out"
+    arguments = [
+        "convert",
+        str(street_dump),
+        str(out),
+        "--bundle",
+        str(random_bundle),
+        "--workers",
+        "1",
+        "--limit",
+        "2",
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--gate", "off", "--video", "--json"])
+    assert result.exit_code in (0, 3), result.output
+    assert len(read_video(out / VIDEOS[0])[0]) == 2
