@@ -86,7 +86,7 @@ def convert_command(
         _output(
             "--video/--no-video",
             help="Also write report/videos/<sequence>.mp4, rendered beside converted.",
-            show_default=False,
+            show_default="no",
         ),
     ] = None,
     limit: Annotated[
