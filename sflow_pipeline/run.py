@@ -12,8 +12,8 @@ from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
-from sflow_pipeline.report.throughput import Run, note_run
 from sflow_pipeline.report.sequence_videos import write_sequence_videos
+from sflow_pipeline.report.throughput import Run, note_run
 from sflow_pipeline.storage.video_writer import import_av
 
 
