@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sflow_pipeline.config.arms import Arm, ArmPart
 from sflow_pipeline.config.downstream_job import DownstreamJob
 from sflow_pipeline.downstream.arm_crops import ArmCrops
+from sflow_pipeline.downstream.photo_scores import read_confusion, score_network
 from sflow_pipeline.downstream.picture_set import PictureSet, pack_pictures
 from sflow_pipeline.downstream.results import ArmResult, Comparison, summarise_test
-from sflow_pipeline.downstream.test_scores import read_confusion, score_network
 from sflow_pipeline.downstream.training_run import TRAINING_VERSION, has_weights, train_arm
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import resolve_device

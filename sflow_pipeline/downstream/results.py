@@ -43,7 +43,7 @@ class SeedScore:
 
 
 @dataclass(frozen=True)
-class TestResult:
+class ArmScores:
     """One arm on one test.
 
     Attributes:
@@ -72,7 +72,7 @@ class ArmResult:
     name: str
     pictures: int
     crops: int
-    tests: Mapping[str, TestResult]
+    tests: Mapping[str, ArmScores]
     notes: tuple[str, ...] = ()
 
 
@@ -144,7 +144,7 @@ class Comparison:
         }
 
 
-def summarise_test(confusions: Mapping[int, NDArray[np.int64]], label_space: LabelSpace) -> TestResult:
+def summarise_test(confusions: Mapping[int, NDArray[np.int64]], label_space: LabelSpace) -> ArmScores:
     """Scores of one arm on one test from the counts of every seed.
 
     >>> from sflow_pipeline.label_spaces import load_label_space
@@ -162,7 +162,7 @@ def summarise_test(confusions: Mapping[int, NDArray[np.int64]], label_space: Lab
         )
         for channel in scored
     }
-    return TestResult(
+    return ArmScores(
         SeedScore({seed: compute_miou(counts, scored) for seed, counts in confusions.items()}),
         SeedScore({seed: compute_pixel_accuracy(counts) for seed, counts in confusions.items()}),
         {name: score for name, score in classes.items() if score.by_seed},
