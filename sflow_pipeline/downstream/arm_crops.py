@@ -15,6 +15,9 @@ from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.crops import CropSampler
 
+#: Pictures, class indices and class weights of a step.
+CropTensors = tuple[UInt8[Tensor, "b 3 h w"], UInt8[Tensor, "b h w"], Float[Tensor, "b classes"]]
+
 
 class ArmCrops:
     """Crops of an arm's parts.
@@ -38,7 +41,7 @@ class ArmCrops:
             for position, parts in enumerate(arm.summands)
         ]
 
-    def cut(self, step: int) -> tuple[UInt8[Tensor, "b 3 h w"], UInt8[Tensor, "b h w"], Float[Tensor, "b classes"]]:
+    def cut(self, step: int) -> CropTensors:
         """Pictures, class indices and class weights of step ``step``."""
         photos, labels, weights = [], [], []
         for parts in self._summands:

@@ -11,13 +11,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sflow_pipeline.config.downstream_job import DownstreamJob
-from sflow_pipeline.downstream.arm_crops import ArmCrops
+from sflow_pipeline.downstream.arm_crops import ArmCrops, CropTensors
 from sflow_pipeline.downstream.color_change import change_colors
 from sflow_pipeline.downstream.networks import build_network
 from sflow_pipeline.errors import OutputError, TrainingError, first_line
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.tensors import to_unit_range
+from sflow_pipeline.training.data.prefetch import prefetch
 from sflow_pipeline.training.step.state import pack_moments, unpack_moments
 
 #: Version of crops, colours and loss; part of every fingerprint.
@@ -59,8 +60,11 @@ def train_arm(
     optimizer = torch.optim.AdamW(network.parameters(), job.lr, weight_decay=1e-2)
     network.train()
     first = _load_state(network, optimizer, folder / _STATE)
-    for step in range(first, job.steps):
-        loss = _take_step(job, network, optimizer, crops, label_space, seed, step, device)
+    steps = range(first, job.steps)
+    # On a CPU the threads would take the core that computes.
+    batches = (crops.cut(step) for step in steps) if device.is_cpu else prefetch(crops.cut, steps)
+    for step, batch in zip(steps, batches, strict=True):
+        loss = _take_step(job, network, optimizer, batch, label_space, seed, step, device)
         done = step + 1
         if done % _SAVE_EVERY_STEPS == 0 or done == job.steps:
             if not torch.isfinite(loss):  # looked at rarely: it waits for the device
@@ -80,14 +84,14 @@ def _take_step(
     job: DownstreamJob,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    crops: ArmCrops,
+    batch: CropTensors,
     label_space: LabelSpace,
     seed: int,
     step: int,
     device: Device,
 ) -> torch.Tensor:
     rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    photo, truth, weights = (tensor.to(device.name) for tensor in crops.cut(step))
+    photo, truth, weights = (tensor.to(device.name) for tensor in batch)
     photo = change_colors(to_unit_range(photo), rng).contiguous(memory_format=torch.channels_last)
     truth = truth.long()
     with device.autocast():
