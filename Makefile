@@ -40,15 +40,17 @@ demo: $(VENV)/.installed ## Render a small dump, convert it on this machine, sho
 
 check: lint types imports doctest test ## Everything CI checks: lint, types, imports, doctests, tests
 
-lint: $(VENV)/.installed-dev ## ruff, hadolint, schemas of the manifests and workflows
+lint: $(VENV)/.installed-dev ## ruff, hadolint, shellcheck, schemas of the manifests and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile.cpu docker/Dockerfile.cuda
+	$(BIN)/shellcheck pipelines/schedules/*.sh
 	$(BIN)/check-jsonschema -q --schemafile tests/docker/schemas/rayjob.json docker/rayjob.yaml
 	$(BIN)/check-jsonschema -q --schemafile tests/docker/schemas/raycronjob.json docker/raycronjob.yaml
 	$(BIN)/check-jsonschema -q --schemafile pipelines/job.schema.json pipelines/*.yaml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec docker/compose.yaml
-	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/check.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/check.yml pipelines/ci/github.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.gitlab-ci pipelines/ci/gitlab.yml
 
 format: $(VENV)/.installed-dev ## Rewrite the code as `make lint` wants it
 	$(BIN)/ruff check --fix .
