@@ -1,4 +1,4 @@
-"""Every YAML under models/ and pipelines/ is one that the program accepts, and none was forgotten here."""
+"""Every YAML under models/ and pipelines/ is one that the program accepts, but for CI's; none was forgotten here."""
 
 import hashlib
 from pathlib import Path
@@ -11,8 +11,13 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.config.steps import load_job_file
 
 ROOT = Path(__file__).parents[1]
-FOUND = sorted(path for folder in ("models", "pipelines") for path in (ROOT / folder).rglob("*.y*ml"))
-COUNT = 8
+FOUND = sorted(
+    path
+    for folder in ("models", "pipelines")
+    for path in (ROOT / folder).rglob("*.y*ml")
+    if path.parent.name != "ci"  # see tests/pipelines/test_schedules.py
+)
+COUNT = 9
 
 
 def test_number_of_files() -> None:
