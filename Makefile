@@ -11,7 +11,7 @@ FUZZ_ARGS ?=
 TORTURE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint format types imports doctest test modules bench fuzz torture wheel-test lock clean
+.PHONY: help demo check lint format types imports doctest test modules bench fuzz torture readers wheel-test lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ lint: $(VENV)/.installed-dev ## ruff, hadolint, shellcheck, schemas of the manif
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile.cpu docker/Dockerfile.cuda
-	$(BIN)/shellcheck pipelines/schedules/*.sh
+	$(BIN)/shellcheck pipelines/schedules/*.sh tools/*.sh
 	$(BIN)/check-jsonschema -q --schemafile tests/docker/schemas/rayjob.json docker/rayjob.yaml
 	$(BIN)/check-jsonschema -q --schemafile tests/docker/schemas/raycronjob.json docker/raycronjob.yaml
 	$(BIN)/check-jsonschema -q --schemafile pipelines/job.schema.json pipelines/*.yaml
@@ -79,6 +79,9 @@ fuzz: $(VENV)/.installed-dev ## Damage 10 000 input files, seeded, and read them
 
 torture: $(VENV)/.installed-dev ## 100 seeded runs that are killed, starved and disturbed; TORTURE_ARGS='--runs 20 --ray'
 	$(BIN)/python tests/hardening/torture.py $(TORTURE_ARGS)
+
+readers: $(VENV)/.installed-dev ## Read datasets with the oldest and newest `datasets`, exports with Ultralytics and cityscapesScripts
+	tools/try_readers.sh $(VENV)
 
 wheel-test: $(VENV)/.installed-dev ## Build wheel and sdist, install the wheel in a fresh environment, convert with it
 	$(BIN)/pytest -m wheel tests/wheel

@@ -113,10 +113,10 @@ def test_names_like_those_of_playing_for_data_are_not_enough(
 
 @pytest.mark.parametrize(
     ("folders", "suffix"),
-    [(("images", "labels", "instances"), "jpg"), (("train", "trainannot"), "png")],
+    [(("images", "labels", "instances"), "jpg"), (("train", "trainannot"), "png"), (("RGB", "GT"), "png")],
 )
 def test_folders_like_those_of_photo_sets_are_not_enough(tmp_path: Path, folders: tuple[str, ...], suffix: str) -> None:
-    """Own classes are not read with the classes of Mapillary Vistas or CamVid."""
+    """Own classes are not read with those of Mapillary Vistas, CamVid or SYNTHIA."""
     ramp = (np.arange(32 * 32 * 3).reshape(32, 32, 3) // 16).astype(np.uint8)
     ids = np.array([[1, 2, 3, 4]], np.uint8).repeat(32, 0).repeat(8, 1)
     for folder in folders:
@@ -131,7 +131,8 @@ def test_folders_like_those_of_photo_sets_are_not_enough(tmp_path: Path, folders
 
 
 def write_synthia_al(root: Path, label: np.ndarray) -> None:
-    for folder, pixels in (("RGB", np.full((8, 8, 3), 90, np.uint8)), ("SemSeg", label)):
+    ramp = np.arange(192).reshape(8, 8, 3).astype(np.uint8)
+    for folder, pixels in (("RGB", ramp), ("SemSeg", label)):
         path = root / "test" / "scene1" / "01-02-2019_10-11-12" / folder / "000007.png"
         path.parent.mkdir(parents=True)
         assert cv2.imwrite(str(path), pixels)
@@ -154,10 +155,12 @@ def test_synthia_for_active_learning(tmp_path: Path) -> None:
 
 def test_ids_of_synthia_for_active_learning_need_a_table(tmp_path: Path) -> None:
     write_synthia_al(tmp_path, np.full((8, 8), 11, np.uint8))
-    with pytest.raises(DumpError, match="what their ids mean is not published") as caught:
+    with pytest.raises(DumpError, match=r"no known layout.*found test/scene1"):
         discover(str(tmp_path))
+    with pytest.raises(DumpError, match="what their ids mean is not published") as caught:
+        discover(str(tmp_path), simulator="synthia")
     assert "--label-space" in caught.value.hint
-    assert discover(str(tmp_path), label_space="carla-0.9.14").label_encoding == "ids"
+    assert discover(str(tmp_path), simulator="synthia", label_space="carla-0.9.14").label_encoding == "ids"
 
 
 def test_playing_for_data_saved_as_colours_is_read_by_colour(make_layout: MakeLayout) -> None:

@@ -51,6 +51,20 @@ def test_cityscapes_as_published(make_tree: MakeTree) -> None:
     assert (dump.label_space, dump.fps, dump.problems) == ("cityscapes34", 17.0, ())
 
 
+def test_cityscapes_with_nothing_but_train_ids(make_tree: MakeTree) -> None:
+    stems = [f"train/aachen/aachen_000000_0000{frame}" for frame in (19, 20)]
+    files = [f"leftImg8bit/{stem}_leftImg8bit.png" for stem in stems]
+    root = make_tree(files + [f"gtFine/{stem}_gtFine_labelTrainIds.png" for stem in stems])
+    dump = discover(str(root))
+    assert (dump.label_space, len(dump.frames), dump.problems) == ("cityscapes19", 2, ())
+    make_tree([f"gtFine/{stem}_gtFine_labelIds.png" for stem in stems])
+    both = discover(str(root))
+    assert (both.label_space, both.frames[0].label) == (
+        "cityscapes34",
+        "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png",
+    )
+
+
 def test_the_same_photo_twice_is_left_out(make_tree: MakeTree) -> None:
     stem = "aachen_000000_000019"
     files = [f"leftImg8bit/train/a/{stem}_leftImg8bit.png", f"gtFine/train/a/{stem}_gtFine_labelIds.png"]

@@ -13,9 +13,16 @@ NAME = "cityscapes"
 LAYOUT = "leftImg8bit beside gtFine, or train_img beside train_label (real photos)"
 
 _FILE = re.compile(
-    r"(?P<name>(?P<sequence>.+_[0-9]{6})_(?P<frame>[0-9]{6}))_(?P<kind>leftImg8bit|gtFine_labelIds|gtFine_instanceIds)\.\w+"
+    r"(?P<name>(?P<sequence>.+_[0-9]{6})_(?P<frame>[0-9]{6}))_"
+    r"(?P<kind>leftImg8bit|gtFine_labelIds|gtFine_labelTrainIds|gtFine_instanceIds)\.\w+"
 )
-_MODALITY = {"leftImg8bit": "render", "gtFine_labelIds": "label", "gtFine_instanceIds": "instance"}
+_TRAIN_IDS = "train_ids"
+_MODALITY = {
+    "leftImg8bit": "render",
+    "gtFine_labelIds": "label",
+    "gtFine_labelTrainIds": _TRAIN_IDS,
+    "gtFine_instanceIds": "instance",
+}
 _FPS = 17.0
 
 
@@ -29,7 +36,10 @@ def matches(root: str) -> str | None:
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
-    """See ``Adapter.discover``. A sequence is one 30-frame snippet of a city, its frames numbered as named."""
+    """See ``Adapter.discover``. A sequence is one 30-frame snippet of a city, its frames numbered as named.
+
+    Train ids are the labels of dumps that have nothing else.
+    """
     log = ProblemLog()
     table = FrameTable(log)
     sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
@@ -52,17 +62,22 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     for split, sequence_id, name in twice:
         for paths in sequences[split, sequence_id].values():
             paths.pop(name, None)
+    has_label_ids = any(files["label"] for files in sequences.values())
+    has_train_ids = False
     for (split, sequence_id), files in sorted(sequences.items()):
+        train_ids = files.pop(_TRAIN_IDS, {})
+        if not has_label_ids and train_ids:
+            files["label"], has_train_ids = train_ids, True
         table.add_sequence(sequence_id, split, files, numbers)
     return Dump(
         root=root,
         simulator=NAME,
         version="",
-        label_space=stated.label_space or "cityscapes34",
+        label_space=stated.label_space or ("cityscapes19" if has_train_ids else "cityscapes34"),
         label_encoding="ids",
         instance_encoding="class_times_1000",
         frames=table.frames(),
         fps=_FPS,
         problems=log.problems(),
-        why="files named leftImg8bit and gtFine_labelIds",
+        why=f"files named leftImg8bit and gtFine_label{'TrainIds' if has_train_ids else 'Ids'}",
     )

@@ -12,6 +12,7 @@ from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, split_of
 from sflow_pipeline.simulators.label_header import find_storage
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import HEAD, FrameIdentity, PatternFinder, find_layout
+from sflow_pipeline.simulators.published_colors import has_published_colors
 from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "synthia"
@@ -30,6 +31,8 @@ _UNITS = {
     "instance": "the label file: class in the red channel, number of the object in the green one",
     "camera": "extrinsic matrix, column by column, in m",
 }
+#: Folders that no other set has.
+_OWN_FOLDERS = re.compile(r"GT/LABELS/|GT(?:Left|Right)/|Omni_")
 _VIDEO_FPS = 5.0
 #: SYNTHIA-AL, the set for active learning.
 _AL_FOLDER, _AL_FPS = "SemSeg/", 25.0
@@ -37,8 +40,12 @@ _LEAST_COLORS = 0.9
 
 
 def matches(root: str) -> str | None:
-    """See ``Adapter.matches``."""
-    return find_layout(root, _PATTERNS)
+    """See ``Adapter.matches``; other dumps have RGB beside GT or SemSeg, too: there, the colours of the sets count."""
+    found = find_layout(root, _PATTERNS)
+    if found is None or _OWN_FOLDERS.search(found):
+        return found
+    is_own = any(has_published_colors(root, _PATTERNS["label"], space) for space in ("synthia-seqs", "synthia22"))
+    return found if is_own else None
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
