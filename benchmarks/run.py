@@ -19,7 +19,17 @@ from sflow_pipeline.storage.process_identity import count_cores
 
 HERE = Path(__file__).resolve().parent
 #: Each is a module here with ``measure(options) -> list[Measurement]``, the quick ones first.
-BENCHMARKS = ("startup", "generator", "training_step", "discovery", "dataset_access", "memory", "pipeline", "gate")
+BENCHMARKS = (
+    "startup",
+    "generator",
+    "training_step",
+    "discovery",
+    "dataset_access",
+    "memory",
+    "pipeline",
+    "gate",
+    "flow",
+)
 
 
 def main() -> None:

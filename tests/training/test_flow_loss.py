@@ -144,6 +144,20 @@ def test_flow_of_another_size_is_refused(recipe: Recipe, street_dump: Path, tmp_
         load_renders([str(dump)], recipe, tmp_path / "cache")
 
 
+def test_flow_in_the_wrong_direction_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    from sflow_pipeline.street.write_dump import write_sample_dump
+
+    dump = tmp_path / "sim"
+    write_sample_dump(dump, sequences=1, frames=4, size=(128, 96), seed=4, look="camera", workers=1)
+    for path in dump.glob("*/flow/*.png"):
+        samples = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert samples is not None
+        samples[..., 1:] = 65535 - samples[..., 1:].clip(1) + 1
+        cv2.imwrite(str(path), samples)
+    with pytest.raises(UsageError, match="signs are reversed"):
+        load_renders([str(dump)], recipe, tmp_path / "cache")
+
+
 def test_a_resumed_run_on_pairs_is_the_uninterrupted_one(
     recipe: Recipe, camvid: Path, street_dump: Path, tmp_path: Path
 ) -> None:

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.measures.motion_check import MotionCheck
 from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.results.scores import Score
 from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
 from sflow_pipeline.metrics import Metric
+from sflow_pipeline.networks.motion_check import MotionCheck
 from sflow_pipeline.networks.warping import find_inside, find_visible, warp
 
 _ERROR = (

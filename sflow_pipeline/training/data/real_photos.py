@@ -17,7 +17,7 @@ from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
-from sflow_pipeline.training.data.frame_flow import read_visible_flow
+from sflow_pipeline.training.data.frame_flow import check_motion, read_visible_flow
 from sflow_pipeline.training.data.photo_set import PACK_FORMAT, PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
 
 
@@ -81,13 +81,17 @@ def load_renders(folders: Sequence[str], recipe: Recipe, cache: Path) -> PhotoSe
 
     Raises:
         TrainingError: a frame lacks its label or they do not fit, or it has no instances and the recipe uses them.
+        UsageError: flow does not lead from a frame to the next one.
         DumpError, LabelSpaceError: a folder as a whole cannot be read.
     """
     with_flow = recipe.schedule.render_pair_batch_size > 0
     settings = SourceRecipe(video=with_flow)
     sources = [_Source(_discover(folder), settings, f"render{i}:") for i, folder in enumerate(folders)]
     frames = [_Photo(source, frame) for source in sources for frame in source.dump.frames]
-    return _pack(frames, recipe, cache, _choose_instances(frames, recipe), with_flow)
+    renders = _pack(frames, recipe, cache, _choose_instances(frames, recipe), with_flow)
+    if with_flow:
+        check_motion(renders, {source.prefix: source.dump.root for source in sources})
+    return renders
 
 
 def split_frames(dump: Dump, split: str, holdout_fraction: float) -> tuple[list[FrameRef], list[FrameRef]]:

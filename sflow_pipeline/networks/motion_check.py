@@ -25,10 +25,15 @@ class MotionCheck:
         self._errors: dict[str, list[float]] = {}
         self._pairs = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether enough pairs were compared."""
+        return self._pairs >= _PAIRS
+
     def add(self, before: NDArray[np.uint8], after: NDArray[np.uint8], motion: NDArray[np.float32]) -> None:
         """Compare a pair of frames along every reading of the flow; only the first few pairs are."""
         known = np.asarray(np.isfinite(motion).all(axis=2))
-        if self._pairs >= _PAIRS or not known.any():
+        if self.is_full or not known.any():
             return
         flow = np.where(known[..., None], motion, 0)
         height, width = known.shape
