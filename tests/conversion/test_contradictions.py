@@ -91,7 +91,7 @@ def test_a_half_empty_label_is_named_and_left_out_on_demand(scenes: Path, run: C
     assert "semantic/0003.png 48%" in found.message and "--max-frame-void 0.3" in found.message
     summary = run()
     assert summary.rows == 6 and any("semantic/0003.png 48%" in warning for warning in summary.warnings)
-    summary = run(max_frame_void=0.3)
+    summary = run(max_frame_void=0.3, replace=True)
     assert (summary.rows, summary.reasons) == (5, {"void_label": 1})
     assert not any("semantic/0003.png 48%" in warning for warning in summary.warnings)
     assert "void_label" in [problem.kind for problem in inspect_dump(scenes, max_frame_void=0.3).problems]
