@@ -10,11 +10,12 @@ from sflow_pipeline.errors import SflowError, UsageError
 from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.measures.measure import Measure, Observations, observe_all
 from sflow_pipeline.evaluation.measures.registry import MeasureInputs, build_measures
-from sflow_pipeline.evaluation.photos import DatasetPhotos, PhotoSource, open_photos, open_rendered
+from sflow_pipeline.evaluation.photos import DatasetPhotos, PhotoSource, open_photos
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
 from sflow_pipeline.evaluation.reference_networks.feature_depths import open_depths
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
+from sflow_pipeline.evaluation.rendered_frames import open_rendered
 from sflow_pipeline.evaluation.results.scores import ClassScore, Evaluation, Score, TableRow
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES

@@ -100,7 +100,11 @@ def _describe(item: ChosenFrame, pictures: FramePictures, index: ScoreIndex, nam
 def _list_scores(index: ScoreIndex, row: int) -> list[tuple[str, str, bool]]:
     """(score column, value, whether it names a fault) of one row; scores without a value are left out."""
     numbers = [(name, f"{values[row]:.3f}", False) for name, values in index.scores.items()]
-    words = [(name, clip(values[row]), name == FAILED_CHECKS) for name, values in index.texts.items() if values[row]]
+    words = [
+        (name, clip(", ".join(word.strip() for word in values[row].split(","))), name == FAILED_CHECKS)
+        for name, values in index.texts.items()
+        if values[row]
+    ]
     return [*(item for item in numbers if item[1] != "nan"), *words]
 
 
