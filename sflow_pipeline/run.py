@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack, overload
+from typing import Any, Unpack, overload
 
+from sflow_pipeline.addresses import redact_address, redact_text
 from sflow_pipeline.config.convert_options import ConvertOptions
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert as convert_dump
+from sflow_pipeline.conversion.notification import notify
 from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.errors import UsageError
@@ -34,6 +36,19 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
         MissingExtraError: the job wants videos, and PyAV is not installed.
         SflowError: the job cannot start or go on; finished shards are kept.
     """
+    try:
+        result = _convert_and_report(job, progress)
+    except BaseException as error:
+        state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        _notify(job, progress, state, str(error) or type(error).__name__, {})
+        raise
+    summary = result.summary
+    message = f"{summary.rows} rows of {summary.frames} frames, {summary.quarantined} quarantined: {summary.status}"
+    _notify(job, progress, "failed" if summary.failed_shards else "finished", message, summary.to_dict())
+    return result
+
+
+def _convert_and_report(job: ConvertJob, progress: Progress) -> RunResult:
     if job.video:
         import_av("--video")
     summary = convert_dump(job, progress=progress)
@@ -56,6 +71,15 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
         progress.on_step("writing the videos")
         videos = write_sequence_videos(job.out_dir)
     return RunResult(summary, sheet, write_report_page(job.out_dir), videos)
+
+
+def _notify(job: ConvertJob, progress: Progress, state: str, message: str, facts: dict[str, Any]) -> None:
+    """Run the job's command for the end of a run, if it has one."""
+    if job.notify is not None:
+        place = redact_address(job.out_dir)
+        problem = notify(job.notify, {**facts, "state": state, "out_dir": place, "message": redact_text(message)})
+        if problem:
+            progress.on_warning(problem)
 
 
 @overload

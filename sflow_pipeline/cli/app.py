@@ -21,6 +21,7 @@ from sflow_pipeline.cli.report import report_command
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.schema import schema_command
 from sflow_pipeline.cli.simulate import simulate_command
+from sflow_pipeline.cli.status import status_command
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.cli.train import train_command
 from sflow_pipeline.cli.verify import verify_command
@@ -74,6 +75,7 @@ def join_lines(docstring: str) -> str:
 _add("inspect", inspect_command)
 _add("convert", convert_command)
 _add("run", run_command)
+_add("status", status_command)
 _add("verify", verify_command)
 _add("report", report_command)
 _add("export", export_command)

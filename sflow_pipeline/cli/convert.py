@@ -230,6 +230,18 @@ def convert_command(
             show_default="no",
         ),
     ] = None,
+    notify: Annotated[
+        str | None,
+        _run(
+            help="Program that is run at the end, however it ends: SFLOW_STATE and others in its environment.",
+            show_default="none",
+            metavar="COMMAND",
+        ),
+    ] = None,
+    metrics_file: Annotated[
+        str | None,
+        _run(help="File for Prometheus' text format, renewed every few seconds.", show_default="none", metavar="FILE"),
+    ] = None,
     dry_run: Annotated[bool, _run("--dry-run", help="Print what a run would change and stop.")] = False,
     quiet: Annotated[bool, _run("--quiet", "-q", help="Print warnings and errors alone.")] = False,
     as_json: Annotated[bool, _run("--json", help="Print one JSON summary.")] = False,

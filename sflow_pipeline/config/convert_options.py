@@ -42,6 +42,8 @@ class ConvertOptions(TypedDict, total=False):
     shard_bytes: int
     resume: bool
     replace: bool
+    notify: str | None
+    metrics_file: str | None
     unknown_ids: Literal["error", "ignore"]
     max_unknown_fraction: float
     max_void_fraction: float

@@ -71,6 +71,7 @@ _OPERATIONAL_FIELDS = frozenset(
     {
         "out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle",
         "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions", "replace", "video",
+        "notify", "metrics_file",
     }
 )  # fmt: skip
 
@@ -154,6 +155,14 @@ class ConvertJob(BaseModel):
     shard_frames: int = Field(512, ge=1, le=100_000, description="most frames in a shard")
     shard_bytes: int = Field(256 << 20, ge=1, le=1 << 40, description="most bytes in a shard, estimated")
     resume: bool = Field(True, description="keep what is committed and unchanged; false converts everything again")
+    notify: str | None = Field(
+        None,
+        description="program and arguments that are run at the end, however it ends: SFLOW_STATE, SFLOW_OUT_DIR and "
+        "SFLOW_MESSAGE are in its environment, the summary as JSON on its standard input",
+    )
+    metrics_file: str | None = Field(
+        None, description="local file for Prometheus' text format, renewed every few seconds"
+    )
     replace: bool = Field(
         False,
         description="convert although rows of the dataset would go: of another dump, or left out by other options",

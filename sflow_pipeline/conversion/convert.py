@@ -10,7 +10,7 @@ from typing import Any
 from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
-from sflow_pipeline.conversion.dataset_changes import compare_with_dataset
+from sflow_pipeline.conversion.dataset_changes import compare_with_dataset, write_settings
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
 from sflow_pipeline.conversion.engines.workers import choose_workers
@@ -29,6 +29,7 @@ from sflow_pipeline.conversion.plan import Plan, build_plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
 from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
+from sflow_pipeline.conversion.run_status import StatusWriter
 from sflow_pipeline.conversion.shard import ShardTask
 from sflow_pipeline.conversion.source_list import write_source_list
 from sflow_pipeline.conversion.summary import Summary
@@ -82,10 +83,12 @@ def convert(
     started = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(raise_on_sigterm())
-        run = _Run(job, progress or SilentProgress(), stack)
+        status = StatusWriter(progress or SilentProgress(), job.metrics_file)
+        run = _Run(job, status, stack)
         check_ours(run.out)
         lock = stack.enter_context(RunLock(run.out, on_damaged=run.warn))
         run.is_writing = True
+        stack.enter_context(status.writing(run.out))
         if not check_ours(run.out):
             run.set_aside(MANIFEST_PATH)
         run.out.remove_stale_scratch()
@@ -97,6 +100,7 @@ def convert(
         if run.resolved.splits is not None:
             run.resolved.splits.save(run.out)
         run.check_space(plan)
+        write_settings(run.out, run.resolved)
         run.convert_shards(plan, build_translator, build_gate)
         lock.check()
         summary = run.finish(plan, census, started)
@@ -222,7 +226,7 @@ class _Run:
             self.progress.on_frames,
             workers=self.workers,
             on_failed=self._note_failed,
-            on_warning=self.warn,
+            on_warning=self._note_retry,
         )
 
     def _note_failed(self, failed: Any) -> None:
@@ -230,6 +234,11 @@ class _Run:
         self.warn(
             f"shard {failed.task.shard_id} ({len(failed.task.frames)} frames) could not be converted: {failed.message}"
         )
+
+    def _note_retry(self, text: str) -> None:
+        if isinstance(self.progress, StatusWriter):
+            self.progress.on_retry()
+        self.warn(text)
 
     def _check_bad(self, bad: int, frames: int) -> None:
         limit = self.job.max_bad_fraction

@@ -1,13 +1,17 @@
 """Settings that differ from those an existing dataset was made with, by name, before and after."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sflow_pipeline.errors import OutputError
+from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import Manifest, load_manifest
 
+#: Settings of the last run that began.
+SETTINGS_PATH = f"{STATE_PATH}/settings.json"
 #: Facts of a manifest's source that a job may state, too; there they are resolved.
 _SOURCE_FACTS = (
     "simulator", "simulator_version", "label_encoding", "label_table_format", "label_rule", "instance_encoding"
@@ -70,12 +74,20 @@ def compare_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> tup
     return tuple(change for change in changes if change.name != "settings_fingerprint" or len(changes) == 1)
 
 
-def read_settings(out: Folder) -> dict[str, Any] | None:
-    """The settings that a dataset was made with; None where no run finished."""
+def read_settings(out: Folder) -> tuple[dict[str, Any] | None, bool]:
+    """The settings that a dataset was made with, and whether a run finished.
+
+    Where none did, they are those of the last run that began; None where that is unknown.
+    """
     try:
-        return describe_settings(load_manifest(out))
+        return describe_settings(load_manifest(out)), True
     except OutputError:
-        return None
+        pass
+    try:
+        content = json.loads(out.read_bytes(SETTINGS_PATH))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    return (content if isinstance(content, dict) else None), False
 
 
 def _plain(value: Any) -> Any:

@@ -16,8 +16,9 @@ def list_rows(rows) -> set[tuple[str, int]]:
 def refuse(job, snapshot, *words: str) -> None:
     """The job is refused with these words and nothing of the dataset changes."""
 
-    def take() -> dict[str, str]:  # without the cache of the labels' class ids
-        return {path: digest for path, digest in snapshot(job.out_dir).items() if path != ".sflow/label_ids.json"}
+    def take() -> dict[str, str]:  # without the cache of the labels' class ids, and the note of the refusal
+        notes = {".sflow/label_ids.json", ".sflow/status.json"}
+        return {path: digest for path, digest in snapshot(job.out_dir).items() if path not in notes}
 
     before = take()
     with pytest.raises(OutputError) as refused:
@@ -131,3 +132,11 @@ def test_the_second_of_two_runs_that_were_interrupted_is_asked_too(dump, other_d
     convert(make_job())
     (tmp_path / "out/manifest.json").unlink()
     refuse(make_job(limit=3), snapshot, "9 rows")
+
+
+def test_after_an_interrupted_first_run_another_dump_is_refused(other_dump, make_job, tmp_path, snapshot):
+    """The settings of the run that began say which dump the committed rows are of."""
+    convert(make_job())
+    (tmp_path / "out/manifest.json").unlink()
+    refuse(make_job(sim_dir=str(other_dump.root)), snapshot, "12 rows", "another dump")
+    assert convert(make_job()).shards_kept > 0
