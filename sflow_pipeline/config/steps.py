@@ -13,7 +13,7 @@ from sflow_pipeline.errors import ConfigError
 
 StepKind = Literal["command", "simulate", "convert", "verify", "export"]
 #: Names of ``export.formats.FORMATS``, so that a wrong one is found before the conversion.
-ExportFormat = Literal["cityscapes", "png", "webdataset", "coco", "yolo", "yolo-seg", "kitti", "mp4"]
+ExportFormat = Literal["cityscapes", "png", "webdataset", "coco", "yolo", "yolo-seg", "kitti", "fiftyone", "mp4"]
 
 
 class _Settings(BaseModel):
