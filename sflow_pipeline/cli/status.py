@@ -1,7 +1,6 @@
 """``sflow-pipeline status``: how far a conversion is, or how it ended, from any machine that reaches its folder."""
 
 import json
-import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,13 +32,15 @@ def status_command(
       sflow-pipeline status OUT_DIR --watch
       sflow-pipeline status s3://bucket/out --json
     """
+    from rich.console import Console
+
     from sflow_pipeline.storage.filesystem import Folder
 
-    out = Folder(out_dir)
+    out, console = Folder(out_dir), Console()
     while True:
         facts = _read(out)
-        if watch and sys.stdout.isatty():
-            typer.clear()
+        if watch:
+            console.clear()  # nothing where stdout is no terminal
         typer.echo(json.dumps(facts, indent=None if watch else 2) if as_json else _format(facts))
         if not watch or facts["state"] != "running":
             raise typer.Exit(_EXIT_CODES.get(facts["state"], QUARANTINED if facts["quarantined"] else CLEAN))
