@@ -60,6 +60,10 @@ def evaluate_command(
     video: Annotated[
         bool, _run("--video", help="Compare consecutive frames along their motion: warping errors.")
     ] = False,
+    fvd: Annotated[
+        str | None,
+        _features("--fvd", help="I3D weights (pytorch-i3d's, as .safetensors): FVD of clips.", metavar="FILE"),
+    ] = None,
     rendered: Annotated[
         str | None,
         _run(
@@ -141,6 +145,7 @@ def evaluate_command(
         rendered=rendered,
         edges=edges,
         video=video,
+        i3d=fvd,
         limit=limit,
         device=device,
     )

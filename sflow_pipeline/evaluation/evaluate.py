@@ -41,6 +41,7 @@ class EvaluationSettings:
             column ``render``.
         edges: also compare edge statistics.
         video: also compare consecutive frames along their motion.
+        i3d: I3D's weights (.safetensors), for FVD.
         limit: the first so many pictures of every set only, for a preview.
         device: where the networks run.
     """
@@ -56,6 +57,7 @@ class EvaluationSettings:
     rendered: str | None = None
     edges: bool = False
     video: bool = False
+    i3d: str | None = None
     limit: int | None = None
     device: str = "auto"
 
@@ -74,8 +76,8 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
         UsageError: nothing to measure, or a network does not fit its description.
         OutputError, DumpError, LabelSpaceError, FrameError: something cannot be read.
     """
-    if settings.judge is None and settings.extractor is None and not (settings.edges or settings.video):
-        raise UsageError("nothing to measure", hint="give --judge, --extractor, --edges or --video")
+    if settings.judge is None and settings.extractor is None and not (settings.edges or settings.video or settings.i3d):
+        raise UsageError("nothing to measure", hint="give --judge, --extractor, --edges, --video or --fvd")
     sources = _open_all(settings)
     # Checked before the networks run, which may take hours.
     threshold = find_edge_threshold([source for _, source in sources]) if settings.edges else None
@@ -88,6 +90,8 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
             open_depths(extractor, device),
             load_label_space(settings.score_space) if settings.score_space else sources[-1][1].label_space,
             video=settings.video,
+            i3d=settings.i3d,
+            device=device,
         )
     )
     names = [name for name, _ in sources]

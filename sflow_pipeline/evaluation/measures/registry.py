@@ -9,6 +9,7 @@ from sflow_pipeline.evaluation.measures.measure import Measure
 from sflow_pipeline.evaluation.measures.perceptual_diversity import PerceptualDiversity
 from sflow_pipeline.evaluation.measures.realism_gain import RealismGain
 from sflow_pipeline.evaluation.measures.segmentation import Segmentation
+from sflow_pipeline.evaluation.measures.video_distance import VideoDistance
 from sflow_pipeline.evaluation.measures.warping import Warping
 from sflow_pipeline.evaluation.measures.whole_features import WholeFeatures
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
@@ -26,6 +27,8 @@ class MeasureInputs:
     depths: FeatureDepths | None
     space: LabelSpace
     video: bool = False
+    i3d: str | None = None
+    device: str = "cpu"
 
 
 #: In the order of the table's columns; None where its network is missing.
@@ -34,6 +37,7 @@ MEASURES: tuple[Callable[[MeasureInputs], Measure | None], ...] = (
     lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
     lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
     lambda inputs: Warping() if inputs.video else None,
+    lambda inputs: VideoDistance(inputs.i3d, inputs.device) if inputs.i3d else None,
     lambda inputs: ClipFeatures(inputs.extractor) if inputs.video and inputs.extractor else None,
     lambda inputs: MatchedDistance(inputs.depths, inputs.space) if inputs.depths and inputs.depths.is_vgg16 else None,
     lambda inputs: PerceptualDiversity(inputs.depths) if inputs.depths else None,
