@@ -27,6 +27,18 @@ def strip_secrets(address: str) -> str:
     return _replace(address, "")
 
 
+def join_address(address: str, path: str) -> str:
+    """The address of something in a folder; a query stays at the end.
+
+    >>> join_address("s3://KEY:SECRET@bucket/out/?region=eu", "report")
+    's3://KEY:SECRET@bucket/out/report?region=eu'
+    >>> join_address("/data/out", "report")
+    '/data/out/report'
+    """
+    place, mark, query = address.partition("?") if "://" in address else (address, "", "")
+    return f"{place.rstrip('/')}/{path}{mark}{query}"
+
+
 def redact_text(text: str) -> str:
     """A text with every address in it redacted.
 

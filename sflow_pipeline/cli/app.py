@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.cli.constraints import constraints_command
 from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.downstream import downstream_command
@@ -25,7 +26,7 @@ from sflow_pipeline.cli.status import status_command
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.cli.train import train_command
 from sflow_pipeline.cli.verify import verify_command
-from sflow_pipeline.errors import SflowError
+from sflow_pipeline.errors import SflowError, first_line
 
 #: Base of typer's errors about a command line; newer versions of typer carry their own copy of click.
 _CommandLineError: type[Any] = typer.BadParameter.__mro__[1]
@@ -113,6 +114,11 @@ def main() -> None:
     except SflowError as error:
         _print_error(error.message, error.hint)
         sys.exit(error.exit_code)
+    except OSError as error:
+        _print_error(
+            redact_text(first_line(error)), "restore access and run the same command again; finished work is kept"
+        )
+        sys.exit(1)
     except _CommandLineError as error:
         possible = getattr(error, "possibilities", None) or ()
         message = error.message if possible else error.format_message()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sflow_pipeline.addresses import join_address
 from sflow_pipeline.cli.bar import Bar
 from sflow_pipeline.cli.exit_codes import FAILED
 from sflow_pipeline.cli.stderr_line import print_stderr_line
@@ -181,5 +182,5 @@ def _given(flags: dict[str, str | None]) -> dict[str, Any]:
 
 def _default_folder(uri: str, role: str) -> str:
     if role == "dataset":
-        return f"{uri.rstrip('/')}/report"
+        return join_address(uri, "report")
     return str(Path.cwd())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sflow_pipeline.addresses import join_address
 from sflow_pipeline.cli.bar import format_duration
 from sflow_pipeline.cli.exit_codes import CLEAN, WORK_TO_DO, exit_code_of
 from sflow_pipeline.cli.plan_text import list_plan, plan_to_dict
@@ -65,7 +66,7 @@ def _print_summary(result: "RunResult") -> None:
         console.print(f"quarantined: {what} ({escape(reasons)})", style="yellow")
         for example in summary.examples[:3]:
             console.print(f"  {example.message}", markup=False)
-        console.print(f"reasons: {summary.out_dir.rstrip('/')}/quarantine/reasons.txt", markup=False)
+        console.print(f"reasons: {join_address(summary.out_dir, 'quarantine/reasons.txt')}", markup=False)
     if summary.rejected:
         console.print(f"rejected by the gate: {summary.rejected} images", style="yellow")
     if result.report:

@@ -101,9 +101,9 @@ def convert(
             run.resolved.splits.save(run.out)
         run.check_space(plan)
         write_settings(run.out, run.resolved)
-        run.convert_shards(plan, build_translator, build_gate)
+        run.convert_shards(plan, lock, build_translator, build_gate)
         lock.check()
-        summary = run.finish(plan, census, started)
+        summary = run.finish(plan, census, lock, started)
         lock.check()
         return summary
 
@@ -187,7 +187,11 @@ class _Run:
         self.warn(text)
 
     def convert_shards(
-        self, plan: Plan, build_translator: TranslatorFactory | None, build_gate: GateFactory | None
+        self,
+        plan: Plan,
+        lock: RunLock,
+        build_translator: TranslatorFactory | None,
+        build_gate: GateFactory | None,
     ) -> None:
         tasks = plan.tasks
         if not tasks:
@@ -203,17 +207,19 @@ class _Run:
             build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision)
         if build_gate is None:
             build_gate = build_gate_factory(settings, self.resolved.bundle)
-        for record in self._start_engine(tasks, PainterFactory(settings, build_translator, build_gate)):
+        for record in self._start_engine(tasks, lock, PainterFactory(settings, build_translator, build_gate)):
             bad += record.quarantined
             self.progress.on_shard(record)
             self._check_bad(bad, plan.frames)
 
-    def _start_engine(self, tasks: list[ShardTask], build_painter: PainterFactory) -> Iterator[ShardRecord]:
+    def _start_engine(
+        self, tasks: list[ShardTask], lock: RunLock, build_painter: PainterFactory
+    ) -> Iterator[ShardRecord]:
         settings = self.resolved.settings
         if self._cluster is None and self.workers == 1:
             from sflow_pipeline.conversion.engines.in_process import run_in_process
 
-            return run_in_process(tasks, settings, build_painter, self.progress.on_frames)
+            return run_in_process(tasks, settings, build_painter, self.progress.on_frames, lock.check)
         from sflow_pipeline.conversion.engines import on_ray
         from sflow_pipeline.ray_cluster import connect
 
@@ -225,6 +231,7 @@ class _Run:
             build_painter,
             self.progress.on_frames,
             workers=self.workers,
+            check_lock=lock.fence.check,
             on_failed=self._note_failed,
             on_warning=self._note_retry,
         )
@@ -257,12 +264,14 @@ class _Run:
         ]
         return ": " + "; ".join(found) if found else ""
 
-    def finish(self, plan: Plan, census: LabelCensus, started: float) -> Summary:
+    def finish(self, plan: Plan, census: LabelCensus, lock: RunLock, started: float) -> Summary:
         records = self._read_records()
         self._check_bad(sum(record.quarantined for record in records), plan.frames)
         self.progress.on_step("writing manifest and card")
         left_out = write_left_out(self.out, self.resolved.dump)
+        lock.check()
         manifest = None if self.failed else write_documents(self.out, self.resolved, records, census, left_out)
+        lock.check()
         for record in plan.removed:
             remove_commit(self.out, record)
         if manifest is not None:

@@ -62,15 +62,24 @@ class FrameResult:
 
 
 def convert_shard(
-    task: ShardTask, settings: ConversionSettings, painter: Painter, on_frame: Callable[[], None] = lambda: None
+    task: ShardTask,
+    settings: ConversionSettings,
+    painter: Painter,
+    on_frame: Callable[[], None] = lambda: None,
+    check_lock: Callable[[], None] = lambda: None,
 ) -> ShardRecord:
     """Convert a shard, write its files and commit it.
 
     The same task gives the same bytes, wherever and however often it runs; until the commit record is in place the
     dataset does not change.
 
+    Args:
+        task, settings, painter: what is converted, how, and by what.
+        on_frame: called after each frame.
+        check_lock: called before anything appears under its final name; raises where the run has lost the folder.
+
     Raises:
-        OutputError: the disk is full, ….
+        OutputError: the disk is full, the run has lost the folder, ….
     """
     out = settings.out
     reasons: Counter[str] = Counter()
@@ -91,12 +100,15 @@ def convert_shard(
                 quarantine.add(row)
             rejected += len(result.rejected)
             for row in result.rows:
+                if writer is None or settings.job.format == "png":  # a tree's pictures appear one by one
+                    check_lock()
                 if writer is None:
                     stem = f"data/{task.split}/{task.shard_id}"
                     writer = stack.enter_context(ShardFileWriter(out, stem, settings.row_schema, settings.job.format))
                 writer.add(row)
                 scores.append(row["edge_f1"])
             on_frame()
+        check_lock()
         if writer is not None:
             shard_file = writer.publish()
         quarantine_file = quarantine.publish()
@@ -117,6 +129,7 @@ def convert_shard(
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
         settings_fingerprint=settings.fingerprint,
     )
+    check_lock()
     write_commit(out, record)
     return record
 

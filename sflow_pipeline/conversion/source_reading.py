@@ -14,7 +14,7 @@ from sflow_pipeline.storage.filesystem import Folder
 
 #: What a frame's files are known by where they could not be read; the next run tries again.
 NOT_READ = ""
-#: Waits before the second and the third attempt.
+#: Waits before the second and the third attempt; object stores are asked again by their own client.
 _WAITS_S = (0.05, 0.3)
 #: Identity of a file that was not there when the dump was listed; the next listing finds out whether it is.
 _ABSENT = ("-1:", "missing")
@@ -84,12 +84,11 @@ def _read(frame: SourceFrame, modality: str, source: Folder, by_content: bool, w
 
 
 def _read_again(path: str, source: Folder, *, is_absent: bool, wait: Callable[[float], None]) -> bytes:
-    for wait_s in (*_WAITS_S, None):
+    for wait_s in (*_WAITS_S, None) if source.is_local else (None,):
         try:
             return source.read_bytes(path)
         except OSError as error:
-            # Archives and bounds say without a number, or with EFBIG, that trying again is of no use.
-            is_passing = bool(error.errno) and not is_absent and not isinstance(error, IsADirectoryError)
+            is_passing = source.is_passing(error) and not is_absent
             if is_passing and wait_s is not None:
                 wait(wait_s)
                 continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from sflow_pipeline.addresses import redact_address, strip_secrets
 from sflow_pipeline.errors import SflowError, UsageError
 from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.measures.measure import Measure, Observations, observe_all
@@ -126,8 +127,13 @@ def _open_all(settings: EvaluationSettings) -> list[tuple[str, PhotoSource]]:
 
 
 def _name_folder(uri: str) -> str:
-    """The last part of a path or URI."""
-    return PurePosixPath(uri.rstrip("/")).name or uri
+    """The last part of a path or URI, without keys and query.
+
+    >>> _name_folder("/data/out/"), _name_folder("s3://KEY:SECRET@bucket/a/out?region=eu"), _name_folder("s3://K:S@b")
+    ('out', 'out', 'b')
+    """
+    place = strip_secrets(uri).partition("?")[0] if "://" in uri else uri
+    return PurePosixPath(place.rstrip("/")).name or place
 
 
 def _explain_empty(source: PhotoSource) -> str:
@@ -208,7 +214,7 @@ def _describe_protocol(settings: EvaluationSettings, measures: Sequence[Measure]
         f"{COVERAGE:.0%} percentile bootstrap over frames, {REPLICATES} draws (too narrow for frames of one video)"
     )
     protocol: dict[str, Any] = {
-        "reference": settings.reference,
+        "reference": redact_address(settings.reference),
         "reference_split": settings.reference_split,
         "split": settings.split,
         "limit": settings.limit,

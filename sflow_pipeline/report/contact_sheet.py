@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sflow_pipeline.addresses import join_address
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.networks.edges import extract_edges
@@ -47,7 +48,7 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
         return None
     if path is None:
         contents.folder.write_bytes(CONTACT_SHEET_PATH, encode_rgb(sheet))
-        return f"{contents.folder.uri.rstrip('/')}/{CONTACT_SHEET_PATH}"
+        return join_address(contents.folder.uri, CONTACT_SHEET_PATH)
     target = Path(path)
     Folder(str(target.parent)).write_bytes(target.name, encode_rgb(sheet))
     return str(target)

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from sflow_pipeline.addresses import join_address
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.report.downstream_tables import draw_downstream
 from sflow_pipeline.report.evaluation_tables import draw_evaluations
@@ -41,7 +42,7 @@ def write_report_page(out_dir: str, *, sample: int = DEFAULT_SAMPLE, limit_bytes
     contents = load_contents(out_dir)
     page = _build(contents, sample, limit_bytes)
     contents.folder.write_bytes(PAGE_PATH, page.encode("utf-8", "replace"))
-    return f"{contents.folder.uri.rstrip('/')}/{PAGE_PATH}"
+    return join_address(contents.folder.uri, PAGE_PATH)
 
 
 def _build(contents: Contents, sample: int, limit_bytes: int) -> str:

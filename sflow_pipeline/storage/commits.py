@@ -6,6 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
+from sflow_pipeline.errors import OutputError, first_line
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.shard_file import list_shard_files
@@ -75,12 +76,21 @@ def remove_commit(folder: Folder, record: ShardRecord) -> None:
 
 
 def load_commits(folder: Folder, on_damaged: Callable[[str], None] = lambda _path: None) -> dict[str, ShardRecord]:
-    """Every committed shard by id; a damaged record counts as not committed, and ``on_damaged`` gets its path."""
+    """Every committed shard by id; a damaged record counts as not committed, and ``on_damaged`` gets its path.
+
+    Raises:
+        OutputError: a record cannot be reached, so that nobody knows whether it is there.
+    """
     records = {}
     for path in folder.list_files(_COMMITS_PATH):
         try:
             record = _adapter().validate_json(folder.read_bytes(path), strict=True)
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError) as error:
+            if isinstance(error, OSError) and folder.is_passing(error):
+                raise OutputError(
+                    f"{folder.uri}: {path}: cannot be read: {error.strerror or first_line(error)}",
+                    hint="restore access to the folder and run the same command again; nothing was changed",
+                ) from error
             record = None
         if record is not None and record.commit_path == path and _is_inside(record):
             records[record.shard_id] = record

@@ -13,6 +13,11 @@ class ExclusiveFile:
         self._path = Path(path)
         self._descriptor: int | None = None
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether the lock was taken; False, too, where the file system has none."""
+        return self._descriptor is not None
+
     def acquire(self) -> bool:
         """Take the lock; False where another process has it, True also where the file system has no locks."""
         while True:

@@ -1,6 +1,7 @@
 """Files of a folder, local or in an object store, for input and output."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -64,6 +65,12 @@ class Folder:
     def full_uri(self) -> str:
         """The folder so that any process finds it: a URI with its keys, or an absolute path; not for messages."""
         return self._address if self._remote is not None else self._base
+
+    def is_passing(self, error: OSError) -> bool:
+        """Whether reading again may help: the file could not be reached, rather than being no file or too large."""
+        if error.errno in (errno.EISDIR, errno.EINVAL, errno.EFBIG):
+            return False
+        return not self.is_local or bool(error.errno)  # archives say without a number that they are damaged
 
     def locate(self, path: str = "") -> str:
         """The full path of a file on its filesystem; paths that lead out of the folder are refused.

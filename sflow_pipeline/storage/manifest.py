@@ -227,8 +227,9 @@ def check_ours(folder: Folder) -> bool:
     """
     try:
         content = _read_content(folder)
-    except OutputError:
-        if not folder.list_files(STATE_PATH):
+    except OutputError as error:
+        cause = error.__cause__
+        if (isinstance(cause, OSError) and folder.is_passing(cause)) or not folder.list_files(STATE_PATH):
             raise
         return False
     if content is not None and (content or not folder.list_files(STATE_PATH)):
@@ -288,8 +289,10 @@ def _read_content(folder: Folder) -> dict[str, Any] | None:
     except NotADirectoryError as error:
         raise OutputError(f"{folder.uri}: a file, not a folder", hint="choose another output folder") from error
     except (OSError, ValueError, RecursionError) as error:
+        is_passing = isinstance(error, OSError) and folder.is_passing(error)
         raise OutputError(
-            f"{folder.uri}/{MANIFEST_PATH}: cannot be read: {error}", hint="remove it, then convert again"
+            f"{folder.uri}/{MANIFEST_PATH}: cannot be read: {error}",
+            hint="restore access to the folder and run again" if is_passing else "remove it, then convert again",
         ) from error
     return content if isinstance(content, dict) else {}
 

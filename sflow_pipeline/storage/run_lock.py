@@ -3,7 +3,8 @@
 Shards would stay right with two writers (their content decides their names and bytes), but both would do all the work.
 A lock of this machine is checked by its process; one of another machine by whether its heartbeat still moves,
 which needs no agreement on the time of day. Where the file system has exclusive locks, one of them decides first. Where
-not, every commit carries the fingerprint of its settings, and a run that finds those of another at its end says so.
+not, or where the lock is removed by hand, a run that does not find its own token in the lock before it publishes
+something stops there, and says so.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sflow_pipeline.errors import OutputError, SflowError, first_line
@@ -24,6 +26,42 @@ LOCK_PATH = ".sflow/lock.json"
 EXCLUSIVE_PATH = ".sflow/lock"
 HEARTBEAT_S = 10.0
 _SETTLE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The token of the run that may write a folder; workers on any machine carry it and look before they publish."""
+
+    folder: Folder
+    token: str
+
+    def check(self) -> None:
+        """Make sure that the folder's lock still holds the token; a lock that cannot be read now says nothing.
+
+        Raises:
+            OutputError: another run took the folder over, and is named, or the lock was removed.
+        """
+        try:
+            other = read_lock(self.folder)
+        except FileNotFoundError:
+            raise _describe_loss(self.folder, LOCK_PATH) from None
+        except (OSError, ValueError, RecursionError):
+            return
+        if other.get("token") != self.token:
+            raise _describe(self.folder, other, "taken over by another run while this one wrote")
+
+
+def read_lock(folder: Folder) -> dict[str, Any]:
+    """The content of a folder's lock.
+
+    Raises:
+        FileNotFoundError: there is none.
+        OSError, ValueError, RecursionError: it cannot be read.
+    """
+    content = json.loads(folder.read_bytes(LOCK_PATH))
+    if not isinstance(content, dict):
+        raise ValueError("not a mapping")
+    return content
 
 
 class RunLock:
@@ -56,15 +94,18 @@ class RunLock:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sflow-lock", daemon=True)
         self._exclusive = ExclusiveFile(folder.locate(EXCLUSIVE_PATH)) if folder.is_local else None
+        #: For whoever writes on behalf of this run.
+        self.fence = Fence(folder, self._owner["token"])
 
     def __enter__(self) -> "RunLock":
         is_free = self._exclusive is None or self._exclusive.acquire()
         try:
             other = self._read(self._on_damaged)
             if not is_free or (other is not None and self._is_alive(other)):
-                raise self._describe(other or {}, "being written by another run")
+                raise _describe(self._folder, other or {}, "being written by another run")
             self._write()
-            if self._exclusive is None:  # of two that looked at the same time, the later one has the lock
+            if self._exclusive is None or not self._exclusive.is_locked:
+                # Of two that looked at the same time, the later one has the lock.
                 self._sleep(_SETTLE_S)
                 self.check()
         except BaseException:
@@ -85,25 +126,14 @@ class RunLock:
             self._exclusive.release()
 
     def check(self) -> None:
-        """Make sure that no other run took the folder over.
+        """Make sure that this run still has the folder.
 
         Raises:
-            OutputError: another run did, and is named.
+            OutputError: another run took it over, and is named, or the lock was removed.
         """
-        other = self._read()
-        if other is not None and other.get("token") != self._owner["token"]:
-            raise self._describe(other, "taken over by another run while this one wrote")
+        self.fence.check()
         if self._exclusive is not None and not self._exclusive.is_held():
-            raise OutputError(
-                f"{self._folder.uri}: its lock {EXCLUSIVE_PATH} was removed or replaced while the run wrote",
-                hint="run the same command again when no other run writes there; what is committed is kept",
-            )
-
-    def _describe(self, other: dict[str, Any], what: str) -> OutputError:
-        who = f": process {other.get('pid')} on {str(other.get('host')).rpartition('.')[0]}" if other else ""
-        return OutputError(
-            f"{self._folder.uri}: {what}{who}", hint="wait for it or stop it; one output folder takes one run at a time"
-        )
+            raise _describe_loss(self._folder, EXCLUSIVE_PATH)
 
     def _is_alive(self, other: dict[str, Any]) -> bool:
         if other.get("host") == self._owner["host"] and isinstance(other.get("pid"), int):
@@ -119,13 +149,12 @@ class RunLock:
 
     def _read(self, on_damaged: Callable[[str], None] = lambda _text: None) -> dict[str, Any] | None:
         try:
-            content = json.loads(self._folder.read_bytes(LOCK_PATH))
+            return read_lock(self._folder)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
             on_damaged(f"{LOCK_PATH} was damaged ({first_line(error)}); it is made again")
             return None
-        return content if isinstance(content, dict) else None
 
     def _write(self) -> None:
         content = {**self._owner, "process_start": _process_start(os.getpid()), "beat": self._beat}
@@ -135,12 +164,26 @@ class RunLock:
         while not self._stopped.wait(self._heartbeat_s):
             self._beat += 1
             try:
-                other = self._read()
-                if other is not None and other.get("token") != self._owner["token"]:
-                    return  # another run has the folder: the next check says so
+                self.fence.check()
+            except SflowError:  # the run has lost the folder; whatever it would publish next says so
+                return
+            with contextlib.suppress(SflowError):  # a full disk is reported by the shard that meets it
                 self._write()
-            except SflowError:  # a full disk is reported by the shard that meets it
-                continue
+
+
+def _describe(folder: Folder, other: dict[str, Any], what: str) -> OutputError:
+    who = f": process {other.get('pid')} on {str(other.get('host')).rpartition('.')[0]}" if other else ""
+    return OutputError(
+        f"{folder.uri}: {what}{who}", hint="wait for it or stop it; one output folder takes one run at a time"
+    )
+
+
+def _describe_loss(folder: Folder, path: str) -> OutputError:
+    return OutputError(
+        f"{folder.uri}: its lock {path} was removed or replaced while the run wrote",
+        hint="run the same command again when no other run writes there; finished shards are kept, unless all of "
+        ".sflow was removed: then remove the folder first",
+    )
 
 
 def _process_start(pid: int) -> str:

@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from sflow_pipeline.config.job import build_job
@@ -12,6 +13,7 @@ from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage import filesystem
+from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import LOCK_PATH
 
 RENDER = "street_0000/rgb/000001.png"
@@ -36,6 +38,11 @@ def _read_tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+def _read_labels(root: Path) -> dict[str, bytes]:
+    tables = [pq.read_table(path, columns=["sample_id", "label"]) for path in (root / "data").rglob("*.parquet")]
+    return {row["sample_id"]: row["label"]["bytes"] for table in tables for row in table.to_pylist()}
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT])
 def test_errors_of_access_pass(run, sim: Path, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     run(out_dir=str(tmp_path / "undisturbed"))
@@ -55,6 +62,55 @@ def test_errors_of_access_pass(run, sim: Path, tmp_path: Path, number: int, monk
     assert (found.quarantined, found.shards_converted) == (0, 1)
     assert run().shards_converted == 0
     assert _read_tree(tmp_path / "out") == _read_tree(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+def test_errors_of_an_object_store_pass(run, sim: Path, tmp_path: Path, bucket, monkeypatch) -> None:
+    run(out_dir=str(tmp_path / "undisturbed"))
+    source = Folder(bucket.format("sim"))
+    for path in Folder(str(sim)).list_files():
+        source.write_bytes(path, (sim / path).read_bytes())
+    fields = {"sim_dir": bucket.format("sim"), "content_hash": True}
+    genuine = Folder.read_bytes
+    fails = [0, 3]
+
+    def read(self: Folder, path: str) -> bytes:
+        if path == RENDER and not self.is_local:
+            fails[0] += 1
+            if fails[0] > fails[1]:  # once the listing and its digests are read
+                raise OSError(f"When reading information for key '{path}': AWS Error INTERNAL_FAILURE")  # no number
+        return genuine(self, path)
+
+    monkeypatch.setattr(Folder, "read_bytes", read)
+    while run(**fields).quarantined == 0:  # how often a picture is looked at before it is converted is no matter
+        fails[:] = [0, fails[1] - 1]
+        shutil.rmtree(tmp_path / "out")
+    fails[:] = [0, 1 << 30]
+    found = run(**fields)
+    assert (found.quarantined, found.shards_converted) == (0, 1)
+    assert _read_labels(tmp_path / "out") == _read_labels(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", ".sflow/commits"])
+def test_state_that_cannot_be_reached_is_not_taken_for_damaged(
+    name: str, run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    before = _read_tree(tmp_path / "out")
+    genuine = filesystem.read_regular
+
+    def read(path: str) -> bytes:
+        if name in path:
+            raise OSError(errno.EIO, "Input/output error", path)
+        return genuine(path)
+
+    monkeypatch.setattr(filesystem, "read_regular", read)
+    with pytest.raises(OutputError, match="Input/output error") as caught:
+        run()
+    assert "restore access" in caught.value.hint
+    monkeypatch.undo()
+    assert _read_tree(tmp_path / "out") == before
+    assert run().shards_converted == 0
 
 
 def test_a_single_failure_is_not_even_noticed(run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +229,8 @@ def test_folder_removed_midway_is_said(what: str, sim: Path, tmp_path: Path, ran
     job = build_job({**places, "workers": 1, "shard_frames": 3, "precision": "fp32"})
     with pytest.raises(OutputError, match=r"vanished|removed or replaced"):
         convert(job, progress=_AtFirstShard(lambda: shutil.rmtree(out / what)))
+    if what == ".sflow":  # as the hint says
+        shutil.rmtree(out)
     assert convert(job).rows == 8
     assert verify(out).problems == ()
 

@@ -5,10 +5,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sflow_pipeline.evaluation.results.files import write_comparison
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
 from sflow_pipeline.evaluation.results.plot import draw_svg
 from sflow_pipeline.evaluation.results.scores import Evaluation, Score, TableRow
 from sflow_pipeline.metrics.miou import MIOU, MIOU_COMMON
+from sflow_pipeline.storage.filesystem import Folder
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -58,3 +60,15 @@ def test_bars_are_as_long_as_their_scores(evaluation: Evaluation) -> None:
     end = float(oracle.attrib["x"]) + float(oracle.attrib["width"])
     assert len(lines) == 1
     assert float(lines[0][1:].split()[0]) == pytest.approx(end, abs=0.1)
+
+
+@pytest.mark.slow
+def test_files_in_an_object_store_are_named_without_keys(evaluation: Evaluation, bucket: str) -> None:
+    written = write_comparison(evaluation, bucket.format("table"))
+    names = sorted(path.partition("?")[0].rpartition("/")[2] for path in written)
+    assert (
+        names
+        == sorted(Folder(bucket.format("table")).list_files())
+        == [f"comparison.{end}" for end in ("json", "md", "svg")]
+    )
+    assert "test:test" not in " ".join(written)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import runpy
 import shutil
 import tarfile
 import zipfile
@@ -18,6 +19,8 @@ from sflow_pipeline.errors import FrameError, SflowError
 _REFUSALS = (SflowError,)
 _FILE_REFUSALS = (SflowError, OSError)
 _SIZE = (64, 32)
+#: Holds the path of the damaged file within the case.
+DAMAGED = "damaged-file.txt"
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,26 @@ def _make_dump(root: Path) -> None:
     write_sample_dump(root / "sim", sequences=1, frames=3, size=_SIZE, seed=4, workers=1)
 
 
-def _read_dump(case: Path, sim: str = "sim") -> None:
+def _make_layouts(root: Path) -> None:
+    """Every layout that the tests of adapters imitate, each in a folder of its own."""
+    folder = Path(__file__).resolve().parents[1] / "simulators" / "layouts"
+    for path in sorted(folder.glob("*.py")):
+        runpy.run_path(str(path))["write"](root / path.stem)
+
+
+def _read_layouts(case: Path) -> None:
+    """The layout that was damaged, known by the mark that the fuzz leaves."""
+    name = (case / DAMAGED).read_text().split("/")[0].removesuffix("-labels.yaml")
+    _read_dump(case, name, f"{case}/{name}-labels.yaml")
+
+
+def _read_dump(case: Path, sim: str = "sim", own_space: str = "") -> None:
     from sflow_pipeline.columns import MODALITIES
     from sflow_pipeline.simulators import discover
     from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
     from sflow_pipeline.storage.instance_codec import decode_instance
 
-    dump = discover(str(case / sim))
+    dump = discover(str(case / sim), label_space=own_space if own_space and Path(own_space).exists() else None)
     space = dump.load_label_space()
     assert space.classes
     for frame in dump.frames:
@@ -364,6 +380,7 @@ TARGETS = (
     Target("pictures", _make_pictures, _read_pictures, 6),
     Target("yaml", _make_yaml, _read_yaml_files, 6),
     Target("dump", _make_dump, _read_dump, 3),
+    Target("layouts", _make_layouts, _read_layouts, 6),
     Target("zip", _pack("zip"), _read_dump, 3, lambda path: path.suffix == ".zip"),
     Target("tar", _pack("tar"), _read_dump, 3, lambda path: path.suffix == ".tar"),
     Target("hdf5", _make_hdf5, _read_archives, 4, refusals=_FILE_REFUSALS),

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
-from corpus import TARGETS, Target  # noqa: E402
+from corpus import DAMAGED, TARGETS, Target  # noqa: E402
 from mutation import mutate  # noqa: E402
 
 GOOD = ("read", "refused")
@@ -41,6 +41,8 @@ def _run_case(target: Target, corpus: Path, folder: Path, seed: int) -> tuple[st
     path = draw.choice(files)
     path.write_bytes(mutate(path.read_bytes(), draw))
     target.after(case, path)
+    if target.name == "layouts":
+        (case / DAMAGED).write_text(path.relative_to(case).as_posix())
     try:
         target.read(case)
     except target.refusals as error:
@@ -107,7 +109,6 @@ def run(cases: int, seed: int, only: str | None, limit_s: float, say: Callable[[
     bad = 0
     say(f"seed {seed}, {cases} cases\n")
     say("| target | cases | read | refused | bad | s |\n| --- | ---: | ---: | ---: | ---: | ---: |")
-    details = []
     with tempfile.TemporaryDirectory(prefix="sflow-fuzz-") as name:
         root = Path(name)
         for target in chosen:
@@ -123,13 +124,12 @@ def run(cases: int, seed: int, only: str | None, limit_s: float, say: Callable[[
             wrong = [result for result in results if result["end"] not in GOOD]
             wrong += [{"seed": "any", "end": "outside", "detail": stray} for stray in strays]
             bad += len(wrong)
-            details += [(target.name, result) for result in wrong]
             seconds = time.monotonic() - started
             good = f"{ends['read']} | {ends['refused']}"
             say(f"| {target.name} | {len(results)} | {good} | {len(wrong)} | {seconds:.0f} |")
+            for result in wrong[:10]:
+                print(f"{target.name}, seed {result['seed']}: {result['end']}\n{result['detail']}", file=sys.stderr)
             shutil.rmtree(folder, ignore_errors=True)
-    for name, result in details[:40]:
-        say(f"\n{name}, seed {result['seed']}: {result['end']}\n{result['detail']}")
     return bad
 
 

@@ -12,8 +12,8 @@ HERE = Path(__file__).parent
 
 def _run(name: str, *arguments: str) -> None:
     command = [sys.executable, str(HERE / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-4000:]
     assert "| --- |" in done.stdout
 
 
@@ -21,5 +21,16 @@ def test_fuzz() -> None:
     _run("fuzz.py", "--cases", "300", "--seed", "11")
 
 
-def test_torture() -> None:
-    _run("torture.py", "--runs", "2", "--seed", "3")
+def test_runs_on_this_machine() -> None:
+    _run("torture.py", "--runs", "5", "--seed", "3", "--places", "local")
+
+
+def test_runs_in_an_object_store() -> None:
+    pytest.importorskip("moto.server")
+    _run("torture.py", "--runs", "8", "--seed", "3", "--places", "store")
+
+
+@pytest.mark.ray
+def test_runs_on_a_cluster_of_several_nodes() -> None:
+    pytest.importorskip("ray")
+    _run("torture.py", "--runs", "2", "--seed", "1", "--places", "cluster")

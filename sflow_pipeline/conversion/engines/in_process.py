@@ -14,15 +14,16 @@ def run_in_process(
     settings: ConversionSettings,
     build_painter: PainterFactory,
     on_frames: Callable[[int], None],
+    check_lock: Callable[[], None],
 ) -> Iterator[ShardRecord]:
     """Convert shards in order, yielding each record once it is committed.
 
     Raises:
-        OutputError: the disk is full, ….
+        OutputError: the disk is full, the run has lost the folder, ….
     """
     if not tasks:
         return
     with single_threaded():
         painter = build_painter()
         for task in tasks:
-            yield convert_shard(task, settings, painter, lambda: on_frames(1))
+            yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock)

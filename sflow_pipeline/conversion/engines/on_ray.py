@@ -13,20 +13,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
-from sflow_pipeline.errors import SflowError
+from sflow_pipeline.errors import SflowError, first_line
 from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.untrusted.limits import Limits, apply_limits, read_limits
 
 _WORKER_DIED = (RayActorError, OutOfMemoryError, ObjectLostError)
 _POLL_S = 0.5
+
+#: Raises where the run has lost its folder; picklable.
+LockCheck = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,12 @@ class FailedShard:
 class _ShardWorker:
     """Actor that converts shards in one thread and reports its progress in another."""
 
-    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory, limits: Limits) -> None:
+    def __init__(
+        self, settings: ConversionSettings, build_painter: PainterFactory, limits: Limits, check_lock: LockCheck
+    ) -> None:
         limit_threads()
         apply_limits(limits)
+        self._check_lock = check_lock
         self._settings = settings
         self._painter = build_painter()
         self._frames = 0
@@ -57,7 +63,7 @@ class _ShardWorker:
     def convert(self, task: ShardTask) -> ShardRecord:
         """See ``convert_shard``."""
         limit_threads()  # OpenMP counts per calling thread, and Ray calls from one of its own
-        return convert_shard(task, self._settings, self._painter, self._count)
+        return convert_shard(task, self._settings, self._painter, self._count, self._check_lock)
 
     def try_frames(self, task: ShardTask) -> None:
         """Convert frames without writing them."""
@@ -74,6 +80,8 @@ def find_device_of_workers(device: str, precision: str, facts: ClusterFacts) -> 
         resolved: DeviceFacts = ray.get(task.remote(device, precision))
     except RayTaskError as error:
         raise _find_cause(error) from error
+    except RayError as error:
+        raise _describe_cluster_failure(error) from error
     return resolved
 
 
@@ -84,6 +92,7 @@ def run_on_ray(
     on_frames: Callable[[int], None],
     *,
     workers: int,
+    check_lock: LockCheck,
     on_failed: Callable[[FailedShard], None],
     on_warning: Callable[[str], None],
 ) -> Iterator[ShardRecord]:
@@ -92,7 +101,7 @@ def run_on_ray(
     Raises:
         SflowError: workers cannot start, or one raised an error that is not about a frame.
     """
-    pool = _Pool(settings, build_painter)
+    pool = _Pool(settings, build_painter, check_lock)
     queue = deque((task, 1) for task in tasks)
     running: dict[Any, tuple[Any, ShardTask, int]] = {}
     searching: dict[Future[ShardTask | FailedShard], ShardTask] = {}
@@ -103,6 +112,8 @@ def run_on_ray(
             while queue or running or searching:
                 while queue and len(running) + len(searching) < workers:
                     task, attempt = queue.popleft()
+                    if idle and attempt > 1:  # on a fresh worker, which may need the place of an idle one
+                        pool.stop(idle.pop())
                     worker = idle.pop() if idle and attempt == 1 else pool.start()
                     running[worker.convert.remote(task)] = (worker, task, attempt)
                 done, _ = ray.wait(list(running), timeout=_POLL_S) if running else ([], [])
@@ -126,7 +137,10 @@ def run_on_ray(
                             searching[searchers.submit(_isolate, pool, task)] = task
                         continue
                     pool.has_worked = True
-                    idle.append(worker)
+                    if queue:
+                        idle.append(worker)
+                    else:  # where nodes were lost, another worker may be waiting for its place
+                        pool.stop(worker)
                     yield record
                 for future in [future for future in searching if future.done()]:
                     del searching[future]
@@ -137,6 +151,8 @@ def run_on_ray(
                         queue.appendleft((outcome, 1))
                 if not running and searching:
                     next(iter(searching)).exception(timeout=None)
+        except RayError as error:
+            raise _describe_cluster_failure(error) from error
         finally:
             pool.close()
 
@@ -144,18 +160,19 @@ def run_on_ray(
 class _Pool:
     """Starts workers and stops all of them at the end."""
 
-    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory) -> None:
+    def __init__(self, settings: ConversionSettings, build_painter: PainterFactory, check_lock: LockCheck) -> None:
         gpus = 1 if settings.device.startswith("cuda") else 0
         options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2}
         self._actor = ray.remote(_ShardWorker).options(**options)
         self._settings = ray.put(settings)
         self._build_painter = ray.put(build_painter)
+        self._check_lock = check_lock
         self._workers: list[Any] = []
         self._is_closed = False
         self.has_worked = False
 
     def start(self) -> Any:
-        worker = self._actor.remote(self._settings, self._build_painter, read_limits())
+        worker = self._actor.remote(self._settings, self._build_painter, read_limits(), self._check_lock)
         self._workers.append(worker)
         if self._is_closed:
             self.stop(worker)
@@ -216,6 +233,13 @@ def _report_progress(workers: list[Any], counted: dict[Any, int], on_frames: Cal
             continue  # starting, busy or dead; the shard's result is awaited elsewhere
         on_frames(total - counted.get(worker, 0))
         counted[worker] = total
+
+
+def _describe_cluster_failure(error: RayError) -> SflowError:
+    return SflowError(
+        f"the Ray cluster failed: {first_line(error)}",
+        hint="run the same command again when it is back; finished shards are kept",
+    )
 
 
 def _find_cause(error: RayTaskError) -> Exception:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sflow_pipeline.addresses import join_address, redact_address
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
 from sflow_pipeline.evaluation.results.plot import draw_svg
 from sflow_pipeline.evaluation.results.scores import Evaluation
@@ -25,7 +26,7 @@ def write_metrics(evaluation: Evaluation) -> list[str]:
     for uri in dict.fromkeys(row.uri for row in evaluation.rows if row.role == "dataset"):
         rows = tuple(row for row in evaluation.rows if row.uri == uri or row.role == "oracle")
         Folder(uri).write_bytes(METRICS_PATH, encode_json(evaluation.to_dict(rows)))
-        written.append(f"{uri.rstrip('/')}/{METRICS_PATH}")
+        written.append(redact_address(join_address(uri, METRICS_PATH)))
     return written
 
 
@@ -46,4 +47,4 @@ def write_comparison(evaluation: Evaluation, out: str | Path) -> list[str]:
     }
     for name, data in files.items():
         folder.write_bytes(name, data)
-    return [f"{str(out).rstrip('/')}/{name}" for name in files]
+    return [redact_address(join_address(str(out), name)) for name in files]
