@@ -2,7 +2,8 @@
 
 Each case damages one file of a small good input and reads it. Good ends: the reader succeeds, or raises an error of
 the error tree (an OSError where single files are read). Bad ends: any other exception, more than ``--limit-s`` seconds
-of processor time or ten times as long a wait, a process that dies, a file written outside the case's folder, a label with another value than the undamaged one.
+of processor time or ten times as long a wait, a process that dies, a file written outside the case's folder, a label
+with another value than the undamaged one.
 """
 
 import argparse

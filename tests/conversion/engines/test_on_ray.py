@@ -107,6 +107,13 @@ def test_a_dead_worker_costs_nothing(make_job, snapshot, random_bundle, tmp_path
     assert snapshot(clean.out_dir) == snapshot(hurt.out_dir)
 
 
+def test_workers_for_whom_there_is_no_place_hold_nothing_up(make_job, snapshot, tmp_path):
+    clean, crowded = make_job(out_dir=str(tmp_path / "a")), make_job(out_dir=str(tmp_path / "b"), workers=4)
+    convert(clean)
+    assert convert(crowded).status == "clean"  # the cluster has two CPUs, as after the loss of nodes
+    assert snapshot(clean.out_dir) == snapshot(crowded.out_dir)
+
+
 def test_errors_come_back_as_they_were_raised(make_job):
     with pytest.raises(OutputError) as caught:
         convert(make_job(workers=2), build_translator=FullDisk)
