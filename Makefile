@@ -11,7 +11,7 @@ FUZZ_ARGS ?=
 TORTURE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check lint format types imports doctest test modules bench fuzz torture readers wheel-test lock clean
+.PHONY: help demo audit check lint format types imports doctest test modules bench fuzz torture readers wheel-test lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,11 +77,15 @@ bench: $(VENV)/.installed-dev ## Measure speed on this machine; BENCH_ARGS='--on
 fuzz: $(VENV)/.installed-dev ## Damage 10 000 input files, seeded, and read them; FUZZ_ARGS='--cases 500 --seed 7'
 	$(BIN)/python tests/hardening/fuzz.py $(FUZZ_ARGS)
 
-torture: $(VENV)/.installed-dev ## 100 seeded runs that are killed, starved and disturbed; TORTURE_ARGS='--runs 20 --ray'
+torture: $(VENV)/.installed-dev ## 100 seeded runs that are killed, starved and disturbed; TORTURE_ARGS='--runs 20 --places local'
 	$(BIN)/python tests/hardening/torture.py $(TORTURE_ARGS)
 
 readers: $(VENV)/.installed-dev ## Read datasets with the oldest and newest `datasets`, exports with Ultralytics and cityscapesScripts
 	tools/try_readers.sh $(VENV)
+
+audit: $(BIN)/python ## Known vulnerabilities of the pinned dependencies, asked of an index on the network
+	$(BIN)/python -m venv $(VENV)/audit && $(VENV)/audit/bin/python -m pip install -qq pip-audit
+	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
 
 wheel-test: $(VENV)/.installed-dev ## Build wheel and sdist, install the wheel in a fresh environment, convert with it
 	$(BIN)/pytest -m wheel tests/wheel

@@ -62,7 +62,7 @@ def connect(
             logging_level=logging.ERROR,
             namespace="sflow",
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as failure:
+    except Exception as failure:
         text = " ".join(str(failure).split())[:300]
         hints = [hint for word, hint in _HINTS if word in text.lower()]
         fallback = f"check --address, or {without_ray}" if address else without_ray

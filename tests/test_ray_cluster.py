@@ -37,3 +37,16 @@ def test_a_host_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) 
         connect("no-such-host.invalid:6379", 1, error=TrainingError, without_ray="train in one process"),
     ):
         pass
+
+
+def test_node_that_does_not_start_in_time_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_options: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", init)
+    with (
+        pytest.raises(TrainingError, match="Ray cannot start on this machine: .*timed out during startup") as caught,
+        connect(None, 1, error=TrainingError, without_ray="train in one process"),
+    ):
+        pass
+    assert caught.value.hint == "train in one process"

@@ -89,13 +89,14 @@ class RunLock:
         self._heartbeat_s = heartbeat_s
         self._sleep = sleep
         self._on_damaged = on_damaged
-        self._owner = {"host": host_name(), "pid": os.getpid(), "token": os.urandom(8).hex()}
+        token = os.urandom(8).hex()
+        self._owner = {"host": host_name(), "pid": os.getpid(), "token": token}
         self._beat = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sflow-lock", daemon=True)
         self._exclusive = ExclusiveFile(folder.locate(EXCLUSIVE_PATH)) if folder.is_local else None
         #: For whoever writes on behalf of this run.
-        self.fence = Fence(folder, self._owner["token"])
+        self.fence = Fence(folder, token)
 
     def __enter__(self) -> "RunLock":
         is_free = self._exclusive is None or self._exclusive.acquire()
@@ -131,9 +132,11 @@ class RunLock:
         Raises:
             OutputError: another run took it over, and is named, or the lock was removed.
         """
-        self.fence.check()
         if self._exclusive is not None and not self._exclusive.is_held():
             raise _describe_loss(self._folder, EXCLUSIVE_PATH)
+        has_exclusive = self._exclusive is not None and self._exclusive.is_locked
+        if not has_exclusive or self._folder.stat([LOCK_PATH])[0].size_bytes >= 0:
+            self.fence.check()
 
     def _is_alive(self, other: dict[str, Any]) -> bool:
         if other.get("host") == self._owner["host"] and isinstance(other.get("pid"), int):
@@ -164,7 +167,7 @@ class RunLock:
         while not self._stopped.wait(self._heartbeat_s):
             self._beat += 1
             try:
-                self.fence.check()
+                self.check()
             except SflowError:  # the run has lost the folder; whatever it would publish next says so
                 return
             with contextlib.suppress(SflowError):  # a full disk is reported by the shard that meets it

@@ -14,7 +14,7 @@ from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.local_file import TEMP_PREFIX
-from sflow_pipeline.storage.run_lock import LOCK_PATH, RunLock
+from sflow_pipeline.storage.run_lock import EXCLUSIVE_PATH, LOCK_PATH, RunLock
 
 
 def _refuse_lock(_descriptor: int, _operation: int) -> None:
@@ -40,10 +40,21 @@ def test_token_of_another_run_is_seen_where_a_worker_looks(folder: Folder) -> No
 
 def test_removed_lock_is_a_lost_one(folder: Folder) -> None:
     with RunLock(folder) as lock:
-        folder.remove(LOCK_PATH)
+        for path in (LOCK_PATH, EXCLUSIVE_PATH):
+            folder.remove(path)
         for check in (lock.fence.check, lock.check):
             with pytest.raises(OutputError, match="was removed or replaced"):
                 check()
+
+
+def test_lock_of_the_file_system_is_enough(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    with RunLock(folder, heartbeat_s=0.01) as lock:
+        folder.remove(LOCK_PATH)
+        lock.check()
+        while LOCK_PATH not in folder.list_files():
+            pass
+        lock.fence.check()
 
 
 def test_damaged_lock_says_nothing_and_is_written_again(folder: Folder) -> None:
