@@ -45,7 +45,7 @@ def test_node_that_does_not_start_in_time_is_one_sentence(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("ray.init", init)
     with (
-        pytest.raises(TrainingError, match="Ray cannot start on this machine: .*timed out during startup") as caught,
+        pytest.raises(TrainingError, match=r"Ray cannot start on this machine: .*timed out during startup") as caught,
         connect(None, 1, error=TrainingError, without_ray="train in one process"),
     ):
         pass

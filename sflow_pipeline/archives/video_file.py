@@ -55,6 +55,8 @@ class _Frames:
         self._container = av.open(path)
         stream = self._stream = self._container.streams.video[0]
         limit = read_limits().pixels
+        if stream.codec_context is None:
+            raise ValueError("no decoder for its codec")
         if stream.codec_context.width * stream.codec_context.height > limit:
             size = f"{stream.codec_context.width}x{stream.codec_context.height}"
             raise ArchiveError(0, f"its pictures have {size} pixels, more than {limit}; set {PIXELS_VARIABLE}")
@@ -89,6 +91,8 @@ class _Frames:
             self._container.seek(key, stream=self._stream)
             self._decoder = self._container.decode(self._stream)
         for frame in self._decoder:
+            if frame.pts is None:
+                raise ValueError("a frame without a time")
             found = bisect_right(self.times, frame.pts) - 1
             self._next = min(found + 1, len(self.times) - 1)
             self._keep(found, encode_png(frame.to_ndarray(format=self._format)))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.archives import open_archive
+from sflow_pipeline.archives import ArchiveError, open_archive
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.filesystem import Folder
@@ -85,6 +85,16 @@ def test_a_broken_video_is_named(make_layout: MakeLayout) -> None:
     assert kinds["unreadable_archive"].paths == ("a_rgb.mp4",)
     assert "copy it again" in kinds["unreadable_archive"].message
     assert dump.sequence_ids == ("b",)
+
+
+def test_codec_that_nobody_knows_is_named(tmp_path: Path, load_layout: LoadLayout) -> None:
+    path = tmp_path / "rgb.mov"
+    load_layout("video").write_video(path, [np.full((32, 64, 3), i, np.uint8) for i in range(3)], "png", "rgb24")
+    data = path.read_bytes()
+    assert data.count(b"png ") == 1
+    path.write_bytes(data.replace(b"png ", b"pn\xf6 "))
+    with pytest.raises(ArchiveError, match="not a whole video"):
+        open_archive(str(path))
 
 
 def test_genuine_dash_camera(shared_data: Path) -> None:
