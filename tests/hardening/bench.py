@@ -126,9 +126,8 @@ def read_tree(root: Path) -> dict[str, bytes]:
 
 def keep_content(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """A dataset's files without report, lock and set-aside state, and its manifest without the places of the run."""
-    kept = {
-        name: data for name, data in files.items() if not name.startswith((".sflow/damaged", ".sflow/lock", "report/"))
-    }
+    left_out = (".sflow/damaged", ".sflow/lock", ".sflow/settings", ".sflow/status", "report/")
+    kept = {name: data for name, data in files.items() if not name.startswith(left_out)}
     manifest = json.loads(kept.get("manifest.json", b"{}"))
     manifest.get("source", {}).pop("root", None)
     manifest.get("job", {}).pop("sim_dir", None)

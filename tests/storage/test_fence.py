@@ -10,6 +10,7 @@ import pytest
 
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.run_status import STATUS_PATH
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage.filesystem import Folder
@@ -80,7 +81,9 @@ def test_of_two_that_start_together_without_locks_one_goes_on(tmp_path: Path, mo
 
 
 def _read_tree(root: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and TEMP_PREFIX not in path.name}
+    """Every file but scratch files and the word that each run leaves about itself."""
+    files = (path for path in root.rglob("*") if path.is_file() and path != root / STATUS_PATH)
+    return {path: path.read_bytes() for path in files if TEMP_PREFIX not in path.name}
 
 
 class _AtFrame:
