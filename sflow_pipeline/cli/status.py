@@ -88,7 +88,8 @@ def _read(out: "Folder") -> dict[str, Any]:
 
 def _format(facts: dict[str, Any]) -> str:
     state, host = facts["state"], str(facts["host"]).rpartition(".")[0]
-    lines = [f"{facts['out_dir']}: {state}" + (f", {facts['step']}" if state == "running" else "")]
+    more = {"running": f", {facts['step']}", "dead": ", the run ended without a word"}.get(state, "")
+    lines = [f"{facts['out_dir']}: {state}{more}"]
     rate, left = facts["frames_per_s"], facts["left_s"]
     speed = f", {rate:.2f} frames/s" if rate else ""
     speed += f", about {format_duration(left)} left" if left else ""
