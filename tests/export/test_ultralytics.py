@@ -17,7 +17,7 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Path, Pa
         pytest.skip("no ultralytics")
     version = importlib.metadata.version
     # It asks for the version of torchvision, which its reader does not use.
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0" if name == "torchvision" else version(name))
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0" if name == "torchvision" else version(name))
     monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("YOLO_AUTOINSTALL", "false")
     from ultralytics.data.utils import verify_image_label
