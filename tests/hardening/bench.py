@@ -11,7 +11,7 @@ from typing import Any
 
 from drivers import Driver, digest_picture, in_child
 
-PATIENCE_S = 240.0
+PATIENCE_S = 900.0
 _GONE_S = 30.0
 #: Another value of a setting that decides every picture.
 OTHER_SEED = "7"

@@ -8,6 +8,8 @@ from contextlib import suppress
 
 FAULTS = ("500", "503", "slow", "silent", "reset", "outage")
 _SILENCE_S = 20.0
+#: Others meet a quarter of the requests; each of these costs its client some seconds.
+_SHARES = {"silent": 0.05}
 _REASONS = {"500": "Internal Server Error", "503": "Slow Down"}
 _CODES = {"500": "InternalError", "503": "SlowDown"}
 
@@ -18,7 +20,7 @@ def serve(listener: socket.socket, store: tuple[str, int], fault: str, seed: int
     ``outage`` begins with some request and does not end: every answer is a 503.
     """
     draw = random.Random(seed)
-    state = _State(fault, draw, share if fault else 0.0)
+    state = _State(fault, draw, _SHARES.get(fault, share) if fault else 0.0)
     while True:
         client, _address = listener.accept()
         threading.Thread(target=_pass_on, args=(client, store, state), daemon=True).start()

@@ -17,6 +17,7 @@ from drivers import Driver
 from local_events import Scene, check_pair
 
 STORE_EVENTS = (*(f"answers {fault}" for fault in fault_proxy.FAULTS), "driver killed", "two drivers")
+_OUTAGE_S = 60.0
 KEY, SECRET = "TORTUREKEY", "TORTURE/SECRET+1"
 
 
@@ -59,6 +60,9 @@ class StoreRuns:
                     time.sleep(draw.uniform(0.0, 2 * bench.seconds[scene.file_format]))
                     scene.outcome.killed += driver.poll() is None
                     driver.signal(draw.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+                if kind == "outage":  # its client would go on asking for many minutes: somebody stops the run
+                    _wait_at_most(driver, _OUTAGE_S)
+                    driver.signal(signal.SIGTERM)
                 driver.wait(PATIENCE_S)
         scene.finish(lambda: self._start(scene, bucket, self._place, sides))
         files = self._read(bucket) if "out" in sides else _read_local(scene.out)
@@ -112,6 +116,12 @@ class StoreRuns:
             if not name.endswith("/"):
                 read[name.removeprefix("out/")] = client.get_object(Bucket=bucket, Key=name)["Body"].read()
         return read
+
+
+def _wait_at_most(driver: Driver, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while driver.poll() is None and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _read_local(root: Path) -> dict[str, bytes]:

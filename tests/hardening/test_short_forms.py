@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 def _run(name: str, *arguments: str) -> None:
     command = [sys.executable, str(HERE / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2400)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-4000:]
     assert "| --- |" in done.stdout
 
@@ -22,15 +22,9 @@ def test_fuzz() -> None:
 
 
 def test_runs_on_this_machine() -> None:
-    _run("torture.py", "--runs", "5", "--seed", "3", "--places", "local")
+    _run("torture.py", "--runs", "5", "--seed", "0", "--places", "local")
 
 
 def test_runs_in_an_object_store() -> None:
     pytest.importorskip("moto.server")
-    _run("torture.py", "--runs", "8", "--seed", "3", "--places", "store")
-
-
-@pytest.mark.ray
-def test_runs_on_a_cluster_of_several_nodes() -> None:
-    pytest.importorskip("ray")
-    _run("torture.py", "--runs", "2", "--seed", "1", "--places", "cluster")
+    _run("torture.py", "--runs", "3", "--seed", "0", "--places", "store")
