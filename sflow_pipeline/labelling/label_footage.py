@@ -104,7 +104,7 @@ def label_footage(
         raise UsageError(
             f"{source}: none of {total} frames can be read; {first}: {reason}", hint="name readable pictures or videos"
         )
-    write_whole(root / DATASET_FILE, _describe(labeller.space.name, loaded.name, confidence, footage).encode())
+    write_whole(root / DATASET_FILE, _describe(labeller.space.name, loaded.name, confidence, footage, every).encode())
     notes = tuple(note for sequence in footage for note in sequence.notes)
     mean_void = float(np.mean(void)) if void else None
     frames_there = total - len(left_out)
@@ -152,11 +152,12 @@ def _claim(root: Path, settings: dict[str, object]) -> None:
         )
 
 
-def _describe(label_space: str, bundle: str, confidence: float, footage: list[Footage]) -> str:
+def _describe(label_space: str, bundle: str, confidence: float, footage: list[Footage], every: int) -> str:
     """The content of ``dataset.yaml``; the rate only where all sequences have the same."""
     content: dict[str, object] = {"label_space": label_space, "label_encoding": "ids"}
     rates = {sequence.fps for sequence in footage}
-    if len(rates) == 1 and None not in rates:
-        content["fps"] = rates.pop()
+    rate = rates.pop() if len(rates) == 1 else None
+    if rate:
+        content["fps"] = round(rate / every, 6)
     note = f"predicted by the segmenter of bundle {bundle}, void below a probability of {confidence:g}"
     return f"# labels: {note}\n{yaml.safe_dump(content, sort_keys=False)}"

@@ -132,6 +132,12 @@ def test_a_video_is_labelled_frame_by_frame(street: list[StreetFrame], tmp_path:
         assert np.abs(picture[..., ::-1].astype(float) - drawn.render).mean() < 12
 
 
+def test_frames_keep_their_times_where_some_are_left_out(street: list[StreetFrame], tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", [frame.render for frame in street], [0, 1, 2, 3])
+    label_footage(video, tmp_path / "out", every=2, device="cpu")
+    assert [frame.timestamp_s for frame in discover(str(tmp_path / "out")).frames] == pytest.approx([0, 0.2])
+
+
 def test_missing_frames_of_a_video_are_gaps_in_the_numbers(street: list[StreetFrame], tmp_path: Path) -> None:
     pictures = [frame.render for frame in street]
     video = write_video(tmp_path / "a.mp4", [*pictures, *pictures], [0, 1, 2, 5, 6, 7, 8, 9])
