@@ -9,9 +9,10 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?=
 TORTURE_ARGS ?=
+PLANTED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo audit check lint format types imports doctest test modules bench fuzz torture readers wheel-test lock clean
+.PHONY: help demo audit check lint format types imports doctest test modules bench planted fuzz torture readers wheel-test lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +74,9 @@ modules: ## Write docs/modules.md from the docstrings
 
 bench: $(VENV)/.installed-dev ## Measure speed on this machine; BENCH_ARGS='--only pipeline --frames 64' narrows it
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+planted: $(VENV)/.installed-dev ## Count planted errors that the gate finds; PLANTED_ARGS='sflow PHOTOS --split val --converted'
+	$(BIN)/python -m benchmarks.planted_errors $(PLANTED_ARGS)
 
 fuzz: $(VENV)/.installed-dev ## Damage 10 000 input files, seeded, and read them; FUZZ_ARGS='--cases 500 --seed 7'
 	$(BIN)/python tests/hardening/fuzz.py $(FUZZ_ARGS)

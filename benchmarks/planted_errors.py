@@ -1,22 +1,32 @@
 """Share of planted errors that the gate detects, at the false alarms that the default bundle's thresholds give.
 
-``python -m benchmarks.planted_errors BUNDLE PHOTOS [--split val] [--limit N]``; prints a Markdown table.
+``python -m benchmarks.planted_errors BUNDLE PHOTOS... [--split val] [--limit N] [--converted]``; prints Markdown.
+With ``--converted`` photos stand for rendered frames: they are converted, and errors are planted in the images.
 """
 
 import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.bundle import load_bundle
-from sflow_pipeline.bundle.gate_calibration import list_failed_checks
-from sflow_pipeline.bundle.label_agreement import AgreementScorer
+from sflow_pipeline.bundle import Bundle, GateThresholds, load_bundle
+from sflow_pipeline.bundle.gate_calibration import list_failed_checks, measure_recall
+from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer, reduce_pair
+from sflow_pipeline.bundle.structure import check_structure
 from sflow_pipeline.evaluation.planted_errors import PLANTED_ERRORS, Pair
 from sflow_pipeline.label_spaces import LabelSpace, build_mapping
 from sflow_pipeline.markdown import draw_table
 from sflow_pipeline.networks.device import resolve_device
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage import image_codec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_REAL = "none: false alarms"
 
 
 def read_pairs(folder: str, split: str, limit: int | None, space: LabelSpace) -> list[Pair]:
@@ -42,43 +52,81 @@ def find_partner(pairs: list[Pair], i: int, rng: np.random.Generator) -> Pair | 
     return pairs[int(rng.choice(far))] if far else None
 
 
+class Judge:
+    """The gate's checks of one bundle.
+
+    Args:
+        bundle: with a segmenter and thresholds.
+    """
+
+    def __init__(self, bundle: Bundle, weights: Mapping[str, "Tensor"], thresholds: GateThresholds) -> None:
+        self.scorer = AgreementScorer(bundle, weights, resolve_device(), thresholds)
+        self._thresholds = thresholds
+
+    def find_failed(self, pair: Pair, render: NDArray[np.uint8] | None) -> list[str]:
+        """The checks that a pair fails, with those against its render where there is one."""
+        checks = dict(self.scorer.score([pair.photo], [pair.class_index])[0].checks)
+        if render is not None:
+            image, label = reduce_pair(pair.photo, pair.class_index)
+            checks |= check_structure(reduce_pair(render, pair.class_index)[0], image, label, self.scorer.void_channel)
+        return list_failed_checks(checks, self._thresholds)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle")
-    parser.add_argument("photos")
+    parser.add_argument("photos", nargs="+")
     parser.add_argument("--split", default="val")
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--limit", type=int, help="photos of each folder")
+    parser.add_argument("--converted", action="store_true", help="convert the photos, and plant errors in the images")
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
     thresholds, weights = bundle.metadata.gate, bundle.read_segmenter()
     if thresholds is None or weights is None:
         parser.error(f"bundle {bundle.name} has no segmenter or no gate thresholds")
-    scorer = AgreementScorer(bundle, weights, resolve_device(), thresholds.recall)
-    pairs = read_pairs(options.photos, options.split, options.limit, bundle.label_space)
-
-    def find_failed(photo: NDArray[np.uint8], class_index: NDArray[np.uint8]) -> list[str]:
-        return list_failed_checks(scorer.score([photo], [class_index])[0].checks, thresholds)
-
-    real = [scorer.score([pair.photo], [pair.class_index])[0] for pair in pairs]
-    alarms = [bool(list_failed_checks(agreement.checks, thresholds)) for agreement in real]
-    rows = [("none: false alarms", "", f"{sum(alarms)} of {len(alarms)}", f"{np.mean(alarms):.1%}")]
-    rng = np.random.default_rng(0)
-    for error in PLANTED_ERRORS:
-        found = []
-        for i, pair in enumerate(pairs):
+    judge, space = Judge(bundle, weights, thresholds), bundle.label_space
+    found: dict[str, list[list[str]]] = {}
+    agreements = []
+    for folder in options.photos:
+        photos = read_pairs(folder, options.split, options.limit, space)
+        agreements += [judge.scorer.score([pair.photo], [pair.class_index])[0] for pair in photos]
+        renders: list[NDArray[np.uint8] | None] = [None] * len(photos)
+        pairs = photos
+        if options.converted:
+            renders = [pair.photo for pair in photos]
+            pairs = [Pair(bundle.paint(p.photo, p.class_index, label_space=space), p.class_index) for p in photos]
+        rng = np.random.default_rng(0)
+        for i, (pair, render) in enumerate(zip(pairs, renders, strict=True)):
+            found.setdefault(_REAL, []).append(judge.find_failed(pair, render))
             partner = find_partner(pairs, i, rng)
-            wrong = None if partner is None else error.plant(pair, partner, bundle.label_space, rng)
-            if wrong is not None:
-                found.append(bool(find_failed(wrong.photo, wrong.class_index)))
-        share = f"{np.mean(found):.1%}" if found else "no place for it"
-        rows.append((error.name, error.extent, f"{sum(found)} of {len(found)}", share))
-    accuracy = np.mean([agreement.pixel_accuracy for agreement in real])
-    miou = np.mean([agreement.miou for agreement in real])
-    print(
-        f"segmenter of {bundle.name} on these photos, mean per photo: pixel accuracy {accuracy:.3f}, mIoU {miou:.3f}\n"
+            for error in PLANTED_ERRORS:
+                wrong = None if partner is None else error.plant(pair, partner, space, rng)
+                if wrong is not None:
+                    found.setdefault(error.name, []).append(judge.find_failed(wrong, render))
+    print(describe_segmenter(agreements))
+    extents = {error.name: error.extent for error in PLANTED_ERRORS}
+    rows = []
+    for name in (_REAL, *extents):
+        failed = found.get(name, [])
+        count = sum(map(bool, failed))
+        share = f"{count / len(failed):.1%}" if failed else "no place for it"
+        causes = Counter(check for checks in failed for check in checks).most_common(3)
+        rows.append(
+            (name, extents.get(name, ""), f"{count} of {len(failed)}", share, ", ".join(f"{c} {n}" for c, n in causes))
+        )
+    print(draw_table(("planted error", "extent", "detected", "share", "by"), rows))
+
+
+def describe_segmenter(agreements: Sequence[Agreement]) -> str:
+    """Its own weakness: mean accuracy, mIoU and recall per class on these photos."""
+    recall = ", ".join(f"{name} {value:.2f}" for name, value in measure_recall(agreements).items())
+    accuracy = np.mean([agreement.pixel_accuracy for agreement in agreements])
+    miou = np.mean([agreement.miou for agreement in agreements])
+    return (
+        f"the segmenter on these {len(agreements)} photos, mean per photo: pixel accuracy {accuracy:.3f}, "
+        f"mIoU {miou:.3f}; recall: {recall}\n"
     )
-    print(draw_table(("planted error", "extent", "detected", "share"), rows))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,13 @@
 
 from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, list_bundles, load_bundle
 from sflow_pipeline.bundle.metadata import BundleMetadata, GateThresholds, SegmenterScores
-from sflow_pipeline.bundle.write_bundle import add_gate_thresholds, add_segmenter, build_random_bundle, save_bundle
+from sflow_pipeline.bundle.write_bundle import (
+    add_gate_thresholds,
+    add_segmenter,
+    build_random_bundle,
+    keep_segmenter,
+    save_bundle,
+)
 
 __all__ = [
     "DEFAULT_BUNDLE",
@@ -14,6 +20,7 @@ __all__ = [
     "add_segmenter",
     "build_random_bundle",
     "find_model",
+    "keep_segmenter",
     "list_bundles",
     "load_bundle",
     "save_bundle",

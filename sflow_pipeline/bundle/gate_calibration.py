@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.bundle import Bundle
-from sflow_pipeline.bundle.label_agreement import WORKING_HEIGHT_PX, Agreement, AgreementScorer
-from sflow_pipeline.bundle.metadata import GateThresholds
+from sflow_pipeline.bundle.contradictions import measure_confusion
+from sflow_pipeline.bundle.label_agreement import WORKING_HEIGHT_PX, Agreement, AgreementScorer, reduce_pair
+from sflow_pipeline.bundle.metadata import GateThresholds, UsualAgreement
+from sflow_pipeline.bundle.structure import check_structure
 from sflow_pipeline.networks.device import Device
 
 if TYPE_CHECKING:
@@ -16,52 +18,62 @@ if TYPE_CHECKING:
 
 #: The share of real pairs that passes, where nothing else is asked for.
 PASSING_SHARE = 0.99
+#: Thresholds lie below the chosen quantile by this share of its distance to the median: the worst of a few dozen photos
+#: is not the worst there is.
+_MARGIN = 0.1
+
+_Pairs = Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
 
 def measure_thresholds(
-    bundle: Bundle,
-    segmenter: "Mapping[str, Tensor]",
-    pairs: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]],
-    device: Device,
+    bundle: Bundle, segmenter: "Mapping[str, Tensor]", pairs: _Pairs, device: Device
 ) -> GateThresholds:
-    """The gate's thresholds on photos (h, w, 3) and their class indices (h, w)."""
+    """The gate's thresholds on photos (h, w, 3) and their class indices (h, w).
 
-    def score(recall: Mapping[str, float] | None) -> list[Agreement]:
-        scorer = AgreementScorer(bundle, segmenter, device, recall)
+    Where the bundle's images follow their renders' appearance, photos are converted, too, as renders would be, and
+    ``structure`` checks are measured between each photo and what became of it.
+    """
+
+    def score(usual: UsualAgreement | None) -> list[Agreement]:
+        scorer = AgreementScorer(bundle, segmenter, device, usual)
         return [scorer.score([photo], [truth])[0] for photo, truth in pairs]
 
-    recall = measure_recall(score(None))
-    return calibrate_gate(score(recall), recall)
+    first = score(None)
+    usual = UsualAgreement(
+        recall=measure_recall(first), confusion=measure_confusion(agreement.contradictions for agreement in first)
+    )
+    least = choose_least([agreement.checks for agreement in score(usual)])
+    if bundle.recipe.generator.use_appearance:
+        least |= choose_least(_check_conversions(bundle, pairs, device))
+    return GateThresholds(
+        passing_share=PASSING_SHARE,
+        photos=len(pairs),
+        height_px=WORKING_HEIGHT_PX,
+        least=least,
+        recall=usual.recall,
+        confusion=usual.confusion,
+    )
 
 
-def calibrate_gate(
-    agreements: Sequence[Agreement], recall: Mapping[str, float], passing_share: float = PASSING_SHARE
-) -> GateThresholds:
-    """Thresholds such that at least ``passing_share`` of these pairs passes every check.
+def choose_least(checks: Sequence[Mapping[str, float]], passing_share: float = PASSING_SHARE) -> dict[str, float]:
+    """Check -> least value, such that at least ``passing_share`` of these pairs pass every check.
 
-    Every check gets the same quantile; the highest one that lets enough pairs pass them all.
+    Every check gets the same quantile, the highest one that lets enough pairs pass them all, less a margin.
 
     Args:
-        agreements: of real photos with their true labels, none of which the segmenter was trained on.
-        recall: class -> mean recall, by which they were scored.
+        checks: of real photos with their true labels, none of which the segmenter was trained on.
 
-    >>> pairs = [Agreement(x, x, None, 0.0, {"road": x}, {"pixel_accuracy": x}) for x in (0.5, 0.7, 0.8, 0.9)]
-    >>> calibrate_gate(pairs, {}, 0.75).least
-    {'pixel_accuracy': 0.7}
+    >>> choose_least([{"miou": x} for x in (0.5, 0.7, 0.8, 0.9)], 0.75)
+    {'miou': 0.69}
     """
-    names = list(agreements[0].checks)
-    values = np.array([[agreement.checks[name] for name in names] for agreement in agreements])
+    names = list(checks[0])
+    values = np.array([[check[name] for name in names] for check in checks])
     ordered = np.sort(values, axis=0)
     # From the strictest rank down; rank 0, the minimum, lets all pass.
     ranks = range(len(values) - 1, -1, -1)
     least = next(ordered[rank] for rank in ranks if (values >= ordered[rank]).all(axis=1).mean() >= passing_share)
-    return GateThresholds(
-        passing_share=passing_share,
-        photos=len(agreements),
-        height_px=WORKING_HEIGHT_PX,
-        least={name: _round_down(float(value)) for name, value in zip(names, least, strict=True)},
-        recall=dict(recall),
-    )
+    least = least - _MARGIN * np.maximum(np.median(values, axis=0) - least, 0)
+    return {name: _round_down(float(value)) for name, value in zip(names, least, strict=True)}
 
 
 def measure_recall(agreements: Iterable[Agreement]) -> dict[str, float]:
@@ -74,8 +86,8 @@ def measure_recall(agreements: Iterable[Agreement]) -> dict[str, float]:
 
 
 def list_failed_checks(checks: Mapping[str, float], thresholds: GateThresholds) -> list[str]:
-    """The checks whose values are below their thresholds."""
-    return [name for name, least in thresholds.least.items() if checks[name] < least]
+    """The checks whose values are below their thresholds; checks that were not made pass."""
+    return [name for name, least in thresholds.least.items() if name in checks and checks[name] < least]
 
 
 def find_weakest_class(agreement: Agreement, thresholds: GateThresholds | None) -> str | None:
@@ -86,6 +98,15 @@ def find_weakest_class(agreement: Agreement, thresholds: GateThresholds | None) 
     usual = thresholds.recall if thresholds else {}
     shortfall = {name: usual.get(name, 1.0) - value for name, value in agreement.recall.items()}
     return max(shortfall, key=lambda name: shortfall[name], default=None)
+
+
+def _check_conversions(bundle: Bundle, pairs: _Pairs, device: Device) -> list[Mapping[str, float]]:
+    checks = []
+    for photo, truth in pairs:
+        image = bundle.paint(photo, truth, label_space=bundle.label_space, device=device.name)
+        reduced, label = reduce_pair(photo, truth)
+        checks.append(check_structure(reduced, reduce_pair(image, truth)[0], label, bundle.label_space.void_channel))
+    return checks
 
 
 def _round_down(value: float) -> float:

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sflow_pipeline.bundle.bundle import Bundle
+from sflow_pipeline.bundle.contradictions import Contradiction, compare_with_usual, find_contradictions
+from sflow_pipeline.bundle.metadata import UsualAgreement
 from sflow_pipeline.errors import BundleError
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.networks.segmenters import build_segmenter
 from sflow_pipeline.tensors import to_unit_range
 
-#: Pictures are reduced to this height; smaller ones keep their size.
-WORKING_HEIGHT_PX = 180
+#: Pictures are reduced to half their height, within these limits; those of less than the lower one keep their size.
+WORKING_HEIGHT_PX, _MOST_HEIGHT_PX = 192, 256
 #: A class that covers less than this share of the labelled pixels is rare in its frame.
 RARE_SHARE = 0.05
 #: Smaller classes are not named as the weakest, nor looked for under another class's label.
@@ -47,7 +49,9 @@ class Agreement:
             ``region``: mean log-probability of the labelled class relative to the predicted one, in the worst window,
             weighted by the square of the class's recall on real photos;
             ``naming``: by how much labelled classes are more probable than any two of them exchanged; ``place`` and
-            ``mirror``: by how much the label is more probable than the label moved or mirrored.
+            ``mirror``: by how much the label is more probable than the label moved or mirrored;
+            ``objects``: minus the strongest contradiction, relative to what is usual for its classes.
+        contradictions: regions where the segmenter says something else than the label.
     """
 
     pixel_accuracy: float
@@ -56,6 +60,7 @@ class Agreement:
     unfamiliar: float
     recall: Mapping[str, float]
     checks: Mapping[str, float]
+    contradictions: Sequence[Contradiction] = ()
 
 
 class AgreementScorer:
@@ -65,15 +70,15 @@ class AgreementScorer:
         bundle: whose label space and recipe.
         state: the segmenter's weights, as ``Bundle.read_segmenter`` returns them.
         device: where it runs, and in which number format.
-        recall: class -> its mean recall on real photos, which weights the classes in ``region``; all count fully
-            where None.
+        usual: what is usual on real photos: recall of each class, whose square weights the classes in ``region``, and
+            confusions, which ``objects`` is relative to. Where None, all classes count fully and none are confused.
 
     Raises:
         BundleError: the weights do not fit the recipe.
     """
 
     def __init__(
-        self, bundle: Bundle, state: Mapping[str, Tensor], device: Device, recall: Mapping[str, float] | None = None
+        self, bundle: Bundle, state: Mapping[str, Tensor], device: Device, usual: UsualAgreement | None = None
     ) -> None:
         self._space: LabelSpace = bundle.label_space
         self._device = device
@@ -87,8 +92,10 @@ class AgreementScorer:
             ) from error
         place_network(self._network.eval().requires_grad_(False), device.name, device.dtype)
         # A class that the segmenter often misses in real photos says little about the place where it is missed.
-        weights = [1.0 if recall is None else recall.get(entry.name, 0.0) ** 2 for entry in self._space.classes]
+        weights = [1.0 if usual is None else usual.recall.get(entry.name, 0.0) ** 2 for entry in self._space.classes]
+        self._confusion = None if usual is None else usual.confusion
         self._weights = torch.tensor(weights, device=device.name)
+        self.void_channel = self._space.void_channel
         self._channels = [i for i in range(self._space.num_classes) if i != self._space.void_channel]
 
     @torch.inference_mode()
@@ -112,8 +119,10 @@ class AgreementScorer:
             picture = torch.from_numpy(np.stack([pair[0] for pair in reduced])).to(self._device.name)
             truth = torch.from_numpy(np.stack([pair[1] for pair in reduced])).to(self._device.name)
             unit = to_unit_range(picture.permute(0, 3, 1, 2)).to(self._device.dtype)
-            logits = self._network(unit.contiguous(memory_format=torch.channels_last))
-            results += self._compare(logits[:, self._channels].float().log_softmax(dim=1), truth)
+            logits = self._network(unit.contiguous(memory_format=torch.channels_last))[:, self._channels].float()
+            if truth.shape[1] >= WORKING_HEIGHT_PX:  # every second pixel says as much, in a quarter of the time
+                logits, truth = F.avg_pool2d(logits, 2, ceil_mode=True), truth[:, ::2, ::2]
+            results += self._compare(logits.log_softmax(dim=1), truth)
         return results[: len(pictures)]
 
     def _compare(self, log_probability: Tensor, truth: Tensor) -> list[Agreement]:
@@ -136,11 +145,21 @@ class AgreementScorer:
             "mirror": _score_label(wanted, bounded) - _score_label(wanted.flip(3), bounded),
             "unfamiliar": (best < np.log(_UNFAMILIAR_BELOW)).float().mean(dim=(1, 2)),
         }
+        found_gap = (best - own).float().cpu().numpy()
+        labelled = wanted.any(dim=1).cpu().numpy()
+        positions = wanted.argmax(dim=1).to(torch.uint8).cpu().numpy()
+        called = predicted.to(torch.uint8).cpu().numpy()
         columns = {name: value.double().cpu().numpy() for name, value in values.items()}
         tables = confusion.double().cpu().numpy()
         names = [self._space.classes[channel].name for channel in self._channels]
         return [
-            _summarise(tables[i], names, {name: float(column[i]) for name, column in columns.items()})
+            _summarise(
+                tables[i],
+                names,
+                {name: float(column[i]) for name, column in columns.items()},
+                find_contradictions(found_gap[i], called[i], positions[i], labelled[i], names),
+                self._confusion,
+            )
             for i in range(len(tables))
         ]
 
@@ -148,18 +167,31 @@ class AgreementScorer:
 def reduce_pair(
     picture: NDArray[np.uint8], class_index: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Picture and label at the working size: pixel means, and nearest pixels."""
+    """Picture and label at the working size: pixel means, and nearest pixels.
+
+    >>> pairs = [(np.zeros((height, 99, 3), np.uint8), np.zeros((height, 99), np.uint8)) for height in (90, 360, 1080)]
+    >>> [reduce_pair(*pair)[1].shape[0] for pair in pairs]
+    [90, 192, 256]
+    """
     height, width = class_index.shape
     if height <= WORKING_HEIGHT_PX:
         return picture, class_index
-    size_px = (max(1, round(width * WORKING_HEIGHT_PX / height)), WORKING_HEIGHT_PX)
+    reduced = max(WORKING_HEIGHT_PX, min(_MOST_HEIGHT_PX, height // 2))
+    size_px = (max(1, round(width * reduced / height)), reduced)
     return (
         np.asarray(cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA), np.uint8),
         np.asarray(cv2.resize(class_index, size_px, interpolation=cv2.INTER_NEAREST), np.uint8),
     )
 
 
-def _summarise(confusion: NDArray[np.float64], names: Sequence[str], values: dict[str, float]) -> Agreement:
+def _summarise(
+    confusion: NDArray[np.float64],
+    names: Sequence[str],
+    values: dict[str, float],
+    contradictions: Sequence[Contradiction],
+    usual: Mapping[str, Mapping[str, float]] | None,
+) -> Agreement:
+    values["objects"] = -compare_with_usual(contradictions, usual)
     right, labelled = confusion.diagonal(), confusion.sum(axis=1)
     total = labelled.sum()
     unfamiliar = values.pop("unfamiliar")
@@ -177,7 +209,9 @@ def _summarise(confusion: NDArray[np.float64], names: Sequence[str], values: dic
         if share >= _SMALLEST_SHARE
     }
     checks = {"pixel_accuracy": accuracy, "miou": miou, **values}
-    return Agreement(accuracy, miou, float(rare.mean()) if len(rare) else None, unfamiliar, named, checks)
+    return Agreement(
+        accuracy, miou, float(rare.mean()) if len(rare) else None, unfamiliar, named, checks, tuple(contradictions)
+    )
 
 
 def _find_largest_mean(surprise: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ def _read_numbers(value: Any) -> Any:
         return value
     return int(value) if value.lstrip("+-").isdigit() else float(value)
 
+#: Checks of the gate whose thresholds depend on the generator as well as on the segmenter.
+STRUCTURE_CHECKS = ("structure", "structure_wide", "structure_object")
+
 
 class SegmenterScores(BaseModel):
     """Scores of the bundle's segmenter on whole held-out photos."""
@@ -35,24 +38,34 @@ class SegmenterScores(BaseModel):
     images_seen: int
 
 
-class GateThresholds(BaseModel):
+class UsualAgreement(BaseModel):
+    """What is usual on real photos.
+
+    Attributes:
+        recall: class -> its mean recall.
+        confusion: labelled class -> class that the segmenter takes it for -> usual strength of such contradictions.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    recall: dict[str, float]
+    confusion: dict[str, dict[str, float]] = {}
+
+
+class GateThresholds(UsualAgreement):
     """What an image's agreement with its label must reach (``bundle.label_agreement``), from real photos.
 
     Attributes:
         passing_share: of the real pairs, at least, that reach every threshold.
         photos: number of these pairs.
-        height_px: pictures are reduced to this height before they are scored.
+        height_px: least height that pictures are reduced to before they are scored.
         least: check -> least value.
-        recall: class -> its mean recall on these photos.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     passing_share: float
     photos: int
     height_px: int
     least: dict[str, float]
-    recall: dict[str, float]
 
 
 class BundleMetrics(BaseModel):

@@ -10,7 +10,13 @@ import yaml
 from pydantic import BaseModel
 
 from sflow_pipeline.bundle.bundle import Bundle, load_bundle
-from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata, GateThresholds, SegmenterScores
+from sflow_pipeline.bundle.metadata import (
+    BUNDLE_FORMAT_VERSION,
+    STRUCTURE_CHECKS,
+    BundleMetadata,
+    GateThresholds,
+    SegmenterScores,
+)
 from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.storage.write_whole import write_whole
@@ -70,6 +76,23 @@ def add_segmenter(
     write_whole(bundle.path / "recipe.yaml", _to_yaml(whole))
     write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
     return load_bundle(bundle.path)
+
+
+def keep_segmenter(bundle: Bundle, source: Bundle) -> Bundle:
+    """Put another bundle's segmenter into a bundle of the same label space, with its scores and its thresholds.
+
+    Thresholds that depend on what paints, those of structure, are left out until the gate is calibrated again.
+    """
+    state = source.read_segmenter()
+    scores = source.metadata.metrics.segmenter
+    if state is None or scores is None or source.metadata.label_space_digest != bundle.metadata.label_space_digest:
+        return bundle
+    bundle = add_segmenter(bundle, source.recipe.segmenter, state, scores)
+    gate = source.metadata.gate
+    if gate is None:
+        return bundle
+    least = {name: value for name, value in gate.least.items() if name not in STRUCTURE_CHECKS}
+    return add_gate_thresholds(bundle, gate.model_copy(update={"least": least}))
 
 
 def add_gate_thresholds(bundle: Bundle, thresholds: GateThresholds | None) -> Bundle:

@@ -24,7 +24,8 @@ class SourceRecipe(Section):
 
     split: str | None = Field(None, description="its split to train on; null: data.split")
     labels: Literal["true", "pseudo"] = Field(
-        "true", description="pseudo: predicted by a network; such photos are trained on and never held out"
+        "true",
+        description="pseudo: predicted by a network; such photos are trained on, and held out only by use: held_out",
     )
     weight: float | None = Field(
         None,
@@ -34,6 +35,10 @@ class SourceRecipe(Section):
     )
     video: bool = Field(
         False, description="its consecutive frame numbers are consecutive frames of a video: pairs for the flow loss"
+    )
+
+    use: Literal["train", "held_out"] = Field(
+        "train", description="held_out: all of its photos are held out, pseudo labels or not, such as another town's"
     )
 
     @property

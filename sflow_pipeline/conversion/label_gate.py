@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import Bundle, GateThresholds
+from sflow_pipeline.bundle.appearance import is_blank
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1
@@ -31,6 +32,7 @@ class LabelGate:
         scorer: the segmenter on its device.
         thresholds: of the bundle; None where it has none, and then no check can fail.
         edges: scores the edges.
+        compare_structure: whether images follow their renders' detail, and are compared with it.
         retries: see ``Gate``.
         enforce: whether images below a threshold are refused.
         batch_size: pictures that are scored at once on a GPU.
@@ -42,6 +44,7 @@ class LabelGate:
         thresholds: GateThresholds | None,
         edges: EdgeGate,
         *,
+        compare_structure: bool = False,
         retries: int = 0,
         enforce: bool = False,
         batch_size: int = 1,
@@ -50,6 +53,7 @@ class LabelGate:
         self._scorer = scorer
         self._thresholds = thresholds
         self._edges = edges
+        self._compare_structure = compare_structure
         self._enforce = enforce
         self._batch_size = batch_size
         self._renders: dict[str, Agreement] = {}
@@ -62,17 +66,35 @@ class LabelGate:
         images = self._scorer.score(list(translation.photo), labels, self._batch_size)
         renders = self._score_renders(frames)
         edges = self._edges.judge(frames, translation)
-        return [
-            self._judge(
-                image, render, {**edge.scores, **score_picture(*reduce_pair(photo, label), self._edges.threshold)}
-            )
-            for image, render, edge, photo, label in zip(images, renders, edges, translation.photo, labels, strict=True)
-        ]
+        judgements = []
+        for image, render, edge, photo, frame in zip(images, renders, edges, translation.photo, frames, strict=True):
+            reduced, label = reduce_pair(photo, frame.class_index)
+            checks = {**image.checks, **self._check_structure(frame, reduced, label)}
+            scores = {**edge.scores, **score_picture(reduced, label, self._edges.threshold)}
+            judgements.append(self._judge(image, render, checks, scores))
+        return judgements
 
-    def _judge(self, image: "Agreement", render: "Agreement", scores: dict[str, float | str | None]) -> Judgement:
+    def _check_structure(
+        self, frame: DecodedFrame, image: NDArray[np.uint8], label: NDArray[np.uint8]
+    ) -> Mapping[str, float]:
+        """Checks against the render, at the working size; none where the image does not follow it."""
+        from sflow_pipeline.bundle.label_agreement import reduce_pair
+        from sflow_pipeline.bundle.structure import check_structure
+
+        if not self._compare_structure or is_blank(frame.render):
+            return {}
+        return check_structure(reduce_pair(frame.render, frame.class_index)[0], image, label, self._scorer.void_channel)
+
+    def _judge(
+        self,
+        image: "Agreement",
+        render: "Agreement",
+        checks: Mapping[str, float],
+        scores: dict[str, float | str | None],
+    ) -> Judgement:
         from sflow_pipeline.bundle.gate_calibration import find_weakest_class, list_failed_checks
 
-        failed = list_failed_checks(image.checks, self._thresholds) if self._thresholds else None
+        failed = list_failed_checks(checks, self._thresholds) if self._thresholds else None
         return Judgement(
             {
                 **scores,
@@ -122,9 +144,10 @@ class LabelGateFactory:
         device = resolve_device(settings.device, settings.precision)
         thresholds = self.bundle.metadata.gate
         return LabelGate(
-            AgreementScorer(self.bundle, self.segmenter, device, thresholds.recall if thresholds else None),
+            AgreementScorer(self.bundle, self.segmenter, device, thresholds),
             thresholds,
             EdgeGate(settings.edge_threshold),
+            compare_structure=settings.appearance == 1.0,
             retries=settings.job.gate_retries if enforce else 0,
             enforce=enforce,
             batch_size=settings.batch_size,

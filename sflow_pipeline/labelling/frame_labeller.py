@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.errors import BundleError
 from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters import build_segmenter
 from sflow_pipeline.tensors import to_unit_range
 
 #: Larger pictures are reduced to this height, about that of the photos that segmenters are trained on.
@@ -41,7 +41,7 @@ class FrameLabeller:
         self.space = space
         self._device = device
         self._confidence = confidence
-        self._network = Segmenter(space.num_classes, bundle.recipe.segmenter.width)
+        self._network = build_segmenter(bundle.recipe.segmenter, space.num_classes)
         try:
             self._network.load_state_dict(dict(state))
         except RuntimeError as error:

@@ -1,6 +1,5 @@
 """Training of the segmenter on the GAN's photos, and its scores on held-out photos."""
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,6 +57,7 @@ class SegmenterState:
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
+        self.classes = classes
         self.provenance: dict[str, str] = {}
         self.images_seen = 0
         network = build_segmenter(recipe.segmenter, classes)
@@ -85,9 +85,13 @@ class SegmenterState:
 
     def to_stored(self) -> dict[str, Tensor]:
         """The network's weights in the form that bundles store."""
-        network = copy.deepcopy(self.network)
-        if isinstance(network, LiteSegmenter):
-            fold_gains(network)
+        if not isinstance(self.network, LiteSegmenter):
+            return self.network.state_dict()
+        network = build_segmenter(self.recipe.segmenter, self.classes)
+        assert isinstance(network, LiteSegmenter)
+        begin_from_imagenet(network, None)
+        network.load_state_dict(self.network.state_dict())
+        fold_gains(network)
         return network.state_dict()
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
@@ -215,8 +219,6 @@ def score_segmenter(state: SegmenterState, label_space: LabelSpace, photos: Phot
 def calibrate_bundle_gate(bundle: Bundle, photos: PhotoSet, device: Device) -> Bundle:
     """Measure the gate's thresholds on photos that the bundle's segmenter was not trained on, and write them.
 
-    Where no photo has true labels, pseudo labels count.
-
     Raises:
         TrainingError: the bundle has no segmenter.
     """
@@ -226,7 +228,7 @@ def calibrate_bundle_gate(bundle: Bundle, photos: PhotoSet, device: Device) -> B
             f"bundle {bundle.path}: has no segmenter, whose agreement with labels the gate's thresholds are for",
             hint="train one with train --only segmenter --set segmenter.images=20000",
         )
-    read = (photos.read(i) for i in _list_scored(photos))
+    read = (photos.read(i) for i in range(len(photos)))
     pairs = [(np.array(photo), np.array(truth)) for photo, truth in read]
     return add_gate_thresholds(bundle, measure_thresholds(bundle, weights, pairs, device))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, load_bundle, save_bundle
+from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, keep_segmenter, load_bundle, save_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
@@ -124,13 +124,15 @@ def train(
 
 
 def train_bundle(run: TrainingRun) -> TrainingSummary:
-    """Train every network of the recipe and export the bundle."""
+    """Train every network of the recipe and export the bundle; without a segmenter, it keeps the initial bundle's."""
     data = _load_data(run)
     state, checkpoint, damaged = begin_or_resume(run, data)
     restarts = _train_networks(run, data, state, is_new=checkpoint is None)
     bundle = export_bundle(state, data.photos, run.out / "bundle", run.network_name)
     scores = None
-    if data.recipe.segmenter.images:
+    if data.recipe.segmenter.images == 0 and run.start is not None:
+        bundle = keep_segmenter(bundle, run.start)
+    elif data.recipe.segmenter.images:
         bundle, scores = _train_segmenter(run, data, bundle)
     return _summarise(data, state, bundle, checkpoint, damaged, segmenter=scores, restarts=restarts)
 

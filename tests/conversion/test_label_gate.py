@@ -21,7 +21,7 @@ from sflow_pipeline.bundle import (
 )
 from sflow_pipeline.bundle.gate_calibration import measure_thresholds
 from sflow_pipeline.bundle.translator import Translation
-from sflow_pipeline.config.recipe import SegmenterRecipe
+from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.dataset.sample_dataset import open_dataset
@@ -159,6 +159,36 @@ def test_scores_alone_leave_every_row(convert_scenes, color_bundle):
         assert scores.miou == pytest.approx(iou, abs=1e-6)
         assert (scores.render_pixel_accuracy, scores.render_miou) == (scores.pixel_accuracy, scores.miou)
         assert (scores.pixel_accuracy < 0.5) == (number == 5)
+
+
+class TreeEraser(Renders):
+    """Gives renders back, the tree of scene 3 painted over as sky."""
+
+    def translate(self, class_index: Any, render: Any, alpha: Any, **_look: Any) -> Translation:  # noqa: ARG002
+        photo = render.copy()
+        for picture, classes in zip(photo, class_index, strict=True):
+            if (classes == draw_scene(3)).all():
+                picture[classes == TREE] = COLORS[SKY]
+        return Translation(photo, np.zeros(render.shape[:3], np.uint8))
+
+
+@pytest.mark.parametrize(("appearance", "failed"), [("full", [3]), (0.5, [])])
+def test_an_object_of_the_render_that_the_image_lacks(tmp_path, color_bundle, make_job, appearance, failed):
+    generator = {"width": 9, "blocks": 1, "use_palette": True, "use_appearance": True}
+    recipe = color_bundle.recipe.model_dump() | {"name": "follows", "generator": generator}
+    bundle = build_random_bundle(tmp_path / "follows", recipe=Recipe.model_validate(recipe))
+    scores = SegmenterScores(pixel_accuracy=0, miou=0, held_out_photos=0, images_seen=0)
+    bundle = add_segmenter(bundle, SegmenterRecipe(width=6), build_color_segmenter().state_dict(), scores)
+    add_gate_thresholds(bundle, color_bundle.metadata.gate.model_copy(update={"least": {"structure": 0.5}}))
+    job = make_job(
+        sim_dir=str(write_scenes(tmp_path / "scenes", wrong=None)),
+        out_dir=str(tmp_path / "out"),
+        bundle=str(bundle.path),
+        appearance=appearance,
+    )
+    summary = convert(job, build_translator=TreeEraser)
+    found = [i for i, sample in enumerate(open_dataset(summary.out_dir)) if sample.scores.failed_checks]
+    assert found == failed
 
 
 def test_gate_off_scores_edges_alone(convert_scenes):

@@ -13,6 +13,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters import build_segmenter
 from sflow_pipeline.tensors import to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.photo_set import PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
@@ -95,7 +96,13 @@ def test_interrupted_and_resumed_gives_the_same_weights(
     recipe = Recipe.model_validate(recipe.model_dump() | {"segmenter": segmenter})
     space = load_label_space(recipe.label_space)
     photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
-    train_segmenter(recipe, space, photos, tmp_path / "straight")
+    state = train_segmenter(recipe, space, photos, tmp_path / "straight")
+    picture = to_unit_range(torch.from_numpy(photos.read(0)[0].copy()).permute(2, 0, 1)[None])
+    for _ in range(2):  # what a bundle stores says the same, however often it is asked for
+        stored = build_segmenter(recipe.segmenter, space.num_classes)
+        stored.load_state_dict(state.to_stored())
+        with torch.no_grad():
+            assert torch.allclose(stored(picture), state.network(picture), atol=1e-3)
 
     def stop(progress: TrainingProgress) -> None:
         if progress.images_seen >= 48:
@@ -112,6 +119,19 @@ def test_interrupted_and_resumed_gives_the_same_weights(
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert len((tmp_path / "straight" / "losses.csv").read_text().split()) > 2
     assert (tmp_path / "straight" / "losses.csv").read_text() == (tmp_path / "resumed" / "losses.csv").read_text()
+
+
+def test_another_generator_keeps_the_segmenter(camvid: Path, recipe: Recipe, tmp_path: Path) -> None:
+    first = train(recipe, str(camvid), tmp_path / "first").bundle
+    segmenter = recipe.segmenter.model_dump() | {"images": 0}
+    other = Recipe.model_validate(recipe.model_dump() | {"segmenter": segmenter, "seed": 9})
+    second = train(other, str(camvid), tmp_path / "second", start=first).bundle
+    assert second.digest != first.digest
+    ours, theirs = first.read_segmenter(), second.read_segmenter()
+    assert ours is not None and theirs is not None
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert second.metadata.gate == first.metadata.gate
+    assert second.metadata.metrics.segmenter == first.metadata.metrics.segmenter
 
 
 def test_rare_classes_weigh_more_and_void_nothing(tmp_path: Path) -> None:

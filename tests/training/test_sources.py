@@ -58,6 +58,15 @@ def test_pseudo_labels_alone_are_held_out_too(towns: Path, change_recipe: Callab
     assert (len(photos), len(held_out)) == (4, 2)
 
 
+def test_a_whole_town_is_held_out_pseudo_labels_or_not(
+    camvid: Path, towns: Path, change_recipe: Callable, tmp_path: Path
+) -> None:
+    recipe = change_recipe(data={"sources": [{}, {"labels": "pseudo", "use": "held_out"}]})
+    photos, held_out = load(camvid, towns, recipe, tmp_path)
+    assert (len(photos), len(held_out)) == (7, 1 + 6)
+    assert Counter(facts.labels for facts in held_out.facts) == {"true": 1, "pseudo": 6}
+
+
 @pytest.mark.parametrize(
     ("sources", "share"),
     [

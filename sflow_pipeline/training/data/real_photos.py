@@ -41,7 +41,7 @@ class _Photo:
 def load_real_photos(data: str | Sequence[str], recipe: Recipe, cache: Path) -> tuple[PhotoSet, PhotoSet]:
     """Find, check, decode and pack the photos of a run; the end of every recording is held out.
 
-    Photos with pseudo labels are held out only where no folder has true labels.
+    Photos with pseudo labels are held out only where no folder has true labels, or where the recipe says so.
 
     Args:
         data: one folder or several, in any layout that ``inspect`` reads; ``recipe.data`` has settings of each. Their
@@ -61,6 +61,10 @@ def load_real_photos(data: str | Sequence[str], recipe: Recipe, cache: Path) -> 
     train: list[_Photo] = []
     held_out: list[_Photo] = []
     for source in sources:
+        if source.settings.use == "held_out":
+            frames = _list_split(source.dump, source.settings.split or recipe.data.split)
+            held_out += [_Photo(source, frame) for frame in frames]
+            continue
         is_held_out = source.settings.labels == "true" or not has_true_labels
         fraction = recipe.data.holdout_fraction if is_held_out else 0.0
         first, last = split_frames(source.dump, source.settings.split or recipe.data.split, fraction)
@@ -103,15 +107,8 @@ def split_frames(dump: Dump, split: str, holdout_fraction: float) -> tuple[list[
         TrainingError: the split is empty.
     """
     recordings: dict[str, list[FrameRef]] = defaultdict(list)
-    for frame in dump.frames:
-        if frame.split == split:
-            recordings[frame.sequence_id].append(frame)
-    if not recordings:
-        splits = sorted({frame.split for frame in dump.frames})
-        raise TrainingError(
-            f"data {dump.root}: split {split!r} is empty; there are {', '.join(splits)}",
-            hint="set data.split in the recipe, or split in its data.sources",
-        )
+    for frame in _list_split(dump, split):
+        recordings[frame.sequence_id].append(frame)
     train: list[FrameRef] = []
     held_out: list[FrameRef] = []
     for frames in recordings.values():
@@ -125,6 +122,18 @@ def split_frames(dump: Dump, split: str, holdout_fraction: float) -> tuple[list[
         held_out = [frame for name in ordered[kept:] for frame in recordings[name]]
         train = [frame for name in ordered[:kept] for frame in recordings[name]]
     return train, held_out
+
+
+def _list_split(dump: Dump, split: str) -> list[FrameRef]:
+    """The frames of a split, at least one."""
+    frames = [frame for frame in dump.frames if frame.split == split]
+    if not frames:
+        splits = sorted({frame.split for frame in dump.frames})
+        raise TrainingError(
+            f"data {dump.root}: split {split!r} is empty; there are {', '.join(splits)}",
+            hint="set data.split in the recipe, or split in its data.sources",
+        )
+    return frames
 
 
 def _open_sources(folders: Sequence[str], recipe: Recipe) -> list[_Source]:

@@ -1,0 +1,51 @@
+"""Structure checks: another light passes, an object that vanished or came up does not."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sflow_pipeline.bundle.metadata import STRUCTURE_CHECKS
+from sflow_pipeline.bundle.structure import check_structure
+
+ROAD, CAR, VOID = 0, 1, 2
+
+
+@pytest.fixture
+def street() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A blurred random picture with a striped car in it, and its label."""
+    rng = np.random.default_rng(0)
+    picture = cv2.resize(rng.integers(60, 120, (24, 32, 3), np.uint8), (256, 192), interpolation=cv2.INTER_CUBIC)
+    label = np.full((192, 256), ROAD, np.uint8)
+    label[100:140, 60:120] = CAR
+    picture[100:140, 60:120] = np.where(np.arange(60)[None, :, None] % 12 < 6, 230, 20)
+    return picture, label
+
+
+def test_the_same_street_in_another_light_passes(street) -> None:
+    picture, label = street
+    darker = (picture * 0.7 + 20).astype(np.uint8)
+    assert min(check_structure(picture, darker, label, VOID).values()) > 0.95
+
+
+def test_an_object_that_vanished_is_seen(street) -> None:
+    picture, label = street
+    erased = picture.copy()
+    erased[100:140, 60:120] = 90
+    checks = check_structure(picture, erased, label, VOID)
+    assert set(checks) == set(STRUCTURE_CHECKS)
+    assert checks["structure"] < 0.5
+    assert max(checks.values()) < 0.9
+    assert (
+        check_structure(picture, erased, np.where(label == CAR, VOID, label).astype(np.uint8), VOID)["structure_object"]
+        == 1.0
+    )
+
+
+def test_an_object_that_came_up_is_seen(street) -> None:
+    picture, label = street
+    added = picture.copy()
+    added[20:50, 180:220] = cv2.resize(picture[100:140, 60:120], (40, 30))
+    checks = check_structure(picture, added, label, VOID)
+    assert checks["structure"] < 0.5
+    assert checks["structure_object"] > 0.9
