@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 #: Smaller regions, as a share of the picture, are not looked at: borders between classes are never exact.
 _SMALLEST_SHARE = 0.001
-#: Slivers narrower than this are borders, too.
+#: Slivers narrower than this are borders, too; regions lose a row and a column of pixels to it.
 _NARROWEST = np.ones((2, 2), np.uint8)
 #: Added to the usual strength of every pair of classes, so that a pair that was never confused can fail.
 _FLOOR = 0.15
@@ -47,12 +47,13 @@ def find_contradictions(
     >>> truth = np.zeros((20, 20), np.uint8); predicted = truth.copy(); predicted[5:10, 5:10] = 1
     >>> gap = np.full((20, 20), 2.0, np.float32)
     >>> find_contradictions(gap, predicted, truth, truth == 0, ["road", "car"])
-    [Contradiction(labelled='road', called='car', strength=1.0)]
+    [Contradiction(labelled='road', called='car', strength=0.8944)]
     """
     wrong = labelled & (predicted != truth)
     found = []
     for called in np.unique(predicted[wrong]):
-        mask = cv2.morphologyEx((wrong & (predicted == called)).astype(np.uint8), cv2.MORPH_OPEN, _NARROWEST)
+        mask = (wrong & (predicted == called)).astype(np.uint8)
+        mask &= np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _NARROWEST), np.uint8)
         count, regions, facts, _centres = cv2.connectedComponentsWithStats(mask)
         for number in range(1, count):
             left, top, width, height, area = facts[number]
@@ -61,7 +62,7 @@ def find_contradictions(
             place = np.s_[top : top + height, left : left + width]
             inside = regions[place] == number
             usual = int(np.bincount(truth[place][inside]).argmax())
-            strength = float(gap[place][inside].mean()) * (area / truth.size) ** 0.25
+            strength = float(gap[place][inside].mean()) * float(area / truth.size) ** 0.25
             found.append(Contradiction(names[usual], names[called], round(strength, 4)))
     return found
 

@@ -50,6 +50,8 @@ class Agreement:
             weighted by the square of the class's recall on real photos;
             ``naming``: by how much labelled classes are more probable than any two of them exchanged; ``place`` and
             ``mirror``: by how much the label is more probable than the label moved or mirrored;
+            ``blank``: minus the mean probability of void in the window with most of it, which is what a segmenter
+            trained with mixed crops calls blank regions;
             ``objects``: minus the strongest contradiction, relative to what is usual for its classes.
         contradictions: regions where the segmenter says something else than the label.
     """
@@ -100,7 +102,12 @@ class AgreementScorer:
 
     @torch.inference_mode()
     def score(
-        self, pictures: Sequence[NDArray[np.uint8]], class_index: Sequence[NDArray[np.uint8]], batch_size: int = 1
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        class_index: Sequence[NDArray[np.uint8]],
+        batch_size: int = 1,
+        *,
+        with_checks: bool = True,
     ) -> list[Agreement]:
         """Score pictures against their labels.
 
@@ -110,6 +117,7 @@ class AgreementScorer:
         Args:
             pictures: (h, w, 3) uint8 RGB each, all of one size.
             class_index: (h, w) uint8 channels of the bundle's label space.
+            with_checks: whether the checks are made; half of the time without the network.
         """
         size = 1 if self._device.is_cpu else batch_size
         results: list[Agreement] = []
@@ -119,14 +127,31 @@ class AgreementScorer:
             picture = torch.from_numpy(np.stack([pair[0] for pair in reduced])).to(self._device.name)
             truth = torch.from_numpy(np.stack([pair[1] for pair in reduced])).to(self._device.name)
             unit = to_unit_range(picture.permute(0, 3, 1, 2)).to(self._device.dtype)
-            logits = self._network(unit.contiguous(memory_format=torch.channels_last))[:, self._channels].float()
+            logits = self._network(unit.contiguous(memory_format=torch.channels_last)).float()
             if truth.shape[1] >= WORKING_HEIGHT_PX:  # every second pixel says as much, in a quarter of the time
                 logits, truth = F.avg_pool2d(logits, 2, ceil_mode=True), truth[:, ::2, ::2]
-            results += self._compare(logits.log_softmax(dim=1), truth)
+            results += self._compare(logits, truth) if with_checks else self._count(logits, truth)
         return results[: len(pictures)]
 
-    def _compare(self, log_probability: Tensor, truth: Tensor) -> list[Agreement]:
-        """Agreements from (b, classes, h, w) log-probabilities without void and (b, h, w) channels."""
+    def _count(self, logits: Tensor, truth: Tensor) -> list[Agreement]:
+        """As ``_compare``, without checks."""
+        best, predicted = logits[:, self._channels].softmax(dim=1).max(dim=1)
+        unfamiliar = (best < _UNFAMILIAR_BELOW).float().mean(dim=(1, 2)).tolist()
+        names = [self._space.classes[channel].name for channel in self._channels]
+        position = torch.full((256,), len(names), dtype=torch.long, device=truth.device)
+        position[self._channels] = torch.arange(len(names), device=truth.device)
+        pairs = position[truth.long()] * len(names) + predicted
+        tables = [
+            torch.bincount(item.flatten(), minlength=(len(names) + 1) * len(names)).cpu().numpy() for item in pairs
+        ]
+        return [
+            _summarise(table.reshape(-1, len(names))[:-1].astype(np.float64), names, {"unfamiliar": share}, (), None)
+            for table, share in zip(tables, unfamiliar, strict=True)
+        ]
+
+    def _compare(self, logits: Tensor, truth: Tensor) -> list[Agreement]:
+        """Agreements from (b, classes, h, w) logits and (b, h, w) channels."""
+        log_probability = logits[:, self._channels].log_softmax(dim=1)
         wanted = torch.stack([truth == channel for channel in self._channels], dim=1).float()
         best, predicted = log_probability.max(dim=1)
         found = F.one_hot(predicted, len(self._channels)).permute(0, 3, 1, 2).float()
@@ -149,6 +174,8 @@ class AgreementScorer:
         labelled = wanted.any(dim=1).cpu().numpy()
         positions = wanted.argmax(dim=1).to(torch.uint8).cpu().numpy()
         called = predicted.to(torch.uint8).cpu().numpy()
+        if self.void_channel is not None:
+            values["blank"] = -_find_largest_mean(logits.softmax(dim=1)[:, self.void_channel])
         columns = {name: value.double().cpu().numpy() for name, value in values.items()}
         tables = confusion.double().cpu().numpy()
         names = [self._space.classes[channel].name for channel in self._channels]

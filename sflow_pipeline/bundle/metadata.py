@@ -23,6 +23,7 @@ def _read_numbers(value: Any) -> Any:
         return value
     return int(value) if value.lstrip("+-").isdigit() else float(value)
 
+
 #: Checks of the gate whose thresholds depend on the generator as well as on the segmenter.
 STRUCTURE_CHECKS = ("structure", "structure_wide", "structure_object")
 

@@ -115,7 +115,10 @@ class LabelGate:
         names = [frame.ref.sample_id for frame in frames]
         if not all(name in self._renders for name in names):
             agreements = self._scorer.score(
-                [frame.render for frame in frames], [frame.class_index for frame in frames], self._batch_size
+                [frame.render for frame in frames],
+                [frame.class_index for frame in frames],
+                self._batch_size,
+                with_checks=False,
             )
             self._renders = dict(zip(names, agreements, strict=True))
         return [self._renders[name] for name in names]
