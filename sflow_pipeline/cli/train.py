@@ -108,7 +108,7 @@ def train_command(
 
     Examples:
 
-      sflow-pipeline train sflow --data CamVid --out run --perceptual W
+      sflow-pipeline train sflow --data D --out run --perceptual W --projection E
       sflow-pipeline train RECIPE --data PHOTOS --out run --start-from BUNDLE
       sflow-pipeline train RECIPE --data CamVid --data PHOTOS --out run
       sflow-pipeline train pix2pix --data CamVid --out run --preview
