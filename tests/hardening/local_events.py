@@ -121,7 +121,7 @@ def _start_two(scene: Scene) -> None:
 
 
 def check_pair(scene: Scene, pair: list[tuple[Driver, str]], read: Callable[[], dict[str, bytes]], what: str) -> None:
-    """Wait for both drivers; the dataset is that of the one that ended well last."""
+    """Wait for both drivers; where the one that ends last ends well, the dataset is its own."""
     ended: list[str] = []
     waiting = list(pair)
     end = time.monotonic() + PATIENCE_S
@@ -130,14 +130,14 @@ def check_pair(scene: Scene, pair: list[tuple[Driver, str]], read: Callable[[], 
             code = driver.poll()
             if code is not None:
                 waiting.remove((driver, seed))
-                ended += [seed] if code == 0 else []
+                ended.append(seed if code == 0 else "")
         if time.monotonic() > end:
             raise RuntimeError(f"two drivers do not end ({what})")
         time.sleep(0.005)
-    if ended:
+    if ended[-1]:  # where the last one ended with an error, it may have begun after the other, and be left midway
         found = Outcome()
         scene.bench.compare(read(), scene.file_format, found, ended[-1])
-        scene.outcome.faults += [f"{what}, {len(ended)} ended well: {fault}" for fault in found.faults]
+        scene.outcome.faults += [f"{what}, {sum(map(bool, ended))} ended well: {fault}" for fault in found.faults]
 
 
 def _damage_state(scene: Scene) -> None:
