@@ -54,7 +54,7 @@ def test_damage_is_named(bundle, tmp_path: Path) -> None:
         load_bundle(broken.path).read_weights()
     with pytest.raises(BundleError, match=r"no bundle\.yaml in") as caught:
         load_bundle(tmp_path / "nowhere")
-    assert "known:" in caught.value.hint
+    assert "there are sflow; or give the path of a folder with bundle.yaml" in caught.value.hint
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_wrong_words_and_taken_folders(run_here, convert_streets, tmp_path: Path
     out = convert_streets(format="parquet", variants=2)
     done = run_here("export", out, tmp_path / "dest", "--to", "pascal")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: --to pascal: no such format\nhint: choose one of cityscapes")
+    assert done.stderr.startswith("error: --to pascal: no such format, expected one of cityscapes, png")
     (tmp_path / "mine.txt").write_text("mine")
     done = run_here("export", out, tmp_path, "--to", "png")
     assert done.returncode == 1 and "mine.txt" in done.stderr
