@@ -222,7 +222,9 @@ def find_model(name: str, file: str) -> Path:
             return path
     looked = ", ".join(str(c) for c in candidates)
     hint = suggest_name(name, _list_models(file))
-    raise BundleError(f"model {name!r}: no {file} in {looked}", hint=f"{hint}; or give the path of a folder with {file}")
+    raise BundleError(
+        f"model {name!r}: no {file} in {looked}", hint=f"{hint}; or give the path of a folder with {file}"
+    )
 
 
 def list_bundles() -> list[str]:

@@ -166,6 +166,18 @@ def test_default_label_space_is_the_bundles(bundle: Bundle, tmp_path: Path) -> N
     np.testing.assert_array_equal(paint(bundle, RENDER, LABELS), paint(bundle, RENDER, LABELS, label_space="camvid11"))
 
 
+def test_a_bare_panel_of_a_vehicle_stays_bare() -> None:
+    """The side of a white van: no lamps, no lettering; the window in it stays a window."""
+    render, label = np.full((192, 256, 3), 120, np.uint8), np.full((192, 256), 3, np.uint8)
+    render[:60], label[:60] = (150, 180, 210), 0
+    render[60:150, 60:220], label[60:150, 60:220] = 205, 8
+    render[75:105, 150:200] = 40
+    image = paint(load_bundle("sflow"), render, label).astype(float)
+    detail = image - cv2.GaussianBlur(image, (0, 0), 4.0)
+    assert detail[112:140, 80:200].std() < 6
+    assert image[112:140, 160:190].mean() - image[82:98, 160:190].mean() > 80
+
+
 def test_a_scene_by_night_stays_dark(street_dump: Path) -> None:
     """The shipped bundle's palettes are of photos by day; colours are moved to them as far as they go."""
     picture, label_path = sorted(street_dump.rglob("rgb/*.png"))[0], sorted(street_dump.rglob("semantic/*.png"))[0]
