@@ -152,8 +152,9 @@ class Translator:
     ) -> torch.Tensor:
         """The appearance map, its class means between the palette's and the render's; at strength 0 the palette's."""
         own, share = measure_palette(render, classes, self.classes)
-        palettes = darken_palette(palettes, own, share)
-        follows = (3 * strength).clamp(max=1) * (1 - photo_colors)
+        has_appearance = (3 * strength).clamp(max=1)
+        palettes = torch.lerp(palettes, darken_palette(palettes, own, share), has_appearance[:, None, None])
+        follows = has_appearance * (1 - photo_colors)
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
         return build_appearance_map(render, classes, self.classes, strength, means, own).clamp(-1, 1)
 

@@ -39,7 +39,7 @@ def test_instances_shape_the_photo_whether_or_not_they_are_a_column(
     outs = {}
     for name, value, include in (("with", 5, None), ("without", 5, ["edge"]), ("none", 0, None)):
         write_instances(dump, value)
-        job = make_job(bundle=instance_bundle, out_dir=str(tmp_path / name), include=include)
+        job = make_job(bundle=instance_bundle, contradictions="ignore", out_dir=str(tmp_path / name), include=include)
         assert convert(job).status == "clean"
         outs[name] = read_dataset(job.out_dir)
     assert "instance" in outs["with"][0]
@@ -50,7 +50,7 @@ def test_instances_shape_the_photo_whether_or_not_they_are_a_column(
 
 def test_a_changed_instance_file_is_converted_again(dump, make_job, instance_bundle, read_dataset):
     write_instances(dump, 5)
-    job = make_job(bundle=instance_bundle, include=["edge"])
+    job = make_job(bundle=instance_bundle, contradictions="ignore", include=["edge"])
     convert(job)
     before = read_photos(read_dataset(job.out_dir))
     plane = np.zeros((32, 48), np.uint16)
@@ -71,7 +71,7 @@ def test_a_dump_without_instances_is_refused(make_job, instance_bundle):
 
 def test_a_frame_without_instances_is_quarantined(dump, make_job, instance_bundle, read_quarantine):
     write_instances(dump, 5, skip="town02/instance/0003.png")
-    job = make_job(bundle=instance_bundle, max_bad_fraction=0.2)
+    job = make_job(bundle=instance_bundle, contradictions="ignore", max_bad_fraction=0.2)
     assert convert(job).status == "quarantined"
     (row,) = read_quarantine(job.out_dir)
     assert (row["sample_id"], row["reason"]) == ("town02/0003", "no_instance")
@@ -79,6 +79,6 @@ def test_a_frame_without_instances_is_quarantined(dump, make_job, instance_bundl
 
 def test_another_size_takes_the_nearest_instance(dump, make_job, instance_bundle, read_dataset):
     write_instances(dump, 5)
-    job = make_job(bundle=instance_bundle, size=(24, 16))
+    job = make_job(bundle=instance_bundle, contradictions="ignore", size=(24, 16))
     assert convert(job).status == "clean"
     assert len(read_dataset(job.out_dir)) == 12

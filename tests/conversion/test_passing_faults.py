@@ -109,7 +109,10 @@ def test_state_that_cannot_be_reached_is_not_taken_for_damaged(
         run()
     assert "restore access" in caught.value.hint
     monkeypatch.undo()
-    assert _read_tree(tmp_path / "out") == before
+    after = _read_tree(tmp_path / "out")
+    for tree in (before, after):  # each run leaves its own
+        tree.pop(".sflow/status.json", None)
+    assert after == before
     assert run().shards_converted == 0
 
 

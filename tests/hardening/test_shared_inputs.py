@@ -73,5 +73,5 @@ def test_flipped_footer(tmp_path: Path, street_dump: Path, random_bundle: Path) 
         path.chmod(0o755 if path.is_dir() else 0o644)
     assert verify(out, source=street_dump).problems
     places = {"sim_dir": str(street_dump), "out_dir": str(out), "bundle": str(random_bundle)}
-    convert(build_job({**places, "workers": 1, "precision": "fp32"}))
+    convert(build_job({**places, "workers": 1, "precision": "fp32", "replace": True}))
     assert verify(out).problems == ()

@@ -75,6 +75,6 @@ def test_variants_have_palettes_of_their_own_and_sequences_keep_them(
     assert all(chosen[row["sequence_id"], row["variant"]] == row["palette"] for row in rows)
     assert chosen[rows[0]["sequence_id"], 0] == 0
     assert len(set(chosen.values())) == 4
-    assert convert(build_job({**fields, "palette": "drawn"})).status == "clean"
+    assert convert(build_job({**fields, "palette": "drawn", "replace": True})).status == "clean"
     rows = [row for path in (tmp_path / "out/data").rglob("*.parquet") for row in pq.read_table(path).to_pylist()]
     assert {row["palette"] for row in rows} == {chosen[rows[0]["sequence_id"], 1]}

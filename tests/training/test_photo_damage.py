@@ -42,7 +42,7 @@ def test_damaged_photos_stay_in_range_and_keep_what_they_show() -> None:
 
 
 def test_strengths_are_a_quarter_zero_and_half_one() -> None:
-    strength = draw_strength(StepRng(0, 0, 4000))
+    strength = draw_strength(StepRng(0, 0, 4000), 0.25)
     assert abs((strength == 0).float().mean() - 0.25) < 0.03
     assert abs((strength == 1).float().mean() - 0.5) < 0.03
     assert ((strength >= 0) & (strength <= 1)).all()
