@@ -85,7 +85,8 @@ class PhotoSet:
         self.has_instances: bool = index["has_instances"]
         self.has_flow: bool = index.get("has_flow", False)
         self.facts = [PhotoFacts(**facts) for facts in index["photos"]]
-        if not all(isinstance(item.sequence, str) and isinstance(item.frame, int) for item in self.facts):
+        numbers = [(item.get("sequence", ""), item.get("frame", 0)) for item in index["photos"]]
+        if not all(isinstance(sequence, str) and isinstance(frame, int) for sequence, frame in numbers):
             raise ValueError("a photo has no sequence name or no frame number")
         self._places: list[tuple[int, int, int]] = [(int(o), int(h), int(w)) for o, h, w in index["places"]]
         self._data = np.memmap(folder / "photos.bin", dtype=np.uint8, mode="r")
