@@ -12,11 +12,10 @@ from torch import Tensor
 
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.bundle.contradictions import Contradiction, compare_with_usual, find_contradictions
+from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.bundle.metadata import UsualAgreement
-from sflow_pipeline.errors import BundleError
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.segmenters import build_segmenter
+from sflow_pipeline.networks.device import Device
 from sflow_pipeline.tensors import to_unit_range
 
 #: Pictures are reduced to half their height, within these limits; those of less than the lower one keep their size.
@@ -84,15 +83,7 @@ class AgreementScorer:
     ) -> None:
         self._space: LabelSpace = bundle.label_space
         self._device = device
-        self._network = build_segmenter(bundle.recipe.segmenter, self._space.num_classes)
-        try:
-            self._network.load_state_dict(dict(state))
-        except RuntimeError as error:
-            raise BundleError(
-                f"bundle {bundle.path}: segmenter does not fit recipe.yaml ({str(error).splitlines()[0]})",
-                hint="restore the whole folder: weights and recipe belong together",
-            ) from error
-        place_network(self._network.eval().requires_grad_(False), device.name, device.dtype)
+        self._network = load_segmenter(bundle, state, device)
         # A class that the segmenter often misses in real photos says little about the place where it is missed.
         weights = [1.0 if usual is None else usual.recall.get(entry.name, 0.0) ** 2 for entry in self._space.classes]
         self._confusion = None if usual is None else usual.confusion

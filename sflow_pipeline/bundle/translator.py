@@ -15,7 +15,7 @@ from sflow_pipeline.networks.chroma import hold_chroma, list_chroma_shares
 from sflow_pipeline.networks.device import place_network, resolve_device
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.flatness import hold_flatness, list_flat_channels
+from sflow_pipeline.networks.flatness import hold_flatness
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
@@ -66,7 +66,7 @@ class Translator:
             ) from error
         for network in (self._generator, self._dned):
             place_network(network.eval().requires_grad_(False), self.device, self.dtype)
-        flat = list_flat_channels(bundle.label_space)
+        flat = bundle.label_space.vehicle_channels
         self._is_flat = torch.tensor([float(i in flat) for i in range(self.classes)], device=self.device)
         self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
         self._palettes = None if palettes is None else palettes.to(self.device, self.dtype)

@@ -1,5 +1,6 @@
 """The recording vehicle's own body in the picture: where it is, and what an image shows there."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -9,27 +10,12 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.resize import resize_nearest
 from sflow_pipeline.errors import FrameError, UsageError
-from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.storage import image_codec
 
 #: A vehicle that covers this share of the bottom border is the one that carries the camera.
 _LEAST_SHARE_OF_BORDER = 0.35
 #: Tone is taken from the converted image below this share of the picture's height, detail from the render above it.
 _TONE_SHARE_OF_HEIGHT = 1 / 20
-
-
-def list_vehicle_channels(space: LabelSpace) -> tuple[int, ...]:
-    """Channels of the classes that are vehicles.
-
-    >>> from sflow_pipeline.label_spaces import load_label_space
-    >>> list_vehicle_channels(load_label_space("camvid11"))
-    (8,)
-    """
-    return tuple(
-        channel
-        for channel, item in enumerate(space.classes)
-        if item.concepts and item.concepts[0].startswith("vehicle.") and "bicycle" not in item.concepts[0]
-    )
 
 
 def find_own_vehicle(class_index: NDArray[np.uint8], vehicle_channels: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -73,8 +59,9 @@ def read_own_vehicle_mask(path: str | None) -> bytes | None:
     return data
 
 
+@lru_cache(maxsize=4)
 def decode_own_vehicle_mask(data: bytes, height_px: int, width_px: int) -> NDArray[np.bool_]:
-    """(h, w) mask at the size of a frame, by nearest neighbour."""
+    """(h, w) mask at the size of a frame, by nearest neighbour; decoded once for each size."""
     brightest = image_codec.decode_rgb(data, name="own_vehicle_mask").max(axis=2)
     return np.asarray(resize_nearest(brightest, (width_px, height_px)) > 0)
 

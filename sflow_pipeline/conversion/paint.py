@@ -16,7 +16,6 @@ from sflow_pipeline.conversion.own_vehicle import (
     apply_own_vehicle,
     decode_own_vehicle_mask,
     find_own_vehicle,
-    list_vehicle_channels,
 )
 from sflow_pipeline.conversion.rig import name_rig
 from sflow_pipeline.conversion.settings import ConversionSettings
@@ -165,7 +164,7 @@ class Painter:
         treatment = self._settings.job.own_vehicle
         if treatment == "paint" or not self._settings.appearance:
             return translation
-        channels = list_vehicle_channels(self._settings.target_space)
+        channels = self._settings.target_space.vehicle_channels
         photos = list(translation.photo)
         for i, (frame, look) in enumerate(zip(frames, looks, strict=True)):
             mask = self._find_own_vehicle(frame, channels) if look.appearance else None
@@ -195,7 +194,7 @@ class Painter:
         if not (look.number and look.appearance):
             return frame.render
         identity = (self._settings.job.seed, name_rig(frame.ref.sequence_id), look.number)
-        is_vehicle = np.isin(frame.class_index, list_vehicle_channels(self._settings.target_space))
+        is_vehicle = np.isin(frame.class_index, self._settings.target_space.vehicle_channels)
         painted = repaint_vehicles(frame.render, is_vehicle, frame.instance_map, *identity)
         return relight(painted, draw_light(*identity))
 

@@ -66,6 +66,20 @@ class LabelSpace:
         """The channel of the void class, None where there is none."""
         return None if self.void_id is None else self._channels[self.void_id]
 
+    @property
+    def vehicle_channels(self) -> tuple[int, ...]:
+        """The channels of vehicles but bicycles.
+
+        >>> from sflow_pipeline.label_spaces import load_label_space
+        >>> load_label_space("camvid11").vehicle_channels
+        (8,)
+        """
+        return tuple(
+            channel
+            for channel, item in enumerate(self.classes)
+            if item.concepts and item.concepts[0].startswith("vehicle.") and "bicycle" not in item.concepts[0]
+        )
+
     def channel_of(self, class_id: int) -> int:
         """The channel of an id.
 

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import Bundle
+from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.errors import BundleError
-from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.segmenters import build_segmenter
+from sflow_pipeline.networks.device import Device
 from sflow_pipeline.tensors import to_unit_range
 
 #: Larger pictures are reduced to this height, about that of the photos that segmenters are trained on.
@@ -41,15 +41,7 @@ class FrameLabeller:
         self.space = space
         self._device = device
         self._confidence = confidence
-        self._network = build_segmenter(bundle.recipe.segmenter, space.num_classes)
-        try:
-            self._network.load_state_dict(dict(state))
-        except RuntimeError as error:
-            raise BundleError(
-                f"bundle {bundle.path}: segmenter does not fit recipe.yaml ({str(error).splitlines()[0]})",
-                hint="restore the whole folder: weights and recipe belong together",
-            ) from error
-        place_network(self._network.eval().requires_grad_(False), device.name, device.dtype)
+        self._network = load_segmenter(bundle, state, device)
         self._channels = [i for i in range(space.num_classes) if i != space.void_channel]
         self._ids = np.array([space.classes[i].id for i in self._channels], np.uint16)
         self._void = space.void_id

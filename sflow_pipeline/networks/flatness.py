@@ -4,27 +4,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.tensors import Photo
 
 #: Side of the windows in which detail is measured, and below which it counts as detail, in shares of the height.
 _NEAR, _FAR = 1 / 40, 1 / 8
 #: Contrast, of 2, that a flat surface may have: reflections and noise of the camera.
 _FREE_CONTRAST = 0.05
-
-
-def list_flat_channels(space: LabelSpace) -> tuple[int, ...]:
-    """Channels of the classes whose surfaces are smooth: vehicles but bicycles.
-
-    >>> from sflow_pipeline.label_spaces import load_label_space
-    >>> list_flat_channels(load_label_space("camvid11"))
-    (8,)
-    """
-    return tuple(
-        channel
-        for channel, item in enumerate(space.classes)
-        if item.concepts and item.concepts[0].startswith("vehicle") and "bicycle" not in item.concepts[0]
-    )
 
 
 def hold_flatness(photo: Photo, appearance: Photo, member: Float[Tensor, "b 1 h w"]) -> Photo:

@@ -9,11 +9,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sflow_pipeline.errors import UsageError
+from sflow_pipeline.networks.weights_file import load_weights, read_weights_file
 
 #: Frames of a clip, and side of its pictures in px.
 CLIP_FRAMES, SIDE_PX = 16, 224
@@ -68,24 +66,8 @@ def load_i3d(path: str | Path) -> I3d:
     Raises:
         UsageError: the file cannot be read, or tensors are absent or of another shape.
     """
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(
-            f"I3D weights {path}: cannot be read ({error})",
-            hint="convert a torch state dict once with safetensors.torch.save_file(state_dict, path)",
-        ) from error
-    network = I3d()
-    wanted = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
-    if missing:
-        raise UsageError(
-            f"I3D weights {path}: {len(missing)} of {len(wanted)} tensors are absent or of another shape, first "
-            f"{missing[0]}",
-            hint="use the RGB weights of I3D with 400 classes, in pytorch-i3d's state-dict layout",
-        )
-    network.load_state_dict({name: state[name].float() for name in wanted}, strict=False)
-    return network.eval().requires_grad_(False)
+    hint = "use the RGB weights of I3D with 400 classes, in pytorch-i3d's state-dict layout"
+    return load_weights(I3d(), read_weights_file(path, "I3D"), path, "I3D", hint)
 
 
 class _Unit(nn.Module):

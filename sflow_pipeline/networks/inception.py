@@ -11,11 +11,10 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sflow_pipeline.errors import UsageError
+from sflow_pipeline.networks.weights_file import load_weights, read_weights_file
 
 #: Input side; the range is [-1, 1].
 INPUT_PX = 299
@@ -216,13 +215,7 @@ def load_inception(path: str | Path) -> InceptionFeatures:
     Raises:
         UsageError: the file cannot be read, or tensors are absent or of another shape.
     """
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(
-            f"Inception weights {path}: cannot be read ({error})",
-            hint="convert a torch state dict once with safetensors.torch.save_file(state_dict, path)",
-        ) from error
+    state = read_weights_file(path, "Inception")
     classes = state["fc.weight"].shape[0] if "fc.weight" in state else None
     if classes not in (_CLASSES_FID, _CLASSES_TORCHVISION):
         raise UsageError(
@@ -231,13 +224,5 @@ def load_inception(path: str | Path) -> InceptionFeatures:
             hint="keep the classifier in the file: it tells which network the weights belong to",
         )
     network = InceptionFeatures(is_fid=classes == _CLASSES_FID)
-    wanted = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
-    if missing:
-        raise UsageError(
-            f"Inception weights {path}: {len(missing)} of {len(wanted)} tensors are absent or of another shape, first "
-            f"{missing[0]}",
-            hint="use Inception-v3 weights in torchvision's or pytorch-fid's state-dict layout",
-        )
-    network.load_state_dict({name: state[name].float() for name in wanted}, strict=False)
-    return network.eval().requires_grad_(False)
+    hint = "use Inception-v3 weights in torchvision's or pytorch-fid's state-dict layout"
+    return load_weights(network, state, path, "Inception", hint)

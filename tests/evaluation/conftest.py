@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.translator import Translation
+from sflow_pipeline.cli.app import main
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space
@@ -121,3 +122,18 @@ def write_dataset(random_bundle: Path) -> Callable[..., Path]:
         return out
 
     return write
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """``sflow-pipeline evaluate`` in this process: exit code, standard output and standard error."""
+
+    def start(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sflow-pipeline", "evaluate", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return start

@@ -9,25 +9,11 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.bundle import build_random_bundle
-from sflow_pipeline.cli.app import main
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
 
 Write = Callable[..., Path]
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def start(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sflow-pipeline", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return start
 
 
 def test_labels_that_share_no_class_with_the_judge_get_a_dash_and_the_reason(

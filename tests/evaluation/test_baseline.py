@@ -4,24 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from sflow_pipeline.cli.app import main
-
 Run = Callable[..., tuple[int, str, str]]
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def start(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sflow-pipeline", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return start
 
 
 def test_a_drop_ends_with_exit_code_1(

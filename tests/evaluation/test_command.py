@@ -4,23 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from sflow_pipeline.cli.app import main
-
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def start(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sflow-pipeline", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return start
 
 
 def test_one_dataset_and_the_oracle(
