@@ -16,7 +16,8 @@ def measure(options: Options) -> list[Measurement]:
     import torch
 
     from sflow_pipeline.bundle import DEFAULT_BUNDLE, find_model
-    from sflow_pipeline.config.recipe import GeneratorRecipe, load_recipe
+    from sflow_pipeline.config.network_recipes import GeneratorRecipe
+    from sflow_pipeline.config.recipe import load_recipe
     from sflow_pipeline.label_spaces import load_label_space
     from sflow_pipeline.networks.device import place_network, resolve_device
     from sflow_pipeline.networks.generator import build_generator

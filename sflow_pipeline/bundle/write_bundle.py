@@ -17,7 +17,8 @@ from sflow_pipeline.bundle.metadata import (
     GateThresholds,
     SegmenterScores,
 )
-from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe
+from sflow_pipeline.config.network_recipes import SegmenterRecipe
+from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.storage.write_whole import write_whole
 

@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sflow_pipeline.config.decode import decode_config, read_yaml
+from sflow_pipeline.config.loss_recipe import LossRecipe
+from sflow_pipeline.config.network_recipes import (
+    DiscriminatorRecipe,
+    DnedRecipe,
+    EdgeRecipe,
+    GeneratorRecipe,
+    SegmenterRecipe,
+)
+from sflow_pipeline.config.section import CropSide, Section
 from sflow_pipeline.errors import ConfigError
-
-#: Pixels; discriminator inputs are translated by up to 15.
-CropSide = Annotated[int, Field(ge=16)]
-
-
-class Section(BaseModel):
-    """A part of a recipe; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SourceRecipe(Section):
@@ -59,156 +59,6 @@ class DataRecipe(Section):
     )
 
 
-class EdgeRecipe(Section):
-    """Laplacian edge extractor (luma, 3x3 Gaussian, 3x3 Laplacian, threshold)."""
-
-    threshold: float = Field(
-        0.04, gt=0, lt=1, description="|Laplacian| of luma in [0, 1] above which a pixel is an edge"
-    )
-    jitter: float = Field(
-        1.0, ge=0, le=4, description="training draws the threshold log-uniformly within a factor 1+jitter"
-    )
-
-
-class DnedRecipe(Section):
-    """Deep neural edge detector: five side outputs, fused with ensemble weights alpha."""
-
-    widths: tuple[int, int, int, int, int] = (12, 24, 32, 48, 48)
-    alpha_concentration: float = Field(4.0, gt=0, description="Dirichlet concentration per side in joint training")
-    stroke_dropout: float = Field(0.6, ge=0, le=1, description="share of samples whose strokes are dropped in blobs")
-    interior_dropout: float = Field(
-        0.5, ge=0, le=1, description="share of samples that lose edges inside objects, as CG frames do"
-    )
-
-
-class GeneratorRecipe(Section):
-    """Architecture of the generator."""
-
-    kind: Literal["compact", "resnet", "unet", "global_local"] = "compact"
-    width: int = Field(48, ge=8, description="channels at the first scale (64 in the papers of the other kinds)")
-    blocks: int = Field(4, ge=1, description="residual blocks at the coarsest scale (resnet: 9); unet: halvings, 8")
-    use_edges: bool = Field(True, description="false: input is the semantic map alone, as in pix2pix")
-    use_instances: bool | Literal["auto"] = Field(
-        False, description="add instance boundaries to the input (pix2pixHD); auto: if the photos have instance files"
-    )
-
-    use_palette: bool = Field(
-        False,
-        description="add the mean colour of each class to the input: of the photo itself in training",
-    )
-
-    use_appearance: bool = Field(
-        False,
-        description="replace the palette by an appearance map, from class means up to the picture itself, trained on "
-        "damaged photos; requires use_palette",
-    )
-
-    def count_channels(self, classes: int) -> int:
-        """Channels of the semantic map: one per class, one of instance boundaries, three of the palette."""
-        return classes + (self.use_instances is True) + 3 * self.use_palette
-
-
-class DiscriminatorRecipe(Section):
-    """PatchGAN conditioned on semantic and edge map."""
-
-    width: int = Field(48, ge=8)
-    layers: int = Field(3, ge=1, le=5, description="stride-2 layers; 3 gives patches of 70 px")
-    scales: Literal[1, 2, 3] = 1
-    semantic_width: int = Field(
-        0,
-        ge=0,
-        description="channels of the semantic discriminator, which classifies every pixel as a class or fake from "
-        "perceptual features; 0: none",
-    )
-    projected_width: int = Field(
-        0,
-        ge=0,
-        description="channels of the projected discriminator, a second semantic one, on features of the network that "
-        "--projection names; 0: none",
-    )
-
-
-class LossRecipe(Section):
-    """Weights and settings of the loss terms."""
-
-    gan: Literal["hinge", "lsgan", "bce"] = "hinge"
-    adversarial: float = Field(1.0, ge=0, description="weight of the adversarial term in the generator's loss")
-    semantic: float = Field(1.0, ge=0, description="weight of the semantic discriminator in the generator's loss")
-    projected: float = Field(1.0, ge=0, description="weight of the projected discriminator in the generator's loss")
-    feature_matching: float = Field(10.0, ge=0)
-    perceptual: float = Field(10.0, ge=0)
-    view_jitter: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        description="photo and fake are scaled by a factor drawn from 1 ± this before the perceptual network, so that "
-        "patterns with the period of its strides do not lower the loss",
-    )
-    dned: float = Field(1.0, ge=0)
-    l1: float = Field(0.0, ge=0, description="distance of fake and photo, pixel by pixel (pix2pix: 100)")
-    repetition: float = Field(
-        0.0, ge=0, description="weight of the fake's self-correlation at a few pixels' distance, beyond the photo's"
-    )
-    content: float = Field(
-        3.0, ge=0, description="perceptual distance between a converted simulator frame and the frame"
-    )
-    tone: float = Field(
-        3.0, ge=0, description="distance between a converted simulator frame's colours and its appearance map's"
-    )
-    teacher: float = Field(
-        0.0,
-        ge=0,
-        description="distance, on photos with appearance 0, to what the --teacher bundle makes of the same input",
-    )
-    warp: float = Field(
-        0.0,
-        ge=0,
-        description="distance of a generated frame and the next one warped back to it along the motion of the frames "
-        "they were made from, where both show the same; needs pairs (schedule.pair_batch_size, render_pair_batch_size)",
-    )
-    flow: float = Field(
-        0.0,
-        ge=0,
-        description="distance in px of the flow between generated frames and that between the frames they "
-        "were made from (S-Flow's flow loss); needs pairs",
-    )
-    r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
-    r1_every_steps: int = Field(
-        16, ge=1, description="steps between computations of r1, whose weight is scaled accordingly"
-    )
-    augment: bool = Field(True, description="differentiable augmentation of the discriminator's inputs")
-
-    def weights(self) -> dict[str, float]:
-        """Weight of each term in the loss of generator and DNED, by the term's name in ``losses.csv``."""
-        return {
-            "gan": self.adversarial,
-            "semantic": self.semantic,
-            "feature_matching": self.feature_matching,
-            "perceptual": self.perceptual,
-            "l1": self.l1,
-            "repetition": self.repetition,
-            "dned": self.dned,
-            "projected": self.projected,
-            "teacher": self.teacher,
-            "render_content": self.content,
-            "render_tone": self.tone,
-            "render_repetition": self.repetition,
-            "render_semantic": self.semantic,
-            "render_projected": self.projected,
-            "warp": self.warp,
-            "flow": self.flow,
-            "render_warp": self.warp,
-            "render_flow": self.flow,
-        }
-
-    def discriminator_weights(self) -> dict[str, float]:
-        """Weight of each term in the loss of the discriminators."""
-        semantic = ("semantic", "projected", "render_semantic", "render_projected")
-        return {"discriminator": 1.0, "r1": self.r1 * self.r1_every_steps / 2} | {
-            f"{name}_discriminator": 1.0 for name in semantic
-        }
-
-
 class ScheduleRecipe(Section):
     """Duration and learning rates, in images seen."""
 
@@ -248,33 +98,6 @@ class ScheduleRecipe(Section):
     ema_half_life_images: float = Field(1_500, gt=0)
     checkpoint_every_images: int = Field(1_000, ge=1)
     sample_every_images: int = Field(2_000, ge=1)
-
-
-class SegmenterRecipe(Section):
-    """The bundle's small segmenter, for scores of converted images against their labels; never a loss."""
-
-    images: int = Field(0, ge=0, description="number of training crops; 0: the bundle has no segmenter")
-    encoder: Literal["plain", "efficientnet_lite0"] = Field(
-        "plain",
-        description="plain: a U-shaped network; efficientnet_lite0: its ImageNet features (--projection names the "
-        "weights to begin with) and a light decoder",
-    )
-    width: int = Field(
-        24, ge=4, description="channels at half resolution, 24 is 2.7 MB; of the decoder behind an encoder, 64 is 5 MB"
-    )
-    batch_size: int = Field(4, ge=1)
-    crop_px: tuple[CropSide, CropSide] = Field((192, 256), description="(height, width) of training crops")
-    scale: tuple[float, float] = Field((0.5, 1.2), description="photo scale range before cropping")
-    frame_width_px: tuple[int, int] | None = Field(None, description="as in schedule, instead of scale")
-    mixing: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of crops that get objects or a region of another crop with its label, or a blank region, "
-        "which is to be called void",
-    )
-    lr: float = Field(1e-3, gt=0, description="initial learning rate, of an encoder a quarter of it; falls to zero")
-    checkpoint_every_images: int = Field(2_000, ge=1)
 
 
 class Recipe(Section):

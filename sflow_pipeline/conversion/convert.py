@@ -1,49 +1,21 @@
 """`convert`: runs a job to a finished dataset; can be interrupted and resumed at any time."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import islice
-from typing import Any
 
-from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
-from sflow_pipeline.conversion.dataset_changes import compare_with_dataset, write_settings
-from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
+from sflow_pipeline.conversion.conversion_run import ConversionRun
+from sflow_pipeline.conversion.dataset_changes import write_settings
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
-from sflow_pipeline.conversion.engines.workers import choose_workers
 from sflow_pipeline.conversion.gate import GateFactory
-from sflow_pipeline.conversion.label_census import (
-    LabelCensus,
-    check_census,
-    check_void,
-    check_void_outliers,
-    take_census,
-)
-from sflow_pipeline.conversion.label_gate import build_gate_factory
 from sflow_pipeline.conversion.losses import check_losses
-from sflow_pipeline.conversion.paint import PainterFactory
-from sflow_pipeline.conversion.plan import Plan, build_plan
+from sflow_pipeline.conversion.plan import Plan
 from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
-from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.run_status import StatusWriter
-from sflow_pipeline.conversion.shard import ShardTask
-from sflow_pipeline.conversion.source_list import write_source_list
 from sflow_pipeline.conversion.summary import Summary
-from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
-from sflow_pipeline.errors import DumpError, OutputError
-from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
-from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import MANIFEST_PATH, REASONS_PATH, Manifest, check_ours
+from sflow_pipeline.conversion.translator_factory import TranslatorFactory
+from sflow_pipeline.storage.manifest import MANIFEST_PATH, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
-
-_SHOWN_REASONS = 3
-#: Damaged files of the run's state are kept here for whoever wants to know what happened.
-DAMAGED_PATH = f"{STATE_PATH}/damaged"
-_WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
 
 
 def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
@@ -53,7 +25,7 @@ def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
         SflowError: the conversion would stop before its first frame.
     """
     with ExitStack() as stack:
-        run = _Run(job, progress or SilentProgress(), stack)
+        run = ConversionRun(job, progress or SilentProgress(), stack)
         run.check_labels(keep_counts=False)
         return run.plan()
 
@@ -84,7 +56,7 @@ def convert(
     with ExitStack() as stack:
         stack.enter_context(raise_on_sigterm())
         status = StatusWriter(progress or SilentProgress(), job.metrics_file)
-        run = _Run(job, status, stack)
+        run = ConversionRun(job, status, stack)
         check_ours(run.out)
         lock = stack.enter_context(RunLock(run.out, on_damaged=run.warn))
         run.is_writing = True
@@ -106,239 +78,3 @@ def convert(
         summary = run.finish(plan, census, lock, started)
         lock.check()
         return summary
-
-
-class _Run:
-    """One run of `convert`, step by step."""
-
-    def __init__(self, job: ConvertJob, progress: Progress, stack: ExitStack) -> None:
-        self.progress = progress
-        self.warnings: list[str] = []
-        self.failed: list[str] = []
-        self.out = Folder(job.out_dir)
-        self._stack = stack
-        self._cluster: tuple[int, int] | None = None
-        progress.on_step("reading the dump")
-        find = find_device
-        if job.address is not None:
-            from sflow_pipeline.conversion.engines import on_ray
-            from sflow_pipeline.ray_cluster import connect
-
-            facts = stack.enter_context(connect(job.address, job.workers or 1, without_ray=_WITHOUT_RAY))
-            self._cluster = (facts.cpus, facts.gpus)
-
-            def find(device: str, precision: str) -> DeviceFacts:
-                return on_ray.find_device_of_workers(device, precision, facts)
-
-        self.resolved: ResolvedJob = resolve_job(job, find)
-        if self.resolved.appearance.reason:
-            progress.on_step(f"appearance {self.resolved.appearance.strength:g}: {self.resolved.appearance.reason}")
-        self.job = job
-        self.workers = 1
-        self.is_writing = False
-        for warning in self.resolved.warnings:
-            self.warn(warning)
-
-    def warn(self, text: str) -> None:
-        text = redact_text(text)
-        self.warnings.append(text)
-        self.progress.on_warning(text)
-
-    def set_aside(self, path: str) -> None:
-        """Put a damaged file of the run's state where nothing reads it; it is made again."""
-        if self.is_writing:
-            self.warn(f"{path} was damaged; it is made again, and kept as {self.out.set_aside(path, DAMAGED_PATH)}")
-
-    def check_labels(self, *, keep_counts: bool) -> LabelCensus:
-        self.progress.on_step("checking every label's class ids")
-        census = take_census(
-            self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self.set_aside
-        )
-        for check in (check_census, check_void, check_void_outliers):
-            warning = check(census, self.resolved.settings)
-            if warning:
-                self.warn(warning)
-        return census
-
-    def plan(self) -> Plan:
-        self.progress.on_step("comparing with finished shards")
-        check_ours(self.out)
-        plan = build_plan(
-            self.resolved.tasks,
-            load_commits(self.out, self.set_aside),
-            self.out,
-            self.resolved.settings.source,
-            settings_fingerprint=self.resolved.settings.fingerprint,
-            resume=self.job.resume,
-            check_digests=self.job.content_hash,
-        )
-        plan = compare_with_dataset(plan, self.resolved)
-        self.progress.on_plan(plan)
-        return plan
-
-    def check_space(self, plan: Plan) -> None:
-        free = self.out.free_bytes()
-        needed = sum(self.resolved.estimated_bytes[task.shard_id] for task in plan.tasks)
-        if free is None or needed <= free:
-            return
-        text = f"{self.out.uri}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
-        if needed > 4 * free:  # the estimate is of noise; real frames take a third of it
-            raise OutputError(text, hint="free some space, choose another folder, or leave columns out with --include")
-        self.warn(text)
-
-    def convert_shards(
-        self,
-        plan: Plan,
-        lock: RunLock,
-        build_translator: TranslatorFactory | None,
-        build_gate: GateFactory | None,
-    ) -> None:
-        tasks = plan.tasks
-        if not tasks:
-            return
-        settings = self.resolved.settings
-        cpus, gpus = self._cluster or (None, None)
-        self.workers = choose_workers(self.job, settings.device, tasks, cpus, gpus)
-        bad = sum(record.quarantined for record in plan.kept)
-        self.progress.on_engine(self.workers, settings.device, settings.precision)
-        self.progress.on_step("converting")
-        if build_translator is None:
-            carried = self.resolved.bundle.with_weights()
-            build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision)
-        if build_gate is None:
-            build_gate = build_gate_factory(settings, self.resolved.bundle)
-        for record in self._start_engine(tasks, lock, PainterFactory(settings, build_translator, build_gate)):
-            bad += record.quarantined
-            self.progress.on_shard(record)
-            self._check_bad(bad, plan.frames)
-
-    def _start_engine(
-        self, tasks: list[ShardTask], lock: RunLock, build_painter: PainterFactory
-    ) -> Iterator[ShardRecord]:
-        settings = self.resolved.settings
-        if self._cluster is None and self.workers == 1:
-            from sflow_pipeline.conversion.engines.in_process import run_in_process
-
-            return run_in_process(tasks, settings, build_painter, self.progress.on_frames, lock.check)
-        from sflow_pipeline.conversion.engines import on_ray
-        from sflow_pipeline.ray_cluster import connect
-
-        if self._cluster is None:
-            self._stack.enter_context(connect(None, self.workers, without_ray=_WITHOUT_RAY))
-        return on_ray.run_on_ray(
-            tasks,
-            settings,
-            build_painter,
-            self.progress.on_frames,
-            workers=self.workers,
-            check_lock=lock.fence.check,
-            on_failed=self._note_failed,
-            on_warning=self._note_retry,
-        )
-
-    def _note_failed(self, failed: Any) -> None:
-        self.failed.append(failed.task.shard_id)
-        self.warn(
-            f"shard {failed.task.shard_id} ({len(failed.task.frames)} frames) could not be converted: {failed.message}"
-        )
-
-    def _note_retry(self, text: str) -> None:
-        if isinstance(self.progress, StatusWriter):
-            self.progress.on_retry()
-        self.warn(text)
-
-    def _check_bad(self, bad: int, frames: int) -> None:
-        limit = self.job.max_bad_fraction
-        if is_over_limit(bad, frames, limit):
-            write_reasons(self.out, list(load_commits(self.out).values()), None)
-            raise DumpError(
-                f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}{self._list_reasons()}",
-                hint=f"see {self.out.uri}/{REASONS_PATH} for each frame's reason; allow more with --max-bad-fraction",
-            )
-
-    def _list_reasons(self) -> str:
-        """The first frames that were left out, and why."""
-        records = [record for record in load_commits(self.out).values() if record.quarantined]
-        found = [
-            f"{frame.reason}: {frame.message}" for frame in islice(list_examples(self.out, records), _SHOWN_REASONS)
-        ]
-        return ": " + "; ".join(found) if found else ""
-
-    def finish(self, plan: Plan, census: LabelCensus, lock: RunLock, started: float) -> Summary:
-        records = self._read_records()
-        self._check_bad(sum(record.quarantined for record in records), plan.frames)
-        self.progress.on_step("writing manifest and card")
-        left_out = write_left_out(self.out, self.resolved.dump)
-        lock.check()
-        manifest = None if self.failed else write_documents(self.out, self.resolved, records, census, left_out)
-        lock.check()
-        for record in plan.removed:
-            remove_commit(self.out, record)
-        if manifest is not None:
-            write_source_list(self.out, self.resolved.frames)
-            self._remove_orphans(manifest)
-        reasons: Counter[str] = Counter()
-        for record in records:
-            reasons.update(record.reasons)
-        quarantined = sum(reasons.values())
-        reasons.update(left_out.reasons if left_out else {})
-        done = {task.shard_id for task in plan.tasks} - set(self.failed)
-        return Summary(
-            out_dir=self.out.uri,
-            frames=sum(record.frames for record in records),
-            rows=sum(record.rows for record in records),
-            frames_converted=sum(record.frames - record.quarantined for record in records if record.shard_id in done),
-            shards_converted=len(done),
-            shards_kept=plan.count("keep"),
-            shards_removed=len(plan.removed),
-            quarantined=quarantined,
-            rejected=sum(record.rejected for record in records),
-            left_out=left_out.files if left_out else 0,
-            reasons=dict(reasons.most_common()),
-            examples=tuple(list_examples(self.out, records)),
-            failed_shards=tuple(self.failed),
-            label_is_resized=self.resolved.label_is_resized,
-            label_files=describe_label_files(self.resolved),
-            edge_f1_mean=compute_mean_edge_f1(records),
-            workers=self.workers,
-            device=self.resolved.settings.device,
-            precision=self.resolved.settings.precision,
-            duration_s=time.monotonic() - started,
-            warnings=tuple(self.warnings),
-        )
-
-    def _read_records(self) -> list[ShardRecord]:
-        """The records of every shard but those that failed, as they are on disk at the end.
-
-        Raises:
-            OutputError: some are gone, or another run wrote them with other settings.
-        """
-        commits = load_commits(self.out)
-        tasks = [task for task in self.resolved.tasks if task.shard_id not in self.failed]
-        gone = [task.shard_id for task in tasks if task.shard_id not in commits]
-        other = [task.shard_id for task in tasks if commits.get(task.shard_id, task).fingerprint != task.fingerprint]
-        if other:
-            raise OutputError(
-                f"{self.out.uri}: {len(other)} shards were replaced by a run with other settings, first {other[0]}",
-                hint="one output folder takes one run at a time: wait for the other one, or choose another folder",
-            )
-        records = [commits[task.shard_id] for task in tasks if task.shard_id in commits]
-        paths = [path for record in records for path in (record.path, record.quarantine_path) if path]
-        gone += [path for path, facts in zip(paths, self.out.stat(paths), strict=True) if facts.size_bytes < 0]
-        if gone:
-            raise OutputError(
-                f"{self.out.uri}: {len(gone)} shards or files vanished while the run wrote them, first {gone[0]}",
-                hint="run the same command again; what is still there is kept",
-            )
-        return records
-
-    def _remove_orphans(self, manifest: Manifest) -> None:
-        """Remove data files that the manifest does not name: replaced or removed shards, remains of killed runs."""
-        try:
-            named = manifest.list_files(self.out)
-        except (OSError, ValueError) as error:  # a list that cannot be read names files, too
-            self.warn(f"nothing was removed from {self.out.uri}: a list of pictures cannot be read: {error}")
-            return
-        for path in (*self.out.list_files("data"), *self.out.list_files("quarantine")):
-            if path not in named:
-                self.out.remove(path)

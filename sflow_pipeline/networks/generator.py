@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from sflow_pipeline.config.recipe import GeneratorRecipe
+from sflow_pipeline.config.network_recipes import GeneratorRecipe
 from sflow_pipeline.networks.compact_generator import CompactGenerator
 from sflow_pipeline.networks.global_local_generator import GlobalLocalGenerator
 from sflow_pipeline.networks.resnet_generator import ResnetGenerator

@@ -1,6 +1,6 @@
 """The segmenter of a recipe: a photo in, class logits at the photo's size out."""
 
-from sflow_pipeline.config.recipe import SegmenterRecipe
+from sflow_pipeline.config.network_recipes import SegmenterRecipe
 from sflow_pipeline.networks.lite_segmenter import LiteSegmenter
 from sflow_pipeline.networks.segmenter import Segmenter
 

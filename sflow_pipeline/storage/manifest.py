@@ -13,6 +13,7 @@ from sflow_pipeline.schema import DATASET_FORMAT_VERSION
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, list_record_files
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.older_manifests import upgrade_manifest
 
 MANIFEST_PATH = "manifest.json"
 #: The label spaces involved and the mapping between them.
@@ -20,15 +21,6 @@ LABELS_PATH = "labels.json"
 #: What was left out, as text; it follows from the other files of its folder.
 REASONS_PATH = "quarantine/reasons.txt"
 _TOOL = "sflow-pipeline"
-#: What instance files of a simulator hold, which manifests of format 2 do not state.
-_FORMAT_2_INSTANCES = {
-    **dict.fromkeys(
-        ("blenderproc", "blenderproc-coco", "hypersim", "mapillary", "replicator", "unity-solo"), "numbered"
-    ),
-    **dict.fromkeys(("carla", "viper"), "class_in_red"),
-    "kitti": "class_times_256",
-    "vkitti2": "numbered_road_users",
-}
 
 
 @dataclass(frozen=True)
@@ -207,7 +199,7 @@ def load_manifest(folder: Folder) -> Manifest:
         )
     _check_origin(folder, content)
     # Through bytes, because lists become tuples only in JSON mode; lone surrogates of file names become "?".
-    text = json.dumps(_upgrade(content), ensure_ascii=False).encode("utf-8", "replace")
+    text = json.dumps(upgrade_manifest(content), ensure_ascii=False).encode("utf-8", "replace")
     try:
         return _adapter().validate_json(text, strict=True)
     except ValidationError as error:
@@ -244,30 +236,6 @@ def check_ours(folder: Folder) -> bool:
             folder, f"it holds {visible[0]}" + (f" and {len(visible) - 1} more" if len(visible) > 1 else "")
         )
     return True
-
-
-#: Format 2 named the simulator alone; its instance encoding, where it is not Cityscapes'.
-_FORMAT_2_INSTANCES = {
-    "blenderproc": "numbered",
-    "vkitti2": "numbered_road_users",
-    "carla": "class_in_red",
-    "viper": "class_in_red",
-    "kitti": "class_times_256",
-}
-
-
-def _upgrade(content: dict[str, Any]) -> dict[str, Any]:
-    """A manifest of an older format as one of the current format."""
-    job, source = content.get("job"), content.get("source")
-    stated = {name: job.get(name) for name in ("variants", "seed")} if isinstance(job, dict) else {}
-    if content.get("format_version") == 2 and isinstance(source, dict):
-        simulator = str(source.get("simulator"))
-        defaults = {
-            "label_table_format": simulator if source.get("label_encoding") == "table" else "",
-            "instance_encoding": _FORMAT_2_INSTANCES.get(simulator, "class_times_1000"),
-        }
-        source = {**defaults, **source, "label_rule": source.get("label_rule") or ""}
-    return {**stated, **content, "source": source, "left_out": content.get("left_out") or None}
 
 
 def _check_origin(folder: Folder, content: Mapping[str, Any]) -> None:

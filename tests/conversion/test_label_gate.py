@@ -21,7 +21,8 @@ from sflow_pipeline.bundle import (
 )
 from sflow_pipeline.bundle.gate_calibration import measure_thresholds
 from sflow_pipeline.bundle.translator import Translation
-from sflow_pipeline.config.recipe import Recipe, SegmenterRecipe
+from sflow_pipeline.config.network_recipes import SegmenterRecipe
+from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.dataset.sample_dataset import open_dataset

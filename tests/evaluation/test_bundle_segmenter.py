@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
 from sflow_pipeline.bundle import SegmenterScores, add_segmenter, build_random_bundle
-from sflow_pipeline.config.recipe import SegmenterRecipe
+from sflow_pipeline.config.network_recipes import SegmenterRecipe
 from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
 from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sflow_pipeline.config.recipe import GeneratorRecipe
+from sflow_pipeline.config.network_recipes import GeneratorRecipe
 from sflow_pipeline.networks.compact_generator import CompactGenerator
 from sflow_pipeline.networks.dned import Dned, fuse_sides, uniform_alpha
 from sflow_pipeline.networks.generator import build_generator

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sflow_pipeline.config.recipe import SegmenterRecipe
+from sflow_pipeline.config.network_recipes import SegmenterRecipe
 from sflow_pipeline.networks.segmenter import Segmenter
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from sflow_pipeline.config.recipe import DnedRecipe
+from sflow_pipeline.config.network_recipes import DnedRecipe
 from sflow_pipeline.tensors import EdgeMap
 from sflow_pipeline.training.step.step_rng import StepRng
 
