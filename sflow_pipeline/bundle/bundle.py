@@ -201,9 +201,12 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
             f"bundle {path}: trained on label space {metadata.label_space} with another table than the one installed",
             hint="use the sflow-pipeline version the bundle was made with, or retrain",
         )
+    paints = recipe.model_dump(mode="json", include=_PAINTS)
+    if recipe.generator.upsampling == "nearest":  # bundles older than this field keep their digest
+        del paints["generator"]["upsampling"]
     pixels = {
         "weights": metadata.weights_sha256,
-        "recipe": recipe.model_dump(mode="json", include=_PAINTS),
+        "recipe": paints,
         "labels": label_space.digest,
     }
     digest = hashlib.sha256(json.dumps(pixels, sort_keys=True).encode()).hexdigest()

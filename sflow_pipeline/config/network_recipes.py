@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sflow_pipeline.config.section import CropSide, Section
 
@@ -50,6 +50,16 @@ class GeneratorRecipe(Section):
         description="replace the palette by an appearance map, from class means up to the picture itself, trained on "
         "damaged photos; requires use_palette",
     )
+
+    upsampling: Literal["nearest", "bilinear"] = Field(
+        "nearest", description="of features between the compact generator's scales; bilinear flickers less in video"
+    )
+
+    @model_validator(mode="after")
+    def _check_upsampling(self) -> "GeneratorRecipe":
+        if self.upsampling != "nearest" and self.kind != "compact":
+            raise ValueError(f"upsampling {self.upsampling} is the compact generator's, and kind is {self.kind}")
+        return self
 
     def count_channels(self, classes: int) -> int:
         """Channels of the semantic map: one per class, one of instance boundaries, three of the palette."""

@@ -47,7 +47,7 @@ def build_generator(recipe: GeneratorRecipe, classes: int) -> nn.Module:
     channels, detail = recipe.count_channels(classes), 3 * recipe.use_appearance
     generator: nn.Module
     if recipe.kind == "compact":
-        generator = CompactGenerator(channels, recipe.width, recipe.blocks, detail)
+        generator = CompactGenerator(channels, recipe.width, recipe.blocks, detail, recipe.upsampling)
     else:
         generator = kinds[recipe.kind](channels, recipe.width, recipe.blocks)
     return generator if recipe.use_edges else LabelOnlyGenerator(generator)

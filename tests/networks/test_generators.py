@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 
 from sflow_pipeline.config.network_recipes import GeneratorRecipe
 from sflow_pipeline.networks.compact_generator import CompactGenerator
@@ -101,3 +102,24 @@ def test_the_compact_generator_prints_no_chequerboard_on_a_flat_area() -> None:
         photo = generator(road, torch.zeros(1, 1, 192, 192, dtype=torch.float64))
     inside = photo[..., 80:112, 80:112]
     assert inside.std(dim=(2, 3)).max() < 1e-9
+
+
+def test_bilinear_upsampling_makes_the_compact_generator_follow_a_move_of_the_picture() -> None:
+    """A picture that moves by half the stride: the same weights paint it more alike than with nearest pixels."""
+    changes = {}
+    for upsampling in ("nearest", "bilinear"):
+        torch.manual_seed(0)
+        recipe = GeneratorRecipe(kind="compact", width=9, blocks=1, upsampling=upsampling)
+        generator = build_generator(recipe, classes=3)
+        smooth = F.avg_pool2d(torch.rand(1, 4, 328, 328), 9, 1, 4).mul(4).sub(1.5)
+        with torch.no_grad():
+            here = generator(smooth[:, :3, :320, :320], smooth[:, 3:, :320, :320])
+            moved = generator(smooth[:, :3, 8:, 8:], smooth[:, 3:, 8:, 8:])
+        inside = here[..., 128:200, 128:200]
+        changes[upsampling] = ((inside - moved[..., 120:192, 120:192]).std() / inside.std()).item()
+    assert changes["bilinear"] < 0.8 * changes["nearest"]
+
+
+def test_bilinear_upsampling_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="upsampling bilinear is the compact generator's, and kind is resnet"):
+        GeneratorRecipe(kind="resnet", upsampling="bilinear")

@@ -58,3 +58,19 @@ def test_the_bundle_states_what_the_recipe_says_of_its_data(camvid: Path, tiny_r
     metadata = load_bundle(noted.path).metadata
     assert (metadata.version, metadata.training_data, metadata.training_data_licence) == tuple(notes.values())
     assert noted.digest == plain.digest  # the notes do not change what it paints
+
+
+def test_the_upsampling_of_a_bundle_may_be_changed_and_changes_what_it_paints(
+    bundle, camvid: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    generator = tiny_recipe.generator.model_copy(update={"upsampling": "bilinear"})
+    recipe = tiny_recipe.model_copy(update={"generator": generator})
+    made = train(recipe, str(camvid), tmp_path / "second", start=bundle).bundle
+    assert load_bundle(made.path).recipe.generator.upsampling == "bilinear"
+    with (made.path / "recipe.yaml").open("r+") as file:
+        text = file.read()
+        assert "upsampling: bilinear" in text
+        file.seek(0)
+        file.write(text.replace("upsampling: bilinear", "upsampling: nearest"))
+        file.truncate()
+    assert load_bundle(made.path).digest != made.digest

@@ -23,6 +23,8 @@ from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 #: Former names of tensors in checkpoints.
 _FORMER_NAMES = re.compile(r"^(semantic_discriminator/)doors\.")
+#: Fields of the generator's recipe in which a bundle to start from may differ: its weights fit all the same.
+_CHANGEABLE = ("use_appearance", "upsampling")
 
 
 class TrainingState:
@@ -83,7 +85,7 @@ class TrainingState:
             if key == "dned":
                 loaded, expected = loaded["widths"], expected["widths"]
             if key == "generator":
-                loaded, expected = ({k: v for k, v in d.items() if k != "use_appearance"} for d in (loaded, expected))
+                loaded, expected = ({k: v for k, v in d.items() if k not in _CHANGEABLE} for d in (loaded, expected))
             if loaded != expected:
                 raise TrainingError(
                     f"bundle {bundle.path}: {key} is {loaded} there and {expected} in the recipe",
