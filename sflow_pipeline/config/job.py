@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import check_pixels, decode_config, parse_size, read_yaml
+from sflow_pipeline.config.layout_patterns import split_patterns
 from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.config.placeholders import fill_in
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
@@ -225,12 +226,7 @@ class ConvertJob(BaseModel):
     @field_validator("layout", mode="before")
     @classmethod
     def _split_patterns(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        if not all(equals for _column, equals, _pattern in pairs):
-            raise ValueError("expected COLUMN=PATTERN by comma, such as render=rgb/{frame}.png,label=id/{frame}.png")
-        return {column.strip(): pattern.strip() for column, _equals, pattern in pairs}
+        return split_patterns(value) if isinstance(value, str) else value
 
     @field_validator("include", "alpha", mode="before")
     @classmethod

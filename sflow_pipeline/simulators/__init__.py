@@ -134,7 +134,11 @@ def _name_nearest(root: str) -> str:
     """The known layout that shares most names with a dump, and the names that it also needs; "" where none does."""
     names = {name for folder in quick_look(root) for name in (*folder.folders, *folder.path.split("/"))}
     names |= {word for folder in quick_look(root) for file in folder.files for word in _WORD.findall(file)}
-    shared = {name: set(_WORD.findall(adapter.LAYOUT)) - _COMMON_WORDS for name, adapter in SIMULATORS.items()}
+    shared = {
+        name: set(_WORD.findall(adapter.LAYOUT)) - _COMMON_WORDS
+        for name, adapter in SIMULATORS.items()
+        if adapter is not pattern
+    }
     best = max(shared, key=lambda name: (len(shared[name] & names), -len(shared[name])))
     if not shared[best] & names:
         return ""

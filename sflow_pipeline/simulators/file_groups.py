@@ -1,27 +1,36 @@
-"""Groups of picture files of an unknown dump: one folder's files that differ in their numbers only, and their pairs."""
+"""Groups of picture files of an unknown dump: files of one folder whose names differ in their numbers only."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 from sflow_pipeline.columns import PICTURE_SUFFIXES
 from sflow_pipeline.simulators.folder_walk import DumpFolder
-from sflow_pipeline.simulators.frame_table import SPLIT_NAMES
-from sflow_pipeline.simulators.name_affixes import split_name
 
-_VARYING = ("scene", "take", "view", "part")
-_ARRAYS = (".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm")
+_ARRAYS = (".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm", ".bmp", ".webp", ".tga", ".ppm", ".jp2")
+_NUMBER = re.compile(r"([0-9]+)")
+_FIRST_WORD, _LAST_WORD = re.compile(r"[^_\-. ]+[_\-. ]"), re.compile(r"[_\-. ][^_\-. ]+$")
+#: Folders with at most so many files without numbers may hold one frame each: ``0001/rgb.png``, ``0001/label.png``.
+_ROLES = 12
+
+#: What tells files of a group apart: their numbers, without leading zeros, or the part of their names that differs.
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class FileGroup:
-    """Files of one folder: ``<before><core><after><suffix>``; ``names`` maps cores to file names."""
+    """Files of one folder: ``texts`` are what stands before, between and after the parts of a key in each name.
+
+    >>> group = FileGroup("town", ("cam", "_rgb_", ""), ".png", {("2", "7"): "cam2_rgb_0007.png"})
+    >>> group.title, group.first
+    ('town/cam*_rgb_*.png', 'town/cam2_rgb_0007.png')
+    """
 
     folder: str
-    before: str
-    after: str
+    texts: tuple[str, ...]
     suffix: str
-    names: dict[str, str]
+    names: dict[Key, str]
 
     @property
     def is_picture(self) -> bool:
@@ -30,98 +39,82 @@ class FileGroup:
     @property
     def title(self) -> str:
         """How to name it, without its frame."""
-        return f"{self.folder}/{self.before}*{self.after}{self.suffix}".lstrip("/")
+        return f"{self.folder}/{'*'.join(self.texts)}{self.suffix}".lstrip("/")
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of its files, sorted by name."""
+        return [f"{self.folder}/{name}" if self.folder else name for name in sorted(self.names.values())]
 
     @property
     def first(self) -> str:
         """A file from its middle: first frames are often black."""
-        name = sorted(self.names.values())[len(self.names) // 2]
-        return f"{self.folder}/{name}" if self.folder else name
+        return self.paths[len(self.names) // 2]
 
     @property
     def words(self) -> str:
         """The part of the path that tells what it holds."""
-        return f"{self.folder}/{self.before}/{self.after}".lower()
+        return f"{self.folder}/{'/'.join(self.texts)}".lower()
+
+    def without_constants(self) -> "FileGroup":
+        """The same files, numbers that all names share as text: ``id24_0001.png`` is then of frame 1 alone."""
+        keys = list(self.names)
+        varying = [i for i in range(len(keys[0])) if len({key[i] for key in keys}) > 1]
+        if len(keys) < 2 or len(varying) == len(keys[0]) or not varying:
+            return self
+        parts = _NUMBER.split(self.names[keys[0]].removesuffix(self.suffix))
+        texts = [parts[0]]
+        for i in range(len(keys[0])):
+            number, after = parts[2 * i + 1 : 2 * i + 3]
+            if i in varying:
+                texts.append(after)
+            else:
+                texts[-1] += number + after
+        names = {tuple(key[i] for i in varying): name for key, name in self.names.items()}
+        return FileGroup(self.folder, tuple(texts), self.suffix, names)
 
 
 def group_files(folders: Iterable[DumpFolder]) -> list[FileGroup]:
-    """The groups of a few folders; files without a number in their names are one group each folder and suffix."""
-    groups: dict[tuple[str, str, str, str], dict[str, str]] = {}
+    """The groups of a few folders."""
+    groups: dict[tuple[str, tuple[str, ...], str], dict[Key, str]] = {}
     for folder in folders:
+        plain: dict[str, list[str]] = {}
         for file in folder.files:
             stem, dot, suffix = file.rpartition(".")
             if not dot or not stem or f".{suffix.lower()}" not in (*PICTURE_SUFFIXES, *_ARRAYS):
                 continue
-            before, core, after = split_name(stem)
-            key = (folder.path, before, after, f".{suffix}") if core else (folder.path, "", "", f".{suffix}")
-            groups.setdefault(key, {})[core or stem] = file
+            texts = _NUMBER.split(stem)
+            if len(texts) == 1:
+                plain.setdefault(f".{suffix}", []).append(stem)
+            else:
+                key = tuple(number.lstrip("0") or "0" for number in texts[1::2])
+                groups.setdefault((folder.path, tuple(texts[::2]), f".{suffix}"), {}).setdefault(key, file)
+        for suffix, stems in plain.items():
+            for (before, after), cores in _split_affixes(stems).items():
+                names: dict[Key, str] = {(core,): f"{before}{core}{after}{suffix}" for core in cores}
+                groups[folder.path, (before, after), suffix] = names
+            if len(stems) <= _ROLES:
+                groups |= {(folder.path, (stem,), suffix): {(): f"{stem}{suffix}"} for stem in stems}
     return [FileGroup(*key, names) for key, names in groups.items()]
 
 
-@dataclass(frozen=True)
-class GroupPair:
-    """Two groups whose files belong together frame by frame, in every place of the dump that looks alike.
+def _split_affixes(stems: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """Names without numbers by the first and the last word that several of them share.
 
-    Attributes:
-        groups: of one place; the first group, and its partner.
-        patterns: path patterns of both, for ``layout``.
-        frames: how many cores the groups of all places share.
+    >>> _split_affixes(["oak_rgb", "elm_rgb", "oak_id", "elm_id"])
+    {('', '_rgb'): ['oak', 'elm'], ('', '_id'): ['oak', 'elm']}
     """
 
-    groups: tuple[FileGroup, FileGroup]
-    patterns: tuple[str, str]
-    frames: int
+    def find(pattern: re.Pattern[str], name: str) -> str:
+        match = pattern.search(name) if pattern is _LAST_WORD else pattern.match(name)
+        return match.group() if match and len(match.group()) < len(name) else ""
 
-
-def find_pairs(groups: Sequence[FileGroup]) -> list[GroupPair]:
-    """Every pair of groups with the same frames, most frames first."""
-    alike: dict[tuple[object, ...], list[tuple[FileGroup, FileGroup, tuple[str, ...]]]] = {}
-    for one, other in permutations(groups, 2):
-        if not one.is_picture or one.names.keys().isdisjoint(other.names):
-            continue
-        start, parts, end = _compare(one.folder, other.folder)
-        if (
-            (len(start), len(end)) == (0, 0)
-            and not any(parts)
-            and (one.before, one.after) == (other.before, other.after)
-        ):
-            continue
-        affixes = (one.before, one.after, one.suffix, other.before, other.after, other.suffix)
-        alike.setdefault((len(start), parts, len(end), affixes), []).append((one, other, (*start, *end)))
-    found = [_join(key, places) for key, places in alike.items()]
-    return sorted(found, key=lambda pair: -pair.frames)
-
-
-def _compare(one: str, other: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]:
-    """What two folders share at their start, where they differ, and what they share at their end."""
-    left, right = tuple(filter(None, one.split("/"))), tuple(filter(None, other.split("/")))
-    start = 0
-    while start < min(len(left), len(right)) and left[start] == right[start]:
-        start += 1
-    end = 0
-    while end < min(len(left), len(right)) - start and left[-1 - end] == right[-1 - end]:
-        end += 1
-    middle = left[start : len(left) - end], right[start : len(right) - end]
-    return left[:start], middle, left[len(left) - end :]
-
-
-def _join(key: tuple[object, ...], places: list[tuple[FileGroup, FileGroup, tuple[str, ...]]]) -> GroupPair:
-    """One pair of all places that differ in the shared parts of their folders only, which become placeholders."""
-    start, parts = key[0], key[1]
-    assert isinstance(start, int) and isinstance(parts, tuple)
-    shared: list[str] = []
-    names = iter(_VARYING)
-    for values in zip(*(place[2] for place in places), strict=True):
-        if len(set(values)) == 1:
-            shared.append(values[0])
-        elif SPLIT_NAMES.issuperset(value.lower() for value in values):
-            shared.append("{split}")
-        else:
-            shared.append(f"{{{next(names, 'rest')}}}")
-    one, other, _ = places[0]
-    patterns = tuple(
-        "/".join([*shared[:start], *middle, *shared[start:], f"{group.before}{{frame}}{group.after}{group.suffix}"])
-        for group, middle in zip((one, other), parts, strict=True)
-    )
-    frames = sum(len(one.names.keys() & other.names.keys()) for one, other, _ in places)
-    return GroupPair((one, other), (patterns[0], patterns[1]), frames)
+    endings = Counter(find(_LAST_WORD, stem) for stem in stems)
+    starts = Counter(find(_FIRST_WORD, stem) for stem in stems)
+    found: dict[tuple[str, str], list[str]] = {}
+    for stem in stems:
+        after, before = find(_LAST_WORD, stem), find(_FIRST_WORD, stem)
+        after = after if endings[after] > 1 else ""
+        before = before if starts[before] > 1 and len(before) + len(after) < len(stem) else ""
+        found.setdefault((before, after), []).append(stem[len(before) : len(stem) - len(after)])
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 from sflow_pipeline.columns import PICTURE_SUFFIXES
 from sflow_pipeline.frames import FrameList
 from sflow_pipeline.simulators.folder_walk import DumpFolder
+from sflow_pipeline.simulators.name_affixes import align_padding
 from sflow_pipeline.simulators.problems import ProblemLog
 
 #: The sequence of files that are in no sequence folder.
@@ -54,6 +55,8 @@ class FrameTable:
             numbers: frame name -> frame number, where the names do not simply end in it.
             timestamps_s: frame name -> the moment that it shows, where a file states it.
         """
+        if len(files["render"].keys() & files["label"].keys()) < max(len(files["render"]), len(files["label"])):
+            files = align_padding(files)
         renders, labels = files["render"], files["label"]
         names = sorted(renders if renders.keys() == labels.keys() else renders.keys() & labels.keys())
         if len(names) < max(len(renders), len(labels)):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelEncoding, LabelSpace, from_colors, list_label_spaces, load_label_space
 from sflow_pipeline.simulators.dump_files import open_folder
-from sflow_pipeline.simulators.file_groups import FileGroup, GroupPair, find_pairs, group_files
+from sflow_pipeline.simulators.file_groups import FileGroup, group_files
+from sflow_pipeline.simulators.group_pairs import GroupPair, find_pairs
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
@@ -20,6 +21,7 @@ from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
 _MAX_CLASSES = 96
 _LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
 _OBJECT_WORDS = re.compile(r"inst|object|panoptic|depth|normal|flow|edge")
+_INSTANCE_WORDS = re.compile(r"inst|object|panoptic")
 _SURE, _CLEAR = 0.99, 0.3
 _SHOWN = 4
 _PLACEHOLDER = "LABEL_SPACE"
@@ -59,17 +61,23 @@ def propose_layout(root: str) -> LayoutProposal:
             kinds[group.title] = _find_kind(root, group)
         return kinds[group.title]
 
-    pairs = [
-        pair
-        for pair in find_pairs(groups)[:200]
-        if kind_of(pair.groups[0]) == "pictures" and kind_of(pair.groups[1]) == "labels"
-    ]
+    def find(groups: Sequence[FileGroup]) -> list[GroupPair]:
+        return [
+            pair
+            for pair in find_pairs(groups)[:200]
+            if kind_of(pair.groups[0]) == "pictures" and kind_of(pair.groups[1]) == "labels"
+        ]
+
+    pairs = find(groups)
+    if not pairs:
+        groups = [group.without_constants() for group in groups]
+        pairs = find(groups)
     found = ", ".join(f"{group.title} ({kind_of(group)})" for group in groups[:8]) + (", …" if len(groups) > 8 else "")
     if not pairs:
-        return LayoutProposal(found, {}, _explain_arrays(groups))
+        return LayoutProposal(found, {}, _explain_formats(groups, kind_of))
     best = max(pairs, key=_rank)
     layout = {"render": best.patterns[0], "label": best.patterns[1], **_find_instances(groups, best, kind_of)}
-    sample = read_label_sample(root, [_path(best.groups[1], name) for name in best.groups[1].names.values()])
+    sample = read_label_sample(root, best.groups[1].paths)
     encoding = detect_label_encoding(sample)
     guesses = guess_label_space(sample, encoding)
     return LayoutProposal(found, layout, _write_command(root, best, layout, encoding, guesses))
@@ -139,8 +147,8 @@ def _rank(pair: GroupPair) -> tuple[int, int, int]:
 def _find_instances(groups: Sequence[FileGroup], best: GroupPair, kind_of: Any) -> dict[str, str]:
     """The pattern of files beside the best pair whose path says instances."""
     for pair in find_pairs(groups)[:200]:
-        words = pair.groups[1].words
-        is_object = "inst" in words and pair.groups[1].is_picture and kind_of(pair.groups[1]) != "pictures"
+        other = pair.groups[1]
+        is_object = other.is_picture and _INSTANCE_WORDS.search(other.words) and kind_of(other) != "pictures"
         if pair.patterns[0] == best.patterns[0] and pair.patterns[1] != best.patterns[1] and is_object:
             return {"instance": pair.patterns[1]}
     return {}
@@ -178,12 +186,19 @@ def _write_command(
     return "\n".join(lines)
 
 
-def _explain_arrays(groups: Sequence[FileGroup]) -> str:
-    arrays = [group for group in groups if not group.is_picture and _LABEL_WORDS.search(group.words)]
-    if not arrays:
-        return ""
-    return f"{arrays[0].title}: write labels as {PNG_OF_ARRAY}"
-
-
-def _path(group: FileGroup, name: str) -> str:
-    return f"{group.folder}/{name}" if group.folder else name
+def _explain_formats(groups: Sequence[FileGroup], kind_of: Any) -> str:
+    """What to write again, where frames pair up but for the format of pictures or labels; "" elsewhere."""
+    shared = {frozenset(group.names): group for group in groups if group.is_picture}
+    partners = [(group, shared.get(frozenset(group.names))) for group in groups if not group.is_picture]
+    partners.sort(key=lambda pair: -len(_LABEL_WORDS.findall(pair[0].words)))
+    for group, partner in partners:
+        if partner is not None and kind_of(partner) == "labels":
+            return f"{group.title}: write pictures as PNG or JPEG"
+        if partner is not None or _LABEL_WORDS.search(group.words):
+            return f"{group.title}: write labels as {PNG_OF_ARRAY if group.suffix == '.npy' else 'PNG'}"
+    lossy = [
+        group for group in groups if group.suffix.lower() in (".jpg", ".jpeg") and _LABEL_WORDS.search(group.words)
+    ]
+    if lossy:
+        return f"{lossy[0].title}: JPEG changes class ids; write labels as PNG"
+    return ""

@@ -1,9 +1,11 @@
 """File names that differ in what is before or after their numbers, such as ``rgb_0001`` beside ``semantic_0001``."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 _PARTS = re.compile(r"(?P<before>\D*)(?P<core>.*?)(?P<after>\D*)", re.DOTALL)
+_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 def find_affixes(names: Iterable[str]) -> tuple[str, str] | None:
@@ -47,3 +49,29 @@ def align_names(files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, s
         renamed = {f"{before}{split_name(name)[1]}{after}": path for name, path in paths.items()} if is_other else paths
         aligned[modality] = dict(renamed)
     return aligned
+
+
+def align_padding(files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """The same files under the names of their renders, where names differ in leading zeros only.
+
+    Args:
+        files: modality -> frame name -> path; ``render`` is there.
+
+    >>> align_padding({"render": {"f7": "a"}, "label": {"f0007": "b"}})["label"]
+    {'f7': 'b'}
+    """
+    names: dict[str, list[str]] = {}
+    for name in files["render"]:
+        names.setdefault(_strip_zeros(name), []).append(name)
+    aligned = {}
+    for modality, paths in files.items():
+        counts = Counter(map(_strip_zeros, paths))
+        aligned[modality] = {
+            found[0] if len(found := names.get(short := _strip_zeros(name), [])) == counts[short] == 1 else name: path
+            for name, path in paths.items()
+        }
+    return aligned
+
+
+def _strip_zeros(name: str) -> str:
+    return _LEADING_ZEROS.sub("", name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
+from sflow_pipeline.columns import PICTURE_SUFFIXES
 from sflow_pipeline.frames import FrameList
 from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
@@ -77,6 +78,7 @@ class PatternFinder:
         if self.is_exclusive:
             patterns.sort(key=lambda pair: -len(pair[1].pattern))
         for folder in walk(self.root, self.log):
+            unmatched = []
             for file in folder.files:
                 path = folder.join(file)
                 taken = None
@@ -95,6 +97,11 @@ class PatternFinder:
                         twice.add((key, place.frame))
                     if place.number is not None:
                         numbers.setdefault(key, {})[place.frame] = place.number
+                if taken is None and file.lower().endswith(PICTURE_SUFFIXES):
+                    unmatched.append(path)
+            if self.is_exclusive and len(unmatched) < len(folder.files):
+                for path in unmatched:
+                    self.log.add("unmatched", path)
         for key, frame in twice:
             for files in sequences[key].values():
                 files.pop(frame, None)

@@ -21,6 +21,10 @@ _WORDING: dict[str, tuple[Severity, str]] = {
         "{n} labels without a picture were left out: {first}; add the pictures or remove the labels",
     ),
     "missing_modality": ("warning", "{n} frames lack a file that the rest of their sequence has: {first}"),
+    "unmatched": (
+        "warning",
+        "{n} pictures beside those of the stated layout match none of its patterns: {first}; change them if these belong",
+    ),
     "duplicate_id": (
         "error",
         "{n} files claim a frame that another file also claims, all were left out: {first}; keep one file per frame",

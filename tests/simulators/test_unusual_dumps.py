@@ -1,6 +1,8 @@
 """Dumps whose names or contents differ a little from the usual: read as they lie, or told what to do."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sflow_pipeline.config.layout_patterns import split_patterns
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.simulators.layout_proposal import propose_layout
@@ -24,11 +27,12 @@ def write_scenes(tmp_path: Path) -> Write:
 
     def write(patterns: Mapping[str, str]) -> Path:
         root = tmp_path / "dump"
-        for sequence in ("town1", "town2"):
+        for sequence, word, split in (("town1", "alley", "train"), ("town2", "plaza", "val")):
+            names = {"sequence": sequence, "word": word, "split": split}
             for number in range(3):
                 for kind, pixels in draw_scene(number).items():
                     if kind in patterns:
-                        path = root / patterns[kind].format(sequence=sequence, number=number)
+                        path = root / patterns[kind].format(**names, number=number, letter="abc"[number])
                         path.parent.mkdir(parents=True, exist_ok=True)
                         assert cv2.imwrite(str(path), pixels)
         return root
@@ -60,6 +64,21 @@ def draw_scene(number: int) -> dict[str, NDArray[np.generic]]:
             "instance": "train/{sequence}/InstSeg/{number:04d}.png",
             "label": "train/{sequence}/SemSeg/{number:04d}.png",
         },
+        {"render": "imgs/{word}_{number:04d}.png", "label": "masks/{word}_{number:04d}_mask.png"},
+        {"render": "rgb_{word}/{number:04d}.png", "label": "seg_{word}/{number:04d}.png"},
+        {"render": "{word}_rgb/{number:04d}.png", "label": "{word}_seg/{number:04d}.png"},
+        {"render": "{sequence}/cam2_rgb_{number:04d}.png", "label": "{sequence}/cam2_seg_{number:04d}.png"},
+        {"render": "{sequence}_rgb_{number:04d}.png", "label": "{sequence}_label_{number:04d}.png"},
+        {"render": "{sequence}/pic/{number}.png", "label": "{sequence}/cls/{number:05d}.png"},
+        {"render": "{word}-{number:04d}/shot.png", "label": "{word}-{number:04d}/classes.png"},
+        {"render": "shots/{word}-{letter}.png", "label": "truth/{word}-{letter}_ids.png"},
+        {"render": "{word}-{letter}_rgb.png", "label": "{word}-{letter}_ids.png"},
+        {"render": "v1/data/{word}/x/{number:04d}.png", "label": "v1/labels/sem/{word}/{number:04d}.png"},
+        {"render": "day,wet=1/{word}/a/{number:04d}.png", "label": "day,wet=1/{word}/b/{number:04d}.png"},
+        {"render": "run {{1}} 'x'/{word}/a/{number:04d}.png", "label": "run {{1}} 'x'/{word}/b/{number:04d}.png"},
+        {"render": "{sequence}/view_{number:04d}.png", "label": "{sequence}/id24_{number:04d}.png"},
+        {"render": "{split}/a/{number:04d}.png", "label": "{split}/b/{number:04d}.png"},
+        {"render": "{split}_a/{number:04d}.png", "label": "{split}_b/{number:04d}.png"},
     ],
 )
 def test_the_proposed_layout_reads_every_frame(write_scenes: Write, patterns: Mapping[str, str]) -> None:
@@ -68,15 +87,56 @@ def test_the_proposed_layout_reads_every_frame(write_scenes: Write, patterns: Ma
         discover(str(root))
     assert "--label-space carla-0.9.14" in caught.value.hint
     proposal = propose_layout(str(root))
-    assert all(pattern in caught.value.hint for pattern in proposal.layout.values())
-    dump = discover(str(root), layout=proposal.layout, label_space="carla-0.9.14")
+    stated = shlex.split(caught.value.hint.split("\n")[1])
+    layout = split_patterns(stated[stated.index("--layout") + 1])
+    assert layout == proposal.layout
+    dump = discover(str(root), layout=layout, label_space="carla-0.9.14")
     assert len(dump.frames) == 6
     assert dump.problems == ()
     assert set(dump.modalities) == set(patterns)
     for frame in dump.frames:
         label = cv2.imread(str(root / frame.label), cv2.IMREAD_UNCHANGED)
-        number = int(frame.render[-8:-4])
-        assert np.array_equal(label, draw_scene(number)["label"])
+        render = cv2.imread(str(root / frame.render))
+        assert [number for number in range(3) if np.array_equal(label, draw_scene(number)["label"])] == [
+            number for number in range(3) if np.abs(render.astype(int) - draw_scene(number)["render"]).mean() < 12
+        ]
+    splits = {frame.split for frame in dump.frames}
+    assert splits == ({"train", "val"} if "{split}" in patterns["render"] else {"train"})
+
+
+def test_pictures_beside_a_stated_layout_are_told(write_scenes: Write) -> None:
+    root = write_scenes({"render": "imgs/{word}_{number}.png", "label": "ids/{word}_{number}.png"})
+    layout = {"render": "imgs/alley_{frame}.png", "label": "ids/alley_{frame}.png"}
+    dump = discover(str(root), layout=layout, label_space="carla-0.9.14")
+    assert len(dump.frames) == 3
+    assert [(problem.kind, problem.severity, len(problem.paths)) for problem in dump.problems] == [
+        ("unmatched", "warning", 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix", "advice"),
+    [
+        ("label", "bmp", r"write labels as PNG"),
+        ("label", "tif", r"write labels as PNG"),
+        ("label", "jpg", r"JPEG changes class ids"),
+        ("render", "bmp", r"write pictures as PNG or JPEG"),
+        ("render", "webp", r"write pictures as PNG or JPEG"),
+    ],
+)
+def test_formats_that_are_not_read_are_told(write_scenes: Write, kind: str, suffix: str, advice: str) -> None:
+    patterns = {"render": "pic/{sequence}{number}.png", "label": "gt/{sequence}{number}.png"}
+    root = write_scenes({**patterns, kind: patterns[kind].replace("png", suffix)})
+    with pytest.raises(DumpError) as caught:
+        discover(str(root))
+    assert re.search(advice, caught.value.hint)
+
+
+def test_leading_zeros_do_not_part_a_picture_and_its_label(write_scenes: Write) -> None:
+    root = write_scenes({"render": "{sequence}/rgb/{number}.png", "label": "{sequence}/semantic/{number:06d}.png"})
+    dump = discover(str(root), label_space="carla-0.9.14")
+    assert [(frame.sample_id, frame.label) for frame in dump.frames[:1]] == [("town1/0", "town1/semantic/000000.png")]
+    assert len(dump.frames) == 6 and dump.problems == ()
 
 
 def test_unknown_classes_leave_the_label_space_open(write_scenes: Write) -> None:

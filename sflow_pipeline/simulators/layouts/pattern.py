@@ -24,7 +24,7 @@ def matches(root: str) -> str | None:
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
-    """See ``Adapter.discover``. All placeholders but ``{frame}`` and ``{split}`` together name a sequence.
+    """See ``Adapter.discover``. All placeholders but ``{frame}`` together name a sequence, ``{split}`` its split, too.
 
     Raises:
         ConfigError: no layout is stated, or a pattern is wrong.
@@ -109,7 +109,8 @@ def _compile(column: str, pattern: str) -> re.Pattern[str]:
 def _identify(match: re.Match[str]) -> FrameIdentity:
     groups = match.groupdict()
     parts = [groups[name] for name in sorted(groups) if name not in ("frame", "split", "sequence")]
-    sequence_id = "/".join([*([groups["sequence"]] if "sequence" in groups else []), *parts]) or ROOT_SEQUENCE
+    first = [groups[name] for name in ("split", "sequence") if name in groups]  # train/0 and val/0 are two frames
+    sequence_id = "/".join([*first, *parts]) or ROOT_SEQUENCE
     split = name_split(groups["split"]) if "split" in groups else split_of(match.string)
     number = re.findall(r"[0-9]{1,18}", match["frame"])
     return FrameIdentity(sequence_id, match["frame"], split, int(number[-1]) if number else None)
