@@ -70,7 +70,11 @@ def convert_command(
     ] = None,
     max_frame_void: Annotated[
         float | None,
-        _input(help="Leave out frames of whose label more belongs to no class.", show_default="0.999", metavar="X"),
+        _input(
+            help="Leave out frames of whose label more belongs to no class.",
+            show_default="0.4, or 0.25 more than the middle label",
+            metavar="X",
+        ),
     ] = None,
     contradictions: Annotated[
         str | None,

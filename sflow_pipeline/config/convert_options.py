@@ -47,7 +47,7 @@ class ConvertOptions(TypedDict, total=False):
     unknown_ids: Literal["error", "ignore"]
     max_unknown_fraction: float
     max_void_fraction: float
-    max_frame_void: float
+    max_frame_void: float | None
     contradictions: Literal["error", "ignore"]
     limit: int | None
     video: bool

@@ -177,8 +177,12 @@ class ConvertJob(BaseModel):
     max_void_fraction: float = Field(
         1.0, ge=0, le=1, description="stop when the model has no class for more of the pixels"
     )
-    max_frame_void: float = Field(
-        0.999, ge=0, le=1, description="leave out frames of whose label more belongs to no class"
+    max_frame_void: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="leave out frames of whose label more belongs to no class; null: 0.4, or 0.25 more than the label "
+        "in the middle where that is more",
     )
     contradictions: Literal["error", "ignore"] = Field(
         "error", description="pictures and labels of other moments or cameras, colours against ids: stop, or go on"

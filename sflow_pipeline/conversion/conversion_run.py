@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,11 +15,11 @@ from sflow_pipeline.conversion.dataset_changes import compare_with_dataset
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.workers import choose_workers
 from sflow_pipeline.conversion.gate import GateFactory
+from sflow_pipeline.conversion.half_void import set_half_void_aside
 from sflow_pipeline.conversion.label_census import (
     LabelCensus,
     check_census,
     check_void,
-    check_void_outliers,
     take_census,
 )
 from sflow_pipeline.conversion.label_gate import build_gate_factory
@@ -95,10 +96,13 @@ class ConversionRun:
         census = take_census(
             self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self.set_aside
         )
-        for check in (check_census, check_void, check_void_outliers):
+        for check in (check_census, check_void):
             warning = check(census, self.resolved.settings)
             if warning:
                 self.warn(warning)
+        if self.job.max_frame_void is None:
+            tasks = set_half_void_aside(self.resolved.tasks, census.void_shares)
+            self.resolved = replace(self.resolved, tasks=tasks)
         return census
 
     def plan(self) -> Plan:

@@ -74,7 +74,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         label_map,
         settings.void_ids,
         (ref.render, ref.label),
-        most_void=settings.job.max_frame_void,
+        most_void=settings.most_void,
         follows_render=settings.appearance != 0,
     )
     _check_carried(data, source, source_px, settings)

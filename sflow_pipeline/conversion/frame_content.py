@@ -13,6 +13,8 @@ _LEAST_CONTRAST, _OUTLIERS = 4, 0.5
 _SIDE_PX = 96
 #: A share that is measured on about so many pixels a side is off by less than this.
 _ROUGH = 0.05
+#: Largest share of void in a label, where a job states none.
+MOST_VOID = 0.999
 #: A label with two classes of this share each has something to show.
 _CLASS_SHARE = 0.01
 

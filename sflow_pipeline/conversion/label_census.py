@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from statistics import median
 
 import numpy as np
 
@@ -27,8 +26,6 @@ from sflow_pipeline.storage.process_identity import count_cores
 
 _CACHE_PATH = f"{STATE_PATH}/label_ids.json"
 _SHOWN_FILES = 3
-#: A label stands out that has more void than this, and so much more than the label in the middle.
-_HALF_VOID, _MORE_VOID = 0.3, 0.25
 #: From this share of pixels that the model has no class for, people are told.
 VOID_WARNING = 0.1
 
@@ -160,41 +157,6 @@ def check_void(census: LabelCensus, settings: ConversionSettings) -> str | None:
             hint="convert with a bundle that has these classes, or allow more with --max-void-fraction",
         )
     return message
-
-
-def check_void_outliers(census: LabelCensus, settings: ConversionSettings) -> str | None:
-    """Say which labels have much more void than the others."""
-    shares = {path: share for path, share in census.void_shares.items() if share <= settings.job.max_frame_void}
-    found = describe_void_outliers(shares)
-    return found[0] if found else None
-
-
-def describe_void_outliers(shares: Mapping[str, float]) -> tuple[str, tuple[str, ...]] | None:
-    """Labels of which a part seems to be missing: much more of them is void than of most others.
-
-    Args:
-        shares: path of a label -> share of its pixels that belongs to no class, 0 to 1.
-
-    Returns:
-        a sentence, and their paths, most void first; None where there are none.
-
-    >>> describe_void_outliers({**{f"{i}.png": 0.02 for i in range(9)}, "9.png": 0.52})[1]
-    ('9.png',)
-    """
-    if not shares:
-        return None
-    usual = median(shares.values())
-    limit = max(_HALF_VOID, usual + _MORE_VOID)
-    outliers = sorted((path for path, share in shares.items() if share > limit), key=lambda path: -shares[path])
-    if not outliers:
-        return None
-    listed = ", ".join(f"{path} {shares[path]:.0%}" for path in outliers[:_SHOWN_FILES])
-    sentence = (
-        f"{len(outliers)} of {len(shares)} labels have no class on much more of their pixels than the others "
-        f"({usual:.0%} in the middle): {listed}; a part of them may be missing; --max-frame-void {limit:.2g} leaves "
-        "such frames out"
-    )
-    return sentence, tuple(outliers)
 
 
 def measure_void(pixels: Mapping[int, int], mapping: LabelMapping) -> dict[str, float]:

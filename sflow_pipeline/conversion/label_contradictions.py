@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.conversion.sampled_frame import GO_ON, SampledFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.label_spaces import LabelClass, LabelSpace
 from sflow_pipeline.simulators import Dump, Problem
 from sflow_pipeline.simulators.dump import Severity
 from sflow_pipeline.simulators.instance_encoding import split_instance_map
@@ -25,6 +25,8 @@ _PART = 0.1
 _ODD_NAMED, _ODD_REFUSED, _LEAST_REFUSED = 0.05, 0.1, 2
 #: Indexed labels are judged where their colours are classes' on this share of the pixels.
 _KNOWN_COLORS = 0.9
+#: A colour of two classes that mean different things stops a conversion from this share of the pixels.
+_SHARED = 0.01
 #: First part of a concept -> kind; riders and their bicycles, traffic lights and their poles may be one object.
 _KINDS = {"human": 1, "vehicle": 1, "construction": 2, "object": 2, "nature": 3, "flat": 4, "sky": 5}
 #: The palette that many tools write by default, PASCAL VOC's; it says nothing about classes of other sets.
@@ -104,24 +106,29 @@ def _read_numbers(dump: Dump, frame: FrameRef) -> NDArray[np.int64]:
 
 
 def judge_shared_colors(dump: Dump, looks: Sequence[SampledFrame]) -> list[Problem]:
-    """Colours that two classes of the label space have: the first one is read."""
+    """Colours that two classes of the label space have: the first one is read.
+
+    ``error`` where they mean different things, as wall and car, from a hundredth of the pixels up.
+    """
     if dump.label_encoding != "palette":
         return []
-    owners: dict[tuple[int, int, int], list[str]] = {}
-    ids: dict[tuple[int, int, int], int] = {}
+    owners: dict[tuple[int, int, int], list[LabelClass]] = {}
     for item in dump.label_format.space.classes:
         for color in {item.color, *item.also_colors} if not item.derived else ():
-            owners.setdefault(color, []).append(item.name)
-            ids.setdefault(color, item.id)
-    for color, names in owners.items():
-        share = float(np.mean([(look.label_map == ids[color]).mean() for look in looks])) if looks else 0.0
-        if len(names) > 1 and share > 0:
+            owners.setdefault(color, []).append(item)
+    found = []
+    for color, items in owners.items():
+        share = float(np.mean([(look.label_map == items[0].id).mean() for look in looks])) if looks else 0.0
+        if len(items) > 1 and share > 0:
+            is_refused = share >= _SHARED and len({item.concepts[0].partition(".")[0] for item in items}) > 1
             text = (
-                f"classes {' and '.join(names)} have the same colour {color} in the label space: {share:.2%} of the "
-                f"pixels are read as {names[0]}; give each class a colour of its own"
+                f"classes {' and '.join(item.name for item in items)} have the same colour {color} in the label space: "
+                f"{share:.2%} of the pixels are read as {items[0].name}; give each class a colour of its own"
+                + (f", {GO_ON}" if is_refused else "")
             )
-            return [Problem("shared_color", text, (looks[0].frame.label,), "warning")]
-    return []
+            severity: Severity = "error" if is_refused else "warning"
+            found.append(Problem("shared_color", text, (looks[0].frame.label,), severity))
+    return sorted(found, key=lambda problem: problem.severity)[:1]
 
 
 def judge_palettes(dump: Dump, looks: Sequence[SampledFrame]) -> list[Problem]:

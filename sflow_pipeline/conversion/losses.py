@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 import pyarrow as pa
 
 from sflow_pipeline.addresses import strip_secrets
+from sflow_pipeline.conversion.frame_content import MOST_VOID
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
 from sflow_pipeline.errors import OutputError, SflowError
 from sflow_pipeline.storage.commits import ShardRecord
@@ -119,8 +120,8 @@ def _find_thinner_rows(resolved: ResolvedJob, before: Mapping[str, Any], rows: i
         losses.append(Loss("columns", rows, f"lose the columns {', '.join(columns)} (include, size)", ()))
     if resolved.job.gate == "enforce" and before.get("gate") not in ("enforce", None):
         losses.append(Loss("gate", rows, f"may be left out by the gate (gate {before['gate']} -> enforce)", ()))
-    limit, old_limit = resolved.job.max_frame_void, before.get("max_frame_void")
-    if isinstance(old_limit, float | int) and limit < old_limit:
+    limit, old_limit = resolved.settings.most_void, before.get("max_frame_void", MOST_VOID)
+    if limit < (old_limit := MOST_VOID if old_limit is None else old_limit):
         losses.append(Loss("void", rows, f"may be left out (max_frame_void {old_limit:g} -> {limit:g})", ()))
     return losses
 

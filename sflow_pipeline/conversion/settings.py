@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.frame_content import list_void_ids
+from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
@@ -117,6 +117,11 @@ class ConversionSettings:
         if self.job.unknown_ids == "ignore" and void is not None:
             table = np.where(table == UNMAPPED, np.uint8(void), table)
         return table
+
+    @property
+    def most_void(self) -> float:
+        """Largest share of a label's pixels that may belong to no class."""
+        return MOST_VOID if self.job.max_frame_void is None else self.job.max_frame_void
 
     @cached_property
     def void_ids(self) -> NDArray[np.bool_]:

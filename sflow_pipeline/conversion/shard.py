@@ -28,20 +28,29 @@ _DEPTH = 2
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Why a frame is left out without being read: reason, message and hint of its quarantine row."""
+
+    reason: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class ShardTask:
     """One shard to convert.
 
     Attributes:
         shard_id, split, fingerprint: as in its record.
         frames: in order.
-        set_aside: sample id -> why this frame is not read (it ended its worker process).
+        set_aside: sample id -> why this frame is left out: it ended its worker process, or its label stands out.
     """
 
     shard_id: str
     split: str
     fingerprint: str
     frames: Sequence[SourceFrame]
-    set_aside: Mapping[str, str] = field(default_factory=dict)
+    set_aside: Mapping[str, SetAside] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -232,9 +241,9 @@ def _paint_batch(
 
 
 def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings) -> DecodedFrame:
-    reason = task.set_aside.get(frame.ref.sample_id)
-    if reason is not None:
-        raise FrameError(reason, hint="look at the file; it is left out until it changes", reason="killed_worker")
+    why = task.set_aside.get(frame.ref.sample_id)
+    if why is not None:
+        raise FrameError(why.message, hint=why.hint, reason=why.reason)
     return decode_frame(frame, settings)
 
 

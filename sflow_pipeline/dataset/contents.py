@@ -127,7 +127,7 @@ class Contents:
             UsageError: there is no such split.
         """
         for split in splits or ():
-            _check_name("split", split, list(self.splits), self.folder.uri)
+            check_name("split", split, list(self.splits), self.folder.uri)
         return tuple(shard for shard in self.shards if splits is None or shard.split in splits)
 
     def check_columns(self, columns: Sequence[str] | None) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ class Contents:
             UsageError: it has no such column.
         """
         for column in columns or ():
-            _check_name("column", column, list(self.columns), self.folder.uri)
+            check_name("column", column, list(self.columns), self.folder.uri)
         return self.columns if columns is None else tuple(dict.fromkeys(columns))
 
     def add_needed(self, columns: Sequence[str]) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ class Contents:
             OutputError: a shard is gone or damaged.
         """
         for column in columns or ():
-            _check_name("column", column, list(self.manifest.columns), self.folder.uri)
+            check_name("column", column, list(self.manifest.columns), self.folder.uri)
         for shard in self.select_shards(splits):
             for values in self.read_shard(shard, columns):
                 if variants is None or values["variant"] in variants:
@@ -230,7 +230,12 @@ def _load_space(folder: Folder, manifest: Manifest) -> LabelSpace:
     return restore_label_space(described, stated.digest, f"{folder.uri}/{LABELS_PATH}")
 
 
-def _check_name(kind: str, name: str, known: list[str], uri: str) -> None:
+def check_name(kind: str, name: str, known: list[str], uri: str) -> None:
+    """Refuse a name that a dataset or folder lacks, such as that of a split.
+
+    Raises:
+        UsageError: names those it has, and the nearest.
+    """
     if name not in known:
         raise UsageError(
             f"{kind} {name!r}: {uri} has no such {kind}, only {', '.join(known) or 'none'}",

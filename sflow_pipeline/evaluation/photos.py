@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.dataset.contents import load_contents
+from sflow_pipeline.dataset.contents import check_name, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import FrameError, UsageError
 from sflow_pipeline.frames import FrameRef
@@ -99,7 +99,8 @@ class DatasetPhotos:
         self.uri = path
         self.column = column
         self._contents = load_contents(path)
-        _check_split(path, split, set(self._contents.splits))
+        if split is not None:
+            check_name("split", split, sorted(set(self._contents.splits)), path)
         self._splits = None if split is None else [split]
         if column not in self._contents.columns:
             raise UsageError(
@@ -189,7 +190,8 @@ class FolderPhotos:
     ) -> None:
         self.uri = path
         self.dump = self._dump = discover(path, **(options or {}))
-        _check_split(path, split, {frame.split for frame in self._dump.frames})
+        if split is not None:
+            check_name("split", split, sorted({frame.split for frame in self._dump.frames}), path)
         self._frames = [
             frame
             for frame in self._dump.frames
@@ -290,11 +292,3 @@ def is_dataset(path: str) -> bool:
         return folder.stat([MANIFEST_PATH])[0].size_bytes >= 0 or bool(folder.list_files(STATE_PATH))
     except OSError:
         return False
-
-
-def _check_split(path: str, split: str | None, available: set[str]) -> None:
-    if split is not None and split not in available:
-        raise UsageError(
-            f"{path}: no split {split!r}, only {', '.join(sorted(available)) or 'none'}",
-            hint="name one of these, or leave the option out to take every split",
-        )

@@ -8,11 +8,11 @@ import numpy as np
 
 from sflow_pipeline.columns import MODALITIES, OPTIONAL_COLUMNS, estimate_row_bytes
 from sflow_pipeline.conversion.decode import decode_frame
+from sflow_pipeline.conversion.half_void import find_half_void
 from sflow_pipeline.conversion.label_census import (
     LabelCensus,
     check_census,
     check_void,
-    describe_void_outliers,
     list_file_ids,
 )
 from sflow_pipeline.conversion.quarantine import is_over_limit
@@ -72,6 +72,7 @@ class Tally:
         self._first_files: dict[int | tuple[int, int, int], list[str]] = {}
         self._strange: list[tuple[str, str]] = []
         self._void_shares: dict[str, float] = {}
+        self._sample_ids: dict[str, str] = {}
         self._faults: dict[str, list[tuple[str, str]]] = {}
         self._columns = [name for name in OPTIONAL_COLUMNS if name == "edge" or name in dump.modalities]
         self._allowed = np.isin(np.arange(_IDS), list(list_file_ids(mapping.source)))
@@ -126,6 +127,7 @@ class Tally:
         counts = np.bincount(self._dump.label_format.refine(reading.label_map).ravel(), minlength=_IDS)
         self._counts += counts
         self._file_counts += in_file
+        self._sample_ids[frame.label] = frame.sample_id
         self._void_shares[frame.label] = float(in_file[self._settings.void_ids].sum() / max(1, in_file.sum()))
         for class_id in np.flatnonzero(counts).tolist():
             self._note(class_id, frame.label)
@@ -172,12 +174,23 @@ class Tally:
                 check(census, self._settings)
         except LabelSpaceError as error:
             return f"{error.message}; {error.hint}"
-        bad = sum(len(found) for reason, found in self._faults.items() if reason != _UNKNOWN_COLOR)
+        bad = sum(len(found) for reason, found in self._list_faults().items() if reason != _UNKNOWN_COLOR)
         limit = self._settings.job.max_bad_fraction
         expected = bad if self._opened == frames or not self._opened else round(bad * frames / self._opened)
         if bad and is_over_limit(expected, frames, limit):
             return f"{bad} of {self._opened} opened frames cannot be converted, over max_bad_fraction {limit:g}"
         return ""
+
+    def _list_faults(self) -> dict[str, list[tuple[str, str]]]:
+        """Reason -> sample ids and messages, labels that stand out among the others included."""
+        faults = {reason: list(found) for reason, found in self._faults.items()}
+        if self._settings.job.max_frame_void is None:
+            known = {sample_id for found in faults.values() for sample_id, _ in found}
+            for path, why in find_half_void(self._void_shares).items():
+                if self._sample_ids[path] not in known:
+                    text = f"{why.message}; {why.hint}"
+                    faults.setdefault(why.reason, []).append((self._sample_ids[path], text))
+        return faults
 
     def unmapped_ids(self) -> tuple[UnmappedId, ...]:
         """What the label space lacks."""
@@ -194,7 +207,7 @@ class Tally:
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the opened frames."""
-        for reason, faults in sorted(self._faults.items()):
+        for reason, faults in sorted(self._list_faults().items()):
             paths = tuple(sample_id for sample_id, _ in faults)
             if reason == _UNKNOWN_COLOR and self._settings.job.unknown_ids == "ignore":
                 text = f"{len(faults)} of the opened frames have colours of no class, first {faults[0][1]}"
@@ -202,6 +215,3 @@ class Tally:
                 continue
             text = f"{len(faults)} of the opened frames cannot be converted ({reason}), first {faults[0][1]}"
             yield Problem(reason, text, paths, "error")
-        outliers = describe_void_outliers(self._void_shares)
-        if outliers:
-            yield Problem("half_void_label", *outliers, "warning")

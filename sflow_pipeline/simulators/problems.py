@@ -23,7 +23,7 @@ _WORDING: dict[str, tuple[Severity, str]] = {
     "missing_modality": ("warning", "{n} frames lack a file that the rest of their sequence has: {first}"),
     "unmatched": (
         "warning",
-        "{n} pictures beside those of the stated layout match none of its patterns: {first}; change them if these belong",
+        "{n} pictures beside those of the stated layout match none of its patterns: {first}; correct these if needed",
     ),
     "duplicate_id": (
         "error",

@@ -83,18 +83,40 @@ def test_a_label_without_a_class_is_set_aside(scenes: Path, run: Convert) -> Non
     assert run().reasons == {"void_label": 1}
 
 
-def test_a_half_empty_label_is_named_and_left_out_on_demand(scenes: Path, run: Convert) -> None:
-    label = draw_label(3)
-    write_frame(scenes, 3, np.where(np.arange(96)[:, None] < 50, label, 0).astype(np.uint8), draw_render(label))
+def blank_lower_part(scenes: Path, number: int, rows: int) -> None:
+    label = draw_label(number)
+    write_frame(scenes, number, np.where(np.arange(96)[:, None] < rows, label, 0).astype(np.uint8), draw_render(label))
+
+
+def test_a_half_empty_label_is_left_out(scenes: Path, run: Convert) -> None:
+    blank_lower_part(scenes, 3, 48)
     (found,) = inspect_dump(scenes).problems
-    assert (found.kind, found.paths, found.severity) == ("half_void_label", ("semantic/0003.png",), "warning")
-    assert "semantic/0003.png 48%" in found.message and "--max-frame-void 0.3" in found.message
+    assert (found.kind, found.paths, found.severity) == ("void_label", ("main/0003",), "error")
+    assert "semantic/0003.png: 50% of its pixels belong to no class" in found.message
     summary = run()
-    assert summary.rows == 6 and any("semantic/0003.png 48%" in warning for warning in summary.warnings)
-    summary = run(max_frame_void=0.3, replace=True)
     assert (summary.rows, summary.reasons) == (5, {"void_label": 1})
-    assert not any("semantic/0003.png 48%" in warning for warning in summary.warnings)
+    assert "semantic/0003.png: 50%" in summary.examples[0].message
+    assert run().frames_converted == 0  # the same frames again, and nothing to do
+    assert run(max_frame_void=1).rows == 6
+    assert inspect_dump(scenes, max_frame_void=1).problems == ()
     assert "void_label" in [problem.kind for problem in inspect_dump(scenes, max_frame_void=0.3).problems]
+
+
+def test_labels_that_are_all_half_empty_are_kept(scenes: Path, run: Convert) -> None:
+    """Objects before no background, or the recording vehicle in every picture."""
+    for number in range(6):
+        blank_lower_part(scenes, number, 40)
+    assert inspect_dump(scenes).leaves_out is False
+    assert run().rows == 6
+
+
+def test_a_dump_that_grows_converts_the_new_half_empty_label_alone(scenes: Path, run: Convert) -> None:
+    assert run(shard_frames=2).shards_converted >= 3
+    write_frame(scenes, 6, draw_label(6))
+    blank_lower_part(scenes, 7, 48)
+    summary = run(shard_frames=2)
+    assert (summary.rows, summary.reasons) == (7, {"void_label": 1})
+    assert summary.shards_converted <= 2
 
 
 def test_the_limit_on_bad_frames_names_frames_and_reasons(scenes: Path, run: Convert) -> None:
@@ -282,3 +304,29 @@ def test_ids_that_only_a_rule_makes_are_refused_by_both(tmp_path: Path, random_b
     with pytest.raises(LabelSpaceError, match=f"label ids {derived} are not in"):
         convert(build_job({**places, "label_space": "carla-0.9.9", "workers": 1}))
     assert f"label ids {derived} are not in" in inspect_dump(tmp_path / "sim", label_space="carla-0.9.9").failure
+
+
+@pytest.mark.parametrize(("columns", "is_refused"), [(40, True), (1, False)])
+def test_a_colour_of_two_classes_that_mean_different_things(
+    scenes: Path, run: Convert, columns: int, is_refused: bool
+) -> None:
+    (scenes / "mine.yaml").write_text(
+        "name: mine\nversion: 1\nclasses:\n"
+        "- {id: 1, name: road, concepts: [flat.road], color: [90, 90, 90]}\n"
+        "- {id: 2, name: tower, concepts: [construction.building], color: [200, 90, 90]}\n"
+        "- {id: 3, name: wall, concepts: [construction.wall], color: [9, 9, 9]}\n"
+        "- {id: 4, name: car, concepts: [vehicle.car], color: [9, 9, 9]}\n"
+    )
+    (scenes / "dataset.yaml").write_text("label_space: mine.yaml\nlabel_encoding: palette\n")
+    for number in range(6):
+        label = np.full((96, 192, 3), 90, np.uint8)
+        label[:40, :, 2] = 200
+        label[30:60, 20 : 20 + columns] = 9
+        write_frame(scenes, number, label, np.asarray(label // 2 + 40 + np.arange(3), np.uint8))
+    found = {problem.kind: problem for problem in inspect_dump(scenes).problems}["shared_color"]
+    assert "wall and car have the same colour (9, 9, 9)" in found.message
+    assert found.severity == ("error" if is_refused else "warning")
+    if is_refused:
+        with pytest.raises(DumpError, match="wall and car"):
+            run()
+    assert run(contradictions="ignore").rows == 6

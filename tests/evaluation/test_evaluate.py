@@ -171,7 +171,7 @@ def test_splits_choose_and_wrong_ones_are_named(tmp_path: Path, judge_file: Path
     write_photos(real, 3, split="val")
     assert run([], real, judge_file)[0].n == 5
     assert run([], real, judge_file, reference_split="val")[0].n == 3
-    with pytest.raises(UsageError, match=r"no split 'test', only train, val"):
+    with pytest.raises(UsageError, match=r"split 'test': .* has no such split, only train, val"):
         run([], real, judge_file, reference_split="test")
 
 

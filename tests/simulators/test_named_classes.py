@@ -16,6 +16,7 @@ from sflow_pipeline.inspection.inspect_dump import inspect_dump
 from sflow_pipeline.label_spaces import LabelSpace, from_table
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.simulators.label_tables.basic_writer import read_basic_writer_table
+from sflow_pipeline.simulators.label_tables.solo import read_solo_table
 from sflow_pipeline.storage.filesystem import Folder
 
 MakeLayout = Callable[[str], Path]
@@ -302,3 +303,23 @@ def test_blenderproc_bop_scenes_are_refused_with_the_way_out(make_tree: Callable
         discover(str(root))
     assert f"{scene}/scene_gt.json is of the BOP layout" in caught.value.message
     assert "write_hdf5" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "what"),
+    [
+        (read_basic_writer_table, b'{"(1, 2, 3, 255)": {"class": "car"}, "(1, 2, 3, 255)": {"class": "box"}}', "twice"),
+        (
+            read_solo_table,
+            (
+                b'{"captures": [{"annotations": [{"@type": "x.SemanticSegmentationAnnotation", "instances": ['
+                b'{"labelName": "Car", "pixelValue": [1, 2, 3, 9]}, {"labelName": "Box", "pixelValue": [1, 2, 3, 9]}'
+                b"]}]}]}"
+            ),
+            "of two classes",
+        ),
+    ],
+)
+def test_a_colour_of_two_classes_is_refused(read: Callable[[bytes, str], object], content: bytes, what: str) -> None:
+    with pytest.raises(FrameError, match=what):
+        read(content, "labels.json")

@@ -19,7 +19,7 @@ from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
+from sflow_pipeline.conversion.shard import SetAside, ShardTask, convert_frames, convert_shard
 from sflow_pipeline.errors import SflowError, first_line
 from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord
@@ -209,7 +209,8 @@ def _isolate(pool: _Pool, task: ShardTask) -> ShardTask | FailedShard:
         return FailedShard(task, "its worker died twice, but no single frame causes it; perhaps it ran out of memory")
     culprit = suspects[0].ref
     message = f"{culprit.render}: converting this frame ends its worker process"
-    return replace(task, set_aside={**task.set_aside, culprit.sample_id: message})
+    why = SetAside("killed_worker", message, "look at the file; it is left out until it changes")
+    return replace(task, set_aside={**task.set_aside, culprit.sample_id: why})
 
 
 def _kills(pool: _Pool, task: ShardTask) -> bool:

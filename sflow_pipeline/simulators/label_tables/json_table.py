@@ -1,6 +1,7 @@
 """JSON label tables: parsing, and the error for a malformed one."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,9 +15,18 @@ def parse_json_table(data: bytes, path: str) -> Any:
         FrameError: ``unreadable``.
     """
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=_check_keys)
     except (ValueError, RecursionError) as error:
         raise bad_table(path, str(error)) from error
+
+
+def _check_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose keys must differ: the last of equal ones would be taken."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"{counts.most_common(1)[0][0]!r} is there twice")
+    return content
 
 
 def bad_table(path: str, what: str) -> FrameError:

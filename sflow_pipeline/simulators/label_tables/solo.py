@@ -24,9 +24,13 @@ def read_solo_table(data: bytes, path: str) -> LabelTable:
                     red, green, blue, alpha = rgba = [int(value) for value in entry[key]]
                     if not is_color(rgba):
                         raise ValueError("no colour")
-                    colors[red, green, blue, alpha] = str(entry["labelName"])
+                    name = str(entry["labelName"])
                 except (TypeError, KeyError, ValueError) as error:
                     raise bad_table(path, f"{entry!r}") from error
+                before = colors.setdefault((red, green, blue, alpha), name)
+                if before not in (name, _UNLABELED):
+                    raise bad_table(path, f"{rgba} is the colour of two classes, {before} and {name}")
+                colors[red, green, blue, alpha] = name
     return LabelTable(colors=colors)
 
 

@@ -13,6 +13,7 @@ from sflow_pipeline.config.recipe import Recipe, SourceRecipe
 from sflow_pipeline.errors import FrameError, TrainingError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
+from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
@@ -131,7 +132,7 @@ def _list_split(dump: Dump, split: str) -> list[FrameRef]:
         splits = sorted({frame.split for frame in dump.frames})
         raise TrainingError(
             f"data {dump.root}: split {split!r} is empty; there are {', '.join(splits)}",
-            hint="set data.split in the recipe, or split in its data.sources",
+            hint=suggest_name(split, splits, otherwise="set data.split in the recipe, or split in its data.sources"),
         )
     return frames
 
