@@ -28,10 +28,17 @@ def build_semantic_map(
     >>> build_semantic_map(torch.zeros(1, 4, 6, dtype=torch.uint8), classes=12).shape
     torch.Size([1, 12, 4, 6])
     """
+    further = [plane for plane in (boundary_map, palette_map) if plane is not None]
+    batch, height, width = class_index.shape
+    count = classes + sum(plane.shape[1] for plane in further)
+    semantic_map = torch.empty(batch, count, height, width, device=class_index.device, dtype=dtype)
     channels = torch.arange(classes, device=class_index.device, dtype=torch.uint8)
-    semantic_map = (class_index[:, None] == channels[None, :, None, None]).to(dtype)
-    further = [plane.to(dtype) for plane in (boundary_map, palette_map) if plane is not None]
-    return torch.cat((semantic_map, *further), dim=1) if further else semantic_map
+    semantic_map[:, :classes] = class_index[:, None] == channels[:, None, None]
+    start = classes
+    for plane in further:
+        semantic_map[:, start : start + plane.shape[1]] = plane
+        start += plane.shape[1]
+    return semantic_map
 
 
 def build_boundary_map(instance_map: Int[Tensor, "b h w"]) -> UInt8[Tensor, "b 1 h w"]:

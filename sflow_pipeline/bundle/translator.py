@@ -132,9 +132,9 @@ class Translator:
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
         painted = self._generator(semantic, edge.to(self.dtype))
         if strength is not None and colors is not None and bool((strength > 0).any()):
-            held = self._chroma_shares[classes.long()][:, None] * strength.view(-1, 1, 1, 1)
-            painted = hold_chroma(painted, colors, held)
-            is_flat = self._is_flat[classes.long()][:, None] * strength.view(-1, 1, 1, 1)
+            channel, follows = classes.long()[:, None], strength.view(-1, 1, 1, 1)
+            painted = hold_chroma(painted, colors, self._chroma_shares[channel] * follows)
+            is_flat = self._is_flat[channel] * follows
             painted = hold_flatness(painted, colors, is_flat)
         photo = to_bytes(painted)
         return Translation(

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sflow_pipeline.networks.box_mean import box_mean
 from sflow_pipeline.networks.palette import build_palette_map, measure_palette
 from sflow_pipeline.tensors import ClassIndexMap, Photo
 
@@ -53,19 +54,26 @@ def build_appearance_map(
     """
     if own is None:
         own, _ = measure_palette(picture, class_index, classes)
-    means = build_palette_map(class_index, own)
     position = (strength.to(picture) * len(CELLS_PX)).view(-1, 1, 1, 1)
-    appearance = means
+    appearance = None
     for number, cell_px in enumerate(CELLS_PX):
         share = (position - number).clamp(0, 1)
         # Two levels further on, nothing of this one is left.
         if bool(((share > 0) & (position < number + 2)).any()):
             finer = picture if cell_px == 1 else average_within_classes(picture, class_index, own, cell_px)
-            appearance = torch.lerp(appearance, finer, share)
+            if appearance is None and bool((share == 1).all()):
+                appearance = finer
+            else:
+                coarser = build_palette_map(class_index, own) if appearance is None else appearance
+                appearance = torch.lerp(coarser, finer, share)
+    if appearance is None:
+        appearance = build_palette_map(class_index, own)
     if palette is None:
         return appearance
-    shift = build_palette_map(class_index, palette.to(picture)) - means
-    return appearance + torch.lerp(shift, smooth_within_edges(shift, picture), position.clamp(max=1))
+    shift = build_palette_map(class_index, palette.to(picture) - own)
+    follows = position.clamp(max=1)
+    smooth = smooth_within_edges(shift, picture)
+    return appearance + (smooth if bool((follows == 1).all()) else torch.lerp(shift, smooth, follows))
 
 
 def smooth_within_edges(
@@ -92,25 +100,18 @@ def smooth_within_edges(
     """
     height, width = picture.shape[-2:]
     factor = 4 if min(height, width) >= 64 else 1
-    reach = max(1, reach_px // factor)
+    side = 2 * max(1, reach_px // factor) + 1
     luma = (picture * picture.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     guide, low = (F.avg_pool2d(x, factor, ceil_mode=True, count_include_pad=False) for x in (luma, values))
-    mean_guide, mean_low = _box_mean(guide, reach), _box_mean(low, reach)
-    variance = _box_mean(guide * guide, reach) - mean_guide * mean_guide
-    slope = (_box_mean(guide * low, reach) - mean_guide * mean_low) / (variance + contrast**2)
+    mean_guide, mean_low = box_mean(guide, side, count_outside=False), box_mean(low, side, count_outside=False)
+    variance = box_mean(guide * guide, side, count_outside=False) - mean_guide * mean_guide
+    slope = (box_mean(guide * low, side, count_outside=False) - mean_guide * mean_low) / (variance + contrast**2)
     offset = mean_low - slope * mean_guide
     slope, offset = (
-        F.interpolate(_box_mean(x, reach), (height, width), mode="bilinear", align_corners=False)
+        F.interpolate(box_mean(x, side, count_outside=False), (height, width), mode="bilinear", align_corners=False)
         for x in (slope, offset)
     )
     return slope * luma + offset
-
-
-def _box_mean(x: Float[Tensor, "b c h w"], reach: int) -> Float[Tensor, "b c h w"]:
-    """Mean over a square around each pixel, of the pixels that there are."""
-    side = 2 * reach + 1
-    rows = F.avg_pool2d(x, (side, 1), 1, (reach, 0), count_include_pad=False)
-    return F.avg_pool2d(rows, (1, side), 1, (0, reach), count_include_pad=False)
 
 
 def average_within_classes(

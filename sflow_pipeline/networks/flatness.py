@@ -1,9 +1,9 @@
 """Flat surfaces of vehicles stay flat: generators trained on photos of cars add lamps and lettering to bare panels."""
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sflow_pipeline.networks.box_mean import box_mean
 from sflow_pipeline.tensors import Photo
 
 #: Side of the windows in which detail is measured, and below which it counts as detail, in shares of the height.
@@ -33,23 +33,41 @@ def hold_flatness(photo: Photo, appearance: Photo, member: Float[Tensor, "b 1 h 
     """
     height = photo.shape[-2]
     near, far = (2 * max(1, round(share * height / 2)) + 1 for share in (_NEAR, _FAR))
+    region = _find_region(member)
+    if region is None:
+        return photo
+    held = photo.clone()
+    held[region] = _hold(photo[region], appearance[region], member[region], near, far)
+    return held
+
+
+def _hold(photo: Photo, appearance: Photo, member: Float[Tensor, "b 1 h w"], near: int, far: int) -> Photo:
+    """The same with the sides of the windows in pixels."""
     inside = (member > 0).to(photo.dtype)
-    weight = _box_mean(inside, far).clamp(min=1e-3)
+    weight = box_mean(inside, far, count_outside=True).clamp(min=1e-3)
+    weight_near = box_mean(inside, near, count_outside=True).clamp(min=1e-3)
 
     def split(picture: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean over the surface around each pixel, and the contrast of what differs from it."""
-        low = _box_mean(picture * inside, far) / weight
-        energy = ((picture - low) * inside).square().mean(dim=1, keepdim=True)
-        return low, _box_mean(energy, near).clamp(min=0) / _box_mean(inside, near).clamp(min=1e-3)
+        """What differs from the mean over the surface around each pixel, and its contrast."""
+        detail = (picture - box_mean(picture * inside, far, count_outside=True) / weight) * inside
+        energy = detail.square().mean(dim=1, keepdim=True)
+        return detail, box_mean(energy, near, count_outside=True).clamp(min=0) / weight_near
 
-    low, own = split(photo)
+    detail, own = split(photo)
     _, allowed = split(appearance)
     gain = ((allowed + _FREE_CONTRAST**2) / (own + _FREE_CONTRAST**2)).clamp(max=1).sqrt()
-    return photo + member * (gain - 1) * (photo - low)
+    return photo + member * (gain - 1) * detail
 
 
-def _box_mean(x: Tensor, side: int) -> Tensor:
-    """Mean over a square around each pixel; beyond the picture is nothing."""
-    reach = side // 2
-    rows = F.avg_pool2d(x, (side, 1), 1, (reach, 0))
-    return F.avg_pool2d(rows, (1, side), 1, (0, reach))
+def _find_region(member: Float[Tensor, "b 1 h w"]) -> tuple[slice, ...] | None:
+    """The rectangle around all that is not 0; None if everything is. Outside it nothing is read or changed."""
+    rows = (member > 0).any(dim=3).any(dim=1).any(dim=0).nonzero()
+    columns = (member > 0).any(dim=2).any(dim=1).any(dim=0).nonzero()
+    if not len(rows):
+        return None
+    return (
+        slice(None),
+        slice(None),
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )

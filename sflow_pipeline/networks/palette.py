@@ -6,7 +6,6 @@ follows the palette, and another palette gives another photo of the same scene.
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -29,10 +28,11 @@ def measure_palette(
     >>> palette[0, :, 0].tolist(), [round(s, 2) for s in share[0].tolist()]
     ([0.30000001192092896, 0.0, -1.0], [0.67, 0.0, 0.33])
     """
-    member = F.one_hot(class_index.flatten(1).long(), classes).to(photo.dtype)  # (b, pixels, classes)
-    total = member.transpose(1, 2) @ photo.flatten(2).transpose(1, 2)
-    count = member.sum(dim=1)
-    return total / count.clamp(min=1)[..., None], count / member.shape[1]
+    channels = torch.arange(classes, device=class_index.device, dtype=class_index.dtype)
+    member = (class_index.flatten(1)[:, None] == channels[:, None]).to(photo.dtype)  # (b, classes, pixels)
+    total = member @ photo.flatten(2).transpose(1, 2)
+    count = member.sum(dim=2)
+    return total / count.clamp(min=1)[..., None], count / member.shape[2]
 
 
 def build_palette_map(class_index: ClassIndexMap, palette: Palette) -> Float[Tensor, "b 3 h w"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
@@ -23,7 +24,7 @@ def run_in_process(
     """
     if not tasks:
         return
-    with single_threaded():
+    with single_threaded(), reused_memory():
         painter = build_painter()
         for task in tasks:
             yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock)

@@ -16,6 +16,7 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
+from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
 from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
@@ -47,6 +48,7 @@ class _ShardWorker:
         self, settings: ConversionSettings, build_painter: PainterFactory, limits: Limits, check_lock: LockCheck
     ) -> None:
         limit_threads()
+        reuse_memory()
         apply_limits(limits)
         self._check_lock = check_lock
         self._settings = settings

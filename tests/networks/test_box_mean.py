@@ -1,0 +1,49 @@
+"""Box means and the flatness made of them, against plain sums over the pixels."""
+
+import numpy as np
+import pytest
+import torch
+
+from sflow_pipeline.networks.box_mean import box_mean
+from sflow_pipeline.networks.flatness import hold_flatness
+
+
+@pytest.mark.parametrize("side", [1, 5, 31])
+@pytest.mark.parametrize("count_outside", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_means_are_those_of_the_pixels_in_the_box(side: int, count_outside: bool, dtype: torch.dtype) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 3, 17, 23))
+    reach = side // 2
+    wanted = np.empty_like(values)
+    for y in range(17):
+        for x in range(23):
+            box = values[..., max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+            wanted[..., y, x] = box.sum(axis=(2, 3)) / (side**2 if count_outside else box[0, 0].size)
+    found = box_mean(torch.from_numpy(values).to(dtype), side, count_outside=count_outside)
+    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-6)
+
+
+def test_means_of_what_needs_a_gradient_have_one() -> None:
+    values = torch.rand(1, 1, 6, 6, requires_grad=True)
+    box_mean(values, 3, count_outside=True).sum().backward()
+    assert values.grad is not None
+    assert values.grad[0, 0, 2, 2].item() == pytest.approx(1)
+
+
+def test_flatness_of_small_surfaces_is_that_of_the_whole_picture() -> None:
+    rng = torch.Generator().manual_seed(0)
+    photo, appearance = (torch.rand(2, 3, 80, 120, generator=rng) * 2 - 1 for _ in range(2))
+    appearance *= 0.1
+    member = torch.zeros(2, 1, 80, 120)
+    member[0, :, 30:50, 10:40] = 1.0
+    member[1, :, 60:, 90:] = 0.5
+    held = hold_flatness(photo, appearance, member)
+    assert torch.equal(held[member.expand_as(held) == 0], photo[member.expand_as(photo) == 0])
+    assert held[0, :, 30:50, 10:40].std() < 0.6 * photo[0, :, 30:50, 10:40].std()
+    # A speck in the corners makes the region the whole picture; it is too far away to count elsewhere.
+    wide = member.clone()
+    wide[..., 0, -1] = wide[..., -1, 0] = 1.0
+    torch.testing.assert_close(
+        hold_flatness(photo, appearance, wide)[0, :, 30:50, 10:40], held[0, :, 30:50, 10:40], atol=1e-5, rtol=0
+    )
+    assert torch.equal(hold_flatness(photo, appearance, torch.zeros_like(member)), photo)
