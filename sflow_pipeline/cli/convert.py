@@ -72,7 +72,7 @@ def convert_command(
         float | None,
         _input(
             help="Leave out frames of whose label more belongs to no class.",
-            show_default="0.4, or 0.25 more than the middle label",
+            show_default="0.4, or 0.25 more than most labels",
             metavar="X",
         ),
     ] = None,

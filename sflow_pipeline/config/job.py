@@ -181,8 +181,8 @@ class ConvertJob(BaseModel):
         None,
         ge=0,
         le=1,
-        description="leave out frames of whose label more belongs to no class; null: 0.4, or 0.25 more than the label "
-        "in the middle where that is more",
+        description="leave out frames of whose label more belongs to no class; null: 0.4, or 0.25 more than in "
+        "three quarters of the labels where that is more",
     )
     contradictions: Literal["error", "ignore"] = Field(
         "error", description="pictures and labels of other moments or cameras, colours against ids: stop, or go on"

@@ -1,5 +1,6 @@
 """Contradictions between the files of a dump, found by a look at a few frames before all of them are converted."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.conversion.blended_labels import judge_blending
 from sflow_pipeline.conversion.channel_order import judge_channel_order, measure_tints
 from sflow_pipeline.conversion.edge_agreement import compare_agreement, find_edges
+from sflow_pipeline.conversion.frame_content import is_blank
+from sflow_pipeline.conversion.frozen_files import judge_frozen
 from sflow_pipeline.conversion.label_contradictions import judge_objects, judge_palettes, judge_shared_colors
 from sflow_pipeline.conversion.sampled_frame import GO_ON, SampledFrame
 from sflow_pipeline.errors import FrameError
@@ -19,6 +23,7 @@ from sflow_pipeline.storage import image_codec
 #: Kinds of problems that this module finds; files of a dump that are left out have others.
 CONTRADICTIONS = (
     "shifted_labels", "unrelated_labels", "swapped_channels", "mixed_objects", "shared_color", "contradicting_palette",
+    "blended_labels", "frozen_pictures", "frozen_labels",
 )  # fmt: skip
 _SAMPLE = 6
 #: How many measured frames a verdict about edges needs, how many of them must agree, and by how much.
@@ -36,6 +41,7 @@ def find_contradictions(dump: Dump, frames: Sequence[FrameRef], *, is_encoding_s
     looks = list(_look(dump, frames))
     found = [*_judge_edges(looks), *judge_channel_order(looks)]
     found += [*judge_objects(dump, looks), *judge_shared_colors(dump, looks)]
+    found += [*judge_blending(dump, looks), *judge_frozen(looks)]
     if dump.label_encoding == "ids" and not is_encoding_stated:
         found += judge_palettes(dump, looks)
     return tuple(found)
@@ -66,7 +72,8 @@ def _look(dump: Dump, frames: Sequence[FrameRef]) -> Iterator[SampledFrame]:
         compared = [
             None if edges is None or label is None else compare_agreement(edges, own, label) for label in others
         ]
-        yield SampledFrame(frame, own, measure_tints(render, own, dump.label_format.space), *compared)
+        shown = "" if is_blank(render) else hashlib.sha256(render.tobytes()).hexdigest()
+        yield SampledFrame(frame, own, measure_tints(render, own, dump.label_format.space), *compared, shown)
 
 
 def _judge_edges(looks: Sequence[SampledFrame]) -> list[Problem]:

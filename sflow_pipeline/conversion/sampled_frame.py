@@ -22,6 +22,7 @@ class SampledFrame:
         frame: which one it is.
         label_map: (h, w) class ids.
         tints: see ``channel_order.measure_tints``.
+        picture_digest: of the picture's pixels; empty for one that shows nothing.
     """
 
     frame: FrameRef
@@ -30,3 +31,4 @@ class SampledFrame:
     before: tuple[float, float] | None
     after: tuple[float, float] | None
     flipped: tuple[float, float] | None
+    picture_digest: str = ""

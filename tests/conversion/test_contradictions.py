@@ -330,3 +330,37 @@ def test_a_colour_of_two_classes_that_mean_different_things(
         with pytest.raises(DumpError, match="wall and car"):
             run()
     assert run(contradictions="ignore").rows == 6
+
+
+def test_labels_that_were_resized_like_pictures_are_refused(scenes: Path, run: Convert) -> None:
+    for number in range(6):
+        label = draw_label(number)
+        small = cv2.resize(label, (95, 47), interpolation=cv2.INTER_AREA)
+        write_frame(scenes, number, np.asarray(cv2.resize(small, (192, 96))), draw_render(label))
+    with pytest.raises(DumpError, match="resized like pictures"):
+        run(unknown_ids="ignore", max_unknown_fraction=1)
+    assert "blended_labels" in [problem.kind for problem in inspect_dump(scenes, unknown_ids="ignore").problems]
+
+
+def test_labels_of_thin_things_are_not_taken_for_resized_ones(scenes: Path) -> None:
+    for number in range(6):
+        label = draw_label(number)
+        label[10:70, 3::6] = 6  # poles, one pixel wide
+        write_frame(scenes, number, label)
+    assert "blended_labels" not in [problem.kind for problem in inspect_dump(scenes).problems]
+
+
+def test_a_picture_that_stands_still_is_refused(scenes: Path, run: Convert) -> None:
+    for number in range(6):
+        write_frame(scenes, number, draw_label(number), draw_render(draw_label(0)))
+    with pytest.raises(DumpError, match=r"6 of 6 frames .* the same picture and other labels"):
+        run()
+    assert run(contradictions="ignore").rows == 6
+
+
+def test_a_label_that_stands_still_is_told(scenes: Path, run: Convert) -> None:
+    """It is right where nothing but the light changes."""
+    for number in range(6):
+        write_frame(scenes, number, draw_label(2), np.asarray(draw_render(draw_label(2)) // 2 + 9 * number, np.uint8))
+    assert [problem.kind for problem in inspect_dump(scenes).problems] == ["frozen_labels"]
+    assert run().rows == 6

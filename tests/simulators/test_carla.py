@@ -81,6 +81,15 @@ def test_tags_in_the_blue_channel_are_named(make_carla: MakeCarla) -> None:
         discover(str(root))
 
 
+def test_labels_in_jpeg_are_named(make_carla: MakeCarla) -> None:
+    root = make_carla(11, 3, 1)
+    for path in list(root.rglob("CameraSeg*/*.png")):
+        assert cv2.imwrite(str(path.with_suffix(".jpg")), cv2.imread(str(path)))
+        path.unlink()
+    with pytest.raises(DumpError, match="JPEG files, whose compression changes class ids"):
+        discover(str(root))
+
+
 def test_tags_of_no_version_are_an_error(make_carla: MakeCarla) -> None:
     with pytest.raises(DumpError) as caught:
         discover(str(make_carla(90, 91, 92)))

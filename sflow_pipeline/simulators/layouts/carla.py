@@ -97,6 +97,11 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     if label_space is None and frames:
         label_space = evidence.label_space
         if label_space is None:
+            if frames[0].label.lower().endswith((".jpg", ".jpeg")):
+                raise DumpError(
+                    f"dump {root}: labels are JPEG files, whose compression changes class ids, first {frames[0].label}",
+                    hint="write labels as PNG",
+                )
             raise DumpError(
                 f"dump {root}: {evidence.text}",
                 hint=f"name its label space with --label-space: {', '.join(VERSIONS)}, or a YAML file with your own "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.errors import ConfigError, DumpError
+from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, name_split, split_of
 from sflow_pipeline.simulators.label_sample import detect_encodings
@@ -67,6 +68,9 @@ def compile_layout(layout: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     >>> layout["render"].fullmatch("img/town/a/0007.jpg").groupdict()
     {'sequence': 'town/a', 'frame': '0007'}
     """
+    for name in layout:
+        if name not in MODALITIES:
+            raise ConfigError(f"layout: no column {name}", hint=suggest_name(name, MODALITIES))
     for name in ("render", "label"):
         if name not in layout:
             raise ConfigError(f"layout: has no pattern for {name}", hint=f"state both, such as {_EXAMPLE}")
@@ -74,8 +78,6 @@ def compile_layout(layout: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     expected = set(patterns["render"].groupindex)
     for name, pattern in patterns.items():
         found = set(pattern.groupindex)
-        if name not in MODALITIES:
-            raise ConfigError(f"layout: no column {name}", hint=f"columns are {', '.join(MODALITIES)}")
         if found != expected or "frame" not in found:
             raise ConfigError(
                 f"layout: {name}: {layout[name]!r} has placeholders {_list(found)}, render has {_list(expected)}",
