@@ -69,11 +69,12 @@ def _look(dump: Dump, frames: Sequence[FrameRef]) -> Iterator[SampledFrame]:
             continue
         edges = find_edges(render)
         others.append(np.ascontiguousarray(own[:, ::-1]))
-        compared = [
+        before, after, flipped = (
             None if edges is None or label is None else compare_agreement(edges, own, label) for label in others
-        ]
+        )
         shown = "" if is_blank(render) else hashlib.sha256(render.tobytes()).hexdigest()
-        yield SampledFrame(frame, own, measure_tints(render, own, dump.label_format.space), *compared, shown)
+        tints = measure_tints(render, own, dump.label_format.space)
+        yield SampledFrame(frame, own, tints, before, after, flipped, shown)
 
 
 def _judge_edges(looks: Sequence[SampledFrame]) -> list[Problem]:
