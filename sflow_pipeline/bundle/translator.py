@@ -18,6 +18,7 @@ from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.flatness import hold_flatness
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
+from sflow_pipeline.networks.shifted_mean import ShiftedMean
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 
 __all__ = ["Translation", "Translator", "draw_alpha"]
@@ -43,9 +44,10 @@ class Translator:
         bundle: whose weights.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``auto`` (bf16 where it is faster, see ``resolve_device``), ``fp32`` or ``bf16``.
+        shifts: copies of a frame, shifted against the generator's strides, of which an image is the mean.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, bundle: Bundle, device: str = "auto", precision: str = "auto", shifts: int = 1) -> None:
         placed = resolve_device(device, precision)
         self.device, self.precision, self.dtype = placed.name, placed.precision, placed.dtype
         self.classes = bundle.label_space.num_classes
@@ -53,10 +55,10 @@ class Translator:
         self._use_appearance = bundle.recipe.generator.use_appearance
         self.use_instances = bundle.recipe.generator.use_instances is True
         weights = bundle.read_weights()
-        self._generator = build_generator(bundle.recipe.generator, self.classes)
+        self._generator = ShiftedMean(build_generator(bundle.recipe.generator, self.classes), shifts)
         self._dned = Dned(bundle.recipe.dned.widths)
         try:
-            self._generator.load_state_dict(weights["generator"])
+            self._generator.inside.load_state_dict(weights["generator"])
             self._dned.load_state_dict(weights["dned"])
             palettes = weights["palettes"]["rgb"] if bundle.recipe.generator.use_palette else None
         except (KeyError, RuntimeError) as error:

@@ -167,6 +167,22 @@ def convert_command(
             metavar="WHICH",
         ),
     ] = None,
+    shifts: Annotated[
+        int | None,
+        _model(
+            help="Make each image of N shifted copies of the frame: steadier in video, softer, N times the work.",
+            show_default="1",
+            metavar="N",
+        ),
+    ] = None,
+    smooth: Annotated[
+        float | None,
+        _model(
+            help="Share of the previous image, carried along the simulator's flow, where both show the same; try 0.8.",
+            show_default="0",
+            metavar="SHARE",
+        ),
+    ] = None,
     seed: Annotated[int | None, _model(help="Random seed of the variants.", show_default="0")] = None,
     gate: Annotated[
         str | None,
@@ -265,6 +281,7 @@ def convert_command(
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 3 --workers 4
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 4 --alpha even,crisp
       sflow-pipeline convert SIM_DIR OUT_DIR --split-by sequence 0.8/0.1/0.1
+      sflow-pipeline convert SIM_DIR OUT_DIR --shifts 2 --smooth 0.8 --video
       sflow-pipeline convert SIM_DIR OUT_DIR --dry-run
     """
     flags: dict[str, Any] = {

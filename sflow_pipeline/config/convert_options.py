@@ -26,6 +26,8 @@ class ConvertOptions(TypedDict, total=False):
     photo_colors: float
     own_vehicle_mask: str | Path | None
     own_vehicle: Literal["keep", "paint", "mask"]
+    shifts: int
+    smooth: float
     gate: Literal["off", "score", "enforce"]
     gate_retries: int
     size: str | tuple[int, int] | None

@@ -127,6 +127,20 @@ class ConvertJob(BaseModel):
         description="the recording vehicle's own bonnet: keep as rendered in the image's tone, paint, or mask in "
         "black; kept or masked only where renders are followed",
     )
+    shifts: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="each image is the mean of this many, made of the frame shifted by a few pixels: steadier in "
+        "video, softer, and as many times the generator's work",
+    )
+    smooth: float = Field(
+        0.0,
+        ge=0,
+        le=0.95,
+        description="share of the previous image, carried along the simulator's flow, in each image of a sequence "
+        "where both show the same; 0 keeps images independent of each other",
+    )
     gate: Literal["off", "score", "enforce"] = Field(
         "score",
         description="agreement of images with their labels: off, score (columns), or enforce (an image below the "

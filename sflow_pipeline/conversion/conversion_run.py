@@ -149,7 +149,7 @@ class ConversionRun:
         self.progress.on_step("converting")
         if build_translator is None:
             carried = self.resolved.bundle.with_weights()
-            build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision)
+            build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision, self.job.shifts)
         if build_gate is None:
             build_gate = build_gate_factory(settings, self.resolved.bundle)
         for record in self._start_engine(tasks, lock, PainterFactory(settings, build_translator, build_gate)):

@@ -34,6 +34,7 @@ class DecodedFrame:
         files: optional file columns -> bytes to write.
         texts: optional text columns -> text to write.
         source_sha256, label_sha256: of the render and label files.
+        motion: (h, w, 2) px to the next frame, NaN where it is not known, where images are smoothed along it.
     """
 
     ref: FrameRef
@@ -45,6 +46,7 @@ class DecodedFrame:
     source_sha256: str
     label_sha256: str
     instance_map: NDArray[np.int64] | None = None
+    motion: NDArray[np.float32] | None = None
 
 
 def decode_frame(source: SourceFrame, settings: ConversionSettings) -> DecodedFrame:
@@ -88,6 +90,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         )
     if "instance" in data and (settings.use_instances or settings.repaints_vehicles):
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
+    motion = _decode_motion(data, ref, settings, (render.shape[0], render.shape[1]))
     label_bytes = data["label"]
     digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
@@ -109,7 +112,19 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         for name in TEXT_COLUMNS
         if name in data and name in settings.columns
     }
-    return DecodedFrame(ref, render, label_bytes, class_index, files, texts, *digests, instance_map)
+    return DecodedFrame(ref, render, label_bytes, class_index, files, texts, *digests, instance_map, motion)
+
+
+def _decode_motion(
+    data: Mapping[str, bytes], ref: FrameRef, settings: ConversionSettings, shape: tuple[int, int]
+) -> NDArray[np.float32] | None:
+    """The motion to the next frame at the output's size; None without a flow file, or where nothing is smoothed."""
+    motion = None if settings.motion is None else settings.motion.decode(data, ref, shape)
+    size_px = settings.job.size
+    if motion is None or size_px is None or size_px == (shape[1], shape[0]):
+        return motion
+    ratio = np.array([size_px[0] / shape[1], size_px[1] / shape[0]], np.float32)
+    return resize_nearest(motion, size_px) * ratio
 
 
 def resize_label(data: bytes, path: str, encoding: LabelEncoding, size_px: tuple[int, int]) -> bytes:

@@ -12,6 +12,7 @@ from sflow_pipeline.bundle.appearance import draw_photo_colors, is_blank
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
+from sflow_pipeline.conversion.image_history import ImageHistory
 from sflow_pipeline.conversion.own_vehicle import (
     apply_own_vehicle,
     decode_own_vehicle_mask,
@@ -22,6 +23,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.errors import FrameError, SflowError
+from sflow_pipeline.frames import FrameRef
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
@@ -44,6 +46,11 @@ class Look:
     appearance: float | None = None
     photo_colors: float | None = None
     number: int = 0
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What is equal for equal looks."""
+        return (self.alpha.tobytes(), self.palette, self.appearance, self.photo_colors, self.number)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,16 @@ class Painter:
         self._translator = translator
         self._gate = gate
         self._settings = settings
+        self._history: ImageHistory | None = None
+
+    def begin(self, frames: Sequence[FrameRef]) -> None:
+        """Forget earlier images: a shard begins.
+
+        Args:
+            frames: of the shard; they are painted in this order.
+        """
+        if self._settings.motion is not None:
+            self._history = ImageHistory(self._settings.job.smooth, frames)
 
     def paint(self, frames: Sequence[DecodedFrame], variant: int) -> list[Painted | Exception]:
         """One variant of each frame.
@@ -118,22 +135,29 @@ class Painter:
         for attempt in range(1 + self._gate.retries):
             chosen = [frames[i] for i in pending]
             looks = [_fit_look(draw_look(f.ref.sequence_id, variant, attempt, self._settings), f) for f in chosen]
-            results.update(zip(pending, self._try(chosen, looks, attempt + 1), strict=True))
+            results.update(zip(pending, self._try(chosen, looks, attempt + 1, variant), strict=True))
             pending = [i for i in pending if _is_rejected(results[i])]
             if not pending:
                 break
+        if self._history is not None:
+            for i, frame in enumerate(frames):
+                if isinstance(painted := results[i], Painted) and painted.judgement.is_accepted:
+                    self._history.keep(painted.photo, frame, painted.look.identity, variant)
         return [results[i] for i in range(len(frames))]
 
-    def _try(self, frames: list[DecodedFrame], looks: list[Look], attempts: int) -> list[Painted | Exception]:
+    def _try(
+        self, frames: list[DecodedFrame], looks: list[Look], attempts: int, variant: int
+    ) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
         try:
-            translation = self._keep_own_vehicles(frames, looks, self._translate(frames, looks))
+            translation = self._smooth(frames, looks, self._translate(frames, looks), variant)
+            translation = self._keep_own_vehicles(frames, looks, translation)
             judgements = self._gate.judge(frames, translation)
         except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
             reraise_fatal(error, self._settings.batch_size)
             if len(frames) == 1:
                 return [error]
-            return [self._try([frame], [look], attempts)[0] for frame, look in zip(frames, looks, strict=True)]
+            return [self._try([frame], [look], attempts, variant)[0] for frame, look in zip(frames, looks, strict=True)]
         return [
             Painted(translation.photo[i], translation.edge[i], looks[i], judgements[i], attempts)
             for i in range(len(frames))
@@ -156,6 +180,15 @@ class Painter:
             **self._stack_appearance([frames[i] for i in rows], [looks[i] for i in rows]),
         )
         return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
+
+    def _smooth(
+        self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation", variant: int
+    ) -> "Translation":
+        if self._history is None:
+            return translation
+        assert len(frames) == 1  # each image is smoothed with the one before it
+        photo = self._history.smooth(translation.photo[0], frames[0], looks[0].identity, variant)
+        return replace(translation, photo=photo[None])
 
     def _keep_own_vehicles(
         self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation"

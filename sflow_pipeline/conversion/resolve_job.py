@@ -12,6 +12,7 @@ from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose
 from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.label_gate import check_gate
+from sflow_pipeline.conversion.motion_source import find_motion
 from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
@@ -96,8 +97,17 @@ def resolve_settings(
     gate_digest, gate_notes = check_gate(job, bundle)
     choice = choose_appearance(job, bundle, frames, source)
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
-    settings = replace(settings, gate_digest=gate_digest, own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask))
-    return ResolvedSettings(settings, sizes, is_resized, choice, (*warnings, *choice.warnings, *gate_notes))
+    motion, motion_notes = find_motion(job, dump, frames, source)
+    settings = replace(
+        settings,
+        gate_digest=gate_digest,
+        own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask),
+        motion=motion,
+        # An image is judged after it is smoothed, and smoothed with the one before it.
+        batch_size=settings.batch_size if motion is None else 1,
+    )
+    notes = (*warnings, *choice.warnings, *gate_notes, *motion_notes)
+    return ResolvedSettings(settings, sizes, is_resized, choice, notes)
 
 
 def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
@@ -127,7 +137,8 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     ]
     tasks = []
     estimated_bytes = {}
-    for span in cut_shards(index, frame_bytes, max_frames=job.shard_frames, max_bytes=job.shard_bytes):
+    limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
+    for span in cut_shards(index, frame_bytes, **limits, whole_sequences=bool(job.smooth)):
         shard_frames = read_frames(index.slice(span.start, span.stop - span.start))
         fingerprint = compute_fingerprint(settings, shard_frames)
         tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
+from sflow_pipeline.conversion.motion_source import MotionSource
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
@@ -55,6 +56,7 @@ class ConversionSettings:
         device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
         own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
+        motion: the files that say how frames move, where images are smoothed along their motion.
         gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
     """
 
@@ -77,13 +79,15 @@ class ConversionSettings:
     batch_size: int = 1
     gate_digest: str = ""
     own_vehicle_mask: bytes | None = None
+    motion: MotionSource | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """The files of a frame that are read."""
         columns = [name for name in self.columns if name not in ("render", "edge")]
-        needed = ["instance"] if self.use_instances and "instance" not in columns else []
-        return ("render", "label", *columns, *needed)
+        motion = () if self.motion is None else self.motion.files
+        needed = [*motion, *(("instance",) if self.use_instances else ())]
+        return ("render", "label", *columns, *(name for name in needed if name not in columns))
 
     @property
     def repaints_vehicles(self) -> bool:

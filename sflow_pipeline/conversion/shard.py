@@ -148,6 +148,7 @@ def convert_frames(task: ShardTask, settings: ConversionSettings, painter: Paint
 
     A frame that cannot be converted becomes a quarantine row; other frames are not affected.
     """
+    painter.begin([frame.ref for frame in task.frames])
     with ThreadPoolExecutor(1, "sflow-decode") as decoder, ThreadPoolExecutor(1, "sflow-encode") as encoder:
         encoding: deque[_Encoding] = deque()
         try:

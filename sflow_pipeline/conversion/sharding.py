@@ -24,7 +24,9 @@ class ShardSpan:
     stop: int
 
 
-def cut_shards(index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, max_bytes: int) -> list[ShardSpan]:
+def cut_shards(
+    index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, max_bytes: int, whole_sequences: bool = False
+) -> list[ShardSpan]:
     """Divide an index into shards.
 
     Args:
@@ -32,24 +34,36 @@ def cut_shards(index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, 
         frame_bytes: estimated size of each frame; a single frame may exceed ``max_bytes``.
         max_frames: most frames in a shard.
         max_bytes: most bytes in a shard.
+        whole_sequences: cut only where a sequence starts; a longer one exceeds both limits.
 
     >>> index = pa.table({"split": ["a"] * 9, "sequence_id": ["s"] * 5 + ["t"] * 4,
     ...                   "sample_id": [f"s/{i}" for i in range(5)] + [f"t/{i}" for i in range(4)]})
     >>> [(span.start, span.stop) for span in cut_shards(index, [1] * 9, max_frames=6, max_bytes=99)]
     [(0, 5), (5, 9)]
+    >>> cut = cut_shards(index, [1] * 9, max_frames=2, max_bytes=99, whole_sequences=True)
+    >>> [(span.start, span.stop) for span in cut]
+    [(0, 5), (5, 9)]
     """
     columns: list[list[Any]] = [index[name].to_pylist() for name in ("split", "sequence_id", "sample_id")]
     splits, sequences, samples = columns
+
+    def starts_sequence(cut: int) -> bool:
+        is_end = cut == len(samples)
+        return is_end or (splits[cut], sequences[cut]) != (splits[cut - 1], sequences[cut - 1])
+
     spans = []
     start = 0
     while start < len(samples):
         limit = _find_limit(splits, frame_bytes, start, max_frames, max_bytes)
-        stop = limit
+        cuts = [cut for cut in range(start + 1, limit + 1) if not whole_sequences or starts_sequence(cut)]
+        if not cuts:
+            cuts = [next(cut for cut in range(limit + 1, len(samples) + 1) if starts_sequence(cut))]
+        stop = cuts[-1]
         if limit < len(samples) and splits[limit] == splits[start]:
             half = start + (limit - start + 1) // 2
             stop = min(
-                range(max(half, start + 1), limit + 1),
-                key=lambda cut: (sequences[cut] == sequences[cut - 1], _hash(splits[cut], samples[cut])),
+                [cut for cut in cuts if cut >= half] or cuts[-1:],
+                key=lambda cut: (not starts_sequence(cut), _hash(splits[start], "".join(samples[cut : cut + 1]))),
             )
         spans.append(ShardSpan(_name_shard(splits[start], samples[start]), splits[start], start, stop))
         start = stop

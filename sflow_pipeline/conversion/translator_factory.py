@@ -40,8 +40,9 @@ class BundleTranslatorFactory:
     bundle: Bundle
     device: str
     precision: str
+    shifts: int = 1
 
     def __call__(self) -> FrameTranslator:
         from sflow_pipeline.bundle.translator import Translator
 
-        return Translator(self.bundle, self.device, self.precision)
+        return Translator(self.bundle, self.device, self.precision, self.shifts)

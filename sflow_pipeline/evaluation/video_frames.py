@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos, PhotoSource
 from sflow_pipeline.simulators.frame_table import find_usual_step
-from sflow_pipeline.storage.flow_codec import decode_flow
-from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
+from sflow_pipeline.storage.flow_codec import decode_motion
+from sflow_pipeline.storage.image_codec import decode_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def read_video(source: PhotoSource) -> Iterator[VideoFrame]:
             if flow is not None:
                 name = f"{row.sample_id}: flow{row.suffix('flow')}"
                 png = None if occlusion is None or row.suffix("occlusion") != ".png" else occlusion
-                motion = read_motion(flow, name, source.simulator, png, photo.shape[:2])
+                motion = decode_motion(flow, name, source.simulator, png, photo.shape[:2])
             yield VideoFrame(row.sequence_id, row.frame_index, row.variant, photo, motion)
     elif isinstance(source, FolderPhotos):
         folder = source.dump.folder
@@ -59,7 +59,7 @@ def read_video(source: PhotoSource) -> Iterator[VideoFrame]:
                     is_png = frame.occlusion is not None and frame.occlusion.lower().endswith(".png")
                     png = folder.read_bytes(frame.occlusion) if is_png and frame.occlusion else None
                     flow = folder.read_bytes(frame.flow)
-                    motion = read_motion(flow, frame.flow, source.dump.simulator, png, photo.shape[:2])
+                    motion = decode_motion(flow, frame.flow, source.dump.simulator, png, photo.shape[:2])
             except OSError as error:
                 raise FrameError(
                     f"{source.uri}/{frame.sample_id}: cannot be read: {error.strerror or error}", reason="missing"
@@ -100,34 +100,3 @@ def find_clips(source: PhotoSource, count: int, length: int, overlap: int = 0) -
             clips.append(list(run))
             del run[: length - overlap]
     return clips
-
-
-def read_motion(
-    flow: bytes, name: str, simulator: str, occlusion: bytes | None, size: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """(h, w, 2) motion from the files of a frame, NaN where it is not known or the surface is hidden.
-
-    Args:
-        name: of the flow file, for errors; its ending states the format.
-        occlusion: a PNG file, other than 0 where the surface is hidden in the next frame.
-        size: (height, width) of the picture.
-
-    Raises:
-        FrameError: a file cannot be decoded, or is of another size.
-    """
-    motion = decode_flow(flow, name, simulator)
-    planes = {name: motion.shape[:2]}
-    hidden = None
-    if occlusion is not None:
-        hidden = decode_plane(occlusion, name=f"occlusion of {name}")
-        planes[f"occlusion of {name}"] = hidden.shape[:2]
-    for path, found in planes.items():
-        if tuple(found) != tuple(size):
-            raise FrameError(
-                f"{path}: {found[1]}x{found[0]} px, its picture has {size[1]}x{size[0]}",
-                hint="flow and occlusion need the size of the picture; convert without --size, or with .npy flow",
-                reason="size_mismatch",
-            )
-    if hidden is not None:
-        motion[hidden.reshape(*size, -1).any(axis=2)] = np.nan
-    return motion

@@ -60,7 +60,9 @@ def time_a_few_frames(
         return [row for result in results for row in result.rows]
 
     with single_threaded():
-        build = build_translator or BundleTranslatorFactory(resolved.bundle, settings.device, settings.precision)
+        build = build_translator or BundleTranslatorFactory(
+            resolved.bundle, settings.device, settings.precision, job.shifts
+        )
         painter = PainterFactory(settings, build)()
         run(frames[:1])
         started = time.perf_counter()

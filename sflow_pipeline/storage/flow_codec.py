@@ -47,6 +47,37 @@ def decode_flow(data: bytes, name: str, simulator: str = "") -> NDArray[np.float
     return np.where(np.isfinite(flow).all(axis=2, keepdims=True), flow, np.float32(np.nan))
 
 
+def decode_motion(
+    flow: bytes, name: str, simulator: str, occlusion: bytes | None, size: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """(h, w, 2) motion from the files of a frame, NaN where it is not known or the surface is hidden.
+
+    Args:
+        name: of the flow file, for errors; its ending states the format.
+        occlusion: a PNG file, other than 0 where the surface is hidden in the next frame.
+        size: (height, width) of the picture.
+
+    Raises:
+        FrameError: a file cannot be decoded, or is of another size.
+    """
+    motion = decode_flow(flow, name, simulator)
+    planes = {name: motion.shape[:2]}
+    hidden = None
+    if occlusion is not None:
+        hidden = image_codec.decode_plane(occlusion, name=f"occlusion of {name}")
+        planes[f"occlusion of {name}"] = hidden.shape[:2]
+    for path, found in planes.items():
+        if tuple(found) != tuple(size):
+            raise FrameError(
+                f"{path}: {found[1]}x{found[0]} px, its picture has {size[1]}x{size[0]}",
+                hint="flow and occlusion need the size of the picture; convert without --size, or with .npy flow",
+                reason="size_mismatch",
+            )
+    if hidden is not None:
+        motion[hidden.reshape(*size, -1).any(axis=2)] = np.nan
+    return motion
+
+
 def _decode_png(data: bytes, name: str, *, in_picture_sizes: bool) -> NDArray[np.float32]:
     samples = image_codec.decode_plane(data, name=name)
     if samples.dtype != np.uint16 or samples.ndim != 3 or samples.shape[2] != 3:

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from sflow_pipeline.conversion.motion_source import MotionSource
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.label_spaces import load_label_space
@@ -27,10 +28,11 @@ OTHERS = {
     "use_instances": True,
     "device": "cuda",
     "precision": "bf16",
+    "motion": MotionSource(("flow",), "folder"),
 }
 JOBS = {
     "variants": 2, "seed": 9, "alpha": "crisp", "palette": "drawn", "size": "24x16", "format": "png",
-    "unknown_ids": "ignore",
+    "unknown_ids": "ignore", "shifts": 2, "smooth": 0.5,
 }  # fmt: skip
 
 

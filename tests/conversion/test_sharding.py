@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from sflow_pipeline.conversion.sharding import cut_shards
 
 
-def _cut(names: list[tuple[str, str, int]], max_frames: int = 16, frame_bytes: int = 1, max_bytes: int = 10**9):
+def _cut(
+    names: list[tuple[str, str, int]],
+    max_frames: int = 16,
+    frame_bytes: int = 1,
+    max_bytes: int = 10**9,
+    *,
+    whole_sequences: bool = False,
+):
     ordered = sorted(names)
     index = pa.table(
         {
@@ -16,7 +23,8 @@ def _cut(names: list[tuple[str, str, int]], max_frames: int = 16, frame_bytes: i
             "sample_id": [f"{sequence}/{frame:05}" for _split, sequence, frame in ordered],
         }
     )
-    spans = cut_shards(index, [frame_bytes] * len(ordered), max_frames=max_frames, max_bytes=max_bytes)
+    limits = {"max_frames": max_frames, "max_bytes": max_bytes}
+    spans = cut_shards(index, [frame_bytes] * len(ordered), **limits, whole_sequences=whole_sequences)
     return [(span, ordered[span.start : span.stop]) for span in spans]
 
 
@@ -78,3 +86,18 @@ def test_names_do_not_depend_on_other_shards():
     assert [span.shard_id for span, _members in short[:-2]] == [
         span.shard_id for span, _members in long[: len(short) - 2]
     ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(st.tuples(st.sampled_from(["train", "val"]), st.integers(1, 60)), min_size=1, max_size=6),
+    max_frames=st.integers(1, 80),
+)
+def test_whole_sequences_are_never_cut_and_share_shards_within_the_limits(counts, max_frames):
+    names = [name for i, (split, n) in enumerate(counts) for name in _frames(split, f"seq{i}", n)]
+    shards = [members for _span, members in _cut(names, max_frames, whole_sequences=True)]
+    assert [name for members in shards for name in members] == sorted(names)
+    held = [{(split, sequence) for split, sequence, _frame in members} for members in shards]
+    assert sum(map(len, held)) == len({name[:2] for name in names})
+    for members, sequences in zip(shards, held, strict=True):
+        assert len(members) <= max_frames or len(sequences) == 1

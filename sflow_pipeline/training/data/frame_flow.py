@@ -5,12 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.networks.motion_check import MotionCheck
 from sflow_pipeline.simulators import Dump
-from sflow_pipeline.storage import image_codec
-from sflow_pipeline.storage.flow_codec import decode_flow
+from sflow_pipeline.storage.flow_codec import decode_motion
 from sflow_pipeline.training.data.crops import find_video_pairs
 from sflow_pipeline.training.data.photo_set import PhotoSet
 
@@ -27,12 +25,9 @@ def read_visible_flow(dump: Dump, frame: FrameRef, size: tuple[int, ...]) -> NDA
     unknown = np.full((*size, 2), np.nan, np.float16)
     if frame.flow is None:
         return unknown
-    flow = decode_flow(dump.folder.read_bytes(frame.flow), frame.flow, dump.simulator)
-    _check_size(frame.flow, flow.shape, size)
-    if frame.occlusion is not None and frame.occlusion.lower().endswith(".png"):
-        occlusion = image_codec.decode_plane(dump.folder.read_bytes(frame.occlusion), name=frame.occlusion)
-        _check_size(frame.occlusion, occlusion.shape, size)
-        flow[occlusion.reshape(*size, -1).any(axis=2)] = np.nan
+    is_png = frame.occlusion is not None and frame.occlusion.lower().endswith(".png")
+    hidden = dump.folder.read_bytes(frame.occlusion) if is_png and frame.occlusion else None
+    flow = decode_motion(dump.folder.read_bytes(frame.flow), frame.flow, dump.simulator, hidden, size)
     with np.errstate(over="ignore"):
         stored = flow.astype(np.float16)
     return np.where(np.isfinite(stored).all(axis=2, keepdims=True), stored, unknown)
@@ -56,12 +51,3 @@ def check_motion(renders: PhotoSet, roots: Mapping[str, str]) -> None:
         checks[prefix].add(renders.read(earlier)[0], renders.read(later)[0], flow)
     for check in checks.values():
         check.finish()
-
-
-def _check_size(path: str, found: tuple[int, ...], size: tuple[int, ...]) -> None:
-    if tuple(found[:2]) != tuple(size):
-        raise FrameError(
-            f"{path}: {found[1]}x{found[0]} px, its picture has {size[1]}x{size[0]}",
-            hint="flow and occlusion need the size of the picture",
-            reason="size_mismatch",
-        )

@@ -1,0 +1,66 @@
+"""The last images of a sequence, one per variant: what the next frame's image is smoothed with."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.smoothing import smooth_along_motion
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.simulators.frame_table import find_usual_step
+
+
+@dataclass(frozen=True)
+class _Last:
+    frame: DecodedFrame
+    look: Hashable
+    photo: NDArray[np.uint8]
+
+
+class ImageHistory:
+    """Images of a shard's frames in order; a shard holds whole sequences, so that it depends on no other one.
+
+    Smoothing starts anew with a sequence, after a gap, a frame that was left out, a frame without flow, another size,
+    and another look, which the gate may ask for.
+
+    Args:
+        share: of the carried image; see ``smooth_along_motion``.
+        frames: of the shard.
+    """
+
+    def __init__(self, share: float, frames: Sequence[FrameRef]) -> None:
+        self._share = share
+        self._last: dict[int, _Last] = {}
+        numbers: dict[str, list[int]] = {}
+        for frame in frames:
+            numbers.setdefault(frame.sequence_id, []).append(frame.frame_index)
+        self._steps = {name: find_usual_step(found) for name, found in numbers.items()}
+
+    def smooth(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> NDArray[np.uint8]:
+        """A frame's image, smoothed where the frame before it has one of the same look."""
+        last = self._last.get(variant)
+        if last is None or last.look != look or not self._follows(last.frame, frame):
+            return photo
+        assert last.frame.motion is not None
+        return smooth_along_motion(
+            photo,
+            last.photo,
+            last.frame.motion,
+            (last.frame.render, frame.render),
+            (last.frame.class_index, frame.class_index),
+            self._share,
+        )
+
+    def keep(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> None:
+        """Remember an image that is written."""
+        self._last[variant] = _Last(frame, look, photo)
+
+    def _follows(self, before: DecodedFrame, after: DecodedFrame) -> bool:
+        return (
+            before.motion is not None
+            and before.ref.sequence_id == after.ref.sequence_id
+            and after.ref.frame_index - before.ref.frame_index == self._steps.get(after.ref.sequence_id)
+            and before.render.shape == after.render.shape
+        )

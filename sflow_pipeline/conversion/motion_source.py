@@ -1,0 +1,142 @@
+"""Motion of a dump's frames for smoothing: which files state it, and whether it agrees with the pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.errors import FrameError, UsageError
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.networks.motion_check import MotionCheck
+from sflow_pipeline.simulators import Dump
+from sflow_pipeline.simulators.frame_table import find_gaps, find_usual_step
+from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.flow_codec import decode_motion
+
+#: Pairs of frames that are compared along their flow before a conversion starts, at most.
+_TRIED = 24
+_WITHOUT = "or convert without --smooth"
+
+
+@dataclass(frozen=True)
+class MotionSource:
+    """The files that say how frames move.
+
+    Attributes:
+        files: columns: ``flow``, and ``occlusion`` where the dump has it.
+        simulator: layout of the dump, which decides the unit of flow in pictures.
+    """
+
+    files: tuple[str, ...]
+    simulator: str
+
+    def decode(self, data: Mapping[str, bytes], ref: FrameRef, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+        """(h, w, 2) px from a frame to the next one, NaN where it is not known or the surface is hidden there.
+
+        Args:
+            data: the frame's files by column.
+            ref: the frame.
+            shape: (height, width) of its picture.
+
+        Returns:
+            None for a frame without a flow file.
+
+        Raises:
+            FrameError: a file cannot be decoded, or is of another size.
+        """
+        if "flow" not in data:
+            return None
+        is_png = (ref.occlusion or "").lower().endswith(".png")
+        return decode_motion(
+            data["flow"], str(ref.flow), self.simulator, data.get("occlusion") if is_png else None, shape
+        )
+
+
+def find_motion(
+    job: ConvertJob, dump: Dump, frames: Sequence[FrameRef], source: Folder
+) -> tuple[MotionSource | None, list[str]]:
+    """What says how frames move, and warnings about it; None where the job smooths nothing.
+
+    Raises:
+        UsageError: nothing can be smoothed: no flow, no consecutive frames, flow that cannot be read or that has no
+            values; or the flow does not lead from a frame to the next one.
+    """
+    if not job.smooth:
+        return None, []
+    where = f"smooth {job.smooth:g}: dump {job.sim_dir}"
+    if "flow" not in dump.modalities:
+        raise UsageError(
+            f"{where} has no flow, along which images are smoothed",
+            hint=f"render flow to the next frame, {_WITHOUT}; --shifts 2 makes video steadier and needs no flow",
+        )
+    pairs, gaps, without = _find_pairs(frames)
+    if not pairs:
+        raise UsageError(
+            f"{where} has no two consecutive frames in any sequence of which the first has flow",
+            hint=f"put the frames of a drive into one sequence, numbered in order, {_WITHOUT}",
+        )
+    motion = MotionSource(tuple(name for name in ("flow", "occlusion") if name in dump.modalities), dump.simulator)
+    _check_pairs(pairs, motion, source, job.sim_dir)
+    warnings = []
+    if gaps:
+        warnings.append(f"{gaps} gaps in the numbers of frames: smoothing starts anew after each")
+    if without:
+        warnings.append(f"{without} frames that another one follows have no flow: smoothing starts anew after each")
+    return motion, warnings
+
+
+def _find_pairs(frames: Sequence[FrameRef]) -> tuple[list[tuple[FrameRef, FrameRef]], int, int]:
+    """Consecutive frames of which the first has flow, the number of gaps, and of followed frames without flow."""
+    pairs = []
+    gaps = without = 0
+    for _, group in groupby(frames, key=lambda frame: (frame.split, frame.sequence_id)):
+        sequence = list(group)
+        numbers = [frame.frame_index for frame in sequence]
+        gaps += len(find_gaps(numbers))
+        step = find_usual_step(numbers)
+        for earlier, later in pairwise(sequence):
+            if later.frame_index - earlier.frame_index == step:
+                without += earlier.flow is None
+                pairs += [(earlier, later)] * (earlier.flow is not None)
+    return pairs, gaps, without
+
+
+def _check_pairs(
+    pairs: Sequence[tuple[FrameRef, FrameRef]], motion: MotionSource, source: Folder, sim_dir: str
+) -> None:
+    check = MotionCheck(f"dump {sim_dir}")
+    first_error: FrameError | OSError | None = None
+    is_known = False
+    positions = np.unique(np.linspace(0, len(pairs) - 1, min(_TRIED, len(pairs))).round().astype(int))
+    for earlier, later in (pairs[int(i)] for i in positions):
+        if check.is_full:
+            break
+        try:
+            before, after = (
+                image_codec.decode_rgb(source.read_bytes(frame.render), name=frame.render) for frame in (earlier, later)
+            )
+            if before.shape != after.shape:
+                continue
+            files = {name: source.read_bytes(path) for name in motion.files if (path := getattr(earlier, name))}
+            flow = motion.decode(files, earlier, before.shape[:2])
+        except (FrameError, OSError) as error:
+            first_error = first_error or error
+            continue
+        if flow is not None and np.isfinite(flow).any():
+            is_known = True
+            check.add(before, after, flow)
+    if not is_known and first_error is not None:
+        raise UsageError(
+            f"dump {sim_dir}: the flow of none of {len(positions)} frames that were tried can be used: {first_error}",
+            hint=f"{getattr(first_error, 'hint', '') or 'check the flow files'}, {_WITHOUT}",
+        )
+    if not is_known:
+        raise UsageError(
+            f"dump {sim_dir}: flow has no value on any pixel of {len(positions)} frames that were tried",
+            hint=f"check what the simulator writes (NaN, or valid = 0 in KITTI's PNG, means unknown), {_WITHOUT}",
+        )
+    check.finish()

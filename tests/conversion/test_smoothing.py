@@ -1,0 +1,249 @@
+"""Smoothing along the simulator's flow: steadier images, the same bytes on any worker, refusal of wrong flow."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from sflow_pipeline.config.job import ConvertJob, build_job
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.smoothing import invert_motion, smooth_along_motion
+from sflow_pipeline.errors import ConfigError, UsageError
+from sflow_pipeline.storage import image_codec
+from sflow_pipeline.street.write_dump import write_sample_dump
+
+FRAMES, SIZE = 6, (96, 64)
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("street") / "streets"
+    write_sample_dump(root, sequences=2, frames=FRAMES, size=SIZE, seed=4, workers=1)
+    return root
+
+
+@pytest.fixture
+def dump_of_street(street: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(street, tmp_path / "streets"))
+
+
+@pytest.fixture
+def make(dump_of_street: Path, appearance_bundle: Path, tmp_path: Path) -> Callable[..., ConvertJob]:
+    def build(out: str = "out", **fields: Any) -> ConvertJob:
+        fixed = {"sim_dir": str(dump_of_street), "out_dir": str(tmp_path / out), "bundle": str(appearance_bundle)}
+        return build_job({**fixed, "workers": 1, "precision": "fp32", **fields})
+
+    return build
+
+
+@pytest.fixture
+def images(tmp_path: Path, read_dataset: Callable) -> Callable[..., dict[tuple[str, int, int], np.ndarray]]:
+    def convert_and_read(job: ConvertJob) -> dict[tuple[str, int, int], np.ndarray]:
+        assert convert(job).status == "clean"
+        rows = read_dataset(job.out_dir)
+        return {
+            (row["sequence_id"], row["frame_index"], row["variant"]): image_codec.decode_rgb(
+                row["image"]["bytes"], name="image"
+            )
+            for row in rows
+        }
+
+    return convert_and_read
+
+
+def rewrite_flow(root: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Flow files in KITTI's PNG, read and written with OpenCV alone (BGR: valid, y, x)."""
+    for path in root.rglob("flow/*.png"):
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert plane is not None
+        flow = change((plane[..., :0:-1].astype(np.float64) - 32768) / 64)
+        plane[..., 0] &= np.isfinite(flow).all(axis=2).astype(np.uint16)
+        plane[..., :0:-1] = np.clip(np.nan_to_num(flow) * 64 + 32768, 0, 65535)
+        cv2.imwrite(str(path), plane)
+
+
+def measure_flicker(images: dict[tuple[str, int, int], np.ndarray], root: Path) -> float:
+    """Mean difference along the simulator's flow, by OpenCV, over pixels that both frames show."""
+    found = []
+    for (sequence, index, variant), image in images.items():
+        after = images.get((sequence, index + 1, variant))
+        path = root / sequence / "flow" / f"{index:06d}.png"
+        if after is None or not path.exists():
+            continue
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        hidden = cv2.imread(str(root / sequence / "occlusion" / path.name), cv2.IMREAD_UNCHANGED)
+        assert plane is not None and hidden is not None
+        flow = (plane[..., :0:-1].astype(np.float32) - 32768) / 64
+        grid = np.stack(np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1])), axis=2).astype(np.float32) + flow
+        warped = cv2.remap(after, grid, None, cv2.INTER_LINEAR)
+        inside = (grid >= 0).all(axis=2) & (grid[..., 0] < SIZE[0] - 1) & (grid[..., 1] < SIZE[1] - 1)
+        seen = inside & (hidden == 0) & (plane[..., 0] > 0)
+        found.append(np.abs(image.astype(float) - warped)[seen].mean())
+    return float(np.mean(found))
+
+
+def test_images_change_less_along_the_motion_and_first_ones_stay(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    plain, smooth = images(make("plain", variants=2)), images(make("smooth", variants=2, smooth=0.8))
+    assert plain.keys() == smooth.keys()
+    assert measure_flicker(smooth, dump_of_street) < 0.7 * measure_flicker(plain, dump_of_street)
+    for key, image in plain.items():
+        assert np.array_equal(image, smooth[key]) == (key[1] == 0)
+
+
+def test_labels_stay_as_they_are_byte_for_byte(
+    make: Callable[..., ConvertJob], read_dataset: Callable, dump_of_street: Path
+) -> None:
+    job = make(smooth=0.8)
+    assert convert(job).status == "clean"
+    for row in read_dataset(job.out_dir):
+        assert row["label"]["bytes"] == (dump_of_street / row["label"]["path"]).read_bytes()
+
+
+def test_bytes_do_not_depend_on_limits_of_shards_or_on_an_interruption(
+    make: Callable[..., ConvertJob], images: Callable, snapshot: Callable, tmp_path: Path
+) -> None:
+    """Each sequence is one shard, however small the limits; one that is lost is made again as it was."""
+    whole = images(make("whole", smooth=0.8))
+    cut = make("cut", smooth=0.8, shard_frames=2)
+    parts = images(cut)
+    assert all(np.array_equal(whole[key], parts[key]) for key in whole)
+    shards = sorted((tmp_path / "cut" / "data").rglob("*.parquet"))
+    assert len(shards) == 2
+    before = snapshot(tmp_path / "cut" / "data")
+    shards[1].unlink()
+    assert convert(cut).shards_converted == 1
+    assert snapshot(tmp_path / "cut" / "data") == before
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_workers_write_what_one_process_writes(
+    make: Callable[..., ConvertJob], snapshot: Callable, tmp_path: Path
+) -> None:
+    for name, workers in (("one", 1), ("two", 2)):
+        assert convert(make(name, smooth=0.8, shard_frames=2, workers=workers)).status == "clean"
+    assert snapshot(tmp_path / "one" / "data") == snapshot(tmp_path / "two" / "data")
+
+
+def test_smoothing_starts_anew_after_a_gap(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    for path in dump_of_street.rglob("street_0000/*/000003.*"):
+        path.unlink()
+    job = make("smooth", smooth=0.8)
+    summary = convert(job)
+    assert any("1 gaps in the numbers of frames: smoothing starts anew" in text for text in summary.warnings)
+    smooth, plain = images(job), images(make("plain"))
+    for key, image in plain.items():
+        is_first = key[1] == 0 or key[:2] == ("street_0000", 4)
+        assert np.array_equal(image, smooth[key]) == is_first
+
+
+def test_smoothing_starts_anew_where_the_frame_before_has_no_flow(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    (dump_of_street / "street_0000" / "flow" / "000002.png").unlink()
+    smooth, plain = images(make("smooth", smooth=0.8)), images(make("plain"))
+    assert np.array_equal(smooth["street_0000", 3, 0], plain["street_0000", 3, 0])
+    assert not np.array_equal(smooth["street_0000", 4, 0], plain["street_0000", 4, 0])
+
+
+def test_without_flow_or_pairs_it_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
+    with pytest.raises(UsageError, match="no two consecutive frames") as caught:
+        convert(make(smooth=0.8, limit=1))
+    assert "without --smooth" in str(caught.value.hint)
+    for kind in ("flow", "occlusion"):
+        for sequence in dump_of_street.glob("street_*"):
+            shutil.rmtree(sequence / kind)
+    with pytest.raises(UsageError, match=r"smooth 0\.8: dump .* has no flow") as caught:
+        convert(make(smooth=0.8))
+    assert "--shifts 2" in str(caught.value.hint)
+    assert convert(make()).status == "clean"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda flow: -flow, "signs are reversed"),
+        (lambda flow: flow[..., ::-1], "x and y are exchanged"),
+        (lambda flow: flow * 15 + 8, "pictures that are taken to stand still agree better"),
+        (lambda flow: flow * np.nan, "flow has no value on any pixel"),
+    ],
+)
+def test_flow_that_is_not_the_pictures_is_refused(
+    change: Callable[[np.ndarray], np.ndarray], text: str, make: Callable[..., ConvertJob], dump_of_street: Path
+) -> None:
+    rewrite_flow(dump_of_street, change)
+    with pytest.raises(UsageError, match=text):
+        convert(make(smooth=0.8))
+
+
+def test_flow_of_another_size_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
+    for path in dump_of_street.rglob("flow/*.png"):
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert plane is not None
+        cv2.imwrite(str(path), plane[::2, ::2])
+    with pytest.raises(UsageError, match=r"flow of none of .* 48x32 px, its picture has 96x64"):
+        convert(make(smooth=0.8))
+
+
+def test_frames_of_another_size_are_not_mixed_with_their_neighbours(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    for path in dump_of_street.rglob("street_0000/*/000003.png"):
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert plane is not None
+        cv2.imwrite(str(path), plane[::2, ::2])
+    smooth, plain = images(make("smooth", smooth=0.8)), images(make("plain"))
+    for index in (3, 4):
+        assert np.array_equal(smooth["street_0000", index, 0], plain["street_0000", index, 0])
+
+
+def test_an_output_size_scales_the_motion(make: Callable[..., ConvertJob], images: Callable) -> None:
+    fields = {"size": "192x128", "include": ("edge",)}
+    smooth, plain = images(make("smooth", smooth=0.8, **fields)), images(make("plain", **fields))
+
+    def change(found: dict[tuple[str, int, int], np.ndarray]) -> float:
+        return float(np.mean([np.abs(found[k].astype(float) - found[k[0], k[1] - 1, 0]).mean() for k in found if k[1]]))
+
+    assert change(smooth) < change(plain)
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.99, 1, "much"])
+def test_a_share_that_means_nothing_is_refused(make: Callable[..., ConvertJob], value: Any) -> None:
+    with pytest.raises(ConfigError, match="smooth"):
+        make(smooth=value)
+
+
+def test_a_motion_is_inverted_where_surfaces_grow_and_cover_each_other() -> None:
+    """A square of 4 px moves 6 px to the right over a ground that grows by a tenth."""
+    y, x = np.mgrid[:40, :60].astype(np.float32)
+    motion = np.stack([(x - 30) * 0.1, (y - 20) * 0.1], axis=2)
+    motion[18:22, 28:32] = (6, 0)
+    backward = invert_motion(motion)
+    assert np.allclose(backward[19:21, 35:37], (-6, 0))
+    ground = backward[5:12, 10:50]
+    expected = np.stack([-(x - 30) / 11, -(y - 20) / 11], axis=2)[5:12, 10:50]
+    assert np.isfinite(ground).all(axis=2).mean() > 0.95
+    assert np.nanmax(np.abs(ground - expected)) < 0.05
+
+
+def test_nothing_is_carried_over_a_border_of_the_label_or_a_change_of_the_render() -> None:
+    rng = np.random.default_rng(0)
+    image, before = rng.integers(0, 256, (2, 32, 32, 3), np.uint8)
+    still, grey = np.zeros((32, 32, 2), np.float32), np.full((32, 32, 3), 90, np.uint8)
+    road, car = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint8)
+    car[:, 16:] = 1
+    smooth = smooth_along_motion(image, before, still, (grey, grey), (road, car), 0.8)
+    assert np.array_equal(smooth[:, 16:], image[:, 16:])
+    assert not np.array_equal(smooth[:, :16], image[:, :16])
+    lit = grey.copy()
+    lit[:, :14] += 120
+    smooth = smooth_along_motion(image, before, still, (grey, lit), (road, road), 0.8)
+    assert np.array_equal(smooth[:, :12], image[:, :12])
