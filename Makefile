@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CHECK_ARGS ?=
 FUZZ_ARGS ?=
 TORTURE_ARGS ?=
 PLANTED_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo audit check lint format types imports doctest test modules bench planted fuzz torture readers wheel-test lock clean
+.PHONY: help demo audit check lint format types imports doctest test modules bench bench-check planted fuzz torture readers wheel-test lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +75,9 @@ modules: ## Write docs/modules.md from the docstrings
 
 bench: $(VENV)/.installed-dev ## Measure speed on this machine; BENCH_ARGS='--only pipeline --frames 64' narrows it
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+bench-check: $(VENV)/.installed-dev ## Fail where speed fell by 15 % against reference work of the same run; CHECK_ARGS=--update keeps it
+	$(BIN)/python benchmarks/check.py $(CHECK_ARGS)
 
 planted: $(VENV)/.installed-dev ## Count planted errors that the gate finds; PLANTED_ARGS='sflow PHOTOS --split val --converted'
 	$(BIN)/python -m benchmarks.planted_errors $(PLANTED_ARGS)

@@ -23,7 +23,7 @@ def measure(options: Options) -> list[Measurement]:
     files = options.frames or 100_000
     with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
         dump = link_plain_dump(Path(temporary), frames=files // 2, size=(16, 8))
-        _walk(str(dump), look_up=True)  # the first look warms the file system's caches for all
+        walk(str(dump), look_up=True)  # the first look warms the file system's caches for all
         runs = [
             {mode: run_child(__file__, mode, dump) for mode in ("names", "walk", "index")}
             for _ in range(options.repeats or 3)
@@ -41,7 +41,7 @@ def measure(options: Options) -> list[Measurement]:
     ]
 
 
-def _walk(root: str, *, look_up: bool) -> int:
+def walk(root: str, *, look_up: bool) -> int:
     count, pending = 0, [root]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -55,7 +55,7 @@ def _walk(root: str, *, look_up: bool) -> int:
     return count
 
 
-def _index(root: str) -> int:
+def index_files(root: str) -> int:
     from sflow_pipeline.conversion.source_index import build_index
     from sflow_pipeline.simulators import discover
     from sflow_pipeline.storage.filesystem import Folder
@@ -75,7 +75,7 @@ def _main(mode: str, root: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wait_for_start()
     started, cpu_started = time.perf_counter(), time.process_time()
-    count = _index(root) if mode == "index" else _walk(root, look_up=mode == "walk")
+    count = index_files(root) if mode == "index" else walk(root, look_up=mode == "walk")
     seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     assert count
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from sflow_pipeline.addresses import redact_text
+from sflow_pipeline.cli.bench import bench_command
 from sflow_pipeline.cli.constraints import constraints_command
 from sflow_pipeline.cli.convert import convert_command
 from sflow_pipeline.cli.downstream import downstream_command
@@ -85,6 +86,7 @@ _add("evaluate", evaluate_command)
 _add("downstream", downstream_command)
 _add("simulate", simulate_command)
 _add("label", label_command)
+_add("bench", bench_command)
 _add("list", list_command)
 _add("schema", schema_command)
 _add("constraints", constraints_command)

@@ -104,7 +104,7 @@ class Painter:
 
     def __init__(self, translator: FrameTranslator, gate: Gate, settings: ConversionSettings) -> None:
         self._translator = translator
-        self._gate = gate
+        self.gate = gate
         self._settings = settings
         self._history: ImageHistory | None = None
 
@@ -132,7 +132,7 @@ class Painter:
         """
         results: dict[int, Painted | Exception] = {}
         pending = list(range(len(frames)))
-        for attempt in range(1 + self._gate.retries):
+        for attempt in range(1 + self.gate.retries):
             chosen = [frames[i] for i in pending]
             looks = [_fit_look(draw_look(f.ref.sequence_id, variant, attempt, self._settings), f) for f in chosen]
             results.update(zip(pending, self._try(chosen, looks, attempt + 1, variant), strict=True))
@@ -150,9 +150,9 @@ class Painter:
     ) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
         try:
-            translation = self._smooth(frames, looks, self._translate(frames, looks), variant)
+            translation = self._smooth(frames, looks, self.translate(frames, looks), variant)
             translation = self._keep_own_vehicles(frames, looks, translation)
-            judgements = self._gate.judge(frames, translation)
+            judgements = self.gate.judge(frames, translation)
         except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
             reraise_fatal(error, self._settings.batch_size)
             if len(frames) == 1:
@@ -163,7 +163,8 @@ class Painter:
             for i in range(len(frames))
         ]
 
-    def _translate(self, frames: list[DecodedFrame], looks: list[Look]) -> "Translation":
+    def translate(self, frames: Sequence[DecodedFrame], looks: Sequence[Look]) -> "Translation":
+        """The images of a batch, as they come from the model."""
         # GPU kernels are chosen by shape: with one batch shape, a frame's image does not depend on its neighbours.
         count = len(frames) if self._settings.device == "cpu" else self._settings.batch_size
         rows = [min(i, len(frames) - 1) for i in range(count)]
