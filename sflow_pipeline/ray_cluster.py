@@ -1,9 +1,7 @@
 """Connection to Ray, on this machine or a cluster; the one place that starts it."""
 
 import logging
-import re
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +9,9 @@ from dataclasses import dataclass
 
 import ray
 
+from sflow_pipeline.cluster_probe import probe_cluster
 from sflow_pipeline.errors import SflowError
 
-_PROBE_TIMEOUT_S = 10.0
-_ADDRESS = re.compile(r"(?:ray://)?\[?(?P<host>[^/\]]+?)\]?:(?P<port>\d{1,5})")
 _HINTS = (
     ("401", "the cluster requires a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
     ("auth", "the cluster requires a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
@@ -52,7 +49,7 @@ def connect(
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address:
-            _probe(address)
+            probe_cluster(_find_running(address))
         ray.init(
             # Without "local", the address file of a dead cluster breaks the next start.
             address=address or "local",
@@ -75,15 +72,19 @@ def connect(
         ray.shutdown()
 
 
-def _probe(address: str) -> None:
-    """Open a connection to a ``host:port`` address: Ray itself tries a dead one for minutes.
+def _find_running(address: str) -> str:
+    """The address that ``auto`` stands for: that of the environment, or of a cluster that ran on this machine.
 
     Raises:
-        OSError: nothing answers there.
+        ConnectionError: there is none.
     """
-    matched = _ADDRESS.fullmatch(address)
-    if matched is not None:
-        socket.create_connection((matched["host"], int(matched["port"])), _PROBE_TIMEOUT_S).close()
+    if address != "auto":
+        return address
+    try:
+        from ray._private.services import get_ray_address_from_environment
+    except ImportError:  # Ray looks for it then, and tries a dead one for minutes
+        return address
+    return str(get_ray_address_from_environment("auto", None))
 
 
 def _read_facts() -> ClusterFacts:

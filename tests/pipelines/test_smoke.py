@@ -65,3 +65,14 @@ def test_a_command_makes_the_dump_and_a_failure_ends_the_job(tmp_path: Path) -> 
     assert done.returncode == 1
     assert "no licence" in done.stderr and "exit code 7" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "nightly").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_cluster_job_on_a_cluster_of_this_machine(tmp_path: Path) -> None:
+    places = {"SIM_DIR": str(tmp_path / "sim"), "OUT_DIR": str(tmp_path / "out")}
+    cluster = {"RAY_CLUSTER": "local", "DEVICE": "cpu", "PRECISION": "fp32"}
+    run(tmp_path, "simulate", "sim", "--sequences=1", "--frames=2", "--size=64x32")
+    result = json.loads(run(tmp_path, "run", str(PIPELINES / "cluster.yaml"), "--json", **places, **cluster))
+    assert (result["status"], result["rows"], result["precision"]) == ("clean", 2, "fp32")
+    run(tmp_path, "verify", "out")
