@@ -1,7 +1,11 @@
 """The images and manifests agree with each other and with the versions this project is tested with."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +73,20 @@ def test_image_is_pinned_and_unprivileged(name: str) -> None:
     assert all(re.fullmatch(r"\S+:\d+\.\d+\.\d+-\S+", base) for base in bases)
     assert all("-c constraints.txt" in line for line in re.findall(r"^RUN (pip install .*)$", text, re.MULTILINE))
     assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["1000:1000"]
+    assert len(re.findall(r"^HEALTHCHECK .*CMD ", text, re.MULTILINE)) == 1
+
+
+def test_health_of_a_container_is_that_of_its_conversion(convert_streets: Callable[..., Path], tmp_path: Path) -> None:
+    services = load("compose.yaml")["services"].values()
+    (check,) = {tuple(service["healthcheck"]["test"]) for service in services}
+    assert check[0] == "CMD-SHELL"
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    for folder, is_healthy in ((convert_streets(format="parquet", variants=2), True), (unfinished, False)):
+        command = check[1].replace("$$", "$").replace("/data/out", str(folder))
+        command = command.replace("sflow-pipeline", f"{sys.executable} -m sflow_pipeline")
+        done = subprocess.run(["sh", "-c", command], capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        assert (done.returncode == 0) is is_healthy
 
 
 def test_dockerignore_lets_in_what_the_images_copy() -> None:
