@@ -15,7 +15,8 @@ from sflow_pipeline.conversion.label_gate import build_gate_factory
 from sflow_pipeline.conversion.paint import PainterFactory, draw_look
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard import ShardTask, convert_frames, convert_shard
+from sflow_pipeline.conversion.shard import convert_frames, convert_shard
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.translator_factory import FrameTranslator
 from sflow_pipeline.networks.device import Device
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb

@@ -84,6 +84,7 @@ class Translator:
         appearance: NDArray[np.float32] | None = None,
         photo_colors: NDArray[np.float32] | None = None,
         color_source: NDArray[np.uint8] | None = None,
+        class_colors: NDArray[np.float32] | None = None,
     ) -> Translation:
         """Translate a batch.
 
@@ -106,13 +107,15 @@ class Translator:
                 to 1; 0 when None.
             color_source: (b, h, w, 3) RGB whose colours, light and detail are followed instead of the render's; edges
                 stay the render's.
+            class_colors: (b, classes, 4) mean RGB of each class, 0 to 255, and its share of the pixels, from which
+                colours are moved instead of each frame's own; a class of share 0 has the frame's own.
 
         Raises:
             FrameError: the bundle was trained with instances, and none are given.
         """
         if self.device == "cpu" and len(render) > 1:
             return self._translate_one_by_one(
-                class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source
+                class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source, class_colors
             )
         picture = self._place(render)
         laplacian = extract_edges(picture, self.threshold)
@@ -128,7 +131,9 @@ class Translator:
                 shares = [appearance, np.zeros_like(appearance) if photo_colors is None else photo_colors]
                 strength, moved = (torch.from_numpy(share).to(self.device) for share in shares)
                 source = picture if color_source is None else self._place(color_source)
-                colors = self._map_appearance(to_unit_range(source), classes, palettes.float(), strength, moved)
+                stated = None if class_colors is None else torch.from_numpy(class_colors).to(self.device)
+                render_colors = to_unit_range(source)
+                colors = self._map_appearance(render_colors, classes, palettes.float(), strength, moved, stated)
             else:
                 colors = build_palette_map(classes, palettes)
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
@@ -151,9 +156,14 @@ class Translator:
         palettes: torch.Tensor,
         strength: torch.Tensor,
         photo_colors: torch.Tensor,
+        class_colors: torch.Tensor | None,
     ) -> torch.Tensor:
         """The appearance map, its class means between the palette's and the render's; at strength 0 the palette's."""
         own, share = measure_palette(render, classes, self.classes)
+        if class_colors is not None:
+            is_stated = class_colors[..., 3] > 0
+            own = torch.where(is_stated[..., None], class_colors[..., :3] / 127.5 - 1, own)
+            share = torch.where(is_stated, class_colors[..., 3], share)
         has_appearance = (3 * strength).clamp(max=1)
         palettes = torch.lerp(palettes, darken_palette(palettes, own, share), has_appearance[:, None, None])
         follows = has_appearance * (1 - photo_colors)

@@ -29,7 +29,7 @@ from sflow_pipeline.conversion.progress import Progress
 from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.run_status import StatusWriter
-from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source_list import write_source_list
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory

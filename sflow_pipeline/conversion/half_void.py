@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sflow_pipeline.conversion.shard import SetAside, ShardTask
+from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.storage.canonical_json import compute_digest
 
 #: A label stands out that has at least this share of void, and so much more than three quarters of the labels have; in

@@ -1,7 +1,8 @@
 """Painting: draws a look for each frame, translates, judges, and tries again with another look where the gate asks."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sflow_pipeline.conversion.own_vehicle import (
     find_own_vehicle,
 )
 from sflow_pipeline.conversion.rig import name_rig
+from sflow_pipeline.conversion.rig_colors import RigColors, Samples
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
@@ -107,13 +109,17 @@ class Painter:
         self.gate = gate
         self._settings = settings
         self._history: ImageHistory | None = None
+        self._colors = RigColors({}, settings)
 
-    def begin(self, frames: Sequence[FrameRef]) -> None:
+    def begin(self, frames: Sequence[FrameRef], samples: Samples, killers: Set[str] = frozenset()) -> None:
         """Forget earlier images: a shard begins.
 
         Args:
             frames: of the shard; they are painted in this order.
+            samples: the frames on which the colours of the shard's rigs are measured.
+            killers: sample ids of frames that must not be decoded.
         """
+        self._colors = RigColors(samples, self._settings, killers)
         if self._settings.motion is not None:
             self._history = ImageHistory(self._settings.job.smooth, frames)
 
@@ -221,7 +227,17 @@ class Painter:
             "color_source": np.stack([self._vary(f, look) for f, look in zip(frames, looks, strict=True)])
             if any(look.number for look in looks)
             else None,
+            "class_colors": self._stack_class_colors(frames, looks),
         }
+
+    def _stack_class_colors(self, frames: list[DecodedFrame], looks: list[Look]) -> NDArray[np.float32] | None:
+        """(b, classes, 4) mean colours and shares of each frame's drive, shares 0 for one that is alone."""
+        table = np.zeros((len(frames), self._settings.target_space.num_classes, 4), np.float32)
+        for row, frame, look in zip(table, frames, looks, strict=True):
+            colors = self._colors.find(frame.ref.sequence_id, look.number, partial(self._vary, look=look))
+            if colors is not None:
+                row[:, :3], row[:, 3] = colors.mean, colors.share
+        return table if table.any() else None
 
     def _vary(self, frame: DecodedFrame, look: Look) -> NDArray[np.uint8]:
         """The render in the light and with the vehicles' paint of a variant; of variant 0 the render itself."""

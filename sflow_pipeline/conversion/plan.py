@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sflow_pipeline.conversion.losses import Loss
 from sflow_pipeline.conversion.setting_changes import SettingChange
-from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source_list import SourceChanges
 from sflow_pipeline.conversion.source_reading import find_changed_read
 from sflow_pipeline.errors import first_line

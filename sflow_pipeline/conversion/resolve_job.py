@@ -15,8 +15,9 @@ from sflow_pipeline.conversion.label_gate import check_gate
 from sflow_pipeline.conversion.motion_source import find_motion
 from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
 from sflow_pipeline.conversion.resize import is_resizable
+from sflow_pipeline.conversion.rig_colors import choose_samples, list_samples
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
-from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
 from sflow_pipeline.conversion.source_index import SourceFrame, build_index, read_frames
 from sflow_pipeline.conversion.split_assignment import SplitAssignment, assign_frames
@@ -137,11 +138,13 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     ]
     tasks = []
     estimated_bytes = {}
+    samples = choose_samples(index) if settings.appearance else {}
     limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
     for span in cut_shards(index, frame_bytes, **limits, whole_sequences=bool(job.smooth)):
         shard_frames = read_frames(index.slice(span.start, span.stop - span.start))
-        fingerprint = compute_fingerprint(settings, shard_frames)
-        tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames))
+        measured = list_samples(samples, shard_frames)
+        fingerprint = compute_fingerprint(settings, shard_frames, measured.values())
+        tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames, samples=measured))
         estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
     notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
     notes += [problem.message for problem in dump.problems]
@@ -154,17 +157,9 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
             f"classes {', '.join(settings.mapping.lost)} of {settings.source_space.name} have no counterpart in "
             f"{settings.target_space.name}: they are void to the model, label files keep them"
         )
+    is_resized, warnings = resolved.label_is_resized, (*notes, *resolved.warnings)
     return ResolvedJob(
-        job,
-        bundle,
-        dump,
-        settings,
-        tasks,
-        resolved.label_is_resized,
-        estimated_bytes,
-        (*notes, *resolved.warnings),
-        resolved.appearance,
-        splits,
+        job, bundle, dump, settings, tasks, is_resized, estimated_bytes, warnings, resolved.appearance, splits
     )
 
 

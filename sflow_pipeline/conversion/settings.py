@@ -1,7 +1,7 @@
 """Settings of a conversion for workers: small, picklable, and complete for the bytes that are written."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.filesystem import Folder
 
 #: Raised whenever the same input gives other bytes.
-CODE_VERSION = 7
+CODE_VERSION = 8
 
 #: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
 _JOB_FIELDS_NOT_COUNTED = frozenset(
@@ -170,12 +170,19 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def compute_fingerprint(settings: ConversionSettings, frames: Sequence[SourceFrame]) -> str:
+def compute_fingerprint(
+    settings: ConversionSettings, frames: Sequence[SourceFrame], samples: Iterable[Sequence[SourceFrame]] = ()
+) -> str:
     """A shard's fingerprint: sha256 hex of its frames, their files' identities and the settings.
+
+    ``samples`` are the frames on which the colours of the shard's drives are measured.
 
     Other frames of the dump, the place of the folders, the number of workers and the frames' timestamps, which no row
     holds, do not count.
     """
     refs = [{name: value for name, value in asdict(frame.ref).items() if name != "timestamp_s"} for frame in frames]
     identities = [frame.identities for frame in frames]
-    return compute_digest({"settings": settings.fingerprint, "frames": list(zip(refs, identities, strict=True))})
+    measured = [frame.identities for sample in samples for frame in sample]
+    return compute_digest(
+        {"settings": settings.fingerprint, "frames": list(zip(refs, identities, strict=True)), "measured": measured}
+    )

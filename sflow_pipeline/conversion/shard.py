@@ -4,10 +4,10 @@ Reading and decoding run in one thread, encoding in another, translation and gat
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +17,7 @@ from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
 from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
 from sflow_pipeline.conversion.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
@@ -25,32 +26,6 @@ from sflow_pipeline.storage.shard_file import ShardFileWriter
 
 #: Frames in flight before and after the model, beside a batch.
 _DEPTH = 2
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """Why a frame is left out without being read: reason, message and hint of its quarantine row."""
-
-    reason: str
-    message: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """One shard to convert.
-
-    Attributes:
-        shard_id, split, fingerprint: as in its record.
-        frames: in order.
-        set_aside: sample id -> why this frame is left out: it ended its worker process, or its label stands out.
-    """
-
-    shard_id: str
-    split: str
-    fingerprint: str
-    frames: Sequence[SourceFrame]
-    set_aside: Mapping[str, SetAside] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,7 +123,7 @@ def convert_frames(task: ShardTask, settings: ConversionSettings, painter: Paint
 
     A frame that cannot be converted becomes a quarantine row; other frames are not affected.
     """
-    painter.begin([frame.ref for frame in task.frames])
+    painter.begin([frame.ref for frame in task.frames], task.samples, task.killers)
     with ThreadPoolExecutor(1, "sflow-decode") as decoder, ThreadPoolExecutor(1, "sflow-encode") as encoder:
         encoding: deque[_Encoding] = deque()
         try:

@@ -26,6 +26,7 @@ class FrameTranslator(Protocol):
         appearance: NDArray[np.float32] | None = None,
         photo_colors: NDArray[np.float32] | None = None,
         color_source: NDArray[np.uint8] | None = None,
+        class_colors: NDArray[np.float32] | None = None,
     ) -> "Translation": ...
 
 

@@ -10,7 +10,8 @@ from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.label_census import take_census
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.resolve_job import resolve_job
-from sflow_pipeline.conversion.shard import ShardTask, convert_frames
+from sflow_pipeline.conversion.shard import convert_frames
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source_index import build_index, read_frames
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError

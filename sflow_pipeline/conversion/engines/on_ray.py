@@ -20,7 +20,8 @@ from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
 from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard import SetAside, ShardTask, convert_frames, convert_shard
+from sflow_pipeline.conversion.shard import convert_frames, convert_shard
+from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.errors import SflowError, first_line
 from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord
@@ -218,7 +219,7 @@ def _isolate(pool: _Pool, task: ShardTask) -> ShardTask | FailedShard:
 def _kills(pool: _Pool, task: ShardTask) -> bool:
     worker = pool.start()
     try:
-        ray.get(worker.try_frames.remote(task))
+        ray.get(worker.try_frames.remote(replace(task, samples={})))
     except RayTaskError as error:
         raise _find_cause(error) from error
     except _WORKER_DIED:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.shard import ShardTask
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.storage.process_identity import count_cores
 
 #: Starting Ray costs about as much time as converting so many small frames.
