@@ -11,6 +11,8 @@ from sflow_pipeline.simulators.folder_walk import DumpFolder
 _ARRAYS = (".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm", ".bmp", ".webp", ".tga", ".ppm", ".jp2")
 _NUMBER = re.compile(r"([0-9]+)")
 _FIRST_WORD, _LAST_WORD = re.compile(r"[^_\-. ]+[_\-. ]"), re.compile(r"[_\-. ][^_\-. ]+$")
+#: So many names, most of which differ in more than numbers, have no order.
+_LEAST_RANDOM = 4
 #: Folders with at most so many files without numbers may hold one frame each: ``0001/rgb.png``, ``0001/label.png``.
 _ROLES = 12
 
@@ -78,18 +80,20 @@ def group_files(folders: Iterable[DumpFolder]) -> list[FileGroup]:
     """The groups of a few folders."""
     groups: dict[tuple[str, tuple[str, ...], str], dict[Key, str]] = {}
     for folder in folders:
-        plain: dict[str, list[str]] = {}
+        by_suffix: dict[str, list[str]] = {}
         for file in folder.files:
             stem, dot, suffix = file.rpartition(".")
-            if not dot or not stem or f".{suffix.lower()}" not in (*PICTURE_SUFFIXES, *_ARRAYS):
-                continue
-            texts = _NUMBER.split(stem)
-            if len(texts) == 1:
-                plain.setdefault(f".{suffix}", []).append(stem)
-            else:
-                key = tuple(number.lstrip("0") or "0" for number in texts[1::2])
-                groups.setdefault((folder.path, tuple(texts[::2]), f".{suffix}"), {}).setdefault(key, file)
-        for suffix, stems in plain.items():
+            if dot and stem and f".{suffix.lower()}" in (*PICTURE_SUFFIXES, *_ARRAYS):
+                by_suffix.setdefault(f".{suffix}", []).append(stem)
+        for suffix, stems in by_suffix.items():
+            shapes = {stem: tuple(_NUMBER.split(stem)[::2]) for stem in stems}
+            is_random = len(stems) >= _LEAST_RANDOM and 2 * len(set(shapes.values())) > len(stems)  # as digests are
+            for stem in list(stems) if not is_random else ():
+                numbers = _NUMBER.findall(stem)
+                if numbers:
+                    key = tuple(number.lstrip("0") or "0" for number in numbers)
+                    groups.setdefault((folder.path, shapes[stem], suffix), {}).setdefault(key, f"{stem}{suffix}")
+                    stems.remove(stem)
             for (before, after), cores in _split_affixes(stems).items():
                 names: dict[Key, str] = {(core,): f"{before}{core}{after}{suffix}" for core in cores}
                 groups[folder.path, (before, after), suffix] = names

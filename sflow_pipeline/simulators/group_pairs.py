@@ -1,7 +1,7 @@
 """Pairs of file groups that belong together frame by frame, and the path patterns that describe them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -11,6 +11,7 @@ from sflow_pipeline.simulators.file_groups import FileGroup
 from sflow_pipeline.simulators.frame_table import SPLIT_NAMES
 
 _PLACEHOLDERS = ("scene", "take", "view", "part")
+_NUMBER = re.compile(r"\{#([0-9,]+)\}")
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)
 
 
@@ -68,7 +69,7 @@ def _compare(one: FileGroup, other: FileGroup) -> Iterator[_Piece]:
     yield from (_Piece("folder", part) for part in left[len(left) - end :])
     for position, (a, b) in enumerate(zip(one.texts, other.texts, strict=True)):
         if position:
-            yield _Piece("number", "")
+            yield _Piece("number", str(position - 1))
         yield from _compare_texts(_make_plain(a), _make_plain(b))
     if one.suffix != other.suffix:
         yield _Piece("difference", one.suffix, other.suffix)
@@ -123,7 +124,9 @@ def _join(places: Sequence[_Place]) -> GroupPair | None:
     described = [_describe(column) for column in columns]
     if all(left == right for left, right in described):
         return None
-    described = _name_placeholders(_merge_numbers(described))
+    keys = [list(zip(*place[0].names, strict=True)) for place in places]
+    varying = {i for values in keys for i, value in enumerate(values) if len(set(value)) > 1}
+    described = _name_placeholders(_merge_numbers(described), varying)
     patterns = "".join(left for left, _ in described), "".join(right for _, right in described)
     if "{frame}" not in patterns[0]:
         return None
@@ -131,10 +134,10 @@ def _join(places: Sequence[_Place]) -> GroupPair | None:
 
 
 def _describe(column: Sequence[_Piece]) -> tuple[str, str]:
-    """One piece of all places, as parts of both patterns; ``{}`` is a placeholder, ``{#}`` a number."""
+    """One piece of all places, as parts of both patterns; ``{}`` is a placeholder, ``{#0}`` the first number."""
     piece = column[0]
     if piece.kind == "number":
-        return "{#}", "{#}"
+        return f"{{#{piece.text}}}", f"{{#{piece.text}}}"
     if piece.kind == "difference":
         return piece.text, piece.other
     slash = "/" if piece.kind == "folder" else ""
@@ -152,30 +155,41 @@ def _describe(column: Sequence[_Piece]) -> tuple[str, str]:
 
 
 def _merge_numbers(described: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Numbers with nothing but shared text between them are one name of a frame, and so is a placeholder beside one."""
+    """Numbers with nothing but shared text between them become one, and so does a placeholder before a number.
+
+    >>> _merge_numbers([("{#0}", "{#0}"), ("-", "-"), ("{#1}", "{#1}"), ("_rgb_", "_id_"), ("{#2}", "{#2}")])
+    [('{#0,1}', '{#0,1}'), ('_rgb_', '_id_'), ('{#2}', '{#2}')]
+    """
     merged: list[tuple[str, str]] = []
-    numbers = [i for i, (left, _) in enumerate(described) if left == "{#}"]
-    inside = described[numbers[0] + 1 : numbers[-1]] if numbers else []
-    is_one = all(left == right and "{}" not in left for left, right in inside)
-    for i, (left, right) in enumerate(described):
-        if numbers and is_one and numbers[0] < i <= numbers[-1]:
-            continue
-        if left == "{#}" and merged and all(text.endswith("{}") for text in merged[-1]):
+    last, is_shared = -1, False
+    for left, right in described:
+        number = _NUMBER.fullmatch(left)
+        if number is not None and is_shared:
+            before = _NUMBER.fullmatch(merged[last][0])
+            assert before is not None
+            del merged[last:]
+            left = right = f"{{#{before[1]},{number[1]}}}"
+        elif number is not None and merged and all(text.endswith("{}") for text in merged[-1]):
             a, b = merged.pop()
-            left, right = f"{a[:-2]}{{#}}", f"{b[:-2]}{{#}}"
+            left, right = f"{a[:-2]}{left}", f"{b[:-2]}{right}"
+        if number is not None:
+            last, is_shared = len(merged), _NUMBER.fullmatch(left) is not None
+        elif left != right or "{" in left:
+            is_shared = False
         merged.append((left, right))
     return merged
 
 
-def _name_placeholders(described: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Names for ``{}`` and ``{#}``: the last number, or else the last placeholder, is the frame."""
-    marks = [i for i, (left, _) in enumerate(described) if "{#}" in left]
+def _name_placeholders(described: Sequence[tuple[str, str]], varying: Collection[int]) -> list[tuple[str, str]]:
+    """Names for ``{}`` and ``{#0}``: the last number that varies, or else the last placeholder, is the frame."""
+    numbers = {i: found[1].split(",") for i, (left, _) in enumerate(described) if (found := _NUMBER.search(left))}
+    marks = [i for i, parts in numbers.items() if any(int(part) in varying for part in parts)] or list(numbers)
     marks = marks or [i for i, (left, _) in enumerate(described) if "{}" in left]
     names = iter(_PLACEHOLDERS)
     named = []
-    for i, texts in enumerate(described):
-        if "{#}" in texts[0] or "{}" in texts[0]:
+    for i, (left, right) in enumerate(described):
+        if i in numbers or "{}" in left:
             name = "frame" if marks and i == marks[-1] else next(names, f"part{i}")
-            texts = tuple(text.replace("{#}", "{}").replace("{}", f"{{{name}}}") for text in texts)  # type: ignore[assignment]
-        named.append(texts)
+            left, right = (_NUMBER.sub("{}", text).replace("{}", f"{{{name}}}") for text in (left, right))
+        named.append((left, right))
     return named

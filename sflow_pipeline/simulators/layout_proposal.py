@@ -61,17 +61,17 @@ def propose_layout(root: str) -> LayoutProposal:
             kinds[group.title] = _find_kind(root, group)
         return kinds[group.title]
 
-    def find(groups: Sequence[FileGroup]) -> list[GroupPair]:
+    def find(groups: Sequence[FileGroup], *kinds: str) -> list[GroupPair]:
         return [
             pair
             for pair in find_pairs(groups)[:200]
-            if kind_of(pair.groups[0]) == "pictures" and kind_of(pair.groups[1]) == "labels"
+            if kind_of(pair.groups[0]) in kinds and kind_of(pair.groups[1]) == "labels"
         ]
 
-    pairs = find(groups)
+    pairs = find(groups, "pictures")
     if not pairs:
         groups = [group.without_constants() for group in groups]
-        pairs = find(groups)
+        pairs = find(groups, "pictures") or find(groups, "grey pictures", "16-bit colours")
     found = ", ".join(f"{group.title} ({kind_of(group)})" for group in groups[:8]) + (", …" if len(groups) > 8 else "")
     if not pairs:
         return LayoutProposal(found, {}, _explain_formats(groups, kind_of))
@@ -132,7 +132,9 @@ def _find_kind(root: str, group: FileGroup) -> str:
         return "pictures"
     if values <= _MAX_CLASSES:
         return "labels"
-    return "pictures" if is_color and pixels.dtype == np.uint8 else "numbers per pixel"
+    if pixels.dtype == np.uint8:
+        return "pictures" if is_color else "grey pictures"
+    return "16-bit colours" if is_color else "numbers per pixel"
 
 
 def _rank(pair: GroupPair) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Dumps whose names or contents differ a little from the usual: read as they lie, or told what to do."""
 
+import hashlib
 import json
 import re
 import shlex
@@ -30,9 +31,10 @@ def write_scenes(tmp_path: Path) -> Write:
         for sequence, word, split in (("town1", "alley", "train"), ("town2", "plaza", "val")):
             names = {"sequence": sequence, "word": word, "split": split}
             for number in range(3):
+                digest = hashlib.md5(f"{sequence} {number}".encode(), usedforsecurity=False).hexdigest()
                 for kind, pixels in draw_scene(number).items():
                     if kind in patterns:
-                        path = root / patterns[kind].format(**names, number=number, letter="abc"[number])
+                        path = root / patterns[kind].format(**names, number=number, letter="abc"[number], digest=digest)
                         path.parent.mkdir(parents=True, exist_ok=True)
                         assert cv2.imwrite(str(path), pixels)
         return root
@@ -77,6 +79,12 @@ def draw_scene(number: int) -> dict[str, NDArray[np.generic]]:
         {"render": "day,wet=1/{word}/a/{number:04d}.png", "label": "day,wet=1/{word}/b/{number:04d}.png"},
         {"render": "run {{1}} 'x'/{word}/a/{number:04d}.png", "label": "run {{1}} 'x'/{word}/b/{number:04d}.png"},
         {"render": "{sequence}/view_{number:04d}.png", "label": "{sequence}/id24_{number:04d}.png"},
+        {
+            "render": "2024-05-{number:02d}Z_{sequence}_rgb_v3.png",
+            "label": "2024-05-{number:02d}Z_{sequence}_seg_v3.png",
+        },
+        {"render": "photos/{digest}.jpg", "label": "truth/{digest}.png"},
+        {"render": "{digest}.jpg", "label": "{digest}_id.png"},
         {"render": "{split}/a/{number:04d}.png", "label": "{split}/b/{number:04d}.png"},
         {"render": "{split}_a/{number:04d}.png", "label": "{split}_b/{number:04d}.png"},
     ],
@@ -92,7 +100,7 @@ def test_the_proposed_layout_reads_every_frame(write_scenes: Write, patterns: Ma
     assert layout == proposal.layout
     dump = discover(str(root), layout=layout, label_space="carla-0.9.14")
     assert len(dump.frames) == 6
-    assert dump.problems == ()
+    assert all(problem.kind == "gap" and "{digest}" in patterns["render"] for problem in dump.problems)
     assert set(dump.modalities) == set(patterns)
     for frame in dump.frames:
         label = cv2.imread(str(root / frame.label), cv2.IMREAD_UNCHANGED)
@@ -130,6 +138,16 @@ def test_formats_that_are_not_read_are_told(write_scenes: Write, kind: str, suff
     with pytest.raises(DumpError) as caught:
         discover(str(root))
     assert re.search(advice, caught.value.hint)
+
+
+def test_grey_pictures_pair_up_with_labels(write_scenes: Write) -> None:
+    root = write_scenes({"render": "{sequence}/mono/{number}.png", "label": "{sequence}/mono_gt/{number}.png"})
+    for path in root.glob("*/mono/*.png"):
+        assert cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    assert propose_layout(str(root)).layout == {
+        "render": "{scene}/mono/{frame}.png",
+        "label": "{scene}/mono_gt/{frame}.png",
+    }
 
 
 def test_leading_zeros_do_not_part_a_picture_and_its_label(write_scenes: Write) -> None:
