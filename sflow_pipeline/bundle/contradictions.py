@@ -51,13 +51,14 @@ def find_contradictions(
     """
     wrong = labelled & (predicted != truth)
     found = []
-    for called in np.unique(predicted[wrong]):
+    least = _SMALLEST_SHARE * truth.size
+    for called in np.flatnonzero(np.bincount(predicted[wrong]) >= least).tolist():
         mask = (wrong & (predicted == called)).astype(np.uint8)
         mask &= np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _NARROWEST), np.uint8)
-        count, regions, facts, _centres = cv2.connectedComponentsWithStats(mask)
+        count, regions, facts, _centres = cv2.connectedComponentsWithStats(mask, ltype=cv2.CV_16U)
         for number in range(1, count):
             left, top, width, height, area = facts[number]
-            if area < _SMALLEST_SHARE * truth.size:
+            if area < least:
                 continue
             place = np.s_[top : top + height, left : left + width]
             inside = regions[place] == number

@@ -44,10 +44,13 @@ def _find_worst_object(
 ) -> float:
     worst = 1.0
     least, most = (share * class_index.size for share in _OBJECT)
-    for channel in np.unique(class_index):
-        if channel == void_channel:
+    for channel, pixels in enumerate(np.bincount(class_index.ravel())):
+        if channel == void_channel or pixels < least:
             continue
-        count, regions, facts, _centres = cv2.connectedComponentsWithStats((class_index == channel).astype(np.uint8))
+        count, regions, facts, _centres = cv2.connectedComponentsWithStats(
+            (class_index == channel).astype(np.uint8),
+            ltype=cv2.CV_16U,  # half the time of 32 bits
+        )
         for number in range(1, count):
             left, top, width, height, area = facts[number]
             if least <= area <= most:

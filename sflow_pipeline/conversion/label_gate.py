@@ -21,7 +21,7 @@ from sflow_pipeline.storage.canonical_json import compute_digest
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer
+    from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer, ReducedPair
     from sflow_pipeline.bundle.translator import Translation
 
 
@@ -62,28 +62,31 @@ class LabelGate:
         """See ``Gate.judge``."""
         from sflow_pipeline.bundle.label_agreement import reduce_pair
 
-        labels = [frame.class_index for frame in frames]
-        images = self._scorer.score(list(translation.photo), labels, self._batch_size)
-        renders = self._score_renders(frames)
+        reduced = [reduce_pair(*pair) for pair in zip(translation.photo, (f.class_index for f in frames), strict=True)]
+        renders = [reduce_pair(frame.render, frame.class_index) for frame in frames]
+        image_scores, render_scores = self._score(frames, reduced, renders)
         edges = self._edges.judge(frames, translation)
         judgements = []
-        for image, render, edge, photo, frame in zip(images, renders, edges, translation.photo, frames, strict=True):
-            reduced, label = reduce_pair(photo, frame.class_index)
-            checks = {**image.checks, **self._check_structure(frame, reduced, label)}
-            scores = {**edge.scores, **score_picture(reduced, label, self._edges.threshold)}
-            judgements.append(self._judge(image, render, checks, scores))
+        for i, frame in enumerate(frames):
+            picture, label = reduced[i]
+            checks = {**image_scores[i].checks, **self._check_structure(frame, renders[i][0], picture, label)}
+            scores = {**edges[i].scores, **score_picture(picture, label, self._edges.threshold)}
+            judgements.append(self._judge(image_scores[i], render_scores[i], checks, scores))
         return judgements
 
     def _check_structure(
-        self, frame: DecodedFrame, image: NDArray[np.uint8], label: NDArray[np.uint8]
+        self,
+        frame: DecodedFrame,
+        render: NDArray[np.uint8],
+        image: NDArray[np.uint8],
+        label: NDArray[np.uint8],
     ) -> Mapping[str, float]:
         """Checks against the render, at the working size; none where the image does not follow it."""
-        from sflow_pipeline.bundle.label_agreement import reduce_pair
         from sflow_pipeline.bundle.structure import check_structure
 
         if not self._compare_structure or is_blank(frame.render):
             return {}
-        return check_structure(reduce_pair(frame.render, frame.class_index)[0], image, label, self._scorer.void_channel)
+        return check_structure(render, image, label, self._scorer.void_channel)
 
     def _judge(
         self,
@@ -110,18 +113,17 @@ class LabelGate:
             is_accepted=not (self._enforce and failed),
         )
 
-    def _score_renders(self, frames: Sequence[DecodedFrame]) -> list["Agreement"]:
-        """Scores of the renders, which all variants and attempts of a batch share."""
+    def _score(
+        self, frames: Sequence[DecodedFrame], images: Sequence["ReducedPair"], renders: Sequence["ReducedPair"]
+    ) -> tuple[list["Agreement"], list["Agreement"]]:
+        """Scores of the images, and of the renders, which all variants and attempts of a batch share."""
         names = [frame.ref.sample_id for frame in frames]
-        if not all(name in self._renders for name in names):
-            agreements = self._scorer.score(
-                [frame.render for frame in frames],
-                [frame.class_index for frame in frames],
-                self._batch_size,
-                with_checks=False,
-            )
-            self._renders = dict(zip(names, agreements, strict=True))
-        return [self._renders[name] for name in names]
+        if all(name in self._renders for name in names):
+            scores = self._scorer.score_reduced(images, self._batch_size)
+        else:
+            scores, found = self._scorer.score_with_renders(images, renders, self._batch_size)
+            self._renders = dict(zip(names, found, strict=True))
+        return scores, [self._renders[name] for name in names]
 
 
 @dataclass(frozen=True)
@@ -200,11 +202,10 @@ def score_picture(photo: NDArray[np.uint8], class_index: NDArray[np.uint8], edge
         ``clipped``: share of the pixels that are black or white in every channel.
     """
     edges = detect_edges(photo, edge_threshold)
-    extremes = photo.min(axis=2) == 255
-    extremes |= photo.max(axis=2) == 0
+    white, black = (cv2.countNonZero(cv2.inRange(photo, (value,) * 3, (value,) * 3)) for value in (255, 0))
     return {
         "boundary_f1": compute_edge_f1(edges, find_boundaries(class_index)),
-        "clipped": float(extremes.mean()),
+        "clipped": (white + black) / class_index.size,
     }
 
 

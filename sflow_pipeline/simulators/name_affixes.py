@@ -39,13 +39,14 @@ def align_names(files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, s
     {'rgb_07': 'b'}
     """
     renders = files["render"]
-    affixes = find_affixes(renders)
+    are_other = {modality: bool(paths) and paths.keys().isdisjoint(renders) for modality, paths in files.items()}
+    affixes = find_affixes(renders) if any(are_other.values()) else None
     if affixes is None:
         return {modality: dict(paths) for modality, paths in files.items()}
     before, after = affixes
     aligned = {}
     for modality, paths in files.items():
-        is_other = bool(paths) and paths.keys().isdisjoint(renders) and find_affixes(paths) is not None
+        is_other = are_other[modality] and find_affixes(paths) is not None
         renamed = {f"{before}{split_name(name)[1]}{after}": path for name, path in paths.items()} if is_other else paths
         aligned[modality] = dict(renamed)
     return aligned

@@ -47,3 +47,13 @@ def test_folded_weights_say_the_same(published: EfficientNetLiteFeatures) -> Non
 
 def test_a_bundles_file_stays_below_6_mb() -> None:
     assert 2 * sum(value.numel() for value in LiteSegmenter(classes=12, width=64).state_dict().values()) < 6e6
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(64, 96), (66, 98), (62, 34)])
+def test_halved_logits_are_pooled_ones(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network = LiteSegmenter(classes=5, width=8)
+    photo = torch.rand(2, 3, *size) * 2 - 1
+    pooled = torch.nn.functional.avg_pool2d(network(photo), 2)
+    torch.testing.assert_close(network.predict_halved(photo), pooled, atol=1e-5, rtol=0)
