@@ -76,14 +76,13 @@ def build_card(
         "tags": ["synthetic", "sim2real", "sflow-pipeline", dump.simulator],
         "size_categories": [_size_category(rows)],
     }
-    if job.format == "parquet":
-        # Files by name, which their content decides: `datasets` keys its cache by this list, and a pattern would be the
-        # same for every dataset and every state of it.
-        files = [
-            {"split": split, "path": [record.path for record in records if record.split == split and record.rows]}
-            for split in splits
-        ]
-        header["configs"] = [{"config_name": "default", "data_files": files}]
+    # Files by name, which their content decides: `datasets` keys its cache by this list, and a pattern would be the
+    # same for every dataset and every state of it. Without a list it takes every picture of a PNG tree for a row.
+    files = [
+        {"split": split, "path": [record.path for record in records if record.split == split and record.rows]}
+        for split in splits
+    ]
+    header["configs"] = [{"config_name": "default", "data_files": files}]
     mean_edge_f1 = compute_mean_edge_f1(records)
     edge_f1 = "none" if mean_edge_f1 is None else f"{mean_edge_f1:.3f}"
     space, model = settings.source_space, escape_markdown(f"{bundle.name} {bundle.metadata.version}")
@@ -140,6 +139,8 @@ def build_card(
     rule = settings.label_format.rule
     if rule:
         parts.append(f"Rule `{rule}` corrected what the model paints from; label files are not changed by it.\n")
+    if job.format == "png":
+        parts.append("Rows are in `.jsonl` lists; pictures are files, whose paths are relative to this folder.\n")
     if resolved.warnings:
         notes = "\n".join(f"- {escape_markdown(warning)}" for warning in resolved.warnings)
         parts.append(f"## Notes\n\n{notes}\n")

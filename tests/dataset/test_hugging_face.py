@@ -81,6 +81,18 @@ def test_a_dataset_that_grew_or_changed_is_loaded_as_it_is(make, tmp_path):
     np.testing.assert_array_equal(labels["1"], changed)
 
 
+def test_a_tree_of_png_files_is_loaded_row_by_row(make, tmp_path):
+    dump, out = tmp_path / "sim", tmp_path / "out"
+    for frame in range(3):
+        write_frame(dump, str(frame))
+    make(dump, out, format="png")
+    rows = load(out, tmp_path / "cache")
+    assert [row["sample_id"].rpartition("/")[2] for row in rows] == ["0", "1", "2"]
+    for row in rows:
+        source = dump / "semantic" / f"{row['sample_id'].rpartition('/')[2]}.png"
+        assert (out / row["label"]["path"]).read_bytes() == source.read_bytes()
+
+
 def test_a_renamed_split_is_loaded_under_its_new_name_alone(make, tmp_path):
     dump, out, cache = tmp_path / "sim", tmp_path / "out", tmp_path / "cache"
     for frame in range(2):
