@@ -43,11 +43,11 @@ def choose_samples(index: pa.Table) -> Samples:
     places: dict[str, list[tuple[int, str, int]]] = {}
     for row, (sequence_id, frame_index) in enumerate(zip(sequence_ids, frame_indices, strict=True)):
         places.setdefault(name_rig(sequence_id), []).append((frame_index, sequence_id, row))
-    chosen = {
-        rig: [sorted(found)[position][2] for position in _POSITIONS if position < len(found)]
-        for rig, found in places.items()
-        if len(found) > 1
-    }
+    chosen = {}
+    for rig, found in places.items():
+        if len(found) > 1:
+            found.sort()
+            chosen[rig] = [found[position][2] for position in _POSITIONS if position < len(found)]
     frames = iter(read_frames(index.take(pa.array([row for rows in chosen.values() for row in rows], pa.int64()))))
     return {rig: tuple(next(frames) for _ in rows) for rig, rows in chosen.items()}
 

@@ -12,6 +12,8 @@ from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.rig_colors import RigColors
 from sflow_pipeline.storage import image_codec
 
 CLASSES = 12
@@ -127,3 +129,16 @@ def test_a_measured_frame_that_cannot_be_read_is_left_out_of_the_measurement(
     dump.write("drive/left/rgb/0000.png", b"no picture")
     summary = convert(make(max_bad_fraction=0.5))
     assert (summary.rows, summary.quarantined) == (10, 1)
+
+
+def test_frames_that_end_their_process_are_not_decoded_to_measure_them(make: Callable[..., ConvertJob]) -> None:
+    resolved = resolve_job(make())
+    samples = {rig: found for task in resolved.tasks for rig, found in task.samples.items()}
+    assert samples.keys() == {"drive"}
+    killers = frozenset(frame.ref.sample_id for frame in samples["drive"])
+
+    def find(left_out: frozenset[str]) -> object:
+        return RigColors(samples, resolved.settings, left_out).find("drive/left", 0, lambda frame: frame.render)
+
+    assert find(killers) is None
+    assert find(frozenset()) is not None
