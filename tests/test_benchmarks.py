@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,14 @@ def test_every_benchmark_is_registered_and_explained() -> None:
     registered = set(re.findall(r"\w+", refused.rpartition("choose from")[2]))
     explained = set(re.findall(r"^\| `(\w+)\.py`", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.M))
     assert with_measure == registered == explained
+
+
+def test_a_ratio_well_above_the_kept_one_is_slower() -> None:
+    list_slower = runpy.run_path(str(FOLDER / "check.py"))["list_slower"]
+    kept = json.loads((FOLDER / "ratios.json").read_text(encoding="utf-8"))
+    assert kept
+    for ratios in kept.values():
+        assert list_slower({name: 1.1 * value for name, value in ratios.items()}, ratios) == []
+        assert list_slower({**ratios, "model / convolutions": 1.2 * ratios["model / convolutions"]}, ratios) == [
+            "model / convolutions"
+        ]

@@ -1,0 +1,120 @@
+"""Everything to be known of a GPU in ten minutes: stages by size and batch, whole conversions, and how busy it was.
+
+    timeout 600 python benchmarks/gpu.py --out results
+
+On a CPU (``--device cpu --frames 8 --size 64x32 --batch-size 1``) it only shows that it works.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from linked_dump import link_sample_dump
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--frames", type=int, default=16_000, help="of the conversion at 512x256; others by pixels")
+    parser.add_argument("--size", action="append", help="of conversions; 512x256 and 1920x1080 where left out")
+    parser.add_argument("--batch-size", action="append", type=int, help="1, 8 and 32 where left out")
+    parser.add_argument("--workers", action="append", type=int, help="of conversions; 1 where left out")
+    parser.add_argument("--gate", default="score", help="of conversions")
+    parser.add_argument("--out", type=Path, default=Path("gpu_results"))
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    sizes = chosen.size or ["512x256", "1920x1080"]
+    batches = chosen.batch_size or [1, 8, 32]
+    conversions: list[dict[str, Any]] = []
+    for size in sizes:
+        width, height = map(int, size.split("x"))
+        frames = max(1, round(chosen.frames * 512 * 256 / (width * height))) if chosen.frames > 100 else chosen.frames
+        with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
+            dump = link_sample_dump(Path(temporary), frames=frames, size=(width, height))
+            for workers in chosen.workers or [1]:
+                conversions.append(convert(dump, Path(temporary) / "out", size, workers, chosen))
+                write(chosen.out / "conversions.json", conversions)
+                print(conversions[-1], flush=True)
+    command = ["sflow-pipeline", "bench", "--device", chosen.device, "--repeats=3", "--json"]
+    command += [f"--plot={chosen.out}/roofline.svg", *(f"--size={size}" for size in sizes)]
+    command += [f"--batch-size={size}" for size in batches]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    (chosen.out / "stages.json").write_text(done.stdout)
+    for row in json.loads(done.stdout)["rows"]:
+        print(row["size_px"], row["batch_size"], row["stage"], f"{row['frames_per_s']:.1f} frames/s", flush=True)
+
+
+def convert(dump: Path, out: Path, size: str, workers: int, chosen: argparse.Namespace) -> dict[str, Any]:
+    """One conversion by the command line: frames a second with and without its start, and how busy the GPU was."""
+    shutil.rmtree(out, ignore_errors=True)
+    command = ["sflow-pipeline", "convert", str(dump), str(out), "--device", chosen.device, "--gate", chosen.gate]
+    command += ["--workers", str(workers), "--contradictions", "ignore", "--json"]
+    with Utilisation(chosen.device) as busy:
+        started = time.perf_counter()
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        seconds = time.perf_counter() - started
+    summary = json.loads(done.stdout)
+    rows = summary["rows"]
+    stored = sum(path.stat().st_size for path in (out / "data").rglob("*.parquet"))
+    return {
+        "size": size,
+        "workers": workers,
+        "rows": rows,
+        "seconds": round(seconds, 1),
+        "frames_per_s": round(rows / seconds, 1),
+        "bytes_per_row": stored // max(1, rows),
+        "gpu_busy_percent": busy.summarise(),
+        "summary": summary,
+    }
+
+
+@dataclass
+class Utilisation:
+    """Samples of ``nvidia-smi`` while a block runs."""
+
+    device: str
+    samples: list[float] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Utilisation":
+        if self.device.startswith("cuda") and shutil.which("nvidia-smi"):
+            self._thread = threading.Thread(target=self._sample, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def summarise(self) -> dict[str, float] | None:
+        """Mean over the whole run, and over its middle, from 40 % to 90 %; None without samples."""
+        if not self.samples:
+            return None
+        count = len(self.samples)
+        middle = self.samples[int(0.4 * count) : max(int(0.9 * count), int(0.4 * count) + 1)]
+        return {"whole": round(mean(self.samples), 1), "middle": round(mean(middle), 1)}
+
+    def _sample(self) -> None:
+        command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+        while not self._stop.wait(0.5):
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if done.returncode == 0:
+                self.samples.append(float(done.stdout.split()[0]))
+
+
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
