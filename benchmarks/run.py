@@ -29,6 +29,7 @@ BENCHMARKS = (
     "pipeline",
     "gate",
     "flow",
+    "many_workers",
 )
 
 

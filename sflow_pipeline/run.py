@@ -51,7 +51,13 @@ def run_job(job: ConvertJob, progress: Progress) -> RunResult:
 def _convert_and_report(job: ConvertJob, progress: Progress) -> RunResult:
     if job.video:
         import_av("--video")
-    summary = convert_dump(job, progress=progress)
+    results: list[RunResult] = []
+    # Another run that began between the dataset and its report would be drawn half-finished.
+    convert_dump(job, progress=progress, on_finished=lambda summary: results.append(_report(job, summary, progress)))
+    return results[0]
+
+
+def _report(job: ConvertJob, summary: Summary, progress: Progress) -> RunResult:
     if summary.failed_shards:
         return RunResult(summary)
     progress.on_step("drawing the report")

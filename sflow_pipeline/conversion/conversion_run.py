@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
@@ -12,8 +12,7 @@ from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
 from sflow_pipeline.conversion.dataset_changes import compare_with_dataset
-from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
-from sflow_pipeline.conversion.engines.workers import choose_workers
+from sflow_pipeline.conversion.engines.engine import Engine
 from sflow_pipeline.conversion.gate import GateFactory
 from sflow_pipeline.conversion.half_void import set_half_void_aside
 from sflow_pipeline.conversion.label_census import (
@@ -22,6 +21,7 @@ from sflow_pipeline.conversion.label_census import (
     check_void,
     take_census,
 )
+from sflow_pipeline.conversion.label_counts import LabelCounts
 from sflow_pipeline.conversion.label_gate import build_gate_factory
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.plan import Plan, build_plan
@@ -29,7 +29,8 @@ from sflow_pipeline.conversion.progress import Progress
 from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
 from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.run_status import StatusWriter
-from sflow_pipeline.conversion.shard_task import ShardTask
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.conversion.source_list import write_source_list
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
@@ -42,7 +43,6 @@ from sflow_pipeline.storage.run_lock import RunLock
 _SHOWN_REASONS = 3
 #: Damaged files of the run's state are kept here for whoever wants to know what happened.
 DAMAGED_PATH = f"{STATE_PATH}/damaged"
-_WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
 
 
 class ConversionRun:
@@ -58,21 +58,9 @@ class ConversionRun:
         self.warnings: list[str] = []
         self.failed: list[str] = []
         self.out = Folder(job.out_dir)
-        self._stack = stack
-        self._cluster: tuple[int, int] | None = None
         progress.on_step("reading the dump")
-        find = find_device
-        if job.address is not None:
-            from sflow_pipeline.conversion.engines import on_ray
-            from sflow_pipeline.ray_cluster import connect
-
-            facts = stack.enter_context(connect(job.address, job.workers or 1, without_ray=_WITHOUT_RAY))
-            self._cluster = (facts.cpus, facts.gpus)
-
-            def find(device: str, precision: str) -> DeviceFacts:
-                return on_ray.find_device_of_workers(device, precision, facts)
-
-        self.resolved: ResolvedJob = resolve_job(job, find)
+        self._engine = Engine(job, stack)
+        self.resolved: ResolvedJob = resolve_job(job, self._engine.find_device)
         if self.resolved.appearance.reason:
             progress.on_step(f"appearance {self.resolved.appearance.strength:g}: {self.resolved.appearance.reason}")
         self.job = job
@@ -91,10 +79,15 @@ class ConversionRun:
         if self.is_writing:
             self.warn(f"{path} was damaged; it is made again, and kept as {self.out.set_aside(path, DAMAGED_PATH)}")
 
-    def check_labels(self, *, keep_counts: bool) -> LabelCensus:
+    def check_labels(self) -> LabelCensus:
         self.progress.on_step("checking every label's class ids")
         census = take_census(
-            self.resolved.frames, self.resolved.settings, self.out if keep_counts else None, self.set_aside
+            self.resolved.groups,
+            self.resolved.settings,
+            self.out,
+            keep=self.is_writing,
+            on_damaged=self.set_aside,
+            count=self._count_labels,
         )
         for check in (check_census, check_void):
             warning = check(census, self.resolved.settings)
@@ -104,6 +97,13 @@ class ConversionRun:
             tasks = set_half_void_aside(self.resolved.tasks, census.void_shares)
             self.resolved = replace(self.resolved, tasks=tasks)
         return census
+
+    def _count_labels(
+        self, groups: Sequence[Sequence[SourceFrame]], settings: ConversionSettings
+    ) -> Iterator[LabelCounts]:
+        if self.is_writing:
+            self._engine.prepare(settings, self.resolved.tasks, sum(map(len, groups)))
+        return self._engine.count_labels(groups, settings)
 
     def plan(self) -> Plan:
         self.progress.on_step("comparing with finished shards")
@@ -142,9 +142,8 @@ class ConversionRun:
         if not tasks:
             return
         settings = self.resolved.settings
-        cpus, gpus = self._cluster or (None, None)
-        self.workers = choose_workers(self.job, settings.device, tasks, cpus, gpus)
-        bad = sum(record.quarantined for record in plan.kept)
+        self.workers = self._engine.choose_workers(settings, tasks)
+        bad, frames = sum(record.quarantined for record in plan.kept), plan.frames
         self.progress.on_engine(self.workers, settings.device, settings.precision)
         self.progress.on_step("converting")
         if build_translator is None:
@@ -152,34 +151,20 @@ class ConversionRun:
             build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision, self.job.shifts)
         if build_gate is None:
             build_gate = build_gate_factory(settings, self.resolved.bundle)
-        for record in self._start_engine(tasks, lock, PainterFactory(settings, build_translator, build_gate)):
-            bad += record.quarantined
-            self.progress.on_shard(record)
-            self._check_bad(bad, plan.frames)
-
-    def _start_engine(
-        self, tasks: list[ShardTask], lock: RunLock, build_painter: PainterFactory
-    ) -> Iterator[ShardRecord]:
-        settings = self.resolved.settings
-        if self._cluster is None and self.workers == 1:
-            from sflow_pipeline.conversion.engines.in_process import run_in_process
-
-            return run_in_process(tasks, settings, build_painter, self.progress.on_frames, lock.check)
-        from sflow_pipeline.conversion.engines import on_ray
-        from sflow_pipeline.ray_cluster import connect
-
-        if self._cluster is None:
-            self._stack.enter_context(connect(None, self.workers, without_ray=_WITHOUT_RAY))
-        return on_ray.run_on_ray(
+        build_painter = PainterFactory(settings, build_translator, build_gate)
+        for record in self._engine.convert(
             tasks,
             settings,
             build_painter,
-            self.progress.on_frames,
-            workers=self.workers,
-            check_lock=lock.fence.check,
+            lock,
+            self.workers,
+            on_frames=self.progress.on_frames,
             on_failed=self._note_failed,
             on_warning=self._note_retry,
-        )
+        ):
+            bad += record.quarantined
+            self.progress.on_shard(record)
+            self._check_bad(bad, frames)
 
     def _note_failed(self, failed: Any) -> None:
         self.failed.append(failed.task.shard_id)
@@ -220,7 +205,7 @@ class ConversionRun:
         for record in plan.removed:
             remove_commit(self.out, record)
         if manifest is not None:
-            write_source_list(self.out, self.resolved.frames)
+            write_source_list(self.out, self.resolved.index)
             self._remove_orphans(manifest)
         reasons: Counter[str] = Counter()
         for record in records:

@@ -1,6 +1,7 @@
 """`convert`: runs a job to a finished dataset; can be interrupted and resumed at any time."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from sflow_pipeline.config.job import ConvertJob
@@ -26,7 +27,7 @@ def plan_conversion(job: ConvertJob, progress: Progress | None = None) -> Plan:
     """
     with ExitStack() as stack:
         run = ConversionRun(job, progress or SilentProgress(), stack)
-        run.check_labels(keep_counts=False)
+        run.check_labels()
         return run.plan()
 
 
@@ -36,6 +37,7 @@ def convert(
     progress: Progress | None = None,
     build_translator: TranslatorFactory | None = None,
     build_gate: GateFactory | None = None,
+    on_finished: Callable[[Summary], None] = lambda _summary: None,
 ) -> Summary:
     """Convert a dump, or bring a dataset up to date with it.
 
@@ -44,6 +46,7 @@ def convert(
         progress: receives events.
         build_translator: builds each worker's model; from the job's bundle by default.
         build_gate: builds each worker's gate; from the job and its bundle by default.
+        on_finished: called at the end, while no other run can write the folder yet.
 
     Returns:
         A summary; ``status`` is whether the dataset is complete.
@@ -60,12 +63,12 @@ def convert(
         check_ours(run.out)
         lock = stack.enter_context(RunLock(run.out, on_damaged=run.warn))
         run.is_writing = True
-        stack.enter_context(status.writing(run.out))
+        stack.enter_context(status.writing(run.out, lock.check))
         if not check_ours(run.out):
             run.set_aside(MANIFEST_PATH)
         run.out.remove_stale_scratch()
         stack.callback(run.out.remove_stale_scratch)  # of workers that were stopped with this run
-        census = run.check_labels(keep_counts=True)
+        census = run.check_labels()
         plan = run.plan()
         if not job.replace:
             check_losses(run.out, plan.losses, plan.rows_before)
@@ -76,5 +79,6 @@ def convert(
         run.convert_shards(plan, lock, build_translator, build_gate)
         lock.check()
         summary = run.finish(plan, census, lock, started)
+        on_finished(summary)
         lock.check()
         return summary

@@ -23,7 +23,7 @@ def compare_with_dataset(plan: Plan, resolved: ResolvedJob) -> Plan:
         return plan
     return replace(
         plan,
-        sources=compare_sources(out, resolved.frames),
+        sources=compare_sources(out, resolved.index),
         losses=find_losses(out, resolved, plan.touched, plan.kept, before),
     )
 

@@ -1,7 +1,11 @@
 """Labels of which a part seems to be missing: much more of them is void than of the dump's other labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.storage.canonical_json import compute_digest
@@ -24,30 +28,52 @@ def find_half_void(shares: Mapping[str, float]) -> dict[str, SetAside]:
     >>> find_half_void({f"{i}.png": 0.1 * i for i in range(10)})
     {}
     """
-    if len(shares) < _LEAST_LABELS:
-        return {}
-    ordered = sorted(shares.values())
-    low, high = (ordered[int(part * (len(ordered) - 1))] for part in (0.25, 0.75))
-    limit = max(_HALF_VOID, high + max(_MORE_VOID, _MORE_QUARTILES * (high - low)))
-    hint = "render the label again, or leave the frame out; --max-frame-void 1 keeps such frames"
-    return {
-        path: SetAside(
-            "void_label",
-            f"{path}: {share:.0%} of its pixels belong to no class, in three quarters of the labels {high:.0%} or "
-            "less: a part of it may be missing",
-            hint,
-        )
-        for path, share in shares.items()
-        if limit <= share <= _WHOLLY_VOID
-    }
+    paths, values = list(shares), np.array(list(shares.values()))
+    usual = _find_usual(values)
+    return {paths[i]: _explain(paths[i], values[i], usual) for i in _find_outliers(values, usual)}
 
 
-def set_half_void_aside(tasks: list[ShardTask], shares: Mapping[str, float]) -> list[ShardTask]:
-    """The same shards, without the frames whose labels stand out; only shards with such frames change."""
-    found = find_half_void(shares)
+def set_half_void_aside(tasks: list[ShardTask], shares: Sequence[NDArray[np.float64]]) -> list[ShardTask]:
+    """The same shards, without the frames whose labels stand out; only shards with such frames change.
+
+    Args:
+        tasks: the shards.
+        shares: of each shard, the share of each label's pixels that belongs to no class; NaN where it is not known.
+    """
+    usual = _find_usual(np.concatenate(shares) if shares else np.empty(0))
     changed = []
-    for task in tasks:
-        aside = {frame.ref.sample_id: found[frame.ref.label] for frame in task.frames if frame.ref.label in found}
+    for task, values in zip(tasks, shares, strict=True):
+        frames = [(task.frames[i].ref, values[i]) for i in _find_outliers(values, usual)]
+        aside = {ref.sample_id: _explain(ref.label, share, usual) for ref, share in frames}
         fingerprint = compute_digest([task.fingerprint, sorted(aside)]) if aside else task.fingerprint
         changed.append(replace(task, fingerprint=fingerprint, set_aside=aside) if aside else task)
     return changed
+
+
+class _Usual(NamedTuple):
+    """The share that three quarters of the labels do not exceed, and the share from which a label stands out."""
+
+    high: float
+    limit: float
+
+
+def _find_usual(shares: NDArray[np.float64]) -> _Usual:
+    known = np.sort(shares[~np.isnan(shares)])
+    if known.size < _LEAST_LABELS:
+        return _Usual(1.0, np.inf)
+    low, high = (float(known[int(part * (known.size - 1))]) for part in (0.25, 0.75))
+    return _Usual(high, max(_HALF_VOID, high + max(_MORE_VOID, _MORE_QUARTILES * (high - low))))
+
+
+def _find_outliers(shares: NDArray[np.float64], usual: _Usual) -> list[int]:
+    found: list[int] = np.flatnonzero((shares >= usual.limit) & (shares <= _WHOLLY_VOID)).tolist()
+    return found
+
+
+def _explain(path: str, share: float, usual: _Usual) -> SetAside:
+    return SetAside(
+        "void_label",
+        f"{path}: {share:.0%} of its pixels belong to no class, in three quarters of the labels {usual.high:.0%} or "
+        "less: a part of it may be missing",
+        "render the label again, or leave the frame out; --max-frame-void 1 keeps such frames",
+    )

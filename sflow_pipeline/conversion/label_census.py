@@ -1,30 +1,34 @@
 """Label census: class ids of every label, counted before the first frame is converted."""
 
 import contextlib
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sflow_pipeline.conversion.label_count_store import load_counts, name_group, save_counts
+from sflow_pipeline.conversion.label_counts import (
+    CountGroups,
+    LabelCounts,
+    count_in_threads,
+    fill_counts,
+    list_file_ids,
+    read_label,
+)
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.source_index import SourceFrame, SourceFrames
 from sflow_pipeline.errors import FrameError, LabelSpaceError
 from sflow_pipeline.label_spaces import (
     UNKNOWN_COLOR_ID,
     UNMAPPED,
     LabelMapping,
-    LabelReading,
-    LabelSpace,
     explain_unknown_colors,
 )
-from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.process_identity import count_cores
 
-_CACHE_PATH = f"{STATE_PATH}/label_ids.json"
 _SHOWN_FILES = 3
 #: From this share of pixels that the model has no class for, people are told.
 VOID_WARNING = 0.1
@@ -34,15 +38,18 @@ VOID_WARNING = 0.1
 class LabelCensus:
     """Pixels per class id over all labels that can be read, and the ids that the label space lacks.
 
+    ``unknown_files`` counts the labels that hold such ids, ``unknown_paths`` names the first of them;
     ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows;
-    ``void_shares`` the share of each label's pixels, by its path, that belongs to no class.
+    ``void_shares`` has for each group of frames the share of each label's pixels that belongs to no class, NaN where
+    it cannot be read.
     """
 
     pixels: dict[int, int]
     unknown: dict[int, int]
+    unknown_files: int
     unknown_paths: tuple[str, ...]
     unknown_colors: str = ""
-    void_shares: Mapping[str, float] = field(default_factory=dict)
+    void_shares: Sequence[NDArray[np.float64]] = ()
 
     @property
     def unknown_share(self) -> float:
@@ -50,62 +57,79 @@ class LabelCensus:
 
 
 def take_census(
-    frames: Sequence[SourceFrame],
+    groups: Sequence[SourceFrames],
     settings: ConversionSettings,
     cache: Folder | None,
+    *,
+    keep: bool = False,
     on_damaged: Callable[[str], None] = lambda _path: None,
+    count: CountGroups = count_in_threads,
 ) -> LabelCensus:
     """Count the ids of every label; what is known from an earlier run is not read again.
 
     Labels that cannot be decoded are skipped: their frames are quarantined when their turn comes.
 
     Args:
-        frames: all of the dump.
+        groups: all frames of the dump; what is known is known of a whole group.
         settings: label space and encoding.
-        cache: where counts are kept, None to keep none.
+        cache: the dataset, where counts are kept; None to look for none.
+        keep: write the counts there.
         on_damaged: gets the path of the kept counts where they cannot be read.
+        count: counts what is not known.
     """
     key = f"{settings.label_format.encoding} {settings.source_space.digest}"
-    known = _load(cache, key, on_damaged)
+    known = {} if cache is None else load_counts(cache, key, on_damaged)
+    names = [name_group(group) for group in groups] if cache is not None else [str(i) for i in range(len(groups))]
+    found = {name: known[name] for name in names if name in known}
+    wanted = dict(_list_unread(names, groups, found))
+    try:
+        for name, counts in zip(wanted, count(list(wanted.values()), settings), strict=True):
+            found[name] = fill_counts(found[name], counts) if name in found else counts
+    finally:  # also where somebody stops the run here: what was counted is kept
+        kept = {name: found[name] for name in names if name in found}
+        if cache is not None and keep and not _are_equal(kept, known):
+            save_counts(cache, key, kept)
+    return _sum_up(groups, [found[name] for name in names], settings)
 
-    def count(frame: SourceFrame) -> dict[int, int] | None:
-        name = _name(frame)
-        if name in known:
-            return known[name]
-        try:
-            counts = np.bincount(_read(frame, settings).label_map.ravel())
-        except (FrameError, OSError):
-            return None
-        return {int(class_id): int(counts[class_id]) for class_id in np.flatnonzero(counts)}
 
-    with ThreadPoolExecutor(min(8, 2 * count_cores())) as pool:
-        counted = list(zip(frames, pool.map(count, frames), strict=True))
-    found = {_name(frame): ids for frame, ids in counted if ids is not None}
-    if cache is not None and found != known:
-        cache.write_bytes(_CACHE_PATH, json.dumps({"key": key, "labels": found}).encode("utf-8", "backslashreplace"))
-    allowed = list_file_ids(settings.source_space)
+def _list_unread(
+    names: Sequence[str], groups: Sequence[SourceFrames], known: Mapping[str, LabelCounts]
+) -> Iterator[tuple[str, Sequence[SourceFrame]]]:
+    """Groups to be counted, and of those that are known the frames whose labels could not be read."""
+    for name, group in zip(names, groups, strict=True):
+        if name not in known:
+            yield name, group
+        elif unread := np.flatnonzero(np.isnan(known[name].void)).tolist():
+            yield name, [group[i] for i in unread]
+
+
+def _are_equal(counts: Mapping[str, LabelCounts], others: Mapping[str, LabelCounts]) -> bool:
+    return list(counts) == list(others) and all(
+        found is others[name] or np.array_equal(found.void, others[name].void, equal_nan=True)
+        for name, found in counts.items()
+    )
+
+
+def _sum_up(groups: Sequence[SourceFrames], counted: list[LabelCounts], settings: ConversionSettings) -> LabelCensus:
     pixels: Counter[int] = Counter()
-    strange = []
-    for frame, ids in counted:
-        pixels.update(ids or {})
-        if ids and not allowed.issuperset(ids):
-            strange.append(frame)
+    for counts in counted:
+        pixels.update(counts.pixels)
+    allowed = list_file_ids(settings.source_space)
     unknown = {class_id: pixels[class_id] for class_id in sorted(pixels) if class_id not in allowed}
+    strange = (group[i] for group, counts in zip(groups, counted, strict=True) for i in counts.strange)
+    first: list[SourceFrame] = list(islice(strange, _SHOWN_FILES))
     colors = ""
     if UNKNOWN_COLOR_ID in unknown:
         with contextlib.suppress(FrameError, OSError):
-            colors = explain_unknown_colors(_read(strange[0], settings), settings.source_space)
-    void = {
-        frame.ref.label: sum(n for i, n in ids.items() if settings.void_ids[i]) / max(1, sum(ids.values()))
-        for frame, ids in counted
-        if ids is not None
-    }
-    return LabelCensus(dict(sorted(pixels.items())), unknown, tuple(frame.ref.label for frame in strange), colors, void)
-
-
-def list_file_ids(space: LabelSpace) -> frozenset[int]:
-    """The ids that label files may hold: a class that a rule makes is in no file, its id means another label space."""
-    return frozenset(space.ids() - {item.id for item in space.classes if item.derived})
+            colors = explain_unknown_colors(read_label(first[0], settings), settings.source_space)
+    return LabelCensus(
+        dict(sorted(pixels.items())),
+        unknown,
+        sum(len(counts.strange) for counts in counted),
+        tuple(frame.ref.label for frame in first),
+        colors,
+        [counts.void for counts in counted],
+    )
 
 
 def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:
@@ -119,7 +143,7 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
     listed = ", ".join("a colour of no class" if i == UNKNOWN_COLOR_ID else str(i) for i in list(census.unknown)[:12])
     files = ", ".join(census.unknown_paths[:_SHOWN_FILES])
     message = (
-        f"label ids {listed} are not in label space {settings.source_space.name}: in {len(census.unknown_paths)} "
+        f"label ids {listed} are not in label space {settings.source_space.name}: in {census.unknown_files} "
         f"files, first {files}; {census.unknown_share:.2%} of all pixels"
         + (f"; {census.unknown_paths[0]} has {census.unknown_colors}" if census.unknown_colors else "")
     )
@@ -174,31 +198,3 @@ def measure_void(pixels: Mapping[int, int], mapping: LabelMapping) -> dict[str, 
         if int(mapping.table[class_id]) in void:
             shares[names.get(class_id, "unknown")] += count
     return {name: count / total for name, count in shares.most_common()}
-
-
-def _read(frame: SourceFrame, settings: ConversionSettings) -> LabelReading:
-    table = settings.source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
-    return settings.label_format.read(settings.source.read_bytes(frame.ref.label), table, frame.ref.label)
-
-
-def _name(frame: SourceFrame) -> str:
-    """What counts are kept under: the label and its table, in this state."""
-    return " ".join([frame.ref.label, frame.identities["label"], frame.identities.get("label_table", "")]).rstrip()
-
-
-def _load(cache: Folder | None, key: str, on_damaged: Callable[[str], None]) -> dict[str, dict[int, int]]:
-    if cache is None:
-        return {}
-    try:
-        content = json.loads(cache.read_bytes(_CACHE_PATH))
-        if content["key"] != key:
-            return {}
-        counts = {name: {int(i): int(n) for i, n in ids.items()} for name, ids in content["labels"].items()}
-        if any(not 0 <= i <= UNKNOWN_COLOR_ID or n < 0 for ids in counts.values() for i, n in ids.items()):
-            raise ValueError("counts of no pixels")
-        return counts
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        on_damaged(_CACHE_PATH)
-        return {}

@@ -60,7 +60,7 @@ def find_losses(
     """
     if not any(record.rows for record in records):
         return ()
-    wanted = {frame.ref.sample_id for frame in resolved.frames}
+    wanted = set(resolved.index["sample_id"].to_pylist())
     is_same = _is_same_dump(out, resolved, [*records, *kept], before)
     found: dict[LossKind, list[RowKey]] = {kind: [] for kind in ("another dump", "variants", "left out", "source gone")}
     gone: list[RowKey] = []
@@ -113,7 +113,7 @@ def check_losses(out: Folder, losses: Sequence[Loss], rows: int) -> None:
 def _find_thinner_rows(resolved: ResolvedJob, before: Mapping[str, Any], rows: int) -> list[Loss]:
     """Columns that the dump still has, and rows that a stricter limit may leave out."""
     losses = []
-    offered = {"edge", *resolved.dump.modalities}
+    offered = {"edge", *resolved.modalities}
     kept = set(resolved.settings.row_schema.names)
     columns = [name for name in before.get("columns", ()) if name in offered and name not in kept]
     if columns:

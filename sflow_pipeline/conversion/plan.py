@@ -14,6 +14,7 @@ from sflow_pipeline.conversion.source_reading import find_changed_read
 from sflow_pipeline.errors import first_line
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.look_ahead import map_ahead
 from sflow_pipeline.storage.shard_file import count_shard_rows, find_changed_picture, hash_stored_file, list_shard_files
 
 Action = Literal["convert", "redo", "keep"]
@@ -108,12 +109,11 @@ def build_plan(
         resume: keep undamaged shards.
         check_digests: compare the digests of files; otherwise existence and number of rows.
     """
-    shards = []
-    for task in tasks:
+
+    def plan(task: ShardTask) -> PlannedShard:
         record = commits.get(task.shard_id)
         if record is None:
-            shards.append(PlannedShard(task, "convert", "new"))
-            continue
+            return PlannedShard(task, "convert", "new")
         if not resume:
             reason = "requested"
         elif record.fingerprint != task.fingerprint:
@@ -122,10 +122,12 @@ def build_plan(
             retry = find_changed_read(record.faults, task.frames, source)
             damage = find_damage(out, record, check_digests=check_digests)
             reason = damage or (f"{retry} was left out and may be readable now" if retry else "")
-        shards.append(PlannedShard(task, "redo" if reason else "keep", reason or "unchanged", record))
+        return PlannedShard(task, "redo" if reason else "keep", reason or "unchanged", record)
+
+    shards = tuple(map_ahead(plan, tasks, batch=4 if check_digests else 16))
     wanted = {task.shard_id for task in tasks}
     removed = tuple(record for shard_id, record in sorted(commits.items()) if shard_id not in wanted)
-    return Plan(tuple(shards), removed)
+    return Plan(shards, removed)
 
 
 def _explain_fingerprint(record: ShardRecord, settings_fingerprint: str) -> str:

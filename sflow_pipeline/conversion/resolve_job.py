@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES, estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
@@ -19,10 +21,10 @@ from sflow_pipeline.conversion.rig_colors import choose_samples, list_samples
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
-from sflow_pipeline.conversion.source_index import SourceFrame, build_index, read_frames
+from sflow_pipeline.conversion.source_index import SourceFrames, build_index
 from sflow_pipeline.conversion.split_assignment import SplitAssignment, assign_frames
 from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
-from sflow_pipeline.frames import FrameRef, read_column
+from sflow_pipeline.frames import FrameList, FrameRef, read_column
 from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
@@ -41,8 +43,11 @@ class ResolvedJob:
     """A job with every choice made: what planning and the dataset card start from.
 
     Attributes:
-        job, bundle, dump, settings: the request, and what it resolved to.
+        job, bundle, dump, settings: the request, and what it resolved to; the dump without its frames.
+        modalities: of the dump's frames.
+        index: the frames to convert, see ``build_index``.
         tasks: every shard of the dataset, in index order.
+        groups: the frames of each task.
         label_is_resized: some frame's size is not the output's.
         estimated_bytes: shard id -> bytes it will take, about.
         warnings: about the dump and the job, shown before the conversion.
@@ -54,7 +59,10 @@ class ResolvedJob:
     bundle: Bundle
     dump: Dump
     settings: ConversionSettings
+    modalities: tuple[str, ...]
+    index: pa.Table
     tasks: list[ShardTask]
+    groups: list[SourceFrames]
     label_is_resized: bool
     estimated_bytes: dict[str, int]
     warnings: tuple[str, ...]
@@ -62,8 +70,8 @@ class ResolvedJob:
     splits: SplitAssignment | None = None
 
     @property
-    def frames(self) -> list[SourceFrame]:
-        return [frame for task in self.tasks for frame in task.frames]
+    def frames(self) -> SourceFrames:
+        return SourceFrames(self.index)
 
 
 @dataclass(frozen=True)
@@ -133,18 +141,19 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     settings, sizes = resolved.settings, resolved.sizes
     index = build_index(frames, settings.source, settings.modalities, content_hash=job.content_hash, split=job.split)
     sequence_ids: list[Any] = index["sequence_id"].to_pylist()
-    frame_bytes = [
-        estimate_row_bytes(job.size or sizes[name], settings.columns) * job.variants for name in sequence_ids
-    ]
-    tasks = []
+    row_bytes = {name: estimate_row_bytes(job.size or size, settings.columns) for name, size in sizes.items()}
+    frame_bytes = [row_bytes[name] * job.variants for name in sequence_ids]
+    tasks, groups = [], []
     estimated_bytes = {}
     samples = choose_samples(index) if settings.appearance else {}
     limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
     for span in cut_shards(index, frame_bytes, **limits, whole_sequences=bool(job.smooth)):
-        shard_frames = read_frames(index.slice(span.start, span.stop - span.start))
+        group = SourceFrames(index, span.start, span.stop)
+        shard_frames = list(group)
         measured = list_samples(samples, shard_frames)
         fingerprint = compute_fingerprint(settings, shard_frames, measured.values())
-        tasks.append(ShardTask(span.shard_id, span.split, fingerprint, shard_frames, samples=measured))
+        tasks.append(ShardTask(span.shard_id, span.split, fingerprint, group, samples=measured))
+        groups.append(group)
         estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
     notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
     notes += [problem.message for problem in dump.problems]
@@ -159,7 +168,19 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         )
     is_resized, warnings = resolved.label_is_resized, (*notes, *resolved.warnings)
     return ResolvedJob(
-        job, bundle, dump, settings, tasks, is_resized, estimated_bytes, warnings, resolved.appearance, splits
+        job,
+        bundle,
+        replace(dump, frames=FrameList({})),
+        settings,
+        dump.modalities,
+        index,
+        tasks,
+        groups,
+        is_resized,
+        estimated_bytes,
+        warnings,
+        resolved.appearance,
+        splits,
     )
 
 

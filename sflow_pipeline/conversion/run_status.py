@@ -94,10 +94,15 @@ class StatusWriter:
         self._reasons: Counter[str] = Counter()
         self._engine_started_s: float | None = None
         self._stopped = threading.Event()
+        self._check_lock: Callable[[], None] = lambda: None
 
     @contextlib.contextmanager
-    def writing(self, out: Folder) -> Iterator[None]:
-        """Write the status to ``out`` until the end of the block; remove it where that ends well."""
+    def writing(self, out: Folder, check_lock: Callable[[], None]) -> Iterator[None]:
+        """Write the status to ``out`` until the end of the block; remove it where that ends well.
+
+        ``check_lock`` raises where the run has lost the folder: what stands there then is another run's.
+        """
+        self._check_lock = check_lock
         thread = threading.Thread(target=self._run, args=(out,), name="sflow-status", daemon=True)
         self._write(out)
         thread.start()
@@ -111,6 +116,7 @@ class StatusWriter:
         self._end(thread, "finished", "")
         self._write_metrics(out)
         with contextlib.suppress(SflowError):
+            check_lock()
             out.remove(STATUS_PATH)
 
     def on_step(self, text: str) -> None:
@@ -175,6 +181,7 @@ class StatusWriter:
         """Write the status; a full disk is reported by the shard that meets it."""
         status = replace(self._status, updated_s=time.time())
         with contextlib.suppress(SflowError):
+            self._check_lock()
             out.write_bytes(STATUS_PATH, encode_json(asdict(status)))
         self._write_metrics(out)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
 from sflow_pipeline.conversion.motion_source import MotionSource
 from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelFormat
@@ -32,6 +33,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
         "contradictions", "own_vehicle_mask",
     }
 )  # fmt: skip
+_COUNTED_OF_FRAMES = ("sample_id", "sequence_id", "frame_index", "split", "render", "label")
 #: Settings that do not decide what a shard holds, or that are counted in another form.
 _NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size"})
 
@@ -180,9 +182,10 @@ def compute_fingerprint(
     Other frames of the dump, the place of the folders, the number of workers and the frames' timestamps, which no row
     holds, do not count.
     """
-    refs = [{name: value for name, value in asdict(frame.ref).items() if name != "timestamp_s"} for frame in frames]
-    identities = [frame.identities for frame in frames]
+    described = [(_describe_frame(frame.ref), frame.identities) for frame in frames]
     measured = [frame.identities for sample in samples for frame in sample]
-    return compute_digest(
-        {"settings": settings.fingerprint, "frames": list(zip(refs, identities, strict=True)), "measured": measured}
-    )
+    return compute_digest({"settings": settings.fingerprint, "frames": described, "measured": measured})
+
+
+def _describe_frame(ref: FrameRef) -> dict[str, Any]:
+    return {**{name: getattr(ref, name) for name in _COUNTED_OF_FRAMES}, "files": dict(ref.files)}

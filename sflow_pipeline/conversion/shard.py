@@ -1,6 +1,6 @@
 """Conversion of one shard: the idempotent function that every engine calls.
 
-Reading and decoding run in one thread, encoding in another, translation and gate in the caller's.
+Reading and decoding run in threads of their own, encoding in others, translation and gate in the caller's.
 """
 
 from collections import Counter, deque
@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
+from sflow_pipeline.conversion.frame_helpers import FrameHelpers, ThisProcess
 from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
 from sflow_pipeline.conversion.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard_task import ShardTask
+from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.commits import ShardRecord, write_commit
 from sflow_pipeline.storage.shard_file import ShardFileWriter
 
-#: Frames in flight before and after the model, beside a batch.
+#: Frames in flight before and after the model, of each thread, beside a batch.
 _DEPTH = 2
 
 
@@ -51,6 +52,7 @@ def convert_shard(
     painter: Painter,
     on_frame: Callable[[], None] = lambda: None,
     check_lock: Callable[[], None] = lambda: None,
+    helpers: FrameHelpers | None = None,
 ) -> ShardRecord:
     """Convert a shard, write its files and commit it.
 
@@ -61,6 +63,7 @@ def convert_shard(
         task, settings, painter: what is converted, how, and by what.
         on_frame: called after each frame.
         check_lock: called before anything appears under its final name; raises where the run has lost the folder.
+        helpers: decode frames and encode rows; this process by default.
 
     Raises:
         OutputError: the disk is full, the run has lost the folder, ….
@@ -74,7 +77,7 @@ def convert_shard(
     with ExitStack() as stack:
         writer = None
         quarantine = stack.enter_context(QuarantineWriter(out, f"quarantine/{task.split}/{task.shard_id}"))
-        for result in convert_frames(task, settings, painter):
+        for result in convert_frames(task, settings, painter, helpers):
             if result.quarantine is not None:
                 quarantine.add(result.quarantine)
                 reasons[result.quarantine["reason"]] += 1
@@ -118,24 +121,43 @@ def convert_shard(
     return record
 
 
-def convert_frames(task: ShardTask, settings: ConversionSettings, painter: Painter) -> Iterator[FrameResult]:
+def convert_frames(
+    task: ShardTask, settings: ConversionSettings, painter: Painter, helpers: FrameHelpers | None = None
+) -> Iterator[FrameResult]:
     """Convert a shard's frames in order, writing nothing.
 
     A frame that cannot be converted becomes a quarantine row; other frames are not affected.
     """
     painter.begin([frame.ref for frame in task.frames], task.samples, task.killers)
-    with ThreadPoolExecutor(1, "sflow-decode") as decoder, ThreadPoolExecutor(1, "sflow-encode") as encoder:
+    helpers = helpers or ThisProcess(settings)
+    depth = _DEPTH * helpers.threads + settings.batch_size
+    with (
+        ThreadPoolExecutor(helpers.threads, "sflow-decode") as decoder,
+        ThreadPoolExecutor(helpers.threads, "sflow-encode") as encoder,
+    ):
+        decode, encode = _hand_over(decoder, helpers), _hand_over(encoder, helpers)
         encoding: deque[_Encoding] = deque()
         try:
-            for batch in _cut_batches(_decode_ahead(task, settings, decoder), settings.batch_size):
-                encoding += _paint_batch(batch, settings, painter, encoder)
-                while len(encoding) > _DEPTH + settings.batch_size:
+            for batch in _cut_batches(_decode_ahead(task, depth, decode), settings.batch_size):
+                encoding += _paint_batch(batch, settings, painter, encode)
+                while len(encoding) > depth:
                     yield _finish(encoding.popleft())
             while encoding:
                 yield _finish(encoding.popleft())
         finally:
             decoder.shutdown(wait=False, cancel_futures=True)
             encoder.shutdown(wait=False, cancel_futures=True)
+
+
+#: Runs a function of this module on its arguments and the settings, later.
+_Submit = Callable[..., Future[Any]]
+
+
+def _hand_over(pool: ThreadPoolExecutor, helpers: FrameHelpers) -> _Submit:
+    def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        return pool.submit(lambda: helpers.call(function, *arguments))
+
+    return submit
 
 
 #: A frame, decoded, or the error that decoding it raised.
@@ -152,13 +174,13 @@ class _Encoding:
     error: Exception | None = None
 
 
-def _decode_ahead(task: ShardTask, settings: ConversionSettings, decoder: ThreadPoolExecutor) -> Iterator[_Decoded]:
-    """Decode frames in order, a few ahead of their use."""
+def _decode_ahead(task: ShardTask, depth: int, decode: _Submit) -> Iterator[_Decoded]:
+    """Decode frames in order, ``depth`` of them ahead of their use."""
     decoding: deque[tuple[SourceFrame, Future[DecodedFrame]]] = deque()
     waiting = iter(task.frames)
     while True:
-        while len(decoding) <= _DEPTH + settings.batch_size and (frame := next(waiting, None)) is not None:
-            decoding.append((frame, decoder.submit(_decode, frame, task, settings)))
+        while len(decoding) <= depth and (frame := next(waiting, None)) is not None:
+            decoding.append((frame, decode(_decode, frame, task.set_aside.get(frame.ref.sample_id))))
         if not decoding:
             return
         frame, future = decoding.popleft()
@@ -186,7 +208,7 @@ def _cut_batches(frames: Iterable[_Decoded], batch_size: int) -> Iterator[list[_
 
 
 def _paint_batch(
-    batch: Sequence[_Decoded], settings: ConversionSettings, painter: Painter, encoder: ThreadPoolExecutor
+    batch: Sequence[_Decoded], settings: ConversionSettings, painter: Painter, encode: _Submit
 ) -> list[_Encoding]:
     """Paint every variant of a batch and start to encode the rows."""
     frames = [decoded for _source, decoded in batch if isinstance(decoded, DecodedFrame)]
@@ -209,18 +231,23 @@ def _paint_batch(
         for variant, painted in enumerate(painted_variants):
             assert isinstance(painted, Painted)
             if painted.judgement.is_accepted:
-                rows.append(encoder.submit(_build_row, decoded, painted, variant, settings))
+                rows.append(encode(_build_row, decoded, painted, variant))
             else:
-                rejected.append(encoder.submit(describe_rejection, source, decoded, variant, painted))
+                rejected.append(encode(_describe_rejection, source, decoded, variant, painted))
         started.append(_Encoding(source, tuple(rows), tuple(rejected)))
     return started
 
 
-def _decode(frame: SourceFrame, task: ShardTask, settings: ConversionSettings) -> DecodedFrame:
-    why = task.set_aside.get(frame.ref.sample_id)
+def _decode(frame: SourceFrame, why: SetAside | None, settings: ConversionSettings) -> DecodedFrame:
     if why is not None:
         raise FrameError(why.message, hint=why.hint, reason=why.reason)
     return decode_frame(frame, settings)
+
+
+def _describe_rejection(
+    source: SourceFrame, decoded: DecodedFrame, variant: int, painted: Painted, _settings: ConversionSettings
+) -> dict[str, Any]:
+    return describe_rejection(source, decoded, variant, painted)
 
 
 def _build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: ConversionSettings) -> dict[str, Any]:

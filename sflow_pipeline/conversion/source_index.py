@@ -3,11 +3,11 @@
 import hashlib
 import operator
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, overload
 
 import pyarrow as pa
 
@@ -18,6 +18,8 @@ from sflow_pipeline.storage.filesystem import Folder
 
 _ORDER = ("split", "sequence_id", "frame_index", "sample_id")
 _IO_THREADS = 8
+#: Frames that a walk over an index has in memory.
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,55 @@ class SourceFrame:
 
     ref: FrameRef
     identities: dict[str, str]
+
+
+class SourceFrames(Sequence[SourceFrame]):
+    """Consecutive frames of an index, as rows of it: they are made when they are read, a few at a time.
+
+    Args:
+        index: see ``build_index``.
+        start, stop: which rows; all by default.
+    """
+
+    def __init__(self, index: pa.Table, start: int = 0, stop: int | None = None) -> None:
+        self._index = index
+        self._rows = range(start, index.num_rows if stop is None else stop)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, item: int) -> SourceFrame: ...
+    @overload
+    def __getitem__(self, item: slice) -> "SourceFrames": ...
+    def __getitem__(self, item: int | slice) -> "SourceFrame | SourceFrames":
+        rows = self._rows[item]
+        if isinstance(rows, int):
+            return read_frames(self._index.slice(rows, 1))[0]
+        if rows.step != 1:
+            raise ValueError(f"slice {item}: frames of an index are consecutive")
+        return SourceFrames(self._index, rows.start, rows.stop)
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for start in self._rows[::_AT_ONCE]:
+            yield from read_frames(self._index.slice(start, min(_AT_ONCE, self._rows.stop - start)))
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "SourceFrames"], tuple[bytes]]:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self._index.schema) as stream:  # a pickled slice would carry the whole index
+            stream.write_table(self._index.slice(self._rows.start, len(self)))
+        return _restore_frames, (sink.getvalue().to_pybytes(),)
+
+    def read_column(self, name: str) -> list[Any]:
+        """One column of the index for these frames; None for each where the index lacks it."""
+        if name not in self._index.column_names:
+            return [None] * len(self)
+        values: list[Any] = self._index[name].slice(self._rows.start, len(self)).to_pylist()
+        return values
+
+
+def _restore_frames(data: bytes) -> SourceFrames:
+    return SourceFrames(pa.ipc.open_stream(data).read_all())
 
 
 def build_index(

@@ -1,6 +1,5 @@
 """Source files of the last finished run with their identities, so that the next one can name what changed."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 
@@ -31,52 +30,56 @@ class SourceChanges:
     unchanged: int = 0
 
 
-def write_source_list(out: Folder, frames: Iterable[SourceFrame]) -> None:
-    """Write the list; the same files give the same bytes."""
+def write_source_list(out: Folder, index: pa.Table) -> None:
+    """Write the files of an index (see ``build_index``); the same files give the same bytes."""
     sink = pa.BufferOutputStream()
-    pq.write_table(_list_sources(frames), sink, compression="zstd", use_dictionary=False)
+    pq.write_table(_list_sources(index), sink, compression="zstd", use_dictionary=False)
     out.write_bytes(SOURCES_PATH, sink.getvalue().to_pybytes())
 
 
-def compare_sources(out: Folder, frames: Sequence[SourceFrame]) -> SourceChanges | None:
-    """Compare a dump's files with those of the last finished run; None where none is recorded."""
+def compare_sources(out: Folder, index: pa.Table) -> SourceChanges | None:
+    """Compare an index's files with those of the last finished run; None where none is recorded."""
     before = load_source_list(out)
     if before is None:
         return None
-    now = _to_dict(_list_sources(frames))
-    known = [path for path in now if path in before]
-    changed = sorted(path for path in known if now[path] != before[path])
+    now = _list_sources(index)
+    place = pc.index_in(now["path"], value_set=before["path"])
+    known = now.filter(pc.is_valid(place))
+    is_same = pc.equal(known["identity"], before["identity"].take(place.drop_null()))
     return SourceChanges(
-        new=tuple(sorted(now.keys() - before.keys())),
-        changed=tuple(changed),
-        gone=tuple(sorted(before.keys() - now.keys())),
-        unchanged=len(known) - len(changed),
+        new=_list_paths(now, pc.is_null(place)),
+        changed=_list_paths(known, pc.invert(is_same)),
+        gone=_list_paths(before, pc.invert(pc.is_in(before["path"], value_set=now["path"]))),
+        unchanged=known.filter(is_same).num_rows,
     )
 
 
-def load_source_list(out: Folder) -> dict[str, str] | None:
-    """Path -> identity of the last finished run's files; None where there is no list that can be read."""
+def load_source_list(out: Folder) -> pa.Table | None:
+    """Path and identity of the last finished run's files; None where there is no list that can be read."""
     try:
         with out.open_input(SOURCES_PATH) as stream:
-            return _to_dict(pq.read_table(stream, schema=_SCHEMA))
+            return pq.read_table(stream, schema=_SCHEMA)
     except (OSError, ValueError, pa.ArrowException):
         return None
 
 
-def _list_sources(frames: Iterable[SourceFrame]) -> pa.Table:
-    found: dict[str, str] = {}
-    for frame in frames:
-        for modality, identity in frame.identities.items():
-            path = getattr(frame.ref, modality, None) or frame.ref.files.get(modality)
-            if path:
-                found[path] = identity
-    # Lone surrogates of file names have no UTF-8; they are replaced.
-    names = [path.encode("utf-8", "replace").decode() for path in found]
-    table = pa.table({"path": names, "identity": list(found.values())}, schema=_SCHEMA)
-    return table.take(pc.sort_indices(table["path"]))
+def _list_sources(index: pa.Table) -> pa.Table:
+    """Every file once, sorted by path."""
+    parts = [
+        pa.table({"path": index[name], "identity": index[f"{name}_identity"]}).cast(_SCHEMA)
+        for name in MODALITIES
+        if name in index.column_names
+    ]
+    table = pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
+    table = table.filter(pc.is_valid(table["path"])).combine_chunks()
+    table = table.take(pc.sort_indices(table["path"]))
+    if table.num_rows == 0:
+        return table
+    paths = table["path"].combine_chunks()
+    is_first = pc.not_equal(paths.slice(1), paths.slice(0, len(paths) - 1))
+    return table.filter(pa.concat_arrays([pa.array([True]), is_first]))
 
 
-def _to_dict(table: pa.Table) -> dict[str, str]:
-    paths: list[Any] = table["path"].to_pylist()
-    identities: list[Any] = table["identity"].to_pylist()
-    return dict(zip(paths, identities, strict=True))
+def _list_paths(table: pa.Table, mask: Any) -> tuple[str, ...]:
+    paths: list[Any] = table.filter(mask)["path"].to_pylist()
+    return tuple(sorted(paths))

@@ -55,6 +55,8 @@ def find_changed_read(faults: Mapping[str, str], frames: Sequence[SourceFrame], 
         frames: of the shard.
         source: the dump's folder.
     """
+    if not faults:
+        return None
     by_id = {frame.ref.sample_id: frame for frame in frames}
     for sample_id, digest in faults.items():
         frame = by_id.get(sample_id)

@@ -13,8 +13,8 @@ from sflow_pipeline.conversion.label_census import (
     LabelCensus,
     check_census,
     check_void,
-    list_file_ids,
 )
+from sflow_pipeline.conversion.label_counts import list_file_ids
 from sflow_pipeline.conversion.quarantine import is_over_limit
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
@@ -166,6 +166,7 @@ class Tally:
         census = LabelCensus(
             pixels,
             unknown,
+            len(self._strange),
             tuple(path for path, _ in self._strange),
             next((explained for _, explained in self._strange if explained), ""),
         )

@@ -12,7 +12,7 @@ from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.shard import convert_frames
 from sflow_pipeline.conversion.shard_task import ShardTask
-from sflow_pipeline.conversion.source_index import build_index, read_frames
+from sflow_pipeline.conversion.source_index import SourceFrames, build_index
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.frames import FrameRef
@@ -55,8 +55,8 @@ def time_a_few_frames(
     settings = resolved.settings
 
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
-        found = read_frames(build_index(chosen, settings.source, settings.modalities))
-        take_census(found, settings, None)
+        found = SourceFrames(build_index(chosen, settings.source, settings.modalities))
+        take_census([found], settings, None)
         results = convert_frames(ShardTask("trial", "train", "", found), settings, painter)
         return [row for result in results for row in result.rows]
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 
 from pydantic import TypeAdapter
 
 from sflow_pipeline.errors import OutputError, first_line
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.look_ahead import map_ahead
 from sflow_pipeline.storage.shard_file import list_shard_files
 
 STATE_PATH = ".sflow"
@@ -81,22 +82,27 @@ def load_commits(folder: Folder, on_damaged: Callable[[str], None] = lambda _pat
     Raises:
         OutputError: a record cannot be reached, so that nobody knows whether it is there.
     """
+    paths = folder.list_files(_COMMITS_PATH)
     records = {}
-    for path in folder.list_files(_COMMITS_PATH):
-        try:
-            record = _adapter().validate_json(folder.read_bytes(path), strict=True)
-        except (OSError, ValueError, RecursionError) as error:
-            if isinstance(error, OSError) and folder.is_passing(error):
-                raise OutputError(
-                    f"{folder.uri}: {path}: cannot be read: {error.strerror or first_line(error)}",
-                    hint="restore access to the folder and run the same command again; nothing was changed",
-                ) from error
-            record = None
+    for path, record in zip(paths, map_ahead(partial(_load_commit, folder), paths), strict=True):
         if record is not None and record.commit_path == path and _is_inside(record):
             records[record.shard_id] = record
         else:
             on_damaged(path)
     return records
+
+
+def _load_commit(folder: Folder, path: str) -> ShardRecord | None:
+    """A record, None where it is damaged."""
+    try:
+        return _adapter().validate_json(folder.read_bytes(path), strict=True)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and folder.is_passing(error):
+            raise OutputError(
+                f"{folder.uri}: {path}: cannot be read: {error.strerror or first_line(error)}",
+                hint="restore access to the folder and run the same command again; nothing was changed",
+            ) from error
+        return None
 
 
 def _is_inside(record: ShardRecord) -> bool:

@@ -171,7 +171,11 @@ def test_stopped(
     )
     try:
         deadline = time.monotonic() + 120
-        while not (out / ".sflow/label_ids.json").exists() and process.poll() is None and time.monotonic() < deadline:
+        while (
+            not (out / ".sflow/label_counts.parquet").exists()
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.02)
         process.send_signal(number)
         printed, said = process.communicate(timeout=60)

@@ -17,7 +17,7 @@ def refuse(job, snapshot, *words: str) -> None:
     """The job is refused with these words and nothing of the dataset changes."""
 
     def take() -> dict[str, str]:  # without the cache of the labels' class ids, and the note of the refusal
-        notes = {".sflow/label_ids.json", ".sflow/status.json"}
+        notes = {".sflow/label_counts.parquet", ".sflow/status.json"}
         return {path: digest for path, digest in snapshot(job.out_dir).items() if path not in notes}
 
     before = take()

@@ -69,7 +69,7 @@ class ClusterRuns:
         scene.finish(lambda: self._start_driver(scene))
         bench.compare(read_tree(scene.out), scene.file_format, scene.outcome)
         scene.outcome.redone = bench.count_redone(folder / "painted")
-        scene.outcome.left = count_left(scene.drivers, "ray::_ShardWorker")
+        scene.outcome.left = count_left(scene.drivers, "ray::ShardWorker")
         return scene.outcome
 
     def _start_driver(self, scene: Scene) -> Driver:

@@ -16,11 +16,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-WORKER = b"ray::_ShardWorker"
+WORKER = b"ray::ShardWorker"
 _SPACE = f"sflow-{os.getpid()}"
 _HERE, _THERE = "10.203.77.1", "10.203.77.2"
 _PATIENCE_S = 240
-_SYSTEM = {"health_check_initial_delay_ms": 2000, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+#: Nodes whose cores are busy start their agents and workers slowly, and answer late; none of that is a dead node.
+_SYSTEM = {
+    "agent_register_timeout_ms": 1000 * _PATIENCE_S,
+    "worker_register_timeout_seconds": _PATIENCE_S,
+    "health_check_initial_delay_ms": 10_000,
+    "health_check_period_ms": 2000,
+    "health_check_failure_threshold": 10,
+}
 
 
 class Keeper:

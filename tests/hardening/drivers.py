@@ -59,7 +59,7 @@ def preload() -> None:
     import sflow_pipeline.bundle.translator
     import sflow_pipeline.cli.app
     import sflow_pipeline.conversion.convert
-    import sflow_pipeline.conversion.engines.on_ray
+    import sflow_pipeline.conversion.engines.on_ray.shards
     import sflow_pipeline.run  # noqa: F401
 
     torch.set_num_threads(1)
@@ -150,7 +150,7 @@ def _run_driver(
     import resource
 
     from sflow_pipeline.cli.app import main
-    from sflow_pipeline.conversion import convert as module
+    from sflow_pipeline.conversion import conversion_run as module
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

@@ -5,22 +5,26 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from typing import BinaryIO
 
 FAULTS = ("500", "503", "slow", "silent", "reset", "outage")
 _SILENCE_S = 20.0
-#: Others meet a quarter of the requests; each of these costs its client some seconds.
-_SHARES = {"silent": 0.05}
+_SLOW_S = 0.15
+#: Of all requests, of which a run makes some hundreds: a refusal costs its client a tenth of a second, an answer that
+#: does not come ten seconds.
+_SHARES = {"silent": 0.01}
+_SHARE = 0.25
 _REASONS = {"500": "Internal Server Error", "503": "Slow Down"}
 _CODES = {"500": "InternalError", "503": "SlowDown"}
 
 
-def serve(listener: socket.socket, store: tuple[str, int], fault: str, seed: int, share: float = 0.25) -> None:
-    """Pass connections on to ``store`` for ever; ``share`` of the requests meet the fault, drawn from the seed.
+def serve(listener: socket.socket, store: tuple[str, int], fault: str, seed: int) -> None:
+    """Pass connections on to ``store`` for ever; a share of the requests meets the fault, drawn from the seed.
 
     ``outage`` begins with some request and does not end: every answer is a 503.
     """
     draw = random.Random(seed)
-    state = _State(fault, draw, _SHARES.get(fault, share) if fault else 0.0)
+    state = _State(fault, draw, _SHARES.get(fault, _SHARE) if fault else 0.0)
     while True:
         client, _address = listener.accept()
         threading.Thread(target=_pass_on, args=(client, store, state), daemon=True).start()
@@ -44,13 +48,18 @@ class _State:
 
 def _pass_on(client: socket.socket, store: tuple[str, int], state: _State) -> None:
     """One connection, request by request."""
-    with suppress(OSError), client, socket.create_connection(store) as server:
-        while head := _read_head(client):
-            length = _find_length(head)
+    with (
+        suppress(OSError),
+        client,
+        client.makefile("rb") as requests,
+        socket.create_connection(store) as server,
+        server.makefile("rb") as answers,
+    ):
+        while head := _read_head(requests):
             if b"100-continue" in head.lower():
                 client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
                 head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.lower().startswith(b"expect:"))
-            body = _read_exactly(client, length)
+            body = _read_body(requests, head)
             fault = state.next_fault()
             if fault == "reset":
                 return
@@ -58,12 +67,16 @@ def _pass_on(client: socket.socket, store: tuple[str, int], state: _State) -> No
                 time.sleep(_SILENCE_S)
                 return
             if fault == "slow":
-                time.sleep(0.4)
+                time.sleep(_SLOW_S)
             if fault in _REASONS:
                 client.sendall(_refuse(fault))
                 continue
             server.sendall(head + body)
-            _copy_answer(server, client, is_head=head.startswith(b"HEAD"))
+            answer = _read_head(answers)
+            has_body = not head.startswith(b"HEAD") and not answer.startswith((b"HTTP/1.1 204", b"HTTP/1.1 304"))
+            client.sendall(answer + (_read_body(answers, answer) if has_body else b""))
+            if b"connection: close" in answer.lower():
+                return
 
 
 def _refuse(fault: str) -> bytes:
@@ -73,36 +86,36 @@ def _refuse(fault: str) -> bytes:
     ).encode() + text
 
 
-def _read_head(stream: socket.socket) -> bytes:
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        byte = stream.recv(1)
-        if not byte:
+def _read_head(stream: BinaryIO) -> bytes:
+    """Up to and with the empty line; nothing at the end of the connection."""
+    lines = []
+    while (line := stream.readline()) != b"\r\n":
+        if not line:
             return b""
-        head += byte
-    return head
+        lines.append(line)
+    return b"".join((*lines, b"\r\n"))
 
 
-def _find_length(head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            return int(value)
-    return 0
-
-
-def _read_exactly(stream: socket.socket, length: int) -> bytes:
+def _read_body(stream: BinaryIO, head: bytes) -> bytes:
+    """The body as it is sent: of a stated length, or in chunks, as clients put objects."""
+    fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:] if b":" in line)
+    if b"chunked" not in fields.get(b"transfer-encoding", b""):
+        return _read_exactly(stream, int(fields.get(b"content-length", b"0")))
     parts = []
-    while length:
-        part = stream.recv(min(length, 1 << 16))
-        if not part:
-            raise OSError("the connection ended within a message")
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
+    while True:
+        size = stream.readline()
+        length = int(size.split(b";")[0], 16)
+        parts.append(size)
+        if length == 0:
+            break
+        parts.append(_read_exactly(stream, length + 2))
+    while (trailer := stream.readline()) not in (b"\r\n", b""):
+        parts.append(trailer)
+    return b"".join((*parts, b"\r\n"))
 
 
-def _copy_answer(server: socket.socket, client: socket.socket, *, is_head: bool) -> None:
-    head = _read_head(server)
-    has_body = not is_head and not head.startswith((b"HTTP/1.1 204", b"HTTP/1.1 304"))
-    client.sendall(head + (_read_exactly(server, _find_length(head)) if has_body else b""))
+def _read_exactly(stream: BinaryIO, length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) < length:
+        raise OSError("the connection ended within a message")
+    return data

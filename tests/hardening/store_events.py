@@ -17,7 +17,7 @@ from drivers import Driver
 from local_events import Scene, check_pair
 
 STORE_EVENTS = (*(f"answers {fault}" for fault in fault_proxy.FAULTS), "driver killed", "two drivers")
-_OUTAGE_S = 60.0
+_OUTAGE_S = 10.0
 KEY, SECRET = "TORTUREKEY", "TORTURE/SECRET+1"
 
 

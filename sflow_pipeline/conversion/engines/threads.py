@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def limit_threads() -> None:
-    """Make OpenCV and torch use one thread from now on."""
+def limit_opencv() -> None:
+    """Make OpenCV use one thread from now on."""
     import cv2
-    import torch
 
     cv2.setNumThreads(1)
+
+
+def limit_threads() -> None:
+    """Make OpenCV and torch use one thread from now on."""
+    import torch
+
+    limit_opencv()
     torch.set_num_threads(1)
 
 

@@ -1,7 +1,6 @@
 """Killed, stopped, or run twice at once: what is committed stays, and the end is the same."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sflow_pipeline import run
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.progress import SilentProgress
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage.commits import load_commits
@@ -21,35 +22,49 @@ pytestmark = pytest.mark.slow
 
 #: A conversion in a process of its own, slow enough to be hit in the middle.
 SCRIPT = """
-import json, sys, time
+import errno, fcntl, json, os, sys, time
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.errors import SflowError
 
-fields, delay_s = json.loads(sys.argv[1]), float(sys.argv[2])
+fields, delay_s, gate, has_locks = json.loads(sys.argv[1]), float(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
+
+def refuse(*_arguments):
+    raise OSError(errno.EOPNOTSUPP, "not supported")
+
+if not has_locks:
+    fcntl.flock = refuse
 
 class Slow:
     def __init__(self):
         self.inner = Translator(load_bundle(fields["bundle"]), "cpu", "fp32")
+        self.frames = 0
     def translate(self, *arguments, **look):
+        self.frames += 1
         time.sleep(delay_s)
+        while self.frames > 4 and os.path.exists(gate):
+            time.sleep(0.02)
         return self.inner.translate(*arguments, **look)
 
 try:
     convert(build_job(fields), build_translator=Slow)
 except KeyboardInterrupt as stop:
     sys.exit(getattr(stop, "exit_code", 130))
+except SflowError as error:
+    sys.exit(error.message)
 """
 
 
 @pytest.fixture
 def start(start_process) -> Callable[..., subprocess.Popen]:
-    """Starts a slow conversion of a job in a process of its own."""
+    """Starts a slow conversion of a job in a process of its own; after four frames it waits while ``gate`` exists."""
 
-    def run(job, delay_s: float = 0.15) -> subprocess.Popen:
+    def run(job, delay_s: float = 0.15, gate: str | Path = "", *, has_locks: bool = True) -> subprocess.Popen:
         fields = job.model_dump(mode="json")
-        return start_process([sys.executable, "-c", SCRIPT, json.dumps(fields), str(delay_s)])
+        arguments = [json.dumps(fields), str(delay_s), str(gate), json.dumps(has_locks)]
+        return start_process([sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.PIPE, text=True)
 
     return run
 
@@ -110,15 +125,41 @@ def test_a_second_run_is_told(start, make_job):
         process.wait()
 
 
-def test_two_drivers_at_once(start, make_job, snapshot, clean):
-    job = make_job(shard_frames=2)
-    first = start(job)
+@pytest.mark.parametrize("has_locks", [True, False], ids=["locks", "no locks"])
+def test_two_drivers_at_once(start, make_job, snapshot, clean, tmp_path, has_locks):
+    """The first stands still in the middle while the second runs; its lock was removed by hand."""
+    job, gate = make_job(shard_frames=2), tmp_path / "gate"
+    gate.touch()
+    first = start(job, 0.0, gate, has_locks=has_locks)
     _wait_for_commit(job.out_dir, first)
-    os.unlink(Path(job.out_dir) / ".sflow/lock.json")  # as if each were on a machine that cannot see the other
-    second = start(job, delay_s=0.05)
-    assert (first.wait(timeout=120), second.wait(timeout=120)) == (0, 0)
-    assert snapshot(job.out_dir) == clean
+    (Path(job.out_dir) / ".sflow/lock.json").unlink()
+    second = start(job, 0.0, has_locks=has_locks)
+    second_says = second.communicate(timeout=300)[1]
+    gate.unlink()
+    first_says = first.communicate(timeout=300)[1]
+    # A lock of the file system holds without its file; where there is none, the second takes the folder over.
+    winner, loser, loser_says = (first, second, second_says) if has_locks else (second, first, first_says)
+    assert (winner.returncode, loser.returncode) == (0, 1), (first_says, second_says)
+    assert ("being written by another run" if has_locks else "was removed or replaced") in loser_says
+    found = snapshot(job.out_dir)
+    found.pop(".sflow/lock", None)  # an empty file, tried out and left where the file system cannot lock it
+    assert found == clean
     assert verify(job.out_dir).problems == ()
+
+
+def test_no_other_run_gets_in_between_dataset_and_report(make_job, monkeypatch):
+    job = make_job()
+    refused = []
+
+    def write_report_page(out_dir: str) -> str:
+        with pytest.raises(OutputError) as caught:
+            convert(make_job(seed=7))
+        refused.append(caught.value.message)
+        return out_dir
+
+    monkeypatch.setattr(run, "write_report_page", write_report_page)
+    run.run_job(job, SilentProgress())
+    assert len(refused) == 1 and "being written by another run" in refused[0]
 
 
 @pytest.mark.ray

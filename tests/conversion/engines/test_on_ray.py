@@ -13,8 +13,9 @@ ray = pytest.importorskip("ray")
 
 from sflow_pipeline.bundle import load_bundle  # noqa: E402
 from sflow_pipeline.conversion.convert import convert  # noqa: E402
+from sflow_pipeline.conversion.engines import engine  # noqa: E402
 from sflow_pipeline.conversion.verify import verify  # noqa: E402
-from sflow_pipeline.errors import OutputError  # noqa: E402
+from sflow_pipeline.errors import LabelSpaceError, OutputError  # noqa: E402
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -118,6 +119,23 @@ def test_errors_come_back_as_they_were_raised(make_job):
     with pytest.raises(OutputError) as caught:
         convert(make_job(workers=2), build_translator=FullDisk)
     assert caught.value.hint == "free some space"
+
+
+def test_labels_are_checked_by_workers_with_the_same_words(dump, make_job, monkeypatch):
+    monkeypatch.setattr(engine, "_FEWEST_LABELS", 0)
+    monkeypatch.setattr(engine, "count_in_threads", None)  # the driver counts none
+    job = make_job(workers=2)
+    convert(job)
+    assert verify(job.out_dir).problems == ()
+    for path in ("town02/semantic/0003.png", "town01/semantic/0004.png"):
+        dump.write(path, cv2.imencode(".png", np.full((32, 48), 77, np.uint8))[1].tobytes())
+    with pytest.raises(LabelSpaceError) as of_workers:
+        convert(job)
+    monkeypatch.undo()
+    with pytest.raises(LabelSpaceError) as of_driver:
+        convert(make_job())
+    assert of_workers.value.message == of_driver.value.message
+    assert "first town01/semantic/0004.png, town02/semantic/0003.png" in of_driver.value.message
 
 
 def test_damaged_frames_on_ray(dump, make_job, read_quarantine):

@@ -1,0 +1,114 @@
+"""The engine of a run: labels are counted and shards converted in this process, on Ray here, or on a cluster."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
+from sflow_pipeline.conversion.engines.workers import choose_workers
+from sflow_pipeline.conversion.label_counts import LabelCounts, count_in_threads
+from sflow_pipeline.conversion.paint import PainterFactory
+from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_task import ShardTask
+from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.storage.commits import ShardRecord
+from sflow_pipeline.storage.process_identity import count_cores
+from sflow_pipeline.storage.run_lock import RunLock
+
+_WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
+#: Fewer labels are counted before Ray has started.
+_FEWEST_LABELS = 2000
+
+
+class Engine:
+    """Starts Ray when it is needed, at most once, until ``stack`` ends.
+
+    Args:
+        job: names a cluster, or a number of workers.
+        stack: closes the connection to Ray.
+
+    Raises:
+        SflowError: the cluster cannot be reached.
+    """
+
+    def __init__(self, job: ConvertJob, stack: ExitStack) -> None:
+        self._job = job
+        self._stack = stack
+        self._facts: Any = None
+        if job.address is not None:
+            self._connect(job.workers or 1)
+
+    def find_device(self, device: str, precision: str) -> DeviceFacts:
+        """The concrete device that frames are converted on."""
+        if self._facts is None:
+            return find_device(device, precision)
+        from sflow_pipeline.conversion.engines.on_ray.shards import find_device_of_workers
+
+        return find_device_of_workers(device, precision, self._facts)
+
+    def prepare(self, settings: ConversionSettings, tasks: Sequence[ShardTask], labels: int) -> None:
+        """Start Ray before ``labels`` labels are counted, where shards will be converted on it anyway."""
+        if self._facts is None and labels >= _FEWEST_LABELS:
+            workers = self.choose_workers(settings, tasks)
+            if workers > 1:
+                self._connect(workers)
+
+    def count_labels(
+        self, groups: Sequence[Sequence[SourceFrame]], settings: ConversionSettings
+    ) -> Iterator[LabelCounts]:
+        """Count the labels of groups of frames, in order; by Ray's workers where it runs."""
+        if self._facts is None:
+            return count_in_threads(groups, settings)
+        from sflow_pipeline.conversion.engines.on_ray.labels import count_on_ray
+
+        return count_on_ray(groups, settings, self._facts.cpus)
+
+    def choose_workers(self, settings: ConversionSettings, tasks: Sequence[ShardTask]) -> int:
+        """How many workers convert these shards."""
+        is_cluster = self._job.address is not None
+        cpus, gpus = (self._facts.cpus, self._facts.gpus) if is_cluster else (None, None)
+        return choose_workers(self._job, settings.device, tasks, cpus, gpus)
+
+    def convert(
+        self,
+        tasks: Sequence[ShardTask],
+        settings: ConversionSettings,
+        build_painter: PainterFactory,
+        lock: RunLock,
+        workers: int,
+        *,
+        on_frames: Callable[[int], None],
+        on_failed: Callable[[Any], None],
+        on_warning: Callable[[str], None],
+    ) -> Iterator[ShardRecord]:
+        """Convert shards, yielding each record once it is committed.
+
+        Raises:
+            SflowError: workers cannot start, the disk is full, ….
+        """
+        if self._job.address is None and workers == 1:
+            from sflow_pipeline.conversion.engines.in_process import run_in_process
+
+            return run_in_process(tasks, settings, build_painter, on_frames, lock.check)
+        from sflow_pipeline.conversion.engines.on_ray.shards import run_on_ray
+
+        if self._facts is None:
+            # GPUs need cores beside their workers', to read and write frames.
+            self._connect(workers if settings.device == "cpu" else max(workers, count_cores()))
+        return run_on_ray(
+            tasks,
+            settings,
+            build_painter,
+            on_frames,
+            workers=workers,
+            cpus=self._facts.cpus,
+            check_lock=lock.fence.check,
+            on_failed=on_failed,
+            on_warning=on_warning,
+        )
+
+    def _connect(self, workers: int) -> None:
+        from sflow_pipeline.ray_cluster import connect
+
+        self._facts = self._stack.enter_context(connect(self._job.address, workers, without_ray=_WITHOUT_RAY))
