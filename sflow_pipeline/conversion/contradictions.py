@@ -14,6 +14,7 @@ from sflow_pipeline.conversion.edge_agreement import compare_agreement, find_edg
 from sflow_pipeline.conversion.frame_content import is_blank
 from sflow_pipeline.conversion.frozen_files import judge_frozen
 from sflow_pipeline.conversion.label_contradictions import judge_objects, judge_palettes, judge_shared_colors
+from sflow_pipeline.conversion.label_space_doubt import judge_label_space
 from sflow_pipeline.conversion.sampled_frame import GO_ON, SampledFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
@@ -23,25 +24,29 @@ from sflow_pipeline.storage import image_codec
 #: Kinds of problems that this module finds; files of a dump that are left out have others.
 CONTRADICTIONS = (
     "shifted_labels", "unrelated_labels", "swapped_channels", "mixed_objects", "shared_color", "contradicting_palette",
-    "blended_labels", "frozen_pictures", "frozen_labels",
+    "blended_labels", "doubtful_label_space", "frozen_pictures", "frozen_labels",
 )  # fmt: skip
 _SAMPLE = 6
 #: How many measured frames a verdict about edges needs, how many of them must agree, and by how much.
 _LEAST_MEASURED, _MOST_OF_THEM, _BETTER, _UNRELATED = 3, 0.8, 1.15, 0.85
 
 
-def find_contradictions(dump: Dump, frames: Sequence[FrameRef], *, is_encoding_stated: bool) -> tuple[Problem, ...]:
+def find_contradictions(
+    dump: Dump, frames: Sequence[FrameRef], *, is_encoding_stated: bool, is_space_stated: bool
+) -> tuple[Problem, ...]:
     """Look at up to 6 frames; ``error``: nearly all of them contradict themselves, and the dump should be refused.
 
     Args:
         dump: the dump.
         frames: those of it that are to be converted.
         is_encoding_stated: its user says how labels hold ids, so that colours of indexed files do not count.
+        is_space_stated: its user says which label space they follow.
     """
     looks = list(_look(dump, frames))
     found = [*_judge_edges(looks), *judge_channel_order(looks)]
     found += [*judge_objects(dump, looks), *judge_shared_colors(dump, looks)]
     found += [*judge_blending(dump, looks), *judge_frozen(looks)]
+    found += judge_label_space(dump, looks, is_stated=is_space_stated)
     if dump.label_encoding == "ids" and not is_encoding_stated:
         found += judge_palettes(dump, looks)
     return tuple(found)

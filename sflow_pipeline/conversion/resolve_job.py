@@ -157,7 +157,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
     notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
     notes += [problem.message for problem in dump.problems]
-    for problem in find_contradictions(dump, frames, is_encoding_stated=is_encoding_stated(job)):
+    for problem in find_contradictions(dump, frames, **find_stated(job)):
         if problem.severity == "error" and job.contradictions == "error":
             raise DumpError(f"dump {job.sim_dir}: {problem.message}")
         notes.append(problem.message)
@@ -184,9 +184,13 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     )
 
 
-def is_encoding_stated(job: ConvertJob) -> bool:
-    """Whether the job or the dump's user says how labels hold ids."""
-    return job.label_encoding is not None or read_stated_facts(job.sim_dir).label_encoding is not None
+def find_stated(job: ConvertJob) -> dict[str, bool]:
+    """Whether the job or the dump's user says how labels hold ids, and which label space they follow."""
+    facts = read_stated_facts(job.sim_dir)
+    return {
+        "is_encoding_stated": job.label_encoding is not None or facts.label_encoding is not None,
+        "is_space_stated": job.label_space is not None or facts.label_space is not None,
+    }
 
 
 def _check_places(job: ConvertJob) -> None:

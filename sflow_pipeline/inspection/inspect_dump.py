@@ -13,7 +13,7 @@ from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.contradictions import CONTRADICTIONS, find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts
 from sflow_pipeline.conversion.label_census import measure_void
-from sflow_pipeline.conversion.resolve_job import is_encoding_stated, resolve_settings
+from sflow_pipeline.conversion.resolve_job import find_stated, resolve_settings
 from sflow_pipeline.conversion.source_index import build_index, read_frames
 from sflow_pipeline.frames import FrameRef, read_column
 from sflow_pipeline.inspection.tally import ClassShare, Tally, UnmappedId
@@ -138,7 +138,7 @@ def inspect_dump(
     else:
         how = "at most, from the pixels of the opened frames; --estimate measures"
         estimate = Estimate(round(tally.output_bytes * share), None, how)
-    contradictions = find_contradictions(dump, dump.frames, is_encoding_stated=is_encoding_stated(job))
+    contradictions = find_contradictions(dump, dump.frames, **find_stated(job))
     refused = [
         problem.message for problem in contradictions if problem.severity == "error" and job.contradictions == "error"
     ]

@@ -43,7 +43,7 @@ class LayoutProposal:
 
 
 @dataclass(frozen=True)
-class _Guess:
+class SpaceGuess:
     """How well a label space explains labels: share of the pixels it has, and of sky above and road below."""
 
     name: str
@@ -83,7 +83,7 @@ def propose_layout(root: str) -> LayoutProposal:
     return LayoutProposal(found, layout, _write_command(root, best, layout, encoding, guesses))
 
 
-def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -> list[_Guess]:
+def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -> list[SpaceGuess]:
     """Every label space by how well it explains a few labels, best first.
 
     Args:
@@ -93,15 +93,21 @@ def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -
     guesses = []
     for name in list_label_spaces():
         space = load_label_space(name)
-        maps = [_read(label, space, encoding) for label in sample]
-        ids = [item.id for item in space.classes if not item.derived]
-        known = float(np.mean([np.isin(label, ids).mean() for label in maps])) if maps else 0.0
-        sky = [item.id for item in space.classes if item.concepts[0] == "sky"]
-        road = [item.id for item in space.classes if item.concepts[0].startswith("flat.road")]
-        tops = [np.isin(label[: max(1, len(label) // 3)], sky).mean() for label in maps]
-        bottoms = [np.isin(label[-max(1, len(label) // 3) :], road).mean() for label in maps]
-        guesses.append(_Guess(name, known, float(np.mean(tops) + np.mean(bottoms)) if maps else 0.0))
+        guesses.append(measure_label_space(space, [_read(label, space, encoding) for label in sample]))
     return sorted(guesses, key=lambda guess: (-round(guess.known, 2), -guess.scene, guess.name))
+
+
+def measure_label_space(space: LabelSpace, maps: Sequence[NDArray[Any]]) -> SpaceGuess:
+    """How well a label space explains (h, w) maps of class ids."""
+    if not maps:
+        return SpaceGuess(space.name, 0.0, 0.0)
+    ids = [item.id for item in space.classes if not item.derived]
+    known = float(np.mean([np.isin(label, ids).mean() for label in maps]))
+    sky = [item.id for item in space.classes if item.concepts[0] == "sky"]
+    road = [item.id for item in space.classes if item.concepts[0].startswith("flat.road")]
+    tops = [np.isin(label[: max(1, len(label) // 3)], sky).mean() for label in maps]
+    bottoms = [np.isin(label[-max(1, len(label) // 3) :], road).mean() for label in maps]
+    return SpaceGuess(space.name, known, float(np.mean(tops) + np.mean(bottoms)))
 
 
 def _read(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> NDArray[Any]:
@@ -157,7 +163,7 @@ def _find_instances(groups: Sequence[FileGroup], best: GroupPair, kind_of: Any) 
 
 
 def _write_command(
-    root: str, pair: GroupPair, layout: Mapping[str, str], encoding: LabelEncoding, guesses: Sequence[_Guess]
+    root: str, pair: GroupPair, layout: Mapping[str, str], encoding: LabelEncoding, guesses: Sequence[SpaceGuess]
 ) -> str:
     best, second = guesses[0], guesses[1]
     is_clear = best.known > _SURE and best.scene > _CLEAR and best.scene > second.scene + 0.1 * (second.known > _SURE)

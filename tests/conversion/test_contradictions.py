@@ -1,5 +1,6 @@
 """Files that contradict each other: found by a look at a few frames, named, and refused or set aside."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -364,3 +365,25 @@ def test_a_label_that_stands_still_is_told(scenes: Path, run: Convert) -> None:
         write_frame(scenes, number, draw_label(2), np.asarray(draw_render(draw_label(2)) // 2 + 9 * number, np.uint8))
     assert [problem.kind for problem in inspect_dump(scenes).problems] == ["frozen_labels"]
     assert run().rows == 6
+
+
+@pytest.mark.parametrize(
+    ("picture", "truth"),
+    [
+        ("training/image_2/{}_10.png", "training/semantic/{}_10.png"),
+        ("leftImg8bit/train/x/x_000000_{}_leftImg8bit.png", "gtFine/train/x/x_000000_{}_gtFine_labelIds.png"),
+    ],
+)
+def test_labels_of_another_simulator_under_the_names_of_a_published_set(
+    scenes: Path, run: Convert, picture: str, truth: str
+) -> None:
+    shutil.rmtree(scenes)
+    for number in range(6):
+        label = draw_label(number)
+        for pattern, pixels in ((picture, draw_render(label)), (truth, label)):
+            path = scenes / pattern.format(f"{number:06d}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), pixels)
+    with pytest.raises(DumpError, match=r"no sky .* --label-space carla-0\.9\.14"):
+        run()
+    assert run(label_space="carla-0.9.14").rows == 6
