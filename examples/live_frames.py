@@ -15,6 +15,7 @@ from threading import Thread
 import numpy as np
 
 from sflow_pipeline import load_bundle
+from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
 from sflow_pipeline.street import LABEL_SPACE, StreetSequence
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     chosen = parser.parse_args()
     width_px, height_px = map(int, chosen.size.split("x"))
     bundle = load_bundle()
+    reuse_memory()  # large frames: a fifth of a CPU's time; the process keeps memory that it has freed
 
     def paint(render: np.ndarray, label_map: np.ndarray) -> np.ndarray:
         return bundle.paint(
