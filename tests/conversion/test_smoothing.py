@@ -11,8 +11,11 @@ import pytest
 
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.image_history import ImageHistory
 from sflow_pipeline.conversion.smoothing import invert_motion, smooth_along_motion
 from sflow_pipeline.errors import ConfigError, UsageError
+from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.street.write_dump import write_sample_dump
 
@@ -247,3 +250,21 @@ def test_nothing_is_carried_over_a_border_of_the_label_or_a_change_of_the_render
     lit[:, :14] += 120
     smooth = smooth_along_motion(image, before, still, (grey, lit), (road, road), 0.8)
     assert np.array_equal(smooth[:, :12], image[:, :12])
+
+
+def test_an_image_of_another_look_or_after_one_that_was_refused_starts_anew() -> None:
+    rng = np.random.default_rng(0)
+    still, road = np.zeros((16, 16, 2), np.float32), np.zeros((16, 16), np.uint8)
+    grey = np.full((16, 16, 3), 90, np.uint8)
+    frames = [
+        DecodedFrame(FrameRef(f"s/{i}", "s", i, "train", "r", "l"), grey, b"", road, {}, {}, "", "", motion=still)
+        for i in range(3)
+    ]
+    photos = rng.integers(0, 256, (3, 16, 16, 3), np.uint8)
+    history = ImageHistory(0.8, [frame.ref for frame in frames])
+    history.keep(photos[0], frames[0], "look", 0)
+    assert not np.array_equal(history.smooth(photos[1], frames[1], "look", 0), photos[1])
+    assert np.array_equal(history.smooth(photos[1], frames[1], "another look", 0), photos[1])
+    assert np.array_equal(history.smooth(photos[1], frames[1], "look", 1), photos[1])
+    # Frame 1 is refused by the gate and not kept.
+    assert np.array_equal(history.smooth(photos[2], frames[2], "look", 0), photos[2])
