@@ -23,7 +23,7 @@ from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
 
 #: Photo and fake are translated by up to this many pixels before the perceptual network.
-_SHIFT_PX = 15
+MAX_SHIFT_PX = 15
 
 
 @runtime_checkable
@@ -81,7 +81,7 @@ def extract_features(
 ) -> FeaturePair:
     """Features of photo and fake, both translated and scaled by the same random amount."""
     # At a fixed place the network's stride would print its grid on the fakes.
-    offset = rng.integers(-_SHIFT_PX, _SHIFT_PX, count=2)
+    offset = rng.integers(-MAX_SHIFT_PX, MAX_SHIFT_PX, count=2)
     photo, fake, class_index = (mirror_shift(x, *offset) for x in (inputs.photo, fake, inputs.class_index))
     if context.recipe.loss.view_jitter:
         factor = 1 + context.recipe.loss.view_jitter * rng.integers(-100, 100)[0] / 100

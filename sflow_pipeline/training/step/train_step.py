@@ -53,7 +53,7 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     if batch.pairs is not None:
         terms |= photo_pair_terms(state, batch.pairs, context)
     if context.teacher is not None:
-        terms["teacher"] = teacher_loss(context.teacher, inputs, fake, context)
+        terms["teacher"] = teacher_loss(context.teacher, inputs, fake, context, rng)
     if loss.l1:
         terms["l1"] = (fake - inputs.photo).abs().mean()
     if loss.repetition:
