@@ -82,7 +82,8 @@ def dump(tmp_path: Path) -> Path:
     for kind in ("rgb", "semantic"):
         (root / "town" / kind).mkdir(parents=True)
     for frame in range(3):
-        label_map = np.repeat(np.arange(4, dtype=np.uint8), 8)[:, None] * np.ones((1, 48), np.uint8)
+        rows = np.roll(np.repeat(np.arange(4, dtype=np.uint8), 8), frame)
+        label_map = rows[:, None] * np.ones((1, 48), np.uint8)
         assert cv2.imwrite(str(root / "town/rgb" / f"{frame:04}.png"), rng.integers(0, 256, (32, 48, 3), np.uint8))
         assert cv2.imwrite(str(root / "town/semantic" / f"{frame:04}.png"), label_map)
     (root / "dataset.yaml").write_text("label_space: camvid11\n")
