@@ -22,7 +22,7 @@ from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.filesystem import Folder
 
 #: Raised whenever the same input gives other bytes.
-CODE_VERSION = 8
+CODE_VERSION = 9
 
 #: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
 _JOB_FIELDS_NOT_COUNTED = frozenset(
@@ -88,7 +88,7 @@ class ConversionSettings:
         """The files of a frame that are read."""
         columns = [name for name in self.columns if name not in ("render", "edge")]
         motion = () if self.motion is None else self.motion.files
-        needed = [*motion, *(("instance",) if self.use_instances else ())]
+        needed = [*motion, *(("instance",) if self.use_instances or self.repaints_vehicles else ())]
         return ("render", "label", *columns, *(name for name in needed if name not in columns))
 
     @property

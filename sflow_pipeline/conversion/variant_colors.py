@@ -21,6 +21,9 @@ _PAINTS = np.array(
      (0.9, 0.8, 0.55), (0.55, 0.3, 0.3)]
 )  # fmt: skip
 
+#: Distance in chroma up to which a pixel has the hue of its vehicle's body; at twice as much it has another.
+_SAME_HUE = 10.0
+
 
 @dataclass(frozen=True)
 class Light:
@@ -70,11 +73,11 @@ def repaint_vehicles(
     sequence_id: str,
     variant: int,
 ) -> NDArray[np.uint8]:
-    """The picture with vehicles painted anew: the hue of each is turned, and its paint multiplied.
+    """The picture with vehicles painted anew: the hue of each body is turned, and its paint multiplied.
 
-    With instances every vehicle has its own paint, by its number. Without, all vehicles of a sequence share one turn of
-    hue, so that a vehicle keeps its colour from frame to frame; regions of the label are not followed, because two
-    vehicles that touch are one region in some frames and two in others.
+    With instances every vehicle has its own paint, by its number, and its lamps keep their colour. Without, all of them
+    share one turn of hue in a sequence, so that a vehicle keeps its colour from frame to frame; regions of the label
+    are not followed, because two vehicles that touch are one region in some frames and two in others.
 
     Args:
         picture: (h, w, 3) RGB.
@@ -91,12 +94,34 @@ def repaint_vehicles(
         rng = _rng("vehicle", seed, sequence_id, variant, int(number))
         angle = rng.uniform(-np.pi, np.pi)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
-        turned = ycc[region]
-        turned[:, 1:] = (turned[:, 1:] - 128) @ turn.T + 128
+        chroma = ycc[region][:, 1:] - 128
+        turned = np.concatenate([ycc[region][:, :1], chroma @ turn.T + 128], axis=1)
         turned = cv2.cvtColor(turned[None].clip(0, 255).astype(np.uint8), cv2.COLOR_YCrCb2RGB)[0].astype(np.float32)
-        paint = _PAINTS[rng.integers(len(_PAINTS))] if instance_map is not None else _PAINTS[0]
-        painted[region] = turned * paint
+        if instance_map is None:
+            painted[region] = turned
+        else:
+            paint = _PAINTS[rng.integers(len(_PAINTS))]
+            painted[region] += find_body(chroma)[:, None] * (turned * paint - painted[region])
     return np.asarray(painted.round().clip(0, 255), np.uint8)
+
+
+def find_body(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each pixel of a vehicle has its body's hue, 0 to 1: lamps, plates and lettering keep their colours.
+
+    Args:
+        chroma: (n, 2) red and blue difference of the vehicle's pixels, 0 for grey.
+
+    Returns:
+        (n,) 1 near the line from grey to the median colour, on which shade and highlights lie.
+
+    >>> body, lamp = [(2.0, -60.0)] * 8, [(70.0, -10.0)]
+    >>> find_body(np.array(body + [(1.0, -30.0)] + lamp, np.float32)).round(2)[[0, 8, 9]].tolist()
+    [1.0, 1.0, 0.0]
+    """
+    usual = np.median(chroma, axis=0)
+    place = (chroma @ usual / max(float(usual @ usual), 1e-6)).clip(0, 1.5)
+    distance = np.linalg.norm(chroma - place[:, None] * usual, axis=1)
+    return np.asarray((1 - (distance - _SAME_HUE) / _SAME_HUE).clip(0, 1), np.float32)
 
 
 def _rng(*identity: str | int) -> np.random.Generator:

@@ -44,6 +44,15 @@ def test_objects_have_paint_of_their_own_and_keep_it_where_they_move() -> None:
     assert np.array_equal(moved, np.roll(painted, 3, axis=0))
 
 
+def test_lamps_keep_their_colour() -> None:
+    scene = np.full((20, 40, 3), (40, 60, 150), np.uint8)
+    scene[4:8, 30:36] = (230, 20, 20)
+    for variant in range(1, 6):
+        painted = repaint_vehicles(scene, EVERYWHERE, np.full((20, 40), 7), 0, "town01", variant)
+        assert np.array_equal(painted[4:8, 30:36], scene[4:8, 30:36])
+        assert np.abs(painted[0, 0].astype(int) - scene[0, 0]).max() > 10
+
+
 def test_without_instances_all_vehicles_turn_by_one_angle_and_greys_stay() -> None:
     scene = RED_CARS.copy()
     scene[:, 20:] = 128
