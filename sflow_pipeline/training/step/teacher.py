@@ -57,11 +57,11 @@ def teacher_loss(teacher: nn.Module, inputs: StepInputs, fake: Photo, context: S
         image = slice(index, index + 1)
         with torch.no_grad(), context.device.autocast():
             target: Tensor = teacher(inputs.semantic[image], inputs.edge[image])
-        pictures = [mirror_shift(picture.float(), *offset) for picture in (target, fake[image])]
-        total = total + F.l1_loss(*pictures)
+        target, own = (mirror_shift(picture.float(), *offset) for picture in (target, fake[image]))
+        total = total + F.l1_loss(own, target)
         if context.perceptual is not None:
             with context.device.autocast():
-                followed, own = (context.perceptual(picture) for picture in pictures)
-            scales = measure_scales(context.perceptual, followed)
-            total = total + perceptual_loss(context.perceptual, followed, own, scales) / 2
+                real, generated = (context.perceptual(picture) for picture in (target, own))
+            scales = measure_scales(context.perceptual, real)
+            total = total + perceptual_loss(context.perceptual, real, generated, scales) / 2
     return total / len(fake)
