@@ -93,8 +93,9 @@ def test_dataset_without_the_edge_column_says_so(tmp_path: Path, write_photos: W
 
 def test_pictures_without_an_edge_get_a_dash(tmp_path: Path, write_photos: Write, write_dataset: Write) -> None:
     real, sim = write_photos(tmp_path / "real"), write_photos(tmp_path / "sim")
-    for path in sim.rglob("rgb/*.png"):
-        smooth = np.linspace(70, 110, 64).astype(np.uint8)[None, :, None]  # one colour throughout would be set aside
+    for number, path in enumerate(sorted(sim.rglob("rgb/*.png"))):
+        # One colour throughout would be set aside, and so would the same picture in every frame.
+        smooth = np.linspace(70 + number, 110 + number, 64).astype(np.uint8)[None, :, None]
         cv2.imwrite(str(path), np.broadcast_to(smooth, (48, 64, 3)))
     found = evaluate(EvaluationSettings((str(write_dataset(sim, tmp_path / "out")),), str(real), edges=True))
     assert found.edges["sets"]["out: simulator's edges"]["orientation_tv"] is None

@@ -29,13 +29,13 @@ def make(random_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def run(frames: dict[str, dict[int, tuple[int, int]]], *, instances: bool = True) -> Path:
         dump = tmp_path / "sim"
-        for name, objects in frames.items():
+        for number, (name, objects) in enumerate(frames.items()):
             sequence, _, frame = name.rpartition("/")
             planes = {"semantic": np.zeros((32, 48), np.uint8), "instance": np.zeros((32, 48), np.uint16)}
             for object_id, (left, right) in objects.items():
                 planes["semantic"][10:20, left:right] = CAR
                 planes["instance"][10:20, left:right] = object_id
-            planes["rgb"] = np.random.default_rng(1).integers(0, 255, (32, 48, 3), np.uint8)
+            planes["rgb"] = np.random.default_rng(number).integers(0, 255, (32, 48, 3), np.uint8)
             for folder, pixels in planes.items():
                 if folder != "instance" or instances:
                     path = dump / sequence / folder / f"{frame}.png"
