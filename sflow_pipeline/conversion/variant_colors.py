@@ -75,7 +75,7 @@ def repaint_vehicles(
 ) -> NDArray[np.uint8]:
     """The picture with vehicles painted anew: the hue of each body is turned, and its paint multiplied.
 
-    With instances every vehicle has its own paint, by its number, and its lamps keep their colour. Without, all of them
+    With instances every vehicle has its own paint, by its number, and its coloured lamps stay as they are. Without, all
     share one turn of hue in a sequence, so that a vehicle keeps its colour from frame to frame; regions of the label
     are not followed, because two vehicles that touch are one region in some frames and two in others.
 
@@ -106,7 +106,7 @@ def repaint_vehicles(
 
 
 def find_body(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far each pixel of a vehicle has its body's hue, 0 to 1: lamps, plates and lettering keep their colours.
+    """How far each pixel of a vehicle has its body's hue, 0 to 1; coloured lamps do not, white ones and plates do.
 
     Args:
         chroma: (n, 2) red and blue difference of the vehicle's pixels, 0 for grey.
