@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 BENCHMARKS = (
     "startup",
     "generator",
+    "image_formats",
     "training_step",
     "discovery",
     "dataset_access",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: Endings of files that hold an encoded picture.
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _PLANE_FILES = (".png", ".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm")
 
 

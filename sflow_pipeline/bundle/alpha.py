@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.config.job import AlphaName
+from sflow_pipeline.config.field_types import AlphaName
 
 #: Alphas with names, finest side first: how much DNED's answers at 1/1, 1/2, ... 1/16 resolution count.
 ALPHA_PRESETS: dict[AlphaName, tuple[float, float, float, float, float]] = {

@@ -10,7 +10,7 @@ from sflow_pipeline.bundle.alpha import ALPHA_PRESETS, draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.bundle.translator import Translator
-from sflow_pipeline.config.job import AlphaName
+from sflow_pipeline.config.field_types import AlphaName
 from sflow_pipeline.errors import FrameError, LabelSpaceError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace, build_mapping, load_label_space
 

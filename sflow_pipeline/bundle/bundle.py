@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sflow_pipeline.bundle.metadata import BUNDLE_FORMAT_VERSION, BundleMetadata
 from sflow_pipeline.config.decode import decode_config, read_yaml
-from sflow_pipeline.config.job import AlphaName
+from sflow_pipeline.config.field_types import AlphaName
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import BundleError, ConfigError, first_line
 from sflow_pipeline.label_spaces import LabelSpace, load_label_space

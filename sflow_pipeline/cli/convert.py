@@ -203,6 +203,14 @@ def convert_command(
     format: Annotated[
         str | None, _output("--format", help="parquet, or png for a tree of files.", show_default="parquet")
     ] = None,
+    image_format: Annotated[
+        str | None,
+        _output(
+            help="Files of the images: png, webp (lossless, smaller, slower; extra `webp`) or jpeg (lossy, smallest).",
+            show_default="png",
+            metavar="FORMAT",
+        ),
+    ] = None,
     include: Annotated[
         str | None,
         _output(

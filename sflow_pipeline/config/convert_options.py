@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from sflow_pipeline.config.job import AlphaName, OptionalColumn
+from sflow_pipeline.config.field_types import AlphaName, ImageFormat, OptionalColumn
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 
@@ -18,6 +18,7 @@ class ConvertOptions(TypedDict, total=False):
     label_encoding: StatedLabelEncoding | None
     instance_encoding: InstanceEncoding | None
     format: Literal["parquet", "png"]
+    image_format: ImageFormat
     variants: int
     seed: int
     alpha: AlphaName | Sequence[AlphaName]

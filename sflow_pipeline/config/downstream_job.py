@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from sflow_pipeline.config.arms import Arm, parse_arm
 from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
-from sflow_pipeline.config.job import DEVICE_PATTERN
+from sflow_pipeline.config.field_types import DEVICE_PATTERN
 from sflow_pipeline.config.section import Section
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")

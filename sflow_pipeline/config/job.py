@@ -1,71 +1,19 @@
 """A job: everything that one conversion needs to know, as typed fields; every flag of `convert` is one of them."""
 
 import os
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sflow_pipeline.columns import OPTIONAL_COLUMNS
 from sflow_pipeline.config.decode import check_pixels, decode_config, parse_size, read_yaml
+from sflow_pipeline.config.field_types import AlphaName, Appearance, Device, ImageFormat, OptionalColumn, Split
 from sflow_pipeline.config.layout_patterns import split_patterns
 from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.config.placeholders import fill_in
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
-
-
-def _check_column(name: str) -> str:
-    if name not in OPTIONAL_COLUMNS:
-        raise ValueError(f"must be one of {', '.join(OPTIONAL_COLUMNS)}")
-    return name
-
-
-OptionalColumn = Annotated[str, AfterValidator(_check_column)]
-
-#: What ``--device`` may say.
-DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
-
-
-def _check_device(device: str) -> str:
-    if not re.fullmatch(DEVICE_PATTERN, device):
-        raise ValueError("must be one of auto, cpu, cuda, cuda:0, cuda:1, …")
-    return device
-
-
-def _check_split(split: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", split):
-        raise ValueError("must be letters, digits, _, - and ., with a letter, digit or _ first")
-    return split
-
-
-#: Appearance strengths that have a name: the levels of the pyramid in ``networks.appearance``.
-APPEARANCE_NAMES = {"palette": 0.0, "coarse": 1 / 3, "fine": 2 / 3, "full": 1.0}
-
-
-def _parse_appearance(value: Any) -> Any:
-    """A name as its strength, text as a number; "auto" stays.
-
-    >>> _parse_appearance("coarse") < _parse_appearance("0.5")
-    True
-    """
-    if isinstance(value, str) and value in APPEARANCE_NAMES:
-        return APPEARANCE_NAMES[value]
-    try:
-        number = value if value == "auto" else float(value)
-    except (TypeError, ValueError):
-        number = None
-    if number is None or (number != "auto" and not 0 <= number <= 1):
-        raise ValueError(f"must be auto, a number from 0 to 1, or one of {', '.join(APPEARANCE_NAMES)}")
-    return number
-
-
-Appearance = Annotated[float | Literal["auto"], BeforeValidator(_parse_appearance)]
-
-#: Alphas that have a name; ``bundle.alpha`` says what they weigh.
-AlphaName = Literal["even", "crisp", "soft", "broad"]
 
 #: Fields that decide how fast or where. The bundle and the device decide bytes, but are stated in the manifest.
 _OPERATIONAL_FIELDS = frozenset(
@@ -100,7 +48,11 @@ class ConvertJob(BaseModel):
     instance_encoding: InstanceEncoding | None = Field(
         None, description="what the values of instance files mean; null takes the layout's or what the files show"
     )
-    format: Literal["parquet", "png"] = Field("parquet", description="Parquet shards, or a tree of PNG files")
+    format: Literal["parquet", "png"] = Field("parquet", description="Parquet shards, or a tree of files")
+    image_format: ImageFormat = Field(
+        "png",
+        description="files of the converted images: png, webp (lossless, smaller, slower) or jpeg (lossy, smallest)",
+    )
     variants: int = Field(1, ge=1, le=1000, description="how many different photos to make of each frame")
     seed: int = Field(0, ge=0, lt=2**63, description="decides how variants differ")
     alpha: tuple[AlphaName, ...] = Field(
@@ -152,14 +104,12 @@ class ConvertJob(BaseModel):
     size: tuple[int, int] | None = Field(None, description="output size as WxH pixels; null is the source's")
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")
-    device: Annotated[str, AfterValidator(_check_device)] = Field("auto", description="auto, cpu, cuda or cuda:N")
+    device: Device = Field("auto", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     batch_size: int | None = Field(
         None, ge=1, le=1024, description="frames translated at once; null takes 1 on a CPU, more on a GPU"
     )
-    split: Annotated[str, AfterValidator(_check_split)] | None = Field(
-        None, description="put every frame in this split; null keeps the dump's"
-    )
+    split: Split | None = Field(None, description="put every frame in this split; null keeps the dump's")
     split_by: str | None = Field(
         None,
         description="make splits: sequence, block (50 frames) or frame, which stays whole, and the shares of train, "

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from sflow_pipeline.config.job import APPEARANCE_NAMES, ConvertJob
+from sflow_pipeline.config.field_types import APPEARANCE_NAMES
+from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.config.steps import Chain
 
 #: Fields that are also written as one text.

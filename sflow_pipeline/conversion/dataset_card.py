@@ -17,6 +17,7 @@ from sflow_pipeline.markdown import draw_table, escape_markdown
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import ShardRecord, compute_mean_edge_f1
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.image_formats import describe_image_format
 from sflow_pipeline.storage.manifest import (
     LABELS_PATH,
     BundleNote,
@@ -91,6 +92,7 @@ def build_card(
         ("labels follow", f"{escape_markdown(space.name)} (version {space.version}), see labels.json"),
         ("label files", describe_label_files(resolved)),
         ("size", "each frame's own" if job.size is None else f"{job.size[0]}x{job.size[1]}"),
+        ("image files", describe_image_format(job.image_format)),
         ("model", f"bundle {model}, digest `{bundle.digest[:16]}`"),
         ("model's training data", escape_markdown(bundle.metadata.training_data) or "not stated"),
         ("licence of that data", escape_markdown(bundle.metadata.training_data_licence) or "not stated"),

@@ -8,15 +8,15 @@ from typing import Any
 import pyarrow as pa
 
 from sflow_pipeline.bundle import Bundle, load_bundle
-from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES, estimate_row_bytes
+from sflow_pipeline.columns import estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose_appearance
+from sflow_pipeline.conversion.column_choice import choose_columns, list_raw_columns
 from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.label_gate import check_gate
 from sflow_pipeline.conversion.motion_source import find_motion
 from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
-from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.conversion.rig_colors import choose_samples, list_samples
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard_task import ShardTask
@@ -29,7 +29,8 @@ from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_header import read_header, read_size_px
+from sflow_pipeline.storage.image_formats import check_image_format
+from sflow_pipeline.storage.image_header import read_size_px
 
 #: Where no picture of a sequence can be read.
 _UNKNOWN_SIZE_PX = (1024, 512)
@@ -102,7 +103,8 @@ def resolve_settings(
     source, out = (Folder(Folder(place).full_uri) for place in (job.sim_dir, job.out_dir))  # wherever a worker runs
     sizes = _read_sizes(frames, source)
     is_resized = job.size is not None and any(size != job.size for size in sizes.values())
-    columns, warnings = _choose_columns(job, dump, frames, is_resized)
+    check_image_format(job.image_format, max(max(size) for size in ([job.size] if job.size else sizes.values())))
+    columns, warnings = choose_columns(job, dump, frames, is_resized)
     gate_digest, gate_notes = check_gate(job, bundle)
     choice = choose_appearance(job, bundle, frames, source)
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
@@ -204,29 +206,6 @@ def _check_places(job: ConvertJob) -> None:
         )
 
 
-def _list_raw_columns(frames: Sequence[FrameRef], columns: Sequence[str], source: Folder) -> tuple[str, ...]:
-    """Columns that picture libraries do not decode to the files' own numbers; one file of each sequence is read."""
-    planes = [name for name in ("label", *columns) if name != "edge" and BY_NAME[name].holds in ("plane", "file")]
-    return tuple(name for name in planes if not _are_exact_pictures(name, frames, source))
-
-
-def _are_exact_pictures(column: str, frames: Sequence[FrameRef], source: Folder) -> bool:
-    looked_at = set()
-    for sequence_id, path in zip(read_column(frames, "sequence_id"), read_column(frames, column), strict=True):
-        if path and not path.lower().endswith(PICTURE_SUFFIXES):
-            return False
-        if not path or sequence_id in looked_at:
-            continue
-        try:
-            is_exact = read_header(source.read_bytes(path)).is_exact_as_picture
-        except (FrameError, OSError):
-            continue
-        if not is_exact:
-            return False
-        looked_at.add(sequence_id)
-    return True
-
-
 def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[int, int]]:
     """Sequence -> (width, height) of its first picture that can be read."""
     sizes: dict[str, tuple[int, int]] = {}
@@ -239,38 +218,6 @@ def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[i
         except (FrameError, OSError):
             continue
     return {sequence_id: sizes.get(sequence_id, _UNKNOWN_SIZE_PX) for sequence_id in sequence_ids}
-
-
-def _choose_columns(
-    job: ConvertJob, dump: Dump, frames: Sequence[FrameRef], is_resized: bool
-) -> tuple[tuple[str, ...], list[str]]:
-    offered = [name for name in OPTIONAL_COLUMNS if name == "edge" or name in dump.modalities]
-    missing = [name for name in job.include or () if name not in offered]
-    if missing:
-        raise UsageError(
-            f"include {', '.join(missing)}: the dump has no such files", hint=f"it has {', '.join(offered)}"
-        )
-    # A label cannot be read without its table, so the table is always included.
-    columns = [name for name in offered if job.include is None or name in (*job.include, "label_table")]
-    warnings = []
-    if is_resized:
-        fixed = [
-            name
-            for name in columns
-            if BY_NAME[name].carried and BY_NAME[name].holds == "plane" and not _all_resizable(name, frames)
-        ]
-        columns = [name for name in columns if name not in fixed]
-        if fixed:
-            warnings.append(
-                f"column {', '.join(fixed)} left out: such files cannot be resized; convert without --size to keep it"
-            )
-        if {"boxes", "camera"} & set(columns):
-            warnings.append("boxes and camera are carried unchanged, in pixels of the source's size")
-    return tuple(columns), warnings
-
-
-def _all_resizable(modality: str, frames: Sequence[FrameRef]) -> bool:
-    return all(is_resizable(modality, path) for path in read_column(frames, modality) if path)
 
 
 def _build_settings(
@@ -306,7 +253,7 @@ def _build_settings(
         target_space=bundle.label_space,
         allow_nan_depth="nan_depth" in dump.metadata,
         columns=columns,
-        raw_columns=_list_raw_columns(frames, columns, folders[0]),
+        raw_columns=list_raw_columns(frames, columns, folders[0]),
         alpha_concentration=bundle.recipe.dned.alpha_concentration,
         palettes=bundle.metadata.palettes,
         appearance=appearance,

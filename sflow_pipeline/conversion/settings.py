@@ -33,6 +33,8 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
         "contradictions", "own_vehicle_mask",
     }
 )  # fmt: skip
+#: Fields that are younger than datasets, and the value that these were made with: shards with it stay as they are.
+_NOT_COUNTED_AT = {"image_format": "png"}
 _COUNTED_OF_FRAMES = ("sample_id", "sequence_id", "frame_index", "split", "render", "label")
 #: Settings that do not decide what a shard holds, or that are counted in another form.
 _NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size"})
@@ -139,7 +141,9 @@ class ConversionSettings:
         """sha256 hex of every field that decides bytes: all but those named above."""
         kind = self.device.partition(":")[0]
         job = {
-            name: value for name, value in self.job.describe_content().items() if name not in _JOB_FIELDS_NOT_COUNTED
+            name: value
+            for name, value in self.job.describe_content().items()
+            if name not in _JOB_FIELDS_NOT_COUNTED and _NOT_COUNTED_AT.get(name, ...) != value
         }
         counted = [item.name for item in fields(self) if item.name not in _NOT_COUNTED]
         return compute_digest(

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from sflow_pipeline.conversion.dataset_row import build_row
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
 from sflow_pipeline.conversion.frame_helpers import FrameHelpers, ThisProcess
 from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
@@ -21,7 +21,6 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.commits import ShardRecord, write_commit
 from sflow_pipeline.storage.shard_file import ShardFileWriter
 
@@ -149,7 +148,7 @@ def convert_frames(
             encoder.shutdown(wait=False, cancel_futures=True)
 
 
-#: Runs a function of this module on its arguments and the settings, later.
+#: Runs a function on its arguments and the settings, later.
 _Submit = Callable[..., Future[Any]]
 
 
@@ -231,7 +230,7 @@ def _paint_batch(
         for variant, painted in enumerate(painted_variants):
             assert isinstance(painted, Painted)
             if painted.judgement.is_accepted:
-                rows.append(encode(_build_row, decoded, painted, variant))
+                rows.append(encode(build_row, decoded, painted, variant))
             else:
                 rejected.append(encode(_describe_rejection, source, decoded, variant, painted))
         started.append(_Encoding(source, tuple(rows), tuple(rejected)))
@@ -248,42 +247,6 @@ def _describe_rejection(
     source: SourceFrame, decoded: DecodedFrame, variant: int, painted: Painted, _settings: ConversionSettings
 ) -> dict[str, Any]:
     return describe_rejection(source, decoded, variant, painted)
-
-
-def _build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: ConversionSettings) -> dict[str, Any]:
-    ref = decoded.ref
-    files = dict(decoded.files)
-    if "edge" in settings.columns:
-        files["edge"] = image_codec.encode_gray(painted.edge)
-    name = PurePosixPath(ref.sample_id).name
-    carried = {
-        column: {"bytes": data, "path": f"{name}.png" if column == "edge" else getattr(ref, column)}
-        for column, data in files.items()
-    }
-    return {
-        "sample_id": ref.sample_id,
-        "sequence_id": ref.sequence_id,
-        "frame_index": ref.frame_index,
-        "variant": variant,
-        "split": ref.split,
-        "image": {"bytes": image_codec.encode_rgb(painted.photo), "path": f"{name}.png"},
-        "label": {"bytes": decoded.label_bytes, "path": ref.label},
-        **carried,
-        **decoded.texts,
-        "source_uri": ref.render,
-        "source_sha256": decoded.source_sha256,
-        "label_sha256": decoded.label_sha256,
-        "width_px": painted.photo.shape[1],
-        "height_px": painted.photo.shape[0],
-        "alpha": painted.look.alpha.tolist(),
-        "palette": painted.look.palette,
-        "appearance": painted.look.appearance,
-        "photo_colors": painted.look.photo_colors,
-        "seed": settings.job.seed,
-        "bundle_digest": settings.bundle_digest,
-        "attempts": painted.attempts,
-        **painted.judgement.scores,
-    }
 
 
 def _finish(encoding: _Encoding) -> FrameResult:

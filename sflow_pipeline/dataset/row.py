@@ -54,6 +54,13 @@ class Row:
             raise FrameError(f"{self.sample_id}: has no {column}", hint="convert again", reason="missing_file")
         return data
 
+    def require_png(self, column: str) -> bytes:
+        """As ``require_file``, for readers that take PNG alone: pictures of other formats are decoded and encoded."""
+        data = self.require_file(column)
+        if self.suffix(column) == ".png":
+            return data
+        return image_codec.encode_rgb(image_codec.decode_rgb(data, name=f"{self.sample_id}: {column}"))
+
     def suffix(self, column: str) -> str:
         """The ending of a column's file, such as ``.png``."""
         return PurePosixPath(self.values[column]["path"] or "").suffix.lower() or ".bin"

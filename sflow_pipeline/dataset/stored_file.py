@@ -25,7 +25,7 @@ def read_array(stored: Mapping[str, Any]) -> NDArray[Any]:
         a ``.npy`` file.
 
     Raises:
-        FrameError: the file is damaged, or neither a PNG or JPEG nor a ``.npy`` file.
+        FrameError: the file is damaged, or neither a PNG, JPEG or WebP nor a ``.npy`` file.
 
     >>> import numpy as np
     >>> plane = np.array([[34420]], np.uint16)
@@ -36,7 +36,7 @@ def read_array(stored: Mapping[str, Any]) -> NDArray[Any]:
     content = decode_stored_file(stored, name)
     if isinstance(content, bytes):
         raise FrameError(
-            f"{name}: not a PNG, JPEG or .npy file", hint="its bytes are under `bytes`", reason="unreadable"
+            f"{name}: not a PNG, JPEG, WebP or .npy file", hint="its bytes are under `bytes`", reason="unreadable"
         )
     return content
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 import torch
 from torch import nn
 
-from sflow_pipeline.config.job import DEVICE_PATTERN
+from sflow_pipeline.config.field_types import DEVICE_PATTERN
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.networks.precision import choose_cpu_precision
 

@@ -1,4 +1,4 @@
-"""Image codec: PNG and JPEG bytes to arrays and back; the only module with OpenCV's BGR order."""
+"""Image codec: PNG, JPEG and WebP to arrays, and arrays to PNG and JPEG; the only module with OpenCV's BGR order."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ _PNG_LABEL = (*_PNG_FAST, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 def decode_rgb(
     data: bytes | memoryview, *, name: str = "image", max_pixels: int | None = None, check_first: bool = True
 ) -> NDArray[np.uint8]:
-    """Decode a PNG or JPEG picture to (h, w, 3) uint8 RGB.
+    """Decode a PNG, JPEG or WebP picture to (h, w, 3) uint8 RGB.
 
     The pixel grid is taken as stored: orientation tags are ignored, so that picture and label stay aligned.
     Transparency is dropped, grey is repeated, 16 bits become 8.
@@ -60,7 +60,7 @@ def decode_rgb(
     [255, 0, 0]
     """
     header = read_header(data, name=name, max_pixels=max_pixels)
-    if check_first or header.kind == "jpeg":
+    if check_first or header.kind != "png":
         check_whole(data, header, name=name)
         return _decode(data, _RGB, name)
     try:
@@ -99,9 +99,10 @@ def decode_label(
     [[0, 12], [7, 7]]
     """
     header = read_header(data, name=name, max_pixels=max_pixels)
-    if header.kind == "jpeg":
+    if header.kind != "png":
+        kind = {"jpeg": "JPEG", "webp": "WebP"}[header.kind]
         raise FrameError(
-            f"{name}: a JPEG file, whose compression changes class ids",
+            f"{name}: a {kind} file, whose compression changes class ids",
             hint="write labels as PNG",
             reason="jpeg_label",
         )
@@ -147,9 +148,11 @@ def encode_rgb(image: NDArray[np.uint8]) -> bytes:
     return _encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _PNG_PICTURE)
 
 
-def encode_jpeg(image: NDArray[np.uint8], quality: int = 88) -> bytes:
-    """(h, w, 3) uint8 RGB to JPEG, for report pages; datasets hold PNG."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
+def encode_jpeg(image: NDArray[np.uint8], quality: int = 88, *, full_color: bool = False) -> bytes:
+    """(h, w, 3) uint8 RGB to JPEG, with one colour sample for each pixel (``full_color``) or for each four."""
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if full_color else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+    settings = (cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling)
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
     return data.tobytes()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sflow_pipeline.errors import FrameError
+from sflow_pipeline.storage.webp_header import HEAD_BYTES, is_webp, is_webp_whole, read_webp_size_px
 from sflow_pipeline.untrusted.limits import PIXELS_VARIABLE, read_limits
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -32,7 +33,7 @@ class ImageHeader:
         is_indexed: PNG colour type 3, pixels are positions in a palette.
     """
 
-    kind: Literal["png", "jpeg"]
+    kind: Literal["png", "jpeg", "webp"]
     width_px: int
     height_px: int
     bits: int
@@ -50,7 +51,7 @@ class ImageHeader:
 
 
 def read_header(data: bytes | memoryview, *, name: str = "image", max_pixels: int | None = None) -> ImageHeader:
-    """Read kind, size and depth of a PNG or JPEG file.
+    """Read kind, size and depth of a PNG, JPEG or WebP file.
 
     Args:
         data: the file, or its beginning.
@@ -58,16 +59,19 @@ def read_header(data: bytes | memoryview, *, name: str = "image", max_pixels: in
         max_pixels: larger pictures are refused; the limit of this process where None.
 
     Raises:
-        FrameError: ``unreadable`` (neither PNG nor JPEG, empty size), ``truncated``, ``too_large``.
+        FrameError: ``unreadable`` (none of these, empty size), ``truncated``, ``too_large``.
     """
     if data[:8] == _PNG_SIGNATURE:
         header = _read_png_header(data, name)
     elif data[:3] == _JPEG_SIGNATURE:
         header = _read_jpeg_header(data, name)
+    elif is_webp(data):
+        header = _read_webp_header(data, name)
     elif not data:
         raise FrameError(f"{name}: empty file", hint="write the frame again", reason="truncated")
     else:
-        raise FrameError(f"{name}: neither a PNG nor a JPEG file (starts with {data[:4].hex()})", reason="unreadable")
+        start = bytes(data[:4]).hex()
+        raise FrameError(f"{name}: no PNG, JPEG or WebP file (starts with {start})", reason="unreadable")
     if header.width_px < 1 or header.height_px < 1:
         raise FrameError(f"{name}: size {header.width_px}x{header.height_px} is empty", reason="unreadable")
     limit = read_limits().pixels if max_pixels is None else max_pixels
@@ -113,6 +117,10 @@ def check_whole(data: bytes | memoryview, header: ImageHeader, *, name: str = "i
     """
     if header.kind == "jpeg":
         _check_jpeg_end(data, name)
+        return
+    if header.kind == "webp":
+        if not is_webp_whole(data):
+            raise _truncated(name, "ends before the bytes that its header states")
         return
     for _kind, _chunk in _iterate_png_chunks(data, name):
         pass
@@ -218,6 +226,16 @@ def _read_jpeg_header(data: bytes | memoryview, name: str) -> ImageHeader:
 def _check_jpeg_end(data: bytes | memoryview, name: str) -> None:
     for _marker, _position in _iterate_jpeg_segments(data, name):
         pass
+
+
+def _read_webp_header(data: bytes | memoryview, name: str) -> ImageHeader:
+    if len(data) < HEAD_BYTES:
+        raise _truncated(name, "ends inside the WebP header")
+    found = read_webp_size_px(data)
+    if found is None:
+        raise FrameError(f"{name}: WebP without a frame header", reason="unreadable")
+    width_px, height_px, has_alpha = found
+    return ImageHeader("webp", width_px, height_px, 8, 4 if has_alpha else 3)
 
 
 def _truncated(name: str, detail: str) -> FrameError:

@@ -1,11 +1,13 @@
 """Image bytes against independently built files: nothing changes a label value, nothing half-written passes."""
 
+import io
 import struct
 import zlib
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
@@ -153,3 +155,48 @@ def test_planes_keep_depth_and_channel_order() -> None:
     data = cv2.imencode(".png", plane[:, :, ::-1])[1].tobytes()
     np.testing.assert_array_equal(image_codec.decode_plane(data), plane)
     np.testing.assert_array_equal(image_codec.decode_plane(image_codec.encode_plane(plane)), plane)
+
+
+def _webp(picture: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "WEBP", **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("options", "kind"), [({"lossless": True}, b"VP8L"), ({"quality": 80}, b"VP8 ")])
+def test_webp_is_read_with_its_size(picture: np.ndarray, options: dict, kind: bytes) -> None:
+    data = _webp(picture, **options)
+    assert data[12:16] == kind
+    assert image_codec.read_size_px(data) == (64, 48)
+    np.testing.assert_array_equal(image_codec.decode_rgb(data), np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_webp_with_transparency_or_metadata_is_read_with_its_size(picture: np.ndarray) -> None:
+    transparent = np.concatenate([picture, np.full((48, 64, 1), 9, np.uint8)], axis=2)
+    for data in (_webp(transparent, quality=80), _webp(picture, lossless=True, icc_profile=b"none")):
+        assert data[12:16] == b"VP8X"
+        assert image_codec.read_size_px(data) == (64, 48)
+        assert image_codec.decode_rgb(data).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("kept", [12, 29, 40, -1])
+def test_cut_webp_is_refused(picture: np.ndarray, kept: int) -> None:
+    with pytest.raises(FrameError) as caught:
+        image_codec.decode_rgb(_webp(picture, lossless=True)[:kept])
+    assert caught.value.reason == "truncated"
+
+
+def test_webp_that_claims_too_much_or_holds_no_frame_is_refused(picture: np.ndarray) -> None:
+    data = bytearray(_webp(picture, lossless=True, icc_profile=b"none"))
+    data[24:30] = b"\xff" * 6
+    with pytest.raises(FrameError) as caught:
+        image_codec.decode_rgb(bytes(data))
+    assert caught.value.reason == "too_large"
+    with pytest.raises(FrameError, match="without a frame header"):
+        image_codec.decode_rgb(b"RIFF\x20\0\0\0WEBPJUNK" + bytes(24))
+
+
+def test_webp_labels_are_refused(picture: np.ndarray) -> None:
+    with pytest.raises(FrameError, match="a WebP file") as caught:
+        image_codec.decode_label(_webp(picture, lossless=True), "red_channel")
+    assert caught.value.reason == "jpeg_label"

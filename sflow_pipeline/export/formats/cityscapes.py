@@ -31,7 +31,7 @@ def export(task: ExportTask) -> Outcome:
         instance_ids = label_ids.astype(np.uint16)
         for instance, class_id, number in labels.number_instances(row, label_map, numbers):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
-        task.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_file("image"))
+        task.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_png("image"))
         truth = f"gtFine/{name}_gtFine"
         task.dest.write(f"{truth}_labelIds.png", labels.encode(row, labels.space, label_ids))
         train_ids = labels.to_train_ids(label_ids)

@@ -15,7 +15,7 @@ from sflow_pipeline.storage import image_codec
 
 NAME = "coco"
 LAYOUT = (
-    "<split>/*.png, annotations/instances_<split>.json (stuff_<split>.json without instances), "
+    "<split>/*, annotations/instances_<split>.json (stuff_<split>.json without instances), "
     "panoptic_<split>.json and panoptic_<split>/*.png"
 )
 
@@ -37,12 +37,13 @@ def export(task: ExportTask) -> Outcome:
         if instances is None:
             skipped += 1
             continue
-        name = f"{names.name(row)}.png"
+        name = names.name(row)
         objects += len(instances)
         panoptic = splits[row.split].add(row, name, label_map, instances)
-        task.dest.write(f"{row.split}/{name}", row.require_file("image"))
-        task.dest.write(f"annotations/panoptic_{row.split}/{name}", image_codec.encode_label(panoptic))
-        task.dest.note_sample(row, f"{row.split}/{name}")
+        image_path = f"{row.split}/{name}{row.suffix('image')}"
+        task.dest.write(image_path, row.require_file("image"))
+        task.dest.write(f"annotations/panoptic_{row.split}/{name}.png", image_codec.encode_label(panoptic))
+        task.dest.note_sample(row, image_path)
         rows += 1
     if has_instances:
         check_objects(task, objects, NAME, [item.name for item in list_things(label_format)])
@@ -97,10 +98,10 @@ class _Split:
         self.panoptic = {**head, "annotations": self._segments, "categories": categories}
 
     def add(self, row: Row, name: str, label_map: NDArray[Any], found: list[Instance]) -> NDArray[np.uint8]:
-        """Note a frame; (h, w, 3) uint8 RGB of its segment ids."""
+        """Note a frame, its name without the ending; (h, w, 3) uint8 RGB of its segment ids."""
         image_id = len(self._images) + 1
         height_px, width_px = label_map.shape
-        facts = {"id": image_id, "file_name": name, "width": width_px, "height": height_px}
+        facts = {"id": image_id, "file_name": f"{name}{row.suffix('image')}", "width": width_px, "height": height_px}
         identity = {name: row.values[name] for name in ("sample_id", "sequence_id", "frame_index", "variant")}
         self._images.append({**facts, **identity})
         ids = np.zeros(label_map.shape, np.uint32)
@@ -124,7 +125,7 @@ class _Split:
                 infos.append({"id": len(infos) + 1, **segment})
                 if not self._has_instances:
                     self._add_mask(image_id, segment, pixels, label_map.shape)
-        self._segments.append({"image_id": image_id, "file_name": name, "segments_info": infos})
+        self._segments.append({"image_id": image_id, "file_name": f"{name}.png", "segments_info": infos})
         return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
 
     def _add_mask(

@@ -19,7 +19,7 @@ from sflow_pipeline.storage.image_codec import encode_label
 NAME = "fiftyone"
 LAYOUT = "data/<split>/*, fields/ground_truth/<split>/*.png (class ids), metadata.json and samples.json"
 
-_MIME_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+_MIME_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
 def export(task: ExportTask) -> Outcome:

@@ -29,7 +29,7 @@ def export(task: ExportTask) -> Outcome:
         instance_ids = label_ids.astype(np.uint16) * _INSTANCES_PER_CLASS
         for instance, class_id, number in labels.number_instances(row, label_map, numbers):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
-        task.dest.write(f"{folder}/image_2/{name}", row.require_file("image"))
+        task.dest.write(f"{folder}/image_2/{name}", row.require_png("image"))
         task.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids))
         task.dest.write(f"{folder}/semantic_rgb/{name}", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.write(f"{folder}/instance/{name}", image_codec.encode_uint16(instance_ids))

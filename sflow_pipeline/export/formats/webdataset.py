@@ -12,7 +12,7 @@ from sflow_pipeline.export.destination import Destination
 from sflow_pipeline.export.exporter import ExportTask, FlatNames, Outcome
 
 NAME = "webdataset"
-LAYOUT = "<split>-000000.tar with <key>.image.png, <key>.label.png, … and <key>.json; labels untouched"
+LAYOUT = "<split>-000000.tar with <key>.image.png (or .webp, .jpg), <key>.label.png, … and <key>.json; labels untouched"
 
 _MAX_ROWS = 1000
 _MAX_BYTES = 256 << 20

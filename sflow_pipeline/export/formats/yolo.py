@@ -1,4 +1,4 @@
-"""YOLO detection: ``images/<split>/*.png``, ``labels/<split>/*.txt`` with a box a line, and ``data.yaml``."""
+"""YOLO detection: ``images/<split>/*``, ``labels/<split>/*.txt`` with a box a line, and ``data.yaml``."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from sflow_pipeline.export.exporter import ExportTask, FlatNames, Outcome, check
 from sflow_pipeline.export.instances import Instance, list_things, read_instances
 
 NAME = "yolo"
-LAYOUT = "images/<split>/*.png, labels/<split>/*.txt and data.yaml; boxes of countable objects"
+LAYOUT = "images/<split>/*, labels/<split>/*.txt and data.yaml; boxes of countable objects"
 
 
 def export(task: ExportTask) -> Outcome:
@@ -45,9 +45,10 @@ def export_lines(
         objects += len(kept)
         small += len(found) - len(kept)
         lines = [f"{index_of[item.class_id]} {format_object(item, label_map.shape)}\n" for item in kept]
-        task.dest.write(f"images/{path}.png", row.require_file("image"))
+        image_path = f"images/{path}{row.suffix('image')}"
+        task.dest.write(image_path, row.require_file("image"))
         task.dest.write(f"labels/{path}.txt", "".join(lines).encode())
-        task.dest.note_sample(row, f"images/{path}.png")
+        task.dest.note_sample(row, image_path)
         splits[row.split] = splits.get(row.split, 0) + 1
     check_objects(task, objects, name, [item.name for item in things])
     # Trainers require train and val; a dataset of one split serves as both.

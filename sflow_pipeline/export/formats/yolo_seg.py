@@ -9,7 +9,7 @@ from sflow_pipeline.export.formats.yolo import export_lines
 from sflow_pipeline.export.instances import Instance
 
 NAME = "yolo-seg"
-LAYOUT = "images/<split>/*.png, labels/<split>/*.txt and data.yaml; outlines of countable objects"
+LAYOUT = "images/<split>/*, labels/<split>/*.txt and data.yaml; outlines of countable objects"
 
 
 def export(task: ExportTask) -> Outcome:
