@@ -12,7 +12,8 @@ from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.decode import decode_frame
 from sflow_pipeline.conversion.label_gate import build_gate_factory
-from sflow_pipeline.conversion.paint import PainterFactory, draw_look
+from sflow_pipeline.conversion.look import draw_look
+from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import convert_frames, convert_shard

@@ -66,6 +66,7 @@ class ConversionRun:
         self.job = job
         self.workers = 1
         self.is_writing = False
+        self._has_smaller_batches = False
         for warning in self.resolved.warnings:
             self.warn(warning)
 
@@ -164,6 +165,7 @@ class ConversionRun:
         ):
             bad += record.quarantined
             self.progress.on_shard(record)
+            self._note_batch_size(record)
             self._check_bad(bad, frames)
 
     def _note_failed(self, failed: Any) -> None:
@@ -176,6 +178,17 @@ class ConversionRun:
         if isinstance(self.progress, StatusWriter):
             self.progress.on_retry()
         self.warn(text)
+
+    def _note_batch_size(self, record: ShardRecord) -> None:
+        """Say once that memory was too short for the batches of the settings."""
+        if record.batch_size is None or self._has_smaller_batches:
+            return
+        self._has_smaller_batches = True
+        stated, used = self.resolved.settings.batch_size, record.batch_size
+        self.warn(
+            f"{record.shard_id}: the GPU has too little memory for {stated} frames at once; {used} are translated, "
+            f"which rounds single pixels otherwise; --batch-size {used} makes every run the same"
+        )
 
     def _check_bad(self, bad: int, frames: int) -> None:
         limit = self.job.max_bad_fraction

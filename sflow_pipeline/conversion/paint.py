@@ -1,4 +1,4 @@
-"""Painting: draws a look for each frame, translates, judges, and tries again with another look where the gate asks."""
+"""Painting: translates frames with the looks drawn for them, judges, tries again with another where the gate asks."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.bundle.alpha import draw_alpha
-from sflow_pipeline.bundle.appearance import draw_photo_colors, is_blank
-from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.fatal_errors import describe_shortage, is_out_of_memory, reraise_fatal
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
 from sflow_pipeline.conversion.image_history import ImageHistory
+from sflow_pipeline.conversion.look import Look, draw_look, fit_look
 from sflow_pipeline.conversion.own_vehicle import (
     apply_own_vehicle,
     decode_own_vehicle_mask,
@@ -24,35 +23,10 @@ from sflow_pipeline.conversion.rig_colors import RigColors, Samples
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
-from sflow_pipeline.errors import FrameError, SflowError
 from sflow_pipeline.frames import FrameRef
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
-
-
-@dataclass(frozen=True)
-class Look:
-    """Everything that is drawn for an image; the same for every frame of a sequence.
-
-    Attributes:
-        alpha: (5,) float32 ensemble weights of DNED's sides.
-        palette: number of the bundle's palette; None for bundles without palettes.
-        appearance: how far the image follows its render, 0 to 1; None for bundles without an appearance map.
-        photo_colors: how far class colours are moved to the palette's, 0 to 1; None likewise.
-        number: of the variant that light and vehicles' colours are drawn for; 0 keeps the render's.
-    """
-
-    alpha: NDArray[np.float32]
-    palette: int | None = None
-    appearance: float | None = None
-    photo_colors: float | None = None
-    number: int = 0
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What is equal for equal looks."""
-        return (self.alpha.tobytes(), self.palette, self.appearance, self.photo_colors, self.number)
 
 
 @dataclass(frozen=True)
@@ -74,27 +48,6 @@ class Painted:
     attempts: int
 
 
-def draw_look(sequence_id: str, variant: int, attempt: int, settings: ConversionSettings) -> Look:
-    """The look of one sequence, variant and attempt, by these identities and the job's seed alone.
-
-    The cameras of one rig have the same look.
-
-    Attempt 0 is the variant itself. Later attempts draw as further variants would, beyond all that the job asks for, so
-    no two images of a frame share a look.
-    """
-    job = settings.job
-    rig = name_rig(sequence_id)
-    number = variant + attempt * job.variants
-    alpha = draw_alpha(job.seed, rig, number, presets=job.alpha, concentration=settings.alpha_concentration)
-    palette = None
-    if settings.palettes:
-        palette = draw_palette(job.seed, rig, number, settings.palettes, first=job.palette)
-    if settings.appearance is None:
-        return Look(alpha, palette)
-    moved = draw_photo_colors(job.seed, rig, number, job.photo_colors)
-    return Look(alpha, palette, settings.appearance, moved, number)
-
-
 class Painter:
     """Paints batches of frames with one translator and one gate.
 
@@ -108,6 +61,8 @@ class Painter:
         self._translator = translator
         self.gate = gate
         self._settings = settings
+        #: Frames that are translated at once: fewer than the settings say where memory was short.
+        self.batch_size = settings.batch_size
         self._history: ImageHistory | None = None
         self._colors = RigColors({}, settings)
 
@@ -140,7 +95,7 @@ class Painter:
         pending = list(range(len(frames)))
         for attempt in range(1 + self.gate.retries):
             chosen = [frames[i] for i in pending]
-            looks = [_fit_look(draw_look(f.ref.sequence_id, variant, attempt, self._settings), f) for f in chosen]
+            looks = [fit_look(draw_look(f.ref.sequence_id, variant, attempt, self._settings), f.render) for f in chosen]
             results.update(zip(pending, self._try(chosen, looks, attempt + 1, variant), strict=True))
             pending = [i for i in pending if _is_rejected(results[i])]
             if not pending:
@@ -154,16 +109,36 @@ class Painter:
     def _try(
         self, frames: list[DecodedFrame], looks: list[Look], attempts: int, variant: int
     ) -> list[Painted | Exception]:
+        """Translate and judge frames in batches, halved from the first one on that memory is too short for."""
+        results: list[Painted | Exception] = []
+        while len(results) < len(frames):
+            part = slice(len(results), len(results) + self.batch_size)
+            try:
+                results += self._try_batch(frames[part], looks[part], attempts, variant)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.batch_size == 1:
+                    raise describe_shortage(self._settings.device) from error
+                self.batch_size = (self.batch_size + 1) // 2
+        return results
+
+    def _try_batch(
+        self, frames: list[DecodedFrame], looks: list[Look], attempts: int, variant: int
+    ) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
         try:
             translation = self._smooth(frames, looks, self.translate(frames, looks), variant)
             translation = self._keep_own_vehicles(frames, looks, translation)
             judgements = self.gate.judge(frames, translation)
-        except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
-            reraise_fatal(error, self._settings.batch_size)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            reraise_fatal(error)
             if len(frames) == 1:
                 return [error]
-            return [self._try([frame], [look], attempts, variant)[0] for frame, look in zip(frames, looks, strict=True)]
+            pairs = zip(frames, looks, strict=True)
+            return [self._try_batch([frame], [look], attempts, variant)[0] for frame, look in pairs]
         return [
             Painted(translation.photo[i], translation.edge[i], looks[i], judgements[i], attempts)
             for i in range(len(frames))
@@ -172,7 +147,7 @@ class Painter:
     def translate(self, frames: Sequence[DecodedFrame], looks: Sequence[Look]) -> "Translation":
         """The images of a batch, as they come from the model."""
         # GPU kernels are chosen by shape: with one batch shape, a frame's image does not depend on its neighbours.
-        count = len(frames) if self._settings.device == "cpu" else self._settings.batch_size
+        count = len(frames) if self._settings.device == "cpu" else self.batch_size
         rows = [min(i, len(frames) - 1) for i in range(count)]
         instance_maps = [frames[i].instance_map for i in rows]
         palettes = [looks[i].palette for i in rows]
@@ -266,31 +241,6 @@ class PainterFactory:
     def __call__(self) -> Painter:
         gate = EdgeGate(self.settings.edge_threshold) if self.build_gate is None else self.build_gate()
         return Painter(self.build_translator(), gate, self.settings)
-
-
-def _fit_look(look: Look, frame: DecodedFrame) -> Look:
-    """The look, without appearance for a render that shows nothing, such as a black one."""
-    if look.appearance and is_blank(frame.render):
-        return replace(look, appearance=0.0)
-    return look
-
-
-def reraise_fatal(error: Exception, batch_size: int = 1) -> None:
-    """Raise what is a fault of the job and not of this frame; it ends the shard.
-
-    Args:
-        error: any.
-        batch_size: frames that were translated at once.
-    """
-    if isinstance(error, SflowError) and not isinstance(error, FrameError):
-        raise error
-    if type(error).__name__ == "OutOfMemoryError":
-        raise SflowError(
-            f"the GPU has too little memory for {batch_size} frames at once",
-            hint="convert with a smaller --batch-size"
-            if batch_size > 1
-            else "convert with --size, or with --device cpu",
-        ) from error
 
 
 def _is_rejected(result: Painted | Exception) -> bool:

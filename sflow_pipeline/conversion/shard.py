@@ -14,8 +14,9 @@ import numpy as np
 
 from sflow_pipeline.conversion.dataset_row import build_row
 from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
+from sflow_pipeline.conversion.fatal_errors import reraise_fatal
 from sflow_pipeline.conversion.frame_helpers import FrameHelpers, ThisProcess
-from sflow_pipeline.conversion.paint import Painted, Painter, reraise_fatal
+from sflow_pipeline.conversion.paint import Painted, Painter
 from sflow_pipeline.conversion.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
@@ -114,6 +115,7 @@ def convert_shard(
         faults=faults,
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
         settings_fingerprint=settings.fingerprint,
+        batch_size=painter.batch_size if painter.batch_size < (settings.counted_batch_size or 0) else None,
     )
     check_lock()
     write_commit(out, record)

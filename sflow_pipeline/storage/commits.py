@@ -37,6 +37,8 @@ class ShardRecord:
             converted again when they can be read, or read otherwise.
         edge_f1_mean: mean of the column over the rows; None without rows.
         settings_fingerprint: sha256 hex of the settings alone; empty in records of older versions.
+        batch_size: frames that a GPU translated at once at the end of the shard where its memory was too short for as
+            many as the settings say; kernels, and so the rounding of pixels, depend on it. None elsewhere.
     """
 
     shard_id: str
@@ -54,6 +56,7 @@ class ShardRecord:
     faults: Mapping[str, str] = field(default_factory=dict)
     edge_f1_mean: float | None = None
     settings_fingerprint: str = ""
+    batch_size: int | None = None
 
     @property
     def quarantined(self) -> int:

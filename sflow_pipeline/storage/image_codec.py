@@ -192,6 +192,8 @@ def _decode(data: bytes | memoryview, flags: int, name: str) -> NDArray[Any]:
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:  # a fault of the machine, not of the file
+            raise MemoryError(f"{name}: {error.err}") from error
         raise FrameError(f"{name}: cannot be decoded ({error.err})", reason="unreadable") from error
     if pixels is None:
         raise FrameError(f"{name}: cannot be decoded", hint="write or copy the file again", reason="unreadable")

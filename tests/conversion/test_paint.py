@@ -11,10 +11,10 @@ from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.gate import Judgement
-from sflow_pipeline.conversion.paint import Painted, Painter, draw_look
+from sflow_pipeline.conversion.look import draw_look
+from sflow_pipeline.conversion.paint import Painted, Painter
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.verify import verify
-from sflow_pipeline.errors import SflowError
 
 
 class Echo:
@@ -102,20 +102,6 @@ def test_one_bad_frame_in_a_batch_costs_itself(make_job):
         [make_frame("a/0"), make_frame("a/1", 0), make_frame("a/2")], 0
     )
     assert [type(result) for result in painted] == [Painted, RuntimeError, Painted]
-
-
-def test_too_little_gpu_memory_ends_the_job_with_the_way_out(make_job):
-    class OutOfMemoryError(RuntimeError):
-        """Named as torch's."""
-
-    class Full(Echo):
-        def translate(self, *_batch: Any, **_look: Any) -> Translation:
-            raise OutOfMemoryError
-
-    settings = replace(resolve_job(make_job()).settings, batch_size=8)
-    with pytest.raises(SflowError, match="too little memory for 8 frames at once") as caught:
-        Painter(Full(), Refusal({}), settings).paint([make_frame("a/0"), make_frame("a/1")], 0)
-    assert caught.value.hint == "convert with a smaller --batch-size"
 
 
 def test_refused_images_are_painted_again_and_then_left_out(make_job, read_dataset, read_quarantine):
