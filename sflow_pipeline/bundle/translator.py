@@ -17,11 +17,15 @@ from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.flatness import hold_flatness
 from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.illumination import hold_illumination
 from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.networks.shifted_mean import ShiftedMean
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 
 __all__ = ["Translation", "Translator", "draw_alpha"]
+
+#: Share of the light over large areas that is the render's, where an image follows it fully.
+_HELD_ILLUMINATION = 0.8
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class Translator:
         if strength is not None and colors is not None and bool((strength > 0).any()):
             channel, follows = classes.long()[:, None], strength.view(-1, 1, 1, 1)
             painted = hold_chroma(painted, colors, self._chroma_shares[channel] * follows)
+            painted = hold_illumination(painted, colors, _HELD_ILLUMINATION * follows)
             is_flat = self._is_flat[channel] * follows
             painted = hold_flatness(painted, colors, is_flat)
         photo = to_bytes(painted)

@@ -1,0 +1,42 @@
+"""Illumination held at an appearance map's: light over large areas is the simulator's, not that of the training photos.
+
+Generators brighten skies and darken foregrounds as their photos have it; a network that has no part in their training
+sees less of a photo in such frames than in the same texture under the simulator's light.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from sflow_pipeline.networks.box_mean import box_mean
+from sflow_pipeline.tensors import Photo
+
+#: Cells per width at which luma is compared, and the side in cells of the two boxes whose means are taken: together
+#: nearly a Gaussian of 1/20 of the width.
+_CELLS, _BOX = 128, 15
+# ITU-R BT.601 luma.
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def hold_illumination(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1"]) -> Photo:
+    """Move the luma of an image over large areas towards an appearance map's; detail and chroma stay.
+
+    Args:
+        photo, appearance: RGB in [-1, 1].
+        share: 0 (the image's own) to 1 (the appearance map's).
+
+    >>> import torch
+    >>> dark, bright = torch.full((1, 3, 64, 96), -0.5), torch.full((1, 3, 64, 96), 0.25)
+    >>> hold_illumination(dark, bright, torch.full((1, 1, 1, 1), 0.5)).mean().item()
+    -0.125
+    """
+    height, width = photo.shape[-2:]
+    factor = max(1, round(width / _CELLS))
+    difference = appearance.float() - photo.float()
+    luma = (difference * difference.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    padding = (0, -width % factor, 0, -height % factor)
+    cells = F.avg_pool2d(F.pad(luma, padding, mode="replicate"), factor)
+    for _ in range(2):
+        cells = box_mean(cells, _BOX, count_outside=False)
+    wide = F.interpolate(cells, scale_factor=float(factor), mode="bilinear", align_corners=False)
+    return (photo.float() + share * wide[..., :height, :width]).clamp(-1, 1)
