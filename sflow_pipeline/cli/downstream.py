@@ -24,16 +24,18 @@ def downstream_command(
     """Train the same small network on several sets of pictures, and test it on real photos.
 
     Every arm (rendered frames, converted ones, real photos, mixtures) has the same network, steps, seeds and
-    augmentation. The table has mIoU per class over seeds and the share of the gap between rendered frames and real
-    photos that an arm closes. Sources are converted datasets, simulator dumps and labelled photos in any layout that
-    inspect reads. An interrupted comparison resumes; arms, seeds and tests that are added later leave the finished
-    runs as they are. The same results go to the report of every converted dataset.
+    augmentation. The table has mIoU per class over seeds, or with `task: detection` the average precision of boxes,
+    and the share of the gap between rendered frames and real photos that an arm closes. Sources are converted
+    datasets, simulator dumps and labelled photos in any layout that inspect reads. An interrupted comparison resumes;
+    arms, seeds and tests that are added later leave the finished runs as they are. The same results go to the report
+    of every converted dataset.
 
     Examples:
 
       sflow-pipeline downstream JOB.yaml
       sflow-pipeline downstream JOB.yaml --out worth --set steps=500
       sflow-pipeline downstream JOB.yaml --dry-run
+      sflow-pipeline downstream JOB.yaml --set task=detection
     """
     from sflow_pipeline.config.decode import parse_settings
     from sflow_pipeline.config.downstream_job import load_downstream_job
@@ -62,6 +64,7 @@ def downstream_command(
             typer.echo(json.dumps({"runs": len(runs), "left": rows}, indent=2) if as_json else "\n".join(lines))
             return
         bar.restart_clock(0)
+        measures = comparer.task.measures
 
         def show(progress: Progress) -> None:
             name = f"{progress.run.arm.name}, seed {progress.run.seed}"
@@ -71,8 +74,8 @@ def downstream_command(
             write_results(comparison, folder)
             arm = comparison.find(run.arm.name)
             tests = arm.tests.items() if arm is not None else ()
-            scores = ", ".join(f"{name} {format_score(result.miou)}" for name, result in tests)
-            bar.print(f"{run.arm.name}, seed {run.seed}: mIoU so far {scores}")
+            scores = ", ".join(f"{name} {format_score(result.measures[measures.main])}" for name, result in tests)
+            bar.print(f"{run.arm.name}, seed {run.seed}: {measures.main_title} so far {scores}")
 
         comparison = comparer.finish(show, report)
     # Printed first: a folder that cannot be written to must not cost the results.

@@ -13,6 +13,9 @@ from sflow_pipeline.config.decode import decode_config, parse_size, read_yaml
 from sflow_pipeline.config.field_types import DEVICE_PATTERN
 from sflow_pipeline.config.section import Section
 
+#: How objects are told apart: ``auto`` by instance files where there are any.
+Objects = Literal["auto", "regions"]
+
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 #: Two halvings of the smallest network's coarsest scale.
 _SMALLEST_CROP_PX = 32
@@ -57,6 +60,14 @@ class DownstreamJob(Section):
     arms: tuple[str, ...] = Field(min_length=1, description="what is trained on: sources, joined by + or by or")
     baseline: str = Field("rendered", description="arm that closes 0 % of the gap")
     goal: str = Field("real", description="arm that closes 100 % of the gap")
+    task: Literal["segmentation", "detection"] = Field(
+        "segmentation", description="segmentation: a class for every pixel; detection: boxes around objects"
+    )
+    objects: Objects = Field(
+        "auto",
+        description="of detection, auto: instance files, connected regions of a class where there is none; "
+        "regions: regions everywhere",
+    )
     label_space: str = Field("camvid11", description="classes that are learnt and scored")
     network: Literal["segmenter", "segformer"] = Field(
         "segmenter", description="segmenter: this package's; segformer: SegFormer of the transformers library"

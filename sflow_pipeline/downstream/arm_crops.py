@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt8, UInt16
 from torch import Tensor
 
 from sflow_pipeline.config.arms import Arm, ArmPart
@@ -15,8 +16,26 @@ from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.crops import CropSampler
 
-#: Pictures, class indices and class weights of a step.
-CropTensors = tuple[UInt8[Tensor, "b 3 h w"], UInt8[Tensor, "b h w"], Float[Tensor, "b classes"]]
+
+@dataclass(frozen=True)
+class CropTensors:
+    """Crops of a step.
+
+    Attributes:
+        photo, class_index: pictures and labels.
+        class_weights: of the pictures that each crop is from.
+        objects: number of the object at every pixel, 0 for none; None where the pictures have no numbers.
+    """
+
+    photo: UInt8[Tensor, "b 3 h w"]
+    class_index: UInt8[Tensor, "b h w"]
+    class_weights: Float[Tensor, "b classes"]
+    objects: UInt16[Tensor, "b h w"] | None = None
+
+    def place(self, device: str) -> "CropTensors":
+        """The same tensors on a device."""
+        objects = None if self.objects is None else self.objects.to(device)
+        return CropTensors(self.photo.to(device), self.class_index.to(device), self.class_weights.to(device), objects)
 
 
 class ArmCrops:
@@ -42,16 +61,15 @@ class ArmCrops:
         ]
 
     def cut(self, step: int) -> CropTensors:
-        """Pictures, class indices and class weights of step ``step``."""
-        photos, labels, weights = [], [], []
+        """The crops of step ``step``."""
+        planes, weights = [], []
         for parts in self._summands:
             for i in range(step * self._batch_size, (step + 1) * self._batch_size):
                 part, sampler = parts[i % len(parts)]
-                photo, classes = sampler.cut_crop(i // len(parts))[:2]
-                photos.append(torch.from_numpy(photo.copy()).permute(2, 0, 1))
-                labels.append(torch.from_numpy(classes.copy()))
+                planes.append([torch.from_numpy(plane.copy()) for plane in sampler.cut_crop(i // len(parts))])
                 weights.append(self._weights[part])
-        return torch.stack(photos), torch.stack(labels), torch.stack(weights)
+        photos, labels, *objects = (torch.stack(crops) for crops in zip(*planes, strict=True))
+        return CropTensors(photos.permute(0, 3, 1, 2), labels, torch.stack(weights), *objects)
 
 
 def _draw_seed(seed: int, position: int, part: ArmPart) -> int:

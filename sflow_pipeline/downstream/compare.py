@@ -1,19 +1,20 @@
 """``downstream``: trains every arm with every seed, tests it on every set of photos, and keeps what is done."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sflow_pipeline.config.arms import Arm, ArmPart
 from sflow_pipeline.config.downstream_job import DownstreamJob
 from sflow_pipeline.downstream.arm_crops import ArmCrops
-from sflow_pipeline.downstream.photo_scores import read_confusion, score_network
 from sflow_pipeline.downstream.picture_set import PictureSet, pack_pictures
 from sflow_pipeline.downstream.results import ArmResult, Comparison, summarise_test
+from sflow_pipeline.downstream.task import RunScores
+from sflow_pipeline.downstream.tasks import build_task
 from sflow_pipeline.downstream.training_run import TRAINING_VERSION, has_weights, train_arm
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import resolve_device
@@ -70,13 +71,16 @@ class Comparer:
         self.job = job
         self.out = out
         self.label_space = load_label_space(job.label_space)
+        self.task = build_task(job, self.label_space)
         self.device = resolve_device(job.device, job.precision)
         self.tests: dict[str, PictureSet] = {}
         self.parts: dict[ArmPart, PictureSet] = {}
         packs = out / _PACKS
         for name, sources in job.tests.items():
             on_set(f"test {name}")
-            self.tests[name] = pack_pictures(f"test {name}", sources, self.label_space, packs)
+            self.tests[name] = pack_pictures(
+                f"test {name}", sources, self.label_space, packs, objects=self.task.objects
+            )
         for part in dict.fromkeys(part for arm in job.parsed_arms for part in arm.parts):
             on_set(part.name)
             self.parts[part] = pack_pictures(
@@ -86,6 +90,7 @@ class Comparer:
                 packs,
                 every=part.every,
                 largest_width_px=job.frame_width_px[1],
+                objects=self.task.objects,
             )
 
     def list_runs(self) -> list[Run]:
@@ -121,7 +126,8 @@ class Comparer:
         """Scores of all that is done."""
         arms = tuple(self._summarise_arm(arm) for arm in self.job.parsed_arms)
         tests = {name: {"photos": len(test), "digest": test.digest} for name, test in self.tests.items()}
-        return Comparison(self._describe(), tests, self.job.baseline, self.job.goal, arms, tuple(self._list_notes()))
+        measures, notes = self.task.measures, tuple(self._list_notes())
+        return Comparison(self._describe(), tests, self.job.baseline, self.job.goal, arms, measures, notes)
 
     def _plan(self, arm: Arm, seed: int) -> Run:
         folder = self.out / _RUNS / compute_digest(self._identify(arm, seed))[:16]
@@ -139,34 +145,39 @@ class Comparer:
             "precision": self.device.precision,
             "pictures": {part.name: self.parts[part].digest for part in arm.parts},
             **self.job.model_dump(mode="json", include=set(fields)),
+            **self.task.describe(),
         }
 
     def _finish_run(self, run: Run, before: int, total: int, on_progress: Callable[[Progress], None]) -> None:
         write_whole(run.folder / "run.json", encode_json(self._identify(run.arm, run.seed)))
         crops = ArmCrops(run.arm, self.parts, self.job, self.label_space, run.seed)
         network = train_arm(
-            self.job, crops, self.label_space, run.seed, run.folder, self.device,
+            self.job, self.task, crops, run.seed, run.folder, self.device,
             lambda steps: on_progress(Progress(run, before + steps, total)),
         )  # fmt: skip
         for name in run.tests_left:
-            path = self._locate(run.folder, name)
-            score_network(network, self.tests[name], self.job.test_width, self.label_space, self.device, path)
+            scores = self.task.score(network, self.tests[name], self.device)
+            write_whole(self._locate(run.folder, name), encode_json(scores))
 
     def _locate(self, folder: Path, test: str) -> Path:
         digest = compute_digest([self.tests[test].digest, self.job.test_width])
         return folder / f"test-{digest[:16]}.json"
 
-    def _read(self, folder: Path, test: str) -> NDArray[np.int64] | None:
-        return read_confusion(self._locate(folder, test), self.label_space)
+    def _read(self, folder: Path, test: str) -> RunScores | None:
+        """Scores of an earlier run; None where there are none, or a damaged file."""
+        try:
+            return self.task.parse_scores(json.loads(self._locate(folder, test).read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
 
     def _summarise_arm(self, arm: Arm) -> ArmResult:
         runs = [self._plan(arm, seed) for seed in self.job.seeds]
         tests = {}
         for name in self.tests:
             read = {run.seed: self._read(run.folder, name) for run in runs}
-            found = {seed: counts for seed, counts in read.items() if counts is not None}
+            found = {seed: scores for seed, scores in read.items() if scores is not None}
             if found:
-                tests[name] = summarise_test(found, self.label_space)
+                tests[name] = summarise_test(found, self.task)
         return ArmResult(
             name=arm.name,
             pictures=sum(len(self.parts[part]) for part in arm.parts),
@@ -183,28 +194,27 @@ class Comparer:
         return [f"trains on no pixel of {', '.join(missing)}"] if missing else []
 
     def _name_classes(self, sets: list[PictureSet]) -> list[str]:
-        counts = np.sum([found.class_pixels for found in sets], axis=0)
-        return [
-            name
-            for channel, name in enumerate(self.label_space.names)
-            if counts[channel] and channel != self.label_space.void_channel
-        ]
+        """Classes of the task that some picture has."""
+        counts = dict(zip(self.label_space.names, np.sum([found.class_pixels for found in sets], axis=0), strict=True))
+        return [name for name in self.task.class_names if counts[name]]
 
     def _list_notes(self) -> list[str]:
         notes = []
         for name, test in self.tests.items():
             present = self._name_classes([test])
-            absent = [
-                other
-                for channel, other in enumerate(self.label_space.names)
-                if other not in present and channel != self.label_space.void_channel
-            ]
+            absent = [other for other in self.task.class_names if other not in present]
             if absent:
                 notes.append(f"{name}: no photo has {', '.join(absent)}; these classes are not scored there")
         notes += [
             f"{found.name}: {self.label_space.name} has no place for {', '.join(found.lost)}: void"
             for found in (*self.tests.values(), *self.parts.values())
             if found.lost
+        ]
+        notes += [
+            f"{found.name}: {found.pictures_of_regions} of {len(found)} pictures have no instances: connected regions "
+            "of a class count as objects, and objects that touch as one"
+            for found in (*self.tests.values(), *self.parts.values())
+            if found.pictures_of_regions
         ]
         names = [arm.name for arm in self.job.parsed_arms]
         lacking = [name for name in (self.job.baseline, self.job.goal) if name not in names]
@@ -217,6 +227,7 @@ class Comparer:
         fields = ("network", "width", "steps", "batch_size", "crop_px", "frame_width_px", "lr", "seeds")
         return {
             **job.model_dump(mode="json", include=set(fields)),
+            "task": job.task,
             "label_space": {"name": self.label_space.name, "digest": self.label_space.digest},
             "precision": self.device.precision,
             "test_width_px": job.test_width,

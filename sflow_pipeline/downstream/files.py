@@ -10,11 +10,12 @@ from sflow_pipeline.evaluation.photos import is_dataset
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.filesystem import Folder
 
-STEM = "downstream"
+#: Names of the files without their ending, by task: results of one do not replace those of the other.
+STEMS = {"segmentation": "downstream", "detection": "downstream-detection"}
 
 
 def write_results(comparison: Comparison, out: Path) -> list[str]:
-    """Write ``downstream.md``, ``.csv``, ``.json`` and ``.svg`` into ``out``.
+    """Write the table, ``.md``, and ``.csv``, ``.json`` and ``.svg`` into ``out``, named as in ``STEMS``.
 
     Returns:
         the files.
@@ -22,11 +23,12 @@ def write_results(comparison: Comparison, out: Path) -> list[str]:
     Raises:
         OutputError: the folder cannot be written to.
     """
+    stem = STEMS[comparison.protocol["task"]]
     files = {
-        f"{STEM}.md": draw_markdown(comparison).encode(),
-        f"{STEM}.csv": draw_csv(comparison).encode(),
-        f"{STEM}.json": encode_json(comparison.to_dict()),
-        f"{STEM}.svg": draw_svg(comparison).encode(),
+        f"{stem}.md": draw_markdown(comparison).encode(),
+        f"{stem}.csv": draw_csv(comparison).encode(),
+        f"{stem}.json": encode_json(comparison.to_dict()),
+        f"{stem}.svg": draw_svg(comparison).encode(),
     }
     folder = Folder(str(out))
     for name, data in files.items():
@@ -47,6 +49,6 @@ def write_for_reports(comparison: Comparison, job: DownstreamJob) -> list[str]:
     paths = dict.fromkeys(source.path for name in used for source in job.sources[name])
     datasets = [path for path in paths if is_dataset(path)]
     for path in datasets:
-        Folder(path).write_bytes(f"report/{STEM}.json", encode_json(comparison.to_dict()))
-        Folder(path).write_bytes(f"report/{STEM}.svg", draw_svg(comparison).encode())
+        Folder(path).write_bytes(f"report/{STEMS[job.task]}.json", encode_json(comparison.to_dict()))
+        Folder(path).write_bytes(f"report/{STEMS[job.task]}.svg", draw_svg(comparison).encode())
     return datasets

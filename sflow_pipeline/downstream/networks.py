@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sflow_pipeline.errors import MissingExtraError
+from sflow_pipeline.networks.layers import pad_to_multiple
 from sflow_pipeline.networks.segmenter import Segmenter
 from sflow_pipeline.tensors import Photo
 
@@ -14,6 +15,8 @@ class SegFormer(nn.Module):
     Raises:
         MissingExtraError: transformers is not installed.
     """
+
+    stride = 32
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
@@ -37,8 +40,13 @@ class SegFormer(nn.Module):
         logits = self.network(pixel_values=photo).logits.float()
         return nn.functional.interpolate(logits, size=photo.shape[-2:], mode="bilinear", align_corners=False)
 
+    def predict_quarter(self, photo: Photo) -> Float[Tensor, "b classes h4 w4"]:
+        """Class logits at a quarter of the photo's size, which is first enlarged to a multiple of ``stride``."""
+        logits: Tensor = self.network(pixel_values=pad_to_multiple(photo, self.stride)).logits.float()
+        return logits
 
-def build_network(name: str, classes: int, width: int) -> nn.Module:
+
+def build_network(name: str, classes: int, width: int) -> SegFormer | Segmenter:
     """A network with random weights that maps a photo (b, 3, h, w) in [-1, 1] to logits (b, classes, h, w).
 
     Raises:

@@ -13,7 +13,7 @@ _HEAD_PX = 34
 
 
 def draw_svg(comparison: Comparison) -> str:
-    """mIoU as bars from 0; the same results give the same text."""
+    """The main measure as bars from 0; the same results give the same text."""
     panels, top = [], 10
     for test in comparison.tests:
         arms = [arm for arm in comparison.arms if test in arm.tests]
@@ -29,16 +29,16 @@ def draw_svg(comparison: Comparison) -> str:
 
 
 def _draw_panel(comparison: Comparison, test: str, arms: list[ArmResult], top: int) -> str:
-    highest = max(max(arm.tests[test].miou.by_seed.values()) for arm in arms) or 1.0
+    highest = max(max(arm.tests[test].measures[comparison.measures.main].by_seed.values()) for arm in arms) or 1.0
 
     def place(value: float) -> float:
         return round(_NAME_PX + _BAR_PX * value / highest, 1)
 
-    title = f"mIoU on {test}, {comparison.tests[test]['photos']} photos"
+    title = f"{comparison.measures.main_title} on {test}, {comparison.tests[test]['photos']} photos"
     parts = [f'<text x="10" y="{top + 20}" font-weight="bold">{escape(title)}</text>\n']
     first = top + _HEAD_PX
     for index, arm in enumerate(arms):
-        score, y = arm.tests[test].miou, first + index * _LINE_PX
+        score, y = arm.tests[test].measures[comparison.measures.main], first + index * _LINE_PX
         share = comparison.share_of_gap(arm, test)
         text = format_score(score) + ("" if share is None else f" ({share:.0%})")
         color = "#8d99ae" if arm.name in (comparison.baseline, comparison.goal) else "#2a6f97"
@@ -53,7 +53,7 @@ def _draw_panel(comparison: Comparison, test: str, arms: list[ArmResult], top: i
         ]
     bottom = first + len(arms) * _LINE_PX - 4
     for name in (comparison.baseline, comparison.goal):
-        line = next((arm.tests[test].miou.mean for arm in arms if arm.name == name), None)
+        line = next((arm.tests[test].measures[comparison.measures.main].mean for arm in arms if arm.name == name), None)
         if line is not None:
             parts.append(f'<path d="M{place(line)} {first - 4}V{bottom}" stroke="#2f2f2f" stroke-dasharray="4 3"/>\n')
     return "".join(parts)

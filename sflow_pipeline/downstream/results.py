@@ -1,17 +1,11 @@
 """Results of a comparison: scores of every arm on every test, over seeds, and the share of the gap that it closes."""
 
-import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.metrics.miou import compute_iou, compute_miou
-from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
+from sflow_pipeline.downstream.task import Measures, RunScores, Task
 
 RESULTS_FORMAT_VERSION = 1
 
@@ -47,13 +41,11 @@ class ArmScores:
     """One arm on one test.
 
     Attributes:
-        miou: mean over the classes that occur in the test photos.
-        pixel_accuracy: of the labelled pixels.
-        classes: class -> IoU, in the order of the label space; classes that no test photo has are missing.
+        measures: measure -> score over all classes that occur in the test photos.
+        classes: class -> its score, in the order of the label space; classes that no test photo has are missing.
     """
 
-    miou: SeedScore
-    pixel_accuracy: SeedScore
+    measures: Mapping[str, SeedScore]
     classes: Mapping[str, SeedScore]
 
 
@@ -85,6 +77,7 @@ class Comparison:
         tests: name of every test -> its facts.
         baseline, goal: names of the arms between which the gap is measured.
         arms: in the order of the job.
+        measures: what is measured.
         notes: remarks about tests and classes.
     """
 
@@ -93,6 +86,7 @@ class Comparison:
     baseline: str
     goal: str
     arms: tuple[ArmResult, ...]
+    measures: Measures
     notes: tuple[str, ...] = field(default=())
 
     def find(self, name: str) -> ArmResult | None:
@@ -100,12 +94,16 @@ class Comparison:
         return next((arm for arm in self.arms if arm.name == name), None)
 
     def share_of_gap(self, arm: ArmResult, test: str) -> float | None:
-        """(arm - baseline) / (goal - baseline) of the means of mIoU over the seeds that all three have.
+        """(arm - baseline) / (goal - baseline) of the means of the main measure over the seeds that all three have.
 
         None where one of them is missing, and where the goal is not better than the baseline.
         """
         rows = [self.find(self.baseline), self.find(self.goal), arm]
-        scores = [row.tests[test].miou.by_seed for row in rows if row is not None and test in row.tests]
+        scores = [
+            row.tests[test].measures[self.measures.main].by_seed
+            for row in rows
+            if row is not None and test in row.tests
+        ]
         if len(scores) < len(rows):
             return None
         common = set(scores[0]).intersection(*scores[1:])
@@ -122,6 +120,8 @@ class Comparison:
             "tests": {name: dict(facts) for name, facts in self.tests.items()},
             "baseline": self.baseline,
             "goal": self.goal,
+            "measures": dict(self.measures.titles),
+            "class_measure": {self.measures.of_class: self.measures.class_title},
             "notes": list(self.notes),
             "arms": [
                 {
@@ -131,9 +131,8 @@ class Comparison:
                     "notes": list(arm.notes),
                     "tests": {
                         test: {
-                            "miou": result.miou.to_dict(),
+                            **{name: score.to_dict() for name, score in result.measures.items()},
                             "share_of_gap": self.share_of_gap(arm, test),
-                            "pixel_accuracy": result.pixel_accuracy.to_dict(),
                             "classes": {name: score.to_dict() for name, score in result.classes.items()},
                         }
                         for test, result in arm.tests.items()
@@ -144,26 +143,16 @@ class Comparison:
         }
 
 
-def summarise_test(confusions: Mapping[int, NDArray[np.int64]], label_space: LabelSpace) -> ArmScores:
-    """Scores of one arm on one test from the counts of every seed.
-
-    >>> from sflow_pipeline.label_spaces import load_label_space
-    >>> space = load_label_space("camvid11")
-    >>> counts = np.zeros((12, 12), np.int64)
-    >>> counts[0, 0], counts[3, 3], counts[3, 0] = 3, 4, 1
-    >>> round(summarise_test({0: counts}, space).miou.mean, 3)
-    0.775
-    """
-    scored = [channel for channel in range(label_space.num_classes) if channel != label_space.void_channel]
-    ious = {seed: compute_iou(counts) for seed, counts in confusions.items()}
+def summarise_test(runs: Mapping[int, RunScores], task: Task) -> ArmScores:
+    """Scores of one arm on one test from the scores of every seed."""
     classes = {
-        label_space.names[channel]: SeedScore(
-            {seed: float(iou[channel]) for seed, iou in ious.items() if math.isfinite(iou[channel])}
-        )
-        for channel in scored
+        name: SeedScore({seed: scores.classes[name] for seed, scores in runs.items() if name in scores.classes})
+        for name in task.class_names
     }
     return ArmScores(
-        SeedScore({seed: compute_miou(counts, scored) for seed, counts in confusions.items()}),
-        SeedScore({seed: compute_pixel_accuracy(counts) for seed, counts in confusions.items()}),
+        {
+            name: SeedScore({seed: scores.measures[name] for seed, scores in runs.items()})
+            for name in task.measures.titles
+        },
         {name: score for name, score in classes.items() if score.by_seed},
     )

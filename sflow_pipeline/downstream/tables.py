@@ -11,10 +11,10 @@ CSV_HEAD = ("arm", "pictures", "crops", "test", "seed", "measure", "class", "val
 
 
 def draw_markdown(comparison: Comparison) -> str:
-    """A table of mIoU and gap, one of classes for each test, and the protocol; the same results give the same text."""
+    """Tables of scores and gap and of the classes of each test, and the protocol; the same results, the same text."""
     parts = [_draw_scores(comparison)]
     for test in comparison.tests:
-        parts += [f"IoU per class, {test}:\n", _draw_classes(comparison, test)]
+        parts += [f"{comparison.measures.class_title} per class, {test}:\n", _draw_classes(comparison, test)]
     return "\n".join([*parts, *(f"- {line}" for line in list_protocol(comparison))]) + "\n"
 
 
@@ -32,12 +32,13 @@ def list_protocol(comparison: Comparison) -> list[str]:
         f"test photos: {photos}; {protocol['test_width_px']} px wide in the network, scored at the size of their "
         f"labels, classes of {protocol['label_space']['name']}"
     )
+    measure, low, high = comparison.measures.main_title, comparison.baseline, comparison.goal
     lines = [
         budget,
         "`a + b`: both fill a batch of their own; `a or b`: they share one; `a/4`: every fourth picture of a",
         f"seeds {', '.join(map(str, seeds))}; ± is the standard deviation over them, and missing for one",
         tests,
-        f"gap closed: mIoU over {comparison.baseline} (0 %) as a share of what {comparison.goal} (100 %) is over it",
+        f"gap closed: {measure} over {low} (0 %) as a share of what {high} (100 %) is over it",
     ]
     return [*lines, *comparison.notes, *(f"{arm.name}: {note}" for arm in comparison.arms for note in arm.notes)]
 
@@ -56,14 +57,16 @@ def format_score(score: SeedScore | None) -> str:
 def _draw_scores(comparison: Comparison) -> str:
     head = ["trained on", "pictures", "crops"]
     for test in comparison.tests:
-        head += [f"mIoU, {test} ↑", "gap closed ↑"]
+        head += [f"{comparison.measures.main_title}, {test} ↑", "gap closed ↑"]
+        head += [f"{comparison.measures.titles[name]}, {test} ↑" for name in comparison.measures.columns[1:]]
     rows = []
     for arm in comparison.arms:
         cells = [arm.name, str(arm.pictures), str(arm.crops)]
         for test in comparison.tests:
             found = arm.tests.get(test)
             share = comparison.share_of_gap(arm, test)
-            cells += [format_score(found.miou if found else None), "-" if share is None else f"{share:.0%}"]
+            scores = [format_score(found.measures[name] if found else None) for name in comparison.measures.columns]
+            cells += [scores[0], "-" if share is None else f"{share:.0%}", *scores[1:]]
         rows.append(cells)
     return draw_table(head, rows)
 
@@ -76,14 +79,14 @@ def _draw_classes(comparison: Comparison, test: str) -> str:
 
 
 def draw_csv(comparison: Comparison) -> str:
-    """One line for every arm, test, seed and measure; the classes' measure is ``iou``."""
+    """One line for every arm, test, seed and measure."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for arm in comparison.arms:
         for test, result in arm.tests.items():
-            scores = [("miou", "", result.miou), ("pixel_accuracy", "", result.pixel_accuracy)]
-            scores += [("iou", name, score) for name, score in result.classes.items()]
+            scores = [(measure, "", score) for measure, score in result.measures.items()]
+            scores += [(comparison.measures.of_class, name, score) for name, score in result.classes.items()]
             for measure, name, score in scores:
                 for seed, value in score.by_seed.items():
                     writer.writerow([arm.name, arm.pictures, arm.crops, test, seed, measure, name, f"{value:.6f}"])

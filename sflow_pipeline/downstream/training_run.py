@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -13,9 +12,8 @@ from torch import nn
 from sflow_pipeline.config.downstream_job import DownstreamJob
 from sflow_pipeline.downstream.arm_crops import ArmCrops, CropTensors
 from sflow_pipeline.downstream.color_change import change_colors
-from sflow_pipeline.downstream.networks import build_network
+from sflow_pipeline.downstream.task import Task
 from sflow_pipeline.errors import OutputError, TrainingError, first_line
-from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.tensors import to_unit_range
 from sflow_pipeline.training.data.prefetch import prefetch
@@ -35,8 +33,8 @@ def has_weights(folder: Path) -> bool:
 
 def train_arm(
     job: DownstreamJob,
+    task: Task,
     crops: ArmCrops,
-    label_space: LabelSpace,
     seed: int,
     folder: Path,
     device: Device,
@@ -53,7 +51,7 @@ def train_arm(
         OutputError: the folder cannot be written to.
     """
     torch.manual_seed(seed)
-    network = place_network(build_network(job.network, label_space.num_classes, job.width), device.name)
+    network = place_network(task.build_network(), device.name)
     if has_weights(folder):
         _load_weights(network, folder / _WEIGHTS)
         return network.eval()
@@ -64,7 +62,7 @@ def train_arm(
     # On a CPU the threads would take the core that computes.
     batches = (crops.cut(step) for step in steps) if device.is_cpu else prefetch(crops.cut, steps)
     for step, batch in zip(steps, batches, strict=True):
-        loss = _take_step(job, network, optimizer, batch, label_space, seed, step, device)
+        loss = _take_step(job, task, network, optimizer, batch, seed, step, device)
         done = step + 1
         if done % _SAVE_EVERY_STEPS == 0 or done == job.steps:
             if not torch.isfinite(loss):  # looked at rarely: it waits for the device
@@ -82,25 +80,20 @@ def train_arm(
 
 def _take_step(
     job: DownstreamJob,
+    task: Task,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     batch: CropTensors,
-    label_space: LabelSpace,
     seed: int,
     step: int,
     device: Device,
 ) -> torch.Tensor:
     rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    photo, truth, weights = (tensor.to(device.name) for tensor in batch)
-    photo = change_colors(to_unit_range(photo), rng).contiguous(memory_format=torch.channels_last)
-    truth = truth.long()
+    crops = batch.place(device.name)
+    photo = change_colors(to_unit_range(crops.photo), rng).contiguous(memory_format=torch.channels_last)
     with device.autocast():
-        logits = network(photo)
-    # Each pixel weighs as its class does in the pictures that its crop is from; void weighs nothing.
-    weight = weights.gather(1, truth.flatten(1)).view_as(truth)
-    if label_space.void_channel is not None:
-        weight = weight * (truth != label_space.void_channel)
-    loss = (F.cross_entropy(logits, truth, reduction="none") * weight).sum() / weight.sum().clamp(min=1.0)
+        output = network(photo)
+    loss = task.compute_loss(output, crops)
     for group in optimizer.param_groups:
         group["lr"] = job.lr * (1 - step / job.steps) ** 0.9
     optimizer.zero_grad(set_to_none=True)

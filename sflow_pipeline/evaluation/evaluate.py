@@ -11,7 +11,8 @@ from sflow_pipeline.errors import SflowError, UsageError
 from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.measures.measure import Measure, Observations, observe_all
 from sflow_pipeline.evaluation.measures.registry import MeasureInputs, build_measures
-from sflow_pipeline.evaluation.photos import DatasetPhotos, PhotoSource, open_photos
+from sflow_pipeline.evaluation.photo_source import PhotoSource
+from sflow_pipeline.evaluation.photos import DatasetPhotos, open_photos
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
 from sflow_pipeline.evaluation.reference_networks.feature_depths import open_depths
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter

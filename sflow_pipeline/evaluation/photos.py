@@ -2,9 +2,9 @@
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,72 +12,17 @@ from numpy.typing import NDArray
 from sflow_pipeline.dataset.contents import check_name, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import FrameError, UsageError
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.image_codec import decode_rgb
+from sflow_pipeline.storage.image_codec import check_size, decode_rgb
+from sflow_pipeline.storage.instance_codec import decode_samples
 from sflow_pipeline.storage.manifest import MANIFEST_PATH
 
 Column = Literal["image", "render"]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPhoto:
-    """One picture and its label, decoded.
-
-    Attributes:
-        sample_id, variant: identity; variants of one sample share the label.
-        photo: (h, w, 3) uint8 RGB.
-        label_map: (h, w) ids of the source's label space, the dump's label rule applied.
-    """
-
-    sample_id: str
-    variant: int
-    photo: NDArray[np.uint8]
-    label_map: NDArray[Any]
-
-
-class PhotoSource(Protocol):
-    """A set of labelled pictures that can be read repeatedly."""
-
-    @property
-    def uri(self) -> str:
-        """The folder, as given."""
-
-    @property
-    def kind(self) -> Literal["dataset", "photos"]:
-        """``dataset``: converted; ``photos``: a folder of pictures with labels."""
-
-    @property
-    def label_space(self) -> LabelSpace:
-        """Of the labels."""
-
-    @property
-    def variants(self) -> int:
-        """Pictures per sample."""
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Statements of the source about itself, for reports."""
-
-    def __len__(self) -> int:
-        """Number of pictures."""
-
-    def compute_identity(self) -> str:
-        """A digest that changes with the files: of a dataset by content, of a folder by names, sizes and times."""
-
-    def list_samples(self, limit: int | None = None) -> list[str]:
-        """The sample id of every picture, or of the first ``limit``, in the order of ``read``."""
-
-    def read(self) -> Iterator[LabelledPhoto]:
-        """Every picture, decoded one by one, in a fixed order.
-
-        Raises:
-            FrameError: a picture or label cannot be read, or their sizes differ.
-        """
 
 
 class DatasetPhotos:
@@ -108,6 +53,7 @@ class DatasetPhotos:
                 hint=f"convert again with --include {column} among the columns",
             )
         self.label_space = self._contents.label_space
+        self.label_format = self._contents.label_format
         self.variants = self._contents.variants
         self.columns = list(self._contents.manifest.columns)
         self.edge_threshold = self._contents.manifest.edge_threshold
@@ -115,7 +61,7 @@ class DatasetPhotos:
     def __len__(self) -> int:
         return sum(shard.rows for shard in self._contents.select_shards(self._splits))
 
-    def compute_identity(self) -> str:
+    def compute_identity(self, *, with_instances: bool = False) -> str:  # noqa: ARG002  shards hold all columns
         """See ``PhotoSource.compute_identity``."""
         return compute_digest([self.column, *(shard.sha256 for shard in self._contents.select_shards(self._splits))])
 
@@ -151,13 +97,16 @@ class DatasetPhotos:
         """See ``PhotoSource.list_samples``."""
         return [row.sample_id for row in islice(self.read_rows([]), limit)]
 
-    def read(self) -> Iterator[LabelledPhoto]:
+    def read(self, *, with_instances: bool = False) -> Iterator[LabelledPhoto]:
         """See ``PhotoSource.read``."""
-        for row in self.read_rows([self.column, "label"]):
+        with_instances = with_instances and "instance" in self._contents.columns
+        for row in self.read_rows([self.column, "label", *(["instance"] if with_instances else [])]):
             photo = row.decode(self.column)
             assert isinstance(photo, np.ndarray)
             label_map = row.decode_label_for_network((photo.shape[1], photo.shape[0]))
-            yield LabelledPhoto(row.sample_id, row.variant, photo, label_map)
+            instance_map = row.decode_plane("instance") if with_instances else None
+            _check_instances(instance_map, label_map, f"{row.sample_id}: instance")
+            yield LabelledPhoto(row.sample_id, row.variant, photo, label_map, instance_map)
 
     def read_rows(self, columns: list[str]) -> Iterator[Row]:
         """Rows with some of their columns, and their identity."""
@@ -203,14 +152,17 @@ class FolderPhotos:
                 f"{path}: {len(missing)} of {len(set(only or ()))} frames are not in it, first {missing[0]}",
                 hint="give the dump that these pictures were made from, with the same frame names",
             )
-        self.label_space = self._dump.label_format.space
+        self.label_format = self._dump.label_format
+        self.label_space = self.label_format.space
 
     def __len__(self) -> int:
         return len(self._frames)
 
-    def compute_identity(self) -> str:
+    def compute_identity(self, *, with_instances: bool = False) -> str:
         """See ``PhotoSource.compute_identity``."""
         paths = [path for frame in self._frames for path in (frame.render, frame.label, frame.label_table) if path]
+        if with_instances:
+            paths += [frame.instance for frame in self._frames if frame.instance]
         facts = self._dump.folder.stat(paths)
         stats = [[path, fact.size_bytes, fact.mtime_ns] for path, fact in zip(paths, facts, strict=True)]
         label_format = self._dump.label_format
@@ -235,9 +187,9 @@ class FolderPhotos:
         if len(self._frames) > count:
             self._frames = [self._frames[int((i + 0.5) * len(self._frames) / count)] for i in range(count)]
 
-    def read(self) -> Iterator[LabelledPhoto]:
+    def read(self, *, with_instances: bool = False) -> Iterator[LabelledPhoto]:
         """See ``PhotoSource.read``."""
-        return map(self._decode, self._frames)
+        return (self._decode(frame, with_instances=with_instances) for frame in self._frames)
 
     def read_sound(self) -> Iterator[LabelledPhoto]:
         """The pictures that can be read."""
@@ -245,7 +197,7 @@ class FolderPhotos:
             with contextlib.suppress(FrameError):
                 yield self._decode(frame)
 
-    def _decode(self, frame: FrameRef) -> LabelledPhoto:
+    def _decode(self, frame: FrameRef, *, with_instances: bool = False) -> LabelledPhoto:
         photo = decode_rgb(self._read(frame.render), name=frame.render)
         label_map = self._dump.label_format.read_for_network(
             self._read(frame.label),
@@ -253,7 +205,11 @@ class FolderPhotos:
             frame.label,
             (photo.shape[1], photo.shape[0]),
         )
-        return LabelledPhoto(frame.sample_id, 0, photo, label_map)
+        instance_map = None
+        if with_instances and frame.instance:
+            instance_map = decode_samples(self._read(frame.instance), name=frame.instance)
+            _check_instances(instance_map, label_map, frame.instance)
+        return LabelledPhoto(frame.sample_id, 0, photo, label_map, instance_map)
 
     def _read(self, path: str) -> bytes:
         try:
@@ -262,6 +218,12 @@ class FolderPhotos:
             raise FrameError(
                 f"{self.uri}/{path}: cannot be read: {error.strerror or error}", reason="missing"
             ) from error
+
+
+def _check_instances(instance_map: NDArray[Any] | None, label_map: NDArray[Any], name: str) -> None:
+    if instance_map is not None:
+        height_px, width_px = instance_map.shape[:2]
+        check_size((width_px, height_px), (label_map.shape[1], label_map.shape[0]), name=name, picture="its label")
 
 
 def open_photos(path: str, *, split: str | None = None, column: Column = "image") -> PhotoSource:

@@ -1,6 +1,7 @@
 """The rendered frames that pictures were made from."""
 
-from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos, PhotoSource
+from sflow_pipeline.evaluation.photo_source import PhotoSource
+from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos
 
 
 def open_rendered(

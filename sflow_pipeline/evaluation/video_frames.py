@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos, PhotoSource
+from sflow_pipeline.evaluation.photo_source import PhotoSource
+from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos
 from sflow_pipeline.simulators.frame_table import find_usual_step
 from sflow_pipeline.storage.flow_codec import decode_motion
 from sflow_pipeline.storage.image_codec import decode_rgb

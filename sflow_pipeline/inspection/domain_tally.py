@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.edge_statistics import EdgeStatistics, compute_edge_statistics
-from sflow_pipeline.evaluation.photos import LabelledPhoto
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.label_spaces import UNMAPPED, LabelSpace, build_mapping
 from sflow_pipeline.metrics import count_confusion

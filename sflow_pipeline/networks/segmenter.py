@@ -41,6 +41,11 @@ class Segmenter(nn.Module):
     def forward(self, photo: Photo) -> Float[Tensor, "b classes h w"]:
         """Class logits at the photo's size."""
         height, width = photo.shape[-2:]
+        logits = F.interpolate(self.predict_quarter(photo), scale_factor=4.0, mode="bilinear", align_corners=False)
+        return logits[..., :height, :width]
+
+    def predict_quarter(self, photo: Photo) -> Float[Tensor, "b classes h4 w4"]:
+        """Class logits at a quarter of the photo's size, which is first enlarged to a multiple of ``stride``."""
         x = pad_to_multiple(photo, self.stride)
         half = F.leaky_relu(self.head(F.pixel_unshuffle(x, 2)), 0.2)
         quarter = self.block1(self.down1(half))
@@ -48,9 +53,8 @@ class Segmenter(nn.Module):
         x = self.middle(self.down3(eighth))
         x = self.block3(_enlarge(self.up3(x)) + eighth)
         x = self.block4(_enlarge(self.up2(x)) + quarter)
-        logits = self.verdict(F.leaky_relu(self.norm(x), 0.2)).float()
-        logits = F.interpolate(logits, scale_factor=4.0, mode="bilinear", align_corners=False)
-        return logits[..., :height, :width]
+        logits: Tensor = self.verdict(F.leaky_relu(self.norm(x), 0.2)).float()
+        return logits
 
 
 class _Block(nn.Module):

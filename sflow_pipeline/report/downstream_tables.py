@@ -9,8 +9,11 @@ from typing import Any
 from sflow_pipeline.report.page_parts import build_table, clip
 from sflow_pipeline.storage.filesystem import Folder
 
-RESULTS_PATH = "report/downstream.json"
-PLOT_PATH = "report/downstream.svg"
+#: Results and plot of each task, below the dataset, and the heading of their section.
+STEMS = {
+    "report/downstream": "Training on these frames",
+    "report/downstream-detection": "Training a detector on these frames",
+}
 _LARGEST_BYTES = 4_000_000
 _LARGEST_PLOT_BYTES = 500_000
 _MOST_ARMS = 50
@@ -18,8 +21,12 @@ _PROTOCOL = ("network", "width", "steps", "batch_size", "crop_px", "frame_width_
 
 
 def draw_downstream(folder: Folder) -> str:
-    """A table of arms and tests with the plot, the classes and the protocol; empty without results."""
-    data = _read(folder, RESULTS_PATH, _LARGEST_BYTES)
+    """For each task a table of arms and tests with the plot, the classes and the protocol; empty without results."""
+    return "".join(_draw_task(folder, stem, heading) for stem, heading in STEMS.items())
+
+
+def _draw_task(folder: Folder, stem: str, heading: str) -> str:
+    data = _read(folder, f"{stem}.json", _LARGEST_BYTES)
     try:
         content = json.loads(data) if data else None
     except (ValueError, RecursionError):
@@ -28,45 +35,54 @@ def draw_downstream(folder: Folder) -> str:
         return ""
     arms = [arm for arm in content["arms"] if isinstance(arm, dict)][:_MOST_ARMS]
     tests = list(dict.fromkeys(test for arm in arms for test in _mapping(arm.get("tests"))))
-    goal, baseline = clip(content.get("goal")), clip(content.get("baseline"))
-    note = f"± is the standard deviation over seeds; the gap is from {baseline} (0 %) to {goal} (100 %)."
+    measure, title = _name_first(content.get("measures"), ("miou", "mIoU"))
+    class_title = _name_first(content.get("class_measure"), ("iou", "IoU"))[1]
+    note = (
+        f"{title} on real photos. ± is the standard deviation over seeds; the gap is from "
+        f"{clip(content.get('baseline'))} (0 %) to {clip(content.get('goal'))} (100 %)."
+    )
     return (
-        f"<section><h2>Training on these frames</h2><p>One network, trained on each set of pictures and tested on "
-        f'real photos: mIoU. {escape(note)}</p><div class="scroll">{_draw_scores(arms, tests)}</div>'
-        f"{_draw_plot(folder)}{''.join(_draw_classes(arms, test) for test in tests)}"
+        f"<section><h2>{heading}</h2><p>One network, trained on each set of pictures and tested on real photos: "
+        f'{escape(note)}</p><div class="scroll">{_draw_scores(arms, tests, measure)}</div>'
+        f"{_draw_plot(folder, stem, title)}{''.join(_draw_classes(arms, test, class_title) for test in tests)}"
         f"{_draw_protocol(_mapping(content.get('protocol')))}</section>"
     )
 
 
-def _draw_scores(arms: list[dict[str, Any]], tests: list[str]) -> str:
+def _name_first(titles: Any, otherwise: tuple[str, str]) -> tuple[str, str]:
+    """Name and title of the first measure."""
+    return next(((name, clip(title)) for name, title in _mapping(titles).items()), otherwise)
+
+
+def _draw_scores(arms: list[dict[str, Any]], tests: list[str], measure: str) -> str:
     head = ["trained on", "pictures", *(clip(text) for test in tests for text in (test, f"gap, {test}"))]
     rows = []
     for arm in arms:
         cells: list[Any] = [clip(arm.get("name")), arm.get("pictures")]
         for test in tests:
             result = _mapping(_mapping(arm.get("tests")).get(test))
-            cells += [_format(result.get("miou")), _percent(result.get("share_of_gap"))]
+            cells += [_format(result.get(measure)), _percent(result.get("share_of_gap"))]
         rows.append(cells)
     return build_table(head, rows)
 
 
-def _draw_plot(folder: Folder) -> str:
+def _draw_plot(folder: Folder, stem: str, title: str) -> str:
     # As an image: scripts in it do not run, whoever wrote the file.
-    data = _read(folder, PLOT_PATH, _LARGEST_PLOT_BYTES)
+    data = _read(folder, f"{stem}.svg", _LARGEST_PLOT_BYTES)
     if not data:
         return ""
     encoded = base64.b64encode(data).decode()
-    return f'<img class="plot" alt="mIoU of every arm" src="data:image/svg+xml;base64,{encoded}">'
+    return f'<img class="plot" alt="{escape(title)} of every arm" src="data:image/svg+xml;base64,{encoded}">'
 
 
-def _draw_classes(arms: list[dict[str, Any]], test: str) -> str:
+def _draw_classes(arms: list[dict[str, Any]], test: str, class_title: str) -> str:
     found = [(arm, _mapping(_mapping(_mapping(arm.get("tests")).get(test)).get("classes"))) for arm in arms]
     names = list(dict.fromkeys(name for _arm, classes in found for name in classes))
     table = build_table(
         ("class", *(clip(arm.get("name")) for arm, _classes in found)),
         ((clip(name), *(_format(classes.get(name)) for _arm, classes in found)) for name in names),
     )
-    title = f"Intersection over union per class, {clip(test)}"
+    title = f"{class_title} per class, {clip(test)}"
     return f'<details><summary>{escape(title)}</summary><div class="scroll">{table}</div></details>'
 
 

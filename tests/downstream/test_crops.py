@@ -26,7 +26,7 @@ def cut(write_pictures: Write, write_job: Write, tmp_path: Path) -> Callable[...
         job = load_downstream_job(write_job(sources=sources, arms=[arm], batch_size=4))
         comparer = Comparer(job, tmp_path / "out")
         crops = ArmCrops(job.parsed_arms[0], comparer.parts, job, comparer.label_space, seed=0)
-        return np.stack([crops.cut(step)[0].float().mean(dim=(1, 2, 3)).numpy() for step in range(steps)])
+        return np.stack([crops.cut(step).photo.float().mean(dim=(1, 2, 3)).numpy() for step in range(steps)])
 
     return start
 
@@ -52,7 +52,7 @@ def test_weights_decide_how_often_a_picture_is_drawn(write_job: Write, write_pic
     job = load_downstream_job(write_job(sources={"mixed": [rare, often]}, arms=["mixed"], batch_size=12))
     comparer = Comparer(job, tmp_path / "out")
     crops = ArmCrops(job.parsed_arms[0], comparer.parts, job, comparer.label_space, seed=0)
-    drawn = np.concatenate([crops.cut(step)[0].float().mean(dim=(1, 2, 3)).numpy() for step in range(4)])
+    drawn = np.concatenate([crops.cut(step).photo.float().mean(dim=(1, 2, 3)).numpy() for step in range(4)])
     assert (drawn > 200).mean() == pytest.approx(0.75, abs=0.05)
 
 

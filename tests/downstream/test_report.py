@@ -50,7 +50,7 @@ def test_the_report_has_a_table_and_the_plot(converted: Path, write_job: Write, 
     section = page[page.index("Training on these frames") :]
     row = re.search(r"<td>converted</td><td>8</td><td>([\d.]+) ± ([\d.]+)</td>", section)
     assert row is not None
-    values = list(comparison.arms[1].tests["held-out"].miou.by_seed.values())
+    values = list(comparison.arms[1].tests["held-out"].measures["miou"].by_seed.values())
     assert float(row[1]) == pytest.approx(sum(values) / 2, abs=6e-4)
     assert "data:image/svg+xml;base64," in section
     assert section.count("<h2>Evaluation</h2>") == 0

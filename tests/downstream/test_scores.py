@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from sflow_pipeline.config.downstream_job import load_downstream_job
 from sflow_pipeline.downstream.compare import Comparer
 from sflow_pipeline.downstream.results import ArmResult, ArmScores, Comparison, SeedScore
+from sflow_pipeline.downstream.segmentation import Segmentation
 from sflow_pipeline.networks.segmenter import Segmenter
 
 Write = Callable[..., Path]
@@ -40,21 +41,21 @@ def test_scores_are_those_of_scikit_learn(write_job: Write, write_pictures: Writ
     ids = sorted(set(true.tolist()))
     ious = jaccard_score(true, found, labels=ids, average=None)
     assert [score.mean for score in result.classes.values()] == pytest.approx(ious.tolist())
-    assert result.miou.mean == pytest.approx(ious.mean())
-    assert result.pixel_accuracy.mean == pytest.approx(accuracy_score(true, found))
+    assert result.measures["miou"].mean == pytest.approx(ious.mean())
+    assert result.measures["pixel_accuracy"].mean == pytest.approx(accuracy_score(true, found))
 
 
 def build_arm(name: str, by_seed: dict[int, float]) -> ArmResult:
-    return ArmResult(name, 1, 1, {"t": ArmScores(SeedScore(by_seed), SeedScore({}), {})})
+    return ArmResult(name, 1, 1, {"t": ArmScores({"miou": SeedScore(by_seed)}, {})})
 
 
 def test_the_gap_is_measured_on_common_seeds() -> None:
     low, high = build_arm("rendered", {0: 0.1, 1: 0.2}), build_arm("real", {0: 0.5, 1: 0.4, 2: 0.9})
     arm = build_arm("converted", {1: 0.25})
-    comparison = Comparison({}, {}, "rendered", "real", (low, high, arm))
+    comparison = Comparison({}, {}, "rendered", "real", (low, high, arm), Segmentation.measures)
     assert comparison.share_of_gap(arm, "t") == pytest.approx(0.25)  # (0.25 - 0.2) / (0.4 - 0.2)
     assert comparison.share_of_gap(high, "t") == pytest.approx(1)
     assert comparison.share_of_gap(build_arm("other", {7: 0.3}), "t") is None
-    worse = Comparison({}, {}, "real", "rendered", (low, high, arm))
+    worse = Comparison({}, {}, "real", "rendered", (low, high, arm), Segmentation.measures)
     assert worse.share_of_gap(arm, "t") is None
-    assert Comparison({}, {}, "rendered", "missing", (low, arm)).share_of_gap(arm, "t") is None
+    assert Comparison({}, {}, "rendered", "missing", (low, arm), Segmentation.measures).share_of_gap(arm, "t") is None

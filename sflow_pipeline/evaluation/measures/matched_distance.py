@@ -26,7 +26,7 @@ from sflow_pipeline.evaluation.measures.matched_crops import (
     match_crops,
 )
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.reference_networks.feature_depths import FeatureDepths
 from sflow_pipeline.evaluation.results.scores import Score, finite
 from sflow_pipeline.label_spaces import UNMAPPED, LabelSpace, build_mapping

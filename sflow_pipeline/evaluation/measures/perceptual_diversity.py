@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.reference_networks.feature_depths import FeatureDepths
 from sflow_pipeline.evaluation.reference_networks.network_input import resize_photo
 from sflow_pipeline.evaluation.reference_networks.spec import FilterName

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
 from sflow_pipeline.evaluation.reference_networks.network_input import resize_photo
 from sflow_pipeline.evaluation.reference_networks.spec import FilterName

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe, sum_by_sample
 from sflow_pipeline.evaluation.measures.recognition import NOTHING_SCORED, RECOGNITION_METRICS, score_recognition
 from sflow_pipeline.evaluation.measures.scoring_space import build_scoring_space
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.evaluation.results.scores import ClassScore, Score, finite
 from sflow_pipeline.label_spaces import UNMAPPED, LabelSpace, build_mapping

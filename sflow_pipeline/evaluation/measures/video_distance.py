@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.results.scores import Score, finite
 from sflow_pipeline.evaluation.video_frames import find_clips
 from sflow_pipeline.metrics import Metric

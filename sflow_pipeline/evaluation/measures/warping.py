@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.results.scores import Score
 from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
 from sflow_pipeline.metrics import Metric

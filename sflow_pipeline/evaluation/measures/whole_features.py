@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
-from sflow_pipeline.evaluation.photos import LabelledPhoto, PhotoSource
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
 from sflow_pipeline.evaluation.results.scores import Score, finite
 from sflow_pipeline.metrics import FEATURE_METRICS, FeatureSets

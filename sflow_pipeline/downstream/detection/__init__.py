@@ -1,0 +1,1 @@
+"""Task detection: boxes around countable objects, found by a small anchor-free network."""
