@@ -61,6 +61,7 @@ def compute_precision(
         found: of every photo, in the same order.
         names: of the classes by channel, in the order of the result.
 
+    >>> import numpy as np
     >>> box = np.array([[0, 0, 10, 10]])
     >>> truth = Boxes(box, np.array([8]), np.array([False]))
     >>> compute_precision([truth], [FoundBoxes(box, np.array([8]), np.array([0.9]))], {8: "car", 9: "pedestrian"})
