@@ -64,8 +64,10 @@ def compute_precision(
     >>> import numpy as np
     >>> box = np.array([[0, 0, 10, 10]])
     >>> truth = Boxes(box, np.array([8]), np.array([False]))
-    >>> compute_precision([truth], [FoundBoxes(box, np.array([8]), np.array([0.9]))], {8: "car", 9: "pedestrian"})
-    {'car': Precision(ap=1.0, ap50=1.0, objects=1)}
+    >>> found = FoundBoxes(box, np.array([8]), np.array([0.9]))
+    >>> scores = compute_precision([truth], [found], {8: "car", 9: "pedestrian"})
+    >>> list(scores), round(scores["car"].ap, 6)
+    (['car'], 1.0)
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
