@@ -17,7 +17,7 @@ FOUND = sorted(
     for path in (ROOT / folder).rglob("*.y*ml")
     if path.parent.name != "ci"  # see tests/pipelines/test_schedules.py
 )
-COUNT = 9
+COUNT = 10
 
 
 def test_number_of_files() -> None:

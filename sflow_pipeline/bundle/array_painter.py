@@ -1,5 +1,6 @@
 """Conversion of frames that are NumPy arrays: checks of the arrays, and a bundle's translator run on them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -44,6 +45,7 @@ class ArrayPainter:
         palette: Literal["typical", "drawn"] | int,
         alpha: AlphaName | Literal["drawn"] | ArrayLike,
         seed: int,
+        previous: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None,
     ) -> NDArray[np.uint8]:
         """Paint one frame or several; arguments, result and errors are those of ``Bundle.paint``."""
         renders, label_maps, is_single = _check_frames(render, label_map)
@@ -52,11 +54,15 @@ class ArrayPainter:
         weights = _read_alpha(alpha, seed, self._bundle.recipe.dned.alpha_concentration)
         number = self._choose_palette(palette, seed)
         strength, moved = _check_share("appearance", appearance), _check_share("photo_colors", photo_colors)
-        step = 1 if self._translator.device == "cpu" else _GPU_BATCH
-        images = []
+        before = self._check_previous(previous, renders.shape[1:])
+        is_sequence = self._bundle.recipe.generator.use_previous
+        step = 1 if is_sequence or self._translator.device == "cpu" else _GPU_BATCH
+        images: list[NDArray[np.uint8]] = []
         for start in range(0, len(renders), step):
             batch = slice(start, start + step)
             count = len(renders[batch])
+            if is_sequence and start:
+                before = np.stack([renders[start - 1], images[-1][0]])[None]
             images.append(
                 self._translator.translate(
                     class_index[batch],
@@ -66,6 +72,7 @@ class ArrayPainter:
                     np.full(count, number, np.int64),
                     np.full(count, strength, np.float32),
                     np.full(count, moved, np.float32),
+                    previous=before,
                 ).photo
             )
         painted = np.concatenate(images)
@@ -82,6 +89,26 @@ class ArrayPainter:
             return build_mapping(source, target).apply(label_maps)
         except FrameError as error:
             raise LabelSpaceError(error.message, hint=_LABEL_SPACE_HINT) from error
+
+    def _check_previous(
+        self, previous: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None, shape: tuple[int, ...]
+    ) -> NDArray[np.uint8] | None:
+        """(1, 2, h, w, 3) render and image before the first frame; None where there are none."""
+        if previous is None:
+            return None
+        if not self._bundle.recipe.generator.use_previous:
+            raise UsageError(
+                f"previous: bundle {self._bundle.name} paints every frame by itself and uses no image before it",
+                hint="leave out previous",
+            )
+        given: Sequence[Any] = previous
+        if [(getattr(x, "shape", None), getattr(x, "dtype", None)) for x in given] != [(shape, np.uint8)] * 2:
+            found = [f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".strip() for x in given]
+            raise UsageError(
+                f"previous: expected two uint8 arrays of shape {shape}, not {', '.join(found)}",
+                hint="pass previous=(the render before, the image that was made of it)",
+            )
+        return np.ascontiguousarray(np.stack(previous)[None])
 
     def _choose_palette(self, palette: Literal["typical", "drawn"] | int, seed: int) -> int:
         if isinstance(palette, str) and palette in ("typical", "drawn"):

@@ -63,13 +63,15 @@ class Bundle:
         palette: Literal["typical", "drawn"] | int = "typical",
         alpha: "AlphaName | Literal['drawn'] | ArrayLike" = "even",
         seed: int = 0,
+        previous: "tuple[NDArray[np.uint8], NDArray[np.uint8]] | None" = None,
         device: str = "auto",
         precision: str = "auto",
     ) -> "NDArray[np.uint8]":
         """Convert one frame, or several, in memory.
 
         The first call on a device loads the networks; later calls reuse them, so it can run in a simulator's loop.
-        A frame gets the same image alone and among others; on a GPU up to rounding.
+        A frame gets the same image alone and among others; on a GPU up to rounding. A bundle that was trained with
+        ``generator.use_previous`` takes several frames for a sequence, and paints each from the image before.
 
         Args:
             render: (h, w, 3) or (n, h, w, 3) uint8 RGB from the simulator.
@@ -83,6 +85,8 @@ class Bundle:
             palette: colours of the classes: ``typical``, ``drawn`` (by ``seed``), or a palette's number in the bundle.
             alpha: edges: ``even``, ``crisp``, ``soft``, ``broad``, ``drawn`` (by ``seed``), or (5,) weights.
             seed: decides what is drawn.
+            previous: the render before ``render`` and the image that was made of it, (h, w, 3) uint8 each, for a bundle
+                that paints from the image before; without it ``render`` is the first frame of a sequence.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             precision: ``auto``, ``fp32`` or ``bf16``.
 
@@ -116,6 +120,7 @@ class Bundle:
             palette=palette,
             alpha=alpha,
             seed=seed,
+            previous=previous,
         )
 
     @cached_property
@@ -204,6 +209,8 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
     paints = recipe.model_dump(mode="json", include=_PAINTS)
     if recipe.generator.upsampling == "nearest":  # bundles older than this field keep their digest
         del paints["generator"]["upsampling"]
+    if not recipe.generator.use_previous:
+        del paints["generator"]["use_previous"]
     pixels = {
         "weights": metadata.weights_sha256,
         "recipe": paints,

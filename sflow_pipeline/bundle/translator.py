@@ -19,6 +19,7 @@ from sflow_pipeline.networks.flatness import hold_flatness
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.illumination import hold_illumination
 from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
+from sflow_pipeline.networks.previous_image import add_previous, carry_image
 from sflow_pipeline.networks.shifted_mean import ShiftedMean
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 
@@ -57,6 +58,7 @@ class Translator:
         self.classes = bundle.label_space.num_classes
         self.threshold = bundle.recipe.edges.threshold
         self._use_appearance = bundle.recipe.generator.use_appearance
+        self._use_previous = bundle.recipe.generator.use_previous
         self.use_instances = bundle.recipe.generator.use_instances is True
         weights = bundle.read_weights()
         self._generator = ShiftedMean(build_generator(bundle.recipe.generator, self.classes), shifts)
@@ -89,6 +91,7 @@ class Translator:
         photo_colors: NDArray[np.float32] | None = None,
         color_source: NDArray[np.uint8] | None = None,
         class_colors: NDArray[np.float32] | None = None,
+        previous: NDArray[np.uint8] | None = None,
     ) -> Translation:
         """Translate a batch.
 
@@ -113,14 +116,17 @@ class Translator:
                 stay the render's.
             class_colors: (b, classes, 4) mean RGB of each class, 0 to 255, and its share of the pixels, from which
                 colours are moved instead of each frame's own; a class of share 0 has the frame's own.
+            previous: (b, 2, h, w, 3) RGB, the render before each frame's and the image that was made of it, for bundles
+                that paint frames in order; None for first frames of sequences; ignored by other bundles.
 
         Raises:
             FrameError: the bundle was trained with instances, and none are given.
         """
         if self.device == "cpu" and len(render) > 1:
             return self._translate_one_by_one(
-                class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source, class_colors
-            )
+                class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source, class_colors,
+                previous,
+            )  # fmt: skip
         picture = self._place(render)
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
@@ -141,6 +147,8 @@ class Translator:
             else:
                 colors = build_palette_map(classes, palettes)
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
+        if self._use_previous:
+            semantic = add_previous(semantic, None if previous is None else self._carry(previous, picture))
         painted = self._generator(semantic, edge.to(self.dtype))
         if strength is not None and colors is not None and bool((strength > 0).any()):
             channel, follows = classes.long()[:, None], strength.view(-1, 1, 1, 1)
@@ -174,6 +182,10 @@ class Translator:
         follows = has_appearance * (1 - photo_colors)
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
         return build_appearance_map(render, classes, self.classes, strength, means, own).clamp(-1, 1)
+
+    def _carry(self, previous: NDArray[np.uint8], picture: torch.Tensor) -> torch.Tensor:
+        before, image = (to_unit_range(self._place(previous[:, i])) for i in range(2))
+        return carry_image(image, before, to_unit_range(picture))
 
     def _place(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
         """(b, 3, h, w) on the device."""

@@ -57,6 +57,7 @@ class LossRecipe(Section):
         description="distance in px of the flow between generated frames and that between the frames they "
         "were made from (S-Flow's flow loss); needs pairs",
     )
+    sequence: float = Field(1.0, ge=0, description="weight of the sequence discriminator in the generator's loss")
     r1: float = Field(0.0, ge=0, description="gradient penalty of the discriminator on photos (Mescheder et al. 2018)")
     r1_every_steps: int = Field(
         16, ge=1, description="steps between computations of r1, whose weight is scaled accordingly"
@@ -65,31 +66,38 @@ class LossRecipe(Section):
 
     def weights(self) -> dict[str, float]:
         """Weight of each term in the loss of generator and DNED, by the term's name in ``losses.csv``."""
-        return {
+        of_images = {
             "gan": self.adversarial,
             "semantic": self.semantic,
             "feature_matching": self.feature_matching,
             "perceptual": self.perceptual,
             "l1": self.l1,
             "repetition": self.repetition,
-            "dned": self.dned,
             "projected": self.projected,
-            "teacher": self.teacher,
             "render_content": self.content,
             "render_tone": self.tone,
             "render_repetition": self.repetition,
             "render_semantic": self.semantic,
             "render_projected": self.projected,
             "render_consistency": self.consistency,
+        }
+        return {
+            **of_images,
+            **{f"later_{name}": weight for name, weight in of_images.items()},
+            "dned": self.dned,
+            "teacher": self.teacher,
             "warp": self.warp,
             "flow": self.flow,
             "render_warp": self.warp,
             "render_flow": self.flow,
+            "sequence": self.sequence,
         }
 
     def discriminator_weights(self) -> dict[str, float]:
         """Weight of each term in the loss of the discriminators."""
         semantic = ("semantic", "projected", "render_semantic", "render_projected")
-        return {"discriminator": 1.0, "r1": self.r1 * self.r1_every_steps / 2} | {
-            f"{name}_discriminator": 1.0 for name in semantic
+        own = ("discriminator", *(f"{name}_discriminator" for name in semantic))
+        return {
+            **dict.fromkeys((*own, *(f"later_{name}" for name in own), "sequence_discriminator"), 1.0),
+            "r1": self.r1 * self.r1_every_steps / 2,
         }

@@ -55,6 +55,12 @@ class GeneratorRecipe(Section):
         "nearest", description="of features between the compact generator's scales; bilinear flickers less in video"
     )
 
+    use_previous: bool = Field(
+        False,
+        description="add the image before, carried along the motion of the frames, to the input: frames of a sequence "
+        "are then painted in order, as in vid2vid; needs pairs (schedule.pair_batch_size)",
+    )
+
     @model_validator(mode="after")
     def _check_upsampling(self) -> "GeneratorRecipe":
         if self.upsampling != "nearest" and self.kind != "compact":
@@ -62,7 +68,10 @@ class GeneratorRecipe(Section):
         return self
 
     def count_channels(self, classes: int) -> int:
-        """Channels of the semantic map: one per class, one of instance boundaries, three of the palette."""
+        """Channels of the semantic map: one per class, one of instance boundaries, three of the palette.
+
+        The generator's has three more where it is given the image before.
+        """
         return classes + (self.use_instances is True) + 3 * self.use_palette
 
 
@@ -83,6 +92,12 @@ class DiscriminatorRecipe(Section):
         ge=0,
         description="channels of the projected discriminator, a second semantic one, on features of the network that "
         "--projection names; 0: none",
+    )
+    sequence_width: int = Field(
+        0,
+        ge=0,
+        description="channels of the sequence discriminator, a PatchGAN on two consecutive frames (vid2vid); 0: none; "
+        "needs pairs (schedule.pair_batch_size)",
     )
 
 

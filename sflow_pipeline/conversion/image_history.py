@@ -1,4 +1,4 @@
-"""The last images of a sequence, one per variant: what the next frame's image is smoothed with."""
+"""The last images of a sequence, one per variant: what the next frame's image is made from, or smoothed with."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from sflow_pipeline.simulators.frame_table import find_usual_step
 
 
 @dataclass(frozen=True)
-class _Last:
+class Last:
+    """The last image: its frame, its look, and the image (h, w, 3) itself."""
+
     frame: DecodedFrame
     look: Hashable
     photo: NDArray[np.uint8]
@@ -22,8 +24,8 @@ class _Last:
 class ImageHistory:
     """Images of a shard's frames in order; a shard holds whole sequences, so that it depends on no other one.
 
-    Smoothing starts anew with a sequence, after a gap, a frame that was left out, a frame without flow, another size,
-    and another look, which the gate may ask for.
+    It starts anew with a sequence, after a gap, a frame that was left out, another size, and another look, which the
+    gate may ask for; smoothing also after a frame without flow.
 
     Args:
         share: of the carried image; see ``smooth_along_motion``.
@@ -32,18 +34,22 @@ class ImageHistory:
 
     def __init__(self, share: float, frames: Sequence[FrameRef]) -> None:
         self._share = share
-        self._last: dict[int, _Last] = {}
+        self._last: dict[int, Last] = {}
         numbers: dict[str, list[int]] = {}
         for frame in frames:
             numbers.setdefault(frame.sequence_id, []).append(frame.frame_index)
         self._steps = {name: find_usual_step(found) for name, found in numbers.items()}
 
+    def find(self, frame: DecodedFrame, look: Hashable, variant: int) -> Last | None:
+        """The image of the frame before this one, of the same look; None where there is none."""
+        last = self._last.get(variant)
+        return last if last is not None and last.look == look and self._follows(last.frame, frame) else None
+
     def smooth(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> NDArray[np.uint8]:
         """A frame's image, smoothed where the frame before it has one of the same look."""
-        last = self._last.get(variant)
-        if last is None or last.look != look or not self._follows(last.frame, frame):
+        last = self.find(frame, look, variant)
+        if last is None or last.frame.motion is None:
             return photo
-        assert last.frame.motion is not None
         return smooth_along_motion(
             photo,
             last.photo,
@@ -55,12 +61,11 @@ class ImageHistory:
 
     def keep(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> None:
         """Remember an image that is written."""
-        self._last[variant] = _Last(frame, look, photo)
+        self._last[variant] = Last(frame, look, photo)
 
     def _follows(self, before: DecodedFrame, after: DecodedFrame) -> bool:
         return (
-            before.motion is not None
-            and before.ref.sequence_id == after.ref.sequence_id
+            before.ref.sequence_id == after.ref.sequence_id
             and after.ref.frame_index - before.ref.frame_index == self._steps.get(after.ref.sequence_id)
             and before.render.shape == after.render.shape
         )

@@ -1,6 +1,6 @@
 """Motion of a dump's frames for smoothing: which files state it, and whether it agrees with the pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -89,13 +89,31 @@ def find_motion(
     return motion, warnings
 
 
+def describe_order(bundle: str, frames: Sequence[FrameRef]) -> list[str]:
+    """Warnings about a conversion with a bundle that paints each frame from the image before it."""
+    pairs = gaps = 0
+    for _, numbers in _list_numbers(frames):
+        step = find_usual_step(numbers)
+        gaps += len(find_gaps(numbers))
+        pairs += sum(later - earlier == step for earlier, later in pairwise(numbers))
+    if not pairs:
+        return [f"bundle {bundle} paints from the image before, and no sequence has two consecutive frames"]
+    begins = f"{gaps} gaps in the numbers of frames: after each, an image is painted without the one before"
+    return [begins] if gaps else []
+
+
+def _list_numbers(frames: Sequence[FrameRef]) -> Iterator[tuple[list[FrameRef], list[int]]]:
+    """The frames of each sequence, and their numbers."""
+    for _, group in groupby(frames, key=lambda frame: (frame.split, frame.sequence_id)):
+        sequence = list(group)
+        yield sequence, [frame.frame_index for frame in sequence]
+
+
 def _find_pairs(frames: Sequence[FrameRef]) -> tuple[list[tuple[FrameRef, FrameRef]], int, int]:
     """Consecutive frames of which the first has flow, the number of gaps, and of followed frames without flow."""
     pairs = []
     gaps = without = 0
-    for _, group in groupby(frames, key=lambda frame: (frame.split, frame.sequence_id)):
-        sequence = list(group)
-        numbers = [frame.frame_index for frame in sequence]
+    for sequence, numbers in _list_numbers(frames):
         gaps += len(find_gaps(numbers))
         step = find_usual_step(numbers)
         for earlier, later in pairwise(sequence):

@@ -75,7 +75,7 @@ class Painter:
             killers: sample ids of frames that must not be decoded.
         """
         self._colors = RigColors(samples, self._settings, killers)
-        if self._settings.motion is not None:
+        if self._settings.needs_order:
             self._history = ImageHistory(self._settings.job.smooth, frames)
 
     def paint(self, frames: Sequence[DecodedFrame], variant: int) -> list[Painted | Exception]:
@@ -128,7 +128,8 @@ class Painter:
     ) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
         try:
-            translation = self._smooth(frames, looks, self.translate(frames, looks), variant)
+            translation = self.translate(frames, looks, self._find_previous(frames, looks, variant))
+            translation = self._smooth(frames, looks, translation, variant)
             translation = self._keep_own_vehicles(frames, looks, translation)
             judgements = self.gate.judge(frames, translation)
         except Exception as error:
@@ -144,8 +145,14 @@ class Painter:
             for i in range(len(frames))
         ]
 
-    def translate(self, frames: Sequence[DecodedFrame], looks: Sequence[Look]) -> "Translation":
-        """The images of a batch, as they come from the model."""
+    def translate(
+        self, frames: Sequence[DecodedFrame], looks: Sequence[Look], previous: NDArray[np.uint8] | None = None
+    ) -> "Translation":
+        """The images of a batch, as they come from the model.
+
+        Args:
+            previous: (1, 2, h, w, 3) the frame before and its image, for a bundle that paints one frame from the other.
+        """
         # GPU kernels are chosen by shape: with one batch shape, a frame's image does not depend on its neighbours.
         count = len(frames) if self._settings.device == "cpu" else self.batch_size
         rows = [min(i, len(frames) - 1) for i in range(count)]
@@ -160,13 +167,20 @@ class Painter:
             else None,
             palette=np.array(palettes, np.int64) if self._settings.palettes else None,
             **self._stack_appearance([frames[i] for i in rows], [looks[i] for i in rows]),
+            previous=previous,
         )
         return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
+
+    def _find_previous(self, frames: list[DecodedFrame], looks: list[Look], variant: int) -> NDArray[np.uint8] | None:
+        if self._history is None or not self._settings.use_previous:
+            return None
+        found = self._history.find(frames[0], looks[0].identity, variant)
+        return None if found is None else np.stack([found.frame.render, found.photo])[None]
 
     def _smooth(
         self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation", variant: int
     ) -> "Translation":
-        if self._history is None:
+        if self._history is None or self._settings.motion is None:
             return translation
         assert len(frames) == 1  # each image is smoothed with the one before it
         photo = self._history.smooth(translation.photo[0], frames[0], looks[0].identity, variant)

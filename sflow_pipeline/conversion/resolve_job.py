@@ -15,7 +15,7 @@ from sflow_pipeline.conversion.column_choice import choose_columns, list_raw_col
 from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.label_gate import check_gate
-from sflow_pipeline.conversion.motion_source import find_motion
+from sflow_pipeline.conversion.motion_source import describe_order, find_motion
 from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
 from sflow_pipeline.conversion.rig_colors import choose_samples, list_samples
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
@@ -109,14 +109,17 @@ def resolve_settings(
     choice = choose_appearance(job, bundle, frames, source)
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
     motion, motion_notes = find_motion(job, dump, frames, source)
+    if bundle.recipe.generator.use_previous:
+        motion_notes += describe_order(bundle.name, frames)
     settings = replace(
         settings,
         gate_digest=gate_digest,
         own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask),
         motion=motion,
-        # An image is judged after it is smoothed, and smoothed with the one before it.
-        batch_size=settings.batch_size if motion is None else 1,
+        use_previous=bundle.recipe.generator.use_previous,
     )
+    if settings.needs_order:  # an image is judged before the next one is made from it
+        settings = replace(settings, batch_size=1)
     notes = (*warnings, *choice.warnings, *gate_notes, *motion_notes)
     return ResolvedSettings(settings, sizes, is_resized, choice, notes)
 
@@ -149,7 +152,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     estimated_bytes = {}
     samples = choose_samples(index) if settings.appearance else {}
     limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
-    for span in cut_shards(index, frame_bytes, **limits, whole_sequences=bool(job.smooth)):
+    for span in cut_shards(index, frame_bytes, **limits, whole_sequences=settings.needs_order):
         group = SourceFrames(index, span.start, span.stop)
         shard_frames = list(group)
         measured = list_samples(samples, shard_frames)

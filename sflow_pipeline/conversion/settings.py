@@ -37,7 +37,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
 _NOT_COUNTED_AT = {"image_format": "png"}
 _COUNTED_OF_FRAMES = ("sample_id", "sequence_id", "frame_index", "split", "render", "label")
 #: Settings that do not decide what a shard holds, or that are counted in another form.
-_NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size"})
+_NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size", "use_previous"})  # the bundle's digest counts
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class ConversionSettings:
         bundle_digest: of the weights, the recipe and the label space.
         edge_threshold: of the Laplacian edge extractor.
         use_instances: the bundle paints from instance boundaries.
+        use_previous: the bundle paints frames in order, each from the image before.
         device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
         own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
@@ -84,6 +85,7 @@ class ConversionSettings:
     gate_digest: str = ""
     own_vehicle_mask: bytes | None = None
     motion: MotionSource | None = None
+    use_previous: bool = False
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -92,6 +94,11 @@ class ConversionSettings:
         motion = () if self.motion is None else self.motion.files
         needed = [*motion, *(("instance",) if self.use_instances or self.repaints_vehicles else ())]
         return ("render", "label", *columns, *(name for name in needed if name not in columns))
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether an image depends on the one before it: a sequence is then converted in order, in one shard."""
+        return self.motion is not None or self.use_previous
 
     @property
     def repaints_vehicles(self) -> bool:

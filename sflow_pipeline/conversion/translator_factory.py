@@ -27,6 +27,7 @@ class FrameTranslator(Protocol):
         photo_colors: NDArray[np.float32] | None = None,
         color_source: NDArray[np.uint8] | None = None,
         class_colors: NDArray[np.float32] | None = None,
+        previous: NDArray[np.uint8] | None = None,
     ) -> "Translation": ...
 
 

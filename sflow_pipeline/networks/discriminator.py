@@ -7,8 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sflow_pipeline.config.network_recipes import DiscriminatorRecipe
 from sflow_pipeline.networks.layers import InstanceNorm
 from sflow_pipeline.tensors import Photo
+
+#: Of the sequence discriminator's conditions: two pictures.
+_BEFORE_CHANNELS = 6
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -74,3 +78,13 @@ class MultiScaleDiscriminator(nn.Module):
                 photo, conditions = F.avg_pool2d(photo, 2), F.avg_pool2d(conditions, 2)
             outputs.append(scale(photo, conditions))
         return outputs
+
+
+def build_sequence_discriminator(recipe: DiscriminatorRecipe) -> MultiScaleDiscriminator:
+    """The discriminator of consecutive frames, whose conditions are the image before, and that carried along.
+
+    >>> d = build_sequence_discriminator(DiscriminatorRecipe(sequence_width=8))
+    >>> d(torch.zeros(1, 3, 64, 96), torch.zeros(1, 6, 64, 96))[0].verdict.shape[:2]
+    torch.Size([1, 1])
+    """
+    return MultiScaleDiscriminator(_BEFORE_CHANNELS - 1, recipe.sequence_width, recipe.layers, recipe.scales)

@@ -44,7 +44,8 @@ def build_generator(recipe: GeneratorRecipe, classes: int) -> nn.Module:
         "unet": UnetGenerator,
         "global_local": GlobalLocalGenerator,
     }
-    channels, detail = recipe.count_channels(classes), 3 * recipe.use_appearance
+    previous = 3 * recipe.use_previous
+    channels, detail = recipe.count_channels(classes) + previous, 3 * recipe.use_appearance + previous
     generator: nn.Module
     if recipe.kind == "compact":
         generator = CompactGenerator(channels, recipe.width, recipe.blocks, detail, recipe.upsampling)

@@ -22,6 +22,7 @@ def change_recipe(path: Path, section: str, **values: object) -> str:
     [
         ("edges", {"threshold": 0.08}, True),
         ("generator", {"use_edges": False}, True),
+        ("generator", {"use_previous": True}, True),
         ("edges", {"jitter": 2.0}, False),
         ("schedule", {"joint_images": 7}, False),
         ("loss", {"l1": 3.0}, False),

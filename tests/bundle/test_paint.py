@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sflow_pipeline import LabelSpaceError, UsageError, load_bundle, load_label_space
 from sflow_pipeline.bundle import Bundle, build_random_bundle
 from sflow_pipeline.bundle.translator import Translator
+from sflow_pipeline.config.recipe import Recipe
 
 CAMVID = load_label_space("camvid11")
 CITYSCAPES = load_label_space("cityscapes34")
@@ -131,6 +132,7 @@ LABELS = np.full((24, 32), CAMVID.classes[0].id, np.uint8)
         ({"palette": 3}, ["palette=3", "0 to 0"]),
         ({"palette": "warm"}, ["palette", "warm", "typical"]),
         ({"palette": "drawn", "seed": -1}, ["seed=-1"]),
+        ({"previous": (RENDER, RENDER)}, ["previous", "paints every frame by itself", "leave out previous"]),
     ],
 )
 def test_what_cannot_be_painted_is_explained(bundle: Bundle, change: dict[str, Any], words: list[str]) -> None:
@@ -189,3 +191,12 @@ def test_a_scene_by_night_stays_dark(street_dump: Path) -> None:
     )
     assert night.mean() < 25
     assert moved < 1.3 * as_rendered
+
+
+@pytest.mark.parametrize(
+    "previous", [(RENDER,), (RENDER, RENDER[:12]), (RENDER, RENDER.astype(np.float32)), (RENDER, 3)]
+)
+def test_an_image_before_that_does_not_fit_is_refused(previous: Any, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({"name": "r", "generator": {"width": 9, "blocks": 1, "use_previous": True}})
+    with pytest.raises(UsageError, match=r"previous: expected two uint8 arrays of shape \(24, 32, 3\), not uint8"):
+        paint(build_random_bundle(tmp_path / "b", 0, recipe), RENDER, LABELS, previous=previous)

@@ -43,7 +43,7 @@ def settings(make_job) -> ConversionSettings:
 
 def test_every_setting_counts_but_places_and_the_batch_on_a_cpu(settings):
     names = {item.name for item in fields(ConversionSettings)}
-    assert names - OTHERS.keys() == {"job", "source", "out", "batch_size"}
+    assert names - OTHERS.keys() == {"job", "source", "out", "batch_size", "use_previous"}  # the digest counts the last
     fingerprints = {replace(settings, **{name: value}).fingerprint for name, value in OTHERS.items()}
     assert len(fingerprints | {settings.fingerprint}) == len(OTHERS) + 1
     labels = {"encoding": "palette", "rule": "sky_touches_top", "table_format": "replicator"}

@@ -187,6 +187,28 @@ def test_flow_that_is_not_the_pictures_is_refused(
         convert(make(smooth=0.8))
 
 
+def test_flow_in_units_of_the_pictures_size_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
+    for path in dump_of_street.rglob("flow/*.png"):
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert plane is not None
+        flow = (plane[..., :0:-1].astype(np.float32) - 32768) / 64
+        np.save(path.with_suffix(".npy"), flow / np.array(SIZE, np.float32))
+        path.unlink()
+    with pytest.raises(UsageError, match="its unit is the picture's width and height") as caught:
+        convert(make(smooth=0.8))
+    assert "write flow in px to the next frame" in str(caught.value.hint)
+
+
+def test_a_sequence_of_one_frame_beside_others_stays_as_it_is(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    for path in dump_of_street.rglob("street_0000/*/00000[1-9].*"):
+        path.unlink()
+    smooth, plain = images(make("smooth", smooth=0.8)), images(make("plain"))
+    assert np.array_equal(smooth["street_0000", 0, 0], plain["street_0000", 0, 0])
+    assert not np.array_equal(smooth["street_0001", 1, 0], plain["street_0001", 1, 0])
+
+
 def test_flow_of_another_size_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
     for path in dump_of_street.rglob("flow/*.png"):
         plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

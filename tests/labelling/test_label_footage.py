@@ -146,6 +146,38 @@ def test_missing_frames_of_a_video_are_gaps_in_the_numbers(street: list[StreetFr
     assert "2 are missing" in footage.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("times_ms", "numbers", "note"),
+    [
+        ([0, 95, 205, 300, 402, 500], [0, 1, 2, 3, 4, 5], ""),
+        ([0, 100, 200, 240, 300, 400], [0, 1, 2, 3, 4], "1 are left out at 10 frames per second"),
+        ([0, 100, 200, 300, 500, 700], [0, 1, 2, 3, 5, 7], "2 are missing at 10 frames per second"),
+    ],
+)
+def test_frames_of_a_variable_rate_are_numbered_by_their_times(
+    times_ms: list[int], numbers: list[int], note: str, street: list[StreetFrame], tmp_path: Path
+) -> None:
+    pictures = [street[i % len(street)].render for i in range(len(times_ms))]
+    (footage,) = open_footage(write_video(tmp_path / "phone.mp4", pictures, times_ms, rate=1000))
+    assert [frame.name for frame in footage.frames] == [f"{i:06d}" for i in numbers]
+    assert bool(footage.notes) == bool(note)
+    assert note in "".join(footage.notes)
+
+
+def test_a_video_of_one_frame_is_labelled(street: list[StreetFrame], tmp_path: Path) -> None:
+    summary = label_footage(write_video(tmp_path / "a.mp4", [street[0].render], [0]), tmp_path / "out", device="cpu")
+    assert (summary.frames, summary.notes) == (1, ())
+
+
+def test_pictures_of_several_sizes_keep_them(street: list[StreetFrame], tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for number, frame in enumerate(street[:2]):
+        cv2.imwrite(str(folder / f"{number}.png"), frame.render[:: 1 + number, :: 1 + number])
+    label_footage(folder, tmp_path / "out", device="cpu")
+    assert [label.shape for label in read_labels(tmp_path / "out")] == [(96, 160), (48, 80)]
+
+
 def test_a_folder_may_hold_several_sequences(street: list[StreetFrame], tmp_path: Path) -> None:
     for name in ("b/rgb", "a"):
         (tmp_path / "drives" / name).mkdir(parents=True)

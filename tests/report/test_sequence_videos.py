@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -39,6 +40,27 @@ def test_a_video_shows_rendered_beside_converted_at_the_dumps_rate(dataset: Path
             distance = np.abs(half - expected.astype(float)).mean()
             assert distance < 15
             assert distance < np.abs(other - expected.astype(float)).mean()
+
+
+def test_a_frame_of_another_size_is_fitted_and_a_single_frame_is_a_video(
+    street_dump: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    from sflow_pipeline import convert
+
+    dump = Path(shutil.copytree(street_dump, tmp_path / "dump"))
+    for path in dump.rglob("street_0000/*/000002.png"):
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert plane is not None
+        cv2.imwrite(str(path), plane[::2, ::2])
+    for path in dump.rglob("street_0001/*/00000[1-9].*"):
+        path.unlink()
+    convert(dump, tmp_path / "out", bundle=random_bundle, workers=1, gate="off")
+    assert write_sequence_videos(str(tmp_path / "out")) == VIDEOS
+    pictures = [read_video(tmp_path / "out" / path)[0] for path in VIDEOS]
+    assert [len(found) for found in pictures] == [4, 1]
+    assert {picture.shape for found in pictures for picture in found} == {(48, 192, 3)}
+    small, before = pictures[0][2].astype(float), pictures[0][1].astype(float)
+    assert np.abs(small[:, :96] - before[:, :96]).mean() < 30  # the same street, at the same size
 
 
 def test_what_is_up_to_date_stays_and_what_is_damaged_or_gone_is_made_again(dataset: Path) -> None:

@@ -121,6 +121,20 @@ def test_only_consecutive_frames_of_videos_are_pairs(
     assert found == {True: [(0, 1), (3, 4)], False: []}
 
 
+def test_frames_of_different_sizes_are_no_pairs(
+    change_recipe: Callable[..., Recipe], camvid: Path, tmp_path: Path
+) -> None:
+    for folder in ("train", "trainannot"):
+        path = camvid / folder / "0001TP_000002.png"
+        plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert plane is not None
+        cv2.imwrite(str(path), plane[:40, :56])
+    recipe = change_recipe(data={"sources": [{"video": True}], "holdout_fraction": 0.2})
+    photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
+    found = {tuple(photos.facts[i].frame for i in pair) for pair in find_video_pairs(photos)}
+    assert found == {(0, 1), (3, 4), (4, 5)}
+
+
 def test_frames_without_flow_are_no_pairs(recipe: Recipe, street_dump: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -144,7 +158,16 @@ def test_flow_of_another_size_is_refused(recipe: Recipe, street_dump: Path, tmp_
         load_renders([str(dump)], recipe, tmp_path / "cache")
 
 
-def test_flow_in_the_wrong_direction_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda flow: -flow, "signs are reversed"),
+        (lambda flow: flow / (128, 96), "its unit is the picture's width and height"),
+    ],
+)
+def test_flow_of_another_direction_or_unit_is_refused(
+    change: Callable[[np.ndarray], np.ndarray], text: str, recipe: Recipe, tmp_path: Path
+) -> None:
     from sflow_pipeline.street.write_dump import write_sample_dump
 
     dump = tmp_path / "sim"
@@ -152,9 +175,9 @@ def test_flow_in_the_wrong_direction_is_refused(recipe: Recipe, tmp_path: Path) 
     for path in dump.glob("*/flow/*.png"):
         samples = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert samples is not None
-        samples[..., 1:] = 65535 - samples[..., 1:].clip(1) + 1
-        cv2.imwrite(str(path), samples)
-    with pytest.raises(UsageError, match="signs are reversed"):
+        np.save(path.with_suffix(".npy"), change((samples[..., :0:-1].astype(np.float64) - 32768) / 64))
+        path.unlink()
+    with pytest.raises(UsageError, match=text):
         load_renders([str(dump)], recipe, tmp_path / "cache")
 
 

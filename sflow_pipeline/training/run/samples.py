@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.palette import build_own_palette_map
+from sflow_pipeline.networks.previous_image import add_previous
 from sflow_pipeline.storage.image_codec import encode_rgb
 from sflow_pipeline.tensors import build_semantic_map, to_bytes, to_unit_range
 from sflow_pipeline.training.data.crops import CropSampler
@@ -36,6 +37,8 @@ def write_sample_strip(
         laplacian = extract_edges(photo, context.recipe.edges.threshold)
         repaired = fuse_sides(state.dned_ema(laplacian), uniform_alpha(1, device))
         joint = state.images_seen >= context.recipe.schedule.laplacian_images
+        if context.recipe.generator.use_previous:
+            semantic = add_previous(semantic, None)
         fake = to_bytes(state.generator_ema(semantic.to(device), repaired if joint else laplacian))
         cells = [photo, *((255 * e).byte().expand(-1, 3, -1, -1) for e in (laplacian, repaired)), fake]
         strips.append(torch.cat(cells, dim=3)[0].permute(1, 2, 0).cpu().numpy())

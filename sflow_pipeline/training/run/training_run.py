@@ -193,6 +193,16 @@ def _check_pairs(recipe: Recipe) -> None:
             f"recipe {recipe.name}: loss.{name} is {getattr(loss, name):g}, and batches have no pairs of frames",
             hint=f"add --set schedule.pair_batch_size=1, or --set loss.{name}=0",
         )
+    for field, is_used, off in (
+        ("generator.use_previous", recipe.generator.use_previous, "false"),
+        ("discriminator.sequence_width", recipe.discriminator.sequence_width, "0"),
+    ):
+        if is_used and not schedule.pair_batch_size:
+            raise UsageError(
+                f"recipe {recipe.name}: {field} is {str(is_used).lower()}, and batches have no pairs of photos",
+                hint=f"add --set schedule.pair_batch_size=1 and mark the folders of videos with video: true in "
+                f"data.sources, or --set {field}={off}",
+            )
     if schedule.render_pair_batch_size and not schedule.render_batch_size:
         raise UsageError(
             f"recipe {recipe.name}: schedule.render_pair_batch_size is {schedule.render_pair_batch_size}, and "

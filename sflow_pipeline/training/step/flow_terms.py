@@ -12,9 +12,11 @@ from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.data.crops import PairBatch
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.inputs import StepInputs, build_inputs
-from sflow_pipeline.training.step.render_terms import RenderInputs, build_render_inputs
+from sflow_pipeline.training.step.photo_terms import photo_terms
+from sflow_pipeline.training.step.render_terms import RenderInputs, build_render_inputs, score_renders
+from sflow_pipeline.training.step.sequence_terms import PairImages, paint_pairs, sequence_terms, split_pairs
 from sflow_pipeline.training.step.state import TrainingState
-from sflow_pipeline.training.step.step_rng import PairRng
+from sflow_pipeline.training.step.step_rng import PairRng, StepRng
 
 #: Falloff of a pixel's weight with the squared difference of the frames themselves, in [0, 1] (Lai et al. 2018).
 _TRUST = 50.0
@@ -33,17 +35,45 @@ class Motion:
     weight: Float[Tensor, "b 1 h w"]
 
 
-def photo_pair_terms(state: TrainingState, pairs: PairBatch, context: StepContext) -> dict[str, Tensor]:
-    """``warp`` and ``flow`` of pairs of photos, whose motion is measured by Farnebäck's method."""
+def photo_pair_terms(
+    state: TrainingState, pairs: PairBatch, context: StepContext, *, use_discriminators: bool = True
+) -> dict[str, Tensor]:
+    """``warp`` and ``flow`` of pairs of photos, whose motion is measured by Farnebäck's method.
+
+    The recipe may add those of the sequence discriminator, and where frames are painted in order those of the later
+    images, which are judged as all images are; their names begin with ``later``.
+    """
     rng = _build_rng(state, pairs, context, 0)
-    return _compute_terms(state, build_inputs(state, pairs.frames, context, rng), pairs, context)
+    inputs = build_inputs(state, pairs.frames, context, rng)
+    images = paint_pairs(state, inputs, context)
+    terms = _compute_terms(inputs, images, pairs, context)
+    if use_discriminators and state.sequence_discriminator is not None:
+        terms |= sequence_terms(state.sequence_discriminator, inputs, images, context)
+    if context.recipe.generator.use_previous:
+        later = split_pairs(inputs)[1]
+        rng = _build_rng(state, pairs, context, 2)
+        own = photo_terms(state, later, images.after, context, rng, use_discriminators=use_discriminators)
+        terms |= {f"later_{name}": term for name, term in own.items()}
+    return terms
 
 
-def render_pair_terms(state: TrainingState, pairs: PairBatch, context: StepContext) -> dict[str, Tensor]:
-    """``render_warp`` and ``render_flow`` of pairs of simulator frames, whose motion the simulator states."""
+def render_pair_terms(
+    state: TrainingState, pairs: PairBatch, context: StepContext, *, use_discriminators: bool = True
+) -> dict[str, Tensor]:
+    """``render_warp`` and ``render_flow`` of pairs of simulator frames, whose motion the simulator states.
+
+    Where frames are painted in order, also the terms of the later images, as in ``photo_pair_terms``.
+    """
     rng = _build_rng(state, pairs, context, 1)
-    terms = _compute_terms(state, build_render_inputs(state, pairs.frames, context, rng), pairs, context)
-    return {f"render_{name}": term for name, term in terms.items()}
+    inputs = build_render_inputs(state, pairs.frames, context, rng)
+    images = paint_pairs(state, inputs, context)
+    terms = {f"render_{name}": term for name, term in _compute_terms(inputs, images, pairs, context).items()}
+    if context.recipe.generator.use_previous:
+        later = split_pairs(inputs)[1]
+        rng = _build_rng(state, pairs, context, 3)
+        own = score_renders(state, later, images.after, context, rng, use_semantic=use_discriminators)
+        terms |= {f"later_{name}": term for name, term in own.items()}
+    return terms
 
 
 def measure_motion(before: Photo, after: Photo, known: Float[Tensor, "b 2 h w"] | None = None) -> Motion:
@@ -96,30 +126,28 @@ def flow_loss(before: Photo, after: Photo, flow: Flow, weight: Float[Tensor, "b 
 
 
 def _compute_terms(
-    state: TrainingState, inputs: StepInputs | RenderInputs, pairs: PairBatch, context: StepContext
+    inputs: StepInputs | RenderInputs, images: PairImages, pairs: PairBatch, context: StepContext
 ) -> dict[str, Tensor]:
-    with context.device.autocast():
-        fake = state.generator(inputs.semantic, inputs.edge)
     before, after = inputs.photo.chunk(2)
-    fake_before, fake_after = fake.float().chunk(2)
     known = None if pairs.motion is None else pairs.motion.to(context.device.name, non_blocking=True)
     motion = measure_motion(before, after, known)
-    terms = {"warp": warp_loss(fake_before, fake_after, motion)}
+    terms = {"warp": warp_loss(images.before, images.after, motion)}
     if context.recipe.loss.flow:
         flow = motion.flow
         if known is not None:  # the same method on both sides, so that its own error does not count
             with torch.no_grad():
                 flow = compute_farneback_flow(to_grey(before), to_grey(after))
-        terms["flow"] = flow_loss(fake_before, fake_after, flow, motion.weight)
+        terms["flow"] = flow_loss(images.before, images.after, flow, motion.weight)
     return terms
 
 
-def _build_rng(state: TrainingState, pairs: PairBatch, context: StepContext, stream: int) -> PairRng:
-    """Random numbers apart from those of the photos, which pairs do not change."""
+def _build_rng(state: TrainingState, pairs: PairBatch, context: StepContext, stream: int) -> StepRng:
+    """Random numbers apart from those of the photos, which pairs do not change; streams 2 and 3 are of later images."""
     group = context.group
     count = len(pairs.frames.photo) // 2 * group.size
-    seed = (context.recipe.seed * 1_000_003 + state.images_seen) * 2 + stream + 7_000_000_000
-    return PairRng(seed, 0, count, group)
+    part, is_render = divmod(stream, 2)
+    seed = (context.recipe.seed * 1_000_003 + state.images_seen) * 2 + is_render + (7 + 10 * part) * 1_000_000_000
+    return (StepRng if part else PairRng)(seed, 0, count, group)
 
 
 def _average(distance: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]) -> Tensor:

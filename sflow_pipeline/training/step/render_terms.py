@@ -15,6 +15,7 @@ from sflow_pipeline.training.data.crops import CropBatch
 from sflow_pipeline.training.step.consistency import consistency_loss
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import FeaturePair, extract_features
+from sflow_pipeline.training.step.generate import generate
 from sflow_pipeline.training.step.losses import fake_class_loss, perceptual_loss, repetition_loss, semantic_loss
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
@@ -52,9 +53,13 @@ def render_terms(
         use_semantic: whether discriminators take part, as far as the recipe has them.
     """
     inputs = build_render_inputs(state, batch, context, rng)
-    with context.device.autocast():
-        fake = state.generator(inputs.semantic, inputs.edge)
-    fake = fake.float()
+    return score_renders(state, inputs, generate(state, inputs, context), context, rng, use_semantic=use_semantic)
+
+
+def score_renders(
+    state: TrainingState, inputs: RenderInputs, fake: Photo, context: StepContext, rng: StepRng, *, use_semantic: bool
+) -> dict[str, Tensor]:
+    """The terms of ``render_terms`` for images that were made of ``inputs``."""
     terms = {
         "render_tone": tone_loss(inputs.appearance, fake),
         "render_repetition": repetition_loss(inputs.photo, fake),

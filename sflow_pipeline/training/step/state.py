@@ -14,7 +14,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import place_network
-from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator
+from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator, build_sequence_discriminator
 from sflow_pipeline.networks.dned import Dned
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.networks.perceptual import PerceptualNetwork
@@ -65,6 +65,9 @@ class TrainingState:
         self.projected_discriminator: SemanticDiscriminator | None = None
         if settings.projected_width:
             self.projected_discriminator = SemanticDiscriminator(projection_channels, classes, settings.projected_width)
+        self.sequence_discriminator: MultiScaleDiscriminator | None = None
+        if settings.sequence_width:
+            self.sequence_discriminator = build_sequence_discriminator(settings)
         for network in self.trained_networks.values():
             place_network(network, device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
@@ -108,6 +111,8 @@ class TrainingState:
             networks["semantic_discriminator"] = self.semantic_discriminator
         if self.projected_discriminator is not None:
             networks["projected_discriminator"] = self.projected_discriminator
+        if self.sequence_discriminator is not None:
+            networks["sequence_discriminator"] = self.sequence_discriminator
         return networks
 
     @property
@@ -125,6 +130,7 @@ class TrainingState:
             "discriminator": schedule.lr_discriminator,
             "semantic_discriminator": schedule.lr_discriminator,
             "projected_discriminator": schedule.lr_discriminator,
+            "sequence_discriminator": schedule.lr_discriminator,
             "dned": schedule.lr_dned,
         }
         for name, optimizer in self.optimizers.items():

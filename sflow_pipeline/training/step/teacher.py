@@ -36,6 +36,11 @@ def load_teacher(bundle: Bundle, recipe: Recipe) -> nn.Module:
             f"--teacher {bundle.name}: label space, input channels and use_edges are {given}, the recipe's {expected}",
             hint="name a bundle of the same label space and inputs, or leave out --teacher",
         )
+    if own.generator.use_previous:
+        raise TrainingError(
+            f"--teacher {bundle.name}: paints from the image before (generator.use_previous), and photos have none",
+            hint="name a bundle that paints frames independently, or leave out --teacher",
+        )
     generator = build_generator(own.generator, classes)
     generator.load_state_dict(bundle.read_weights()["generator"])
     return generator.eval().requires_grad_(False)

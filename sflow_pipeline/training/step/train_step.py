@@ -8,13 +8,12 @@ from torch import Tensor
 
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.training.data.crops import CropBatch
-from sflow_pipeline.training.step.adversarial import adversarial_terms
-from sflow_pipeline.training.step.augmentation import Augmentation
 from sflow_pipeline.training.step.context import StepContext
-from sflow_pipeline.training.step.features import feature_terms
 from sflow_pipeline.training.step.flow_terms import photo_pair_terms, render_pair_terms
+from sflow_pipeline.training.step.generate import generate
 from sflow_pipeline.training.step.inputs import build_inputs
-from sflow_pipeline.training.step.losses import dned_loss, repetition_loss
+from sflow_pipeline.training.step.losses import dned_loss
+from sflow_pipeline.training.step.photo_terms import photo_terms
 from sflow_pipeline.training.step.render_terms import render_terms
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
@@ -35,29 +34,19 @@ def train_step(state: TrainingState, batch: CropBatch, context: StepContext) -> 
     images = len(batch.photo) * group.size
     rng = StepRng(recipe.seed * 1_000_003 + state.images_seen, state.images_seen, images, group)
     inputs = build_inputs(state, batch, context, rng)
-    with context.device.autocast():
-        fake = state.generator(inputs.semantic, inputs.edge)
-    fake = fake.float()
-    augmentation = Augmentation(inputs.photo, rng) if loss.augment else None
+    fake = generate(state, inputs, context)
 
-    terms: dict[str, Tensor] = {}
     has_discriminators = state.images_seen >= recipe.schedule.warmup_images
-    if has_discriminators:
-        use_r1 = loss.r1 > 0 and state.images_seen // images % loss.r1_every_steps == 0
-        terms |= adversarial_terms(state, inputs, fake, augmentation, context, rng, use_r1=use_r1)
-    terms |= feature_terms(state, inputs, fake, context, rng, use_semantic=has_discriminators)
+    use_r1 = loss.r1 > 0 and state.images_seen // images % loss.r1_every_steps == 0
+    terms = photo_terms(state, inputs, fake, context, rng, use_discriminators=has_discriminators, use_r1=use_r1)
     if batch.renders is not None:
         terms |= render_terms(state, batch.renders, context, rng, use_semantic=has_discriminators)
         if batch.renders.pairs is not None:
-            terms |= render_pair_terms(state, batch.renders.pairs, context)
+            terms |= render_pair_terms(state, batch.renders.pairs, context, use_discriminators=has_discriminators)
     if batch.pairs is not None:
-        terms |= photo_pair_terms(state, batch.pairs, context)
+        terms |= photo_pair_terms(state, batch.pairs, context, use_discriminators=has_discriminators)
     if context.teacher is not None:
         terms["teacher"] = teacher_loss(context.teacher, inputs, fake, context, rng)
-    if loss.l1:
-        terms["l1"] = (fake - inputs.photo).abs().mean()
-    if loss.repetition:
-        terms["repetition"] = repetition_loss(inputs.photo, fake)
     terms["dned"] = dned_loss(inputs.sides, inputs.alpha, inputs.target)
 
     means = torch.stack([term.detach().float() for term in terms.values()])
