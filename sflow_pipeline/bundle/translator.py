@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
@@ -78,6 +79,11 @@ class Translator:
         self._is_flat = torch.tensor([float(i in flat) for i in range(self.classes)], device=self.device)
         self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
         self._palettes = None if palettes is None else palettes.to(self.device, self.dtype)
+
+    @property
+    def networks(self) -> tuple[Dned, nn.Module]:
+        """DNED and the generator, without shifts."""
+        return self._dned, self._generator.inside
 
     @torch.inference_mode()
     def translate(

@@ -19,6 +19,7 @@ from sflow_pipeline.cli.export import export_command
 from sflow_pipeline.cli.inspect import inspect_command
 from sflow_pipeline.cli.label import label_command
 from sflow_pipeline.cli.list import list_command
+from sflow_pipeline.cli.models import models_export_command
 from sflow_pipeline.cli.report import report_command
 from sflow_pipeline.cli.run import run_command
 from sflow_pipeline.cli.schema import schema_command
@@ -55,8 +56,11 @@ app = typer.Typer(
 )
 
 
-def _add(name: str, command: Callable[..., None]) -> None:
-    app.command(name, help=join_lines(command.__doc__ or ""))(command)
+models_app = typer.Typer(no_args_is_help=True, help="Bundles as files for other programs.", rich_markup_mode="rich")
+
+
+def _add(name: str, command: Callable[..., None], group: typer.Typer = app) -> None:
+    group.command(name, help=join_lines(command.__doc__ or ""))(command)
 
 
 def join_lines(docstring: str) -> str:
@@ -87,6 +91,8 @@ _add("downstream", downstream_command)
 _add("simulate", simulate_command)
 _add("label", label_command)
 _add("bench", bench_command)
+_add("export", models_export_command, models_app)
+app.add_typer(models_app, name="models")
 _add("list", list_command)
 _add("schema", schema_command)
 _add("constraints", constraints_command)

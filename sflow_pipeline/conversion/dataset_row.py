@@ -14,7 +14,7 @@ def build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: C
     """The row of one accepted variant.
 
     Raises:
-        UsageError: a library that the image format needs is missing.
+        MissingExtraError: a library that the image format needs is missing.
     """
     ref = decoded.ref
     files = dict(decoded.files)

@@ -37,7 +37,7 @@ class PixelNorm(nn.Module):
     """
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
+        return F.layer_norm(x.permute(0, 2, 3, 1), (int(x.shape[1]),)).permute(0, 3, 1, 2)
 
 
 class InstanceNorm(nn.Module):

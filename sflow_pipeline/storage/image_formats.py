@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.config.field_types import ImageFormat
-from sflow_pipeline.errors import UsageError
+from sflow_pipeline.errors import MissingExtraError, UsageError
 from sflow_pipeline.storage.image_codec import encode_jpeg, encode_rgb
 
 _JPEG_QUALITY = 95
@@ -48,7 +48,8 @@ def check_image_format(image_format: ImageFormat, longest_side_px: int) -> None:
         longest_side_px: of the largest image.
 
     Raises:
-        UsageError: Pillow is not installed or lacks WebP, or a side is too long.
+        MissingExtraError: Pillow is not installed.
+        UsageError: it lacks WebP, or a side is too long.
     """
     limit = _PROPERTIES[image_format].longest_side_px
     if longest_side_px > limit:
@@ -64,7 +65,8 @@ def encode_image(image: NDArray[np.uint8], image_format: ImageFormat) -> bytes:
     """(h, w, 3) uint8 RGB to a file of a format; with the same libraries, the same array gives the same bytes.
 
     Raises:
-        UsageError: Pillow is not installed or lacks WebP.
+        MissingExtraError: Pillow is not installed.
+        UsageError: it lacks WebP.
 
     >>> encode_image(np.zeros((8, 8, 3), np.uint8), "jpeg")[:3].hex()
     'ffd8ff'
@@ -83,7 +85,7 @@ def _load_pillow() -> Any:
     try:
         from PIL import Image, features
     except ImportError as error:
-        raise UsageError(
+        raise MissingExtraError(
             f"image_format webp needs Pillow, which is not installed ({error})",
             hint="pip install 'sflow-pipeline[webp]', on every machine that converts; or convert with "
             "--image-format png",

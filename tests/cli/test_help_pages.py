@@ -16,8 +16,13 @@ from sflow_pipeline.cli.app import app
 pytestmark = pytest.mark.xdist_group("help")
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "help"
-COMMANDS = sorted(get_command(app).commands)
-PAGES: dict[str, list[str]] = {"sflow-pipeline": [], **{name: [name] for name in COMMANDS}}
+GROUPS = {name: command for name, command in get_command(app).commands.items() if hasattr(command, "commands")}
+#: Words of a command; those of a group have two.
+COMMANDS = sorted(
+    [name for name in get_command(app).commands if name not in GROUPS]
+    + [f"{group} {name}" for group, command in GROUPS.items() for name in command.commands]
+)
+PAGES: dict[str, list[str]] = {"sflow-pipeline": [], **{name: name.split() for name in (*COMMANDS, *GROUPS)}}
 HEAVY = {"torch", "ray", "cv2", "pyarrow", "numpy"}
 #: Prints, for each list of arguments, a JSON line with what was printed and which top-level modules are loaded.
 PRINT_PAGES = """
@@ -69,13 +74,13 @@ def test_no_page_is_left_of_a_command_that_went() -> None:
 @pytest.mark.parametrize("columns", ["80", "100"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_stand_whole_on_their_lines(name: str, columns: str, run_here) -> None:
-    lines = [line.strip() for line in run_here(name, "--help", COLUMNS=columns).stdout.splitlines()]
+    lines = [line.strip() for line in run_here(*name.split(), "--help", COLUMNS=columns).stdout.splitlines()]
     start = lines.index("Examples:")
     examples = [line for line in lines[start + 1 : start + 8] if line.startswith("sflow-pipeline ")]
     assert examples
     for example in examples:
         words = example.split()
-        assert words[1] == name
+        assert " ".join(words[1:]).startswith(f"{name} ")
         assert words[-1] != "\\" and len(words) > 2
         following = lines[lines.index(example) + 1]
         assert following == "" or following.startswith("sflow-pipeline "), f"{example!r} is broken: {following!r}"

@@ -14,7 +14,7 @@ from PIL import Image, JpegImagePlugin
 import sflow_pipeline
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
-from sflow_pipeline.errors import UsageError
+from sflow_pipeline.errors import MissingExtraError, UsageError
 
 SUFFIXES = {"webp": ".webp", "jpeg": ".jpg"}
 
@@ -108,7 +108,7 @@ def test_another_format_is_converted_again_and_the_same_is_not(make_job, read_da
 def test_without_pillow_webp_is_refused_before_anything_is_written(make_job, monkeypatch):
     job = make_job(image_format="webp")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(UsageError, match="webp needs Pillow") as caught:
+    with pytest.raises(MissingExtraError, match="webp needs Pillow") as caught:
         convert(job)
     assert "sflow-pipeline[webp]" in (caught.value.hint or "")
     assert not list(Path(job.out_dir).rglob("*.parquet"))
