@@ -74,14 +74,16 @@ def build_onnx_file(bundle: Bundle) -> tuple[bytes, float]:
         BundleError: its weights are damaged.
     """
     openvino = _load_openvino()
-    if bundle.recipe.generator.use_instances is True:
-        raise UsageError(
-            f"bundle {bundle.name}: paints from instance boundaries, which the exported graph has no input for",
-            hint="convert with sflow-pipeline, or export a bundle that was trained with generator.use_instances: false",
-        )
+    recipe = bundle.recipe.generator
+    for field, what in (("use_instances", "instance boundaries"), ("use_previous", "the image before")):
+        if getattr(recipe, field) is True:
+            raise UsageError(
+                f"bundle {bundle.name}: paints from {what}, which the exported graph has no input for",
+                hint=f"convert with sflow-pipeline, or export a bundle that was trained with generator.{field}: false",
+            )
     translator = Translator(bundle, "cpu", "fp32")
     networks = PortableNetworks(translator).eval()
-    has_colors = bundle.recipe.generator.use_palette
+    has_colors = recipe.use_palette
     example = draw_inputs(translator.classes, _EXAMPLE_SIZE_PX, has_colors=has_colors)
     try:
         data = _trace(networks, example)
@@ -91,8 +93,7 @@ def build_onnx_file(bundle: Bundle) -> tuple[bytes, float]:
         )
     except (RuntimeError, ValueError) as error:
         raise UsageError(
-            f"bundle {bundle.name}: a generator of kind {bundle.recipe.generator.kind} cannot be exported "
-            f"({first_line(error)})",
+            f"bundle {bundle.name}: a generator of kind {recipe.kind} cannot be exported ({first_line(error)})",
             hint="export a bundle with generator.kind: compact, the default",
         ) from error
     if difference > MOST_DIFFERENCE:

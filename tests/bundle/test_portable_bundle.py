@@ -119,10 +119,13 @@ def test_a_folder_with_other_files_is_left_alone(bundle, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_bundle_that_needs_instances_is_refused_with_a_way_out(tmp_path):
-    with pytest.raises(UsageError, match="instance boundaries") as caught:
-        export_to_onnx(build(tmp_path / "bundle", use_instances=True), tmp_path / "dest")
-    assert "generator.use_instances" in (caught.value.hint or "")
+@pytest.mark.parametrize(
+    ("field", "said"), [("use_instances", "instance boundaries"), ("use_previous", "the image before")]
+)
+def test_a_bundle_that_needs_more_than_a_frame_is_refused_with_a_way_out(tmp_path, field, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        export_to_onnx(build(tmp_path / "bundle", **{field: True}), tmp_path / "dest")
+    assert f"generator.{field}: false" in (caught.value.hint or "")
     assert not (tmp_path / "dest").exists()
 
 
