@@ -1,6 +1,7 @@
 """Addresses without the secrets in them, for everything that people or files get to see."""
 
 import re
+from pathlib import PurePosixPath
 
 _SECRET_NAME = re.compile(r"key|secret|token|passw|credential|signature|^sig$", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
@@ -37,6 +38,19 @@ def join_address(address: str, path: str) -> str:
     """
     place, mark, query = address.partition("?") if "://" in address else (address, "", "")
     return f"{place.rstrip('/')}/{path}{mark}{query}"
+
+
+def name_folder(uri: str, otherwise: str = "") -> str:
+    """The last part of a path or URI, without keys and query; ``otherwise`` for a path without a name, such as ``..``.
+
+    >>> name_folder("/data/out/"), name_folder("s3://KEY:SECRET@bucket/a/out?region=eu"), name_folder("s3://K:S@b")
+    ('out', 'out', 'b')
+    >>> name_folder("../.."), name_folder(".", otherwise="Frames")
+    ('../..', 'Frames')
+    """
+    place = strip_secrets(uri).partition("?")[0] if "://" in uri else uri
+    name = PurePosixPath(place.rstrip("/")).name
+    return name if name.strip(".") else otherwise or place
 
 
 def redact_text(text: str) -> str:

@@ -130,7 +130,7 @@ def evaluate_command(
         raise UsageError(f"{len(paths)} datasets to evaluate", hint="add --compare to put them in one table")
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
     from sflow_pipeline.evaluation.results.baseline import find_drops
-    from sflow_pipeline.evaluation.results.files import write_comparison, write_metrics
+    from sflow_pipeline.evaluation.results.files import describe_evaluation, write_comparison, write_metrics
     from sflow_pipeline.evaluation.results.markdown import draw_markdown
     from sflow_pipeline.report.dataset_page import write_report_page
 
@@ -159,7 +159,7 @@ def evaluate_command(
 
         found = evaluate(settings, show)
     # Printed first: a folder that cannot be written to must not cost the results.
-    typer.echo(json.dumps(found.to_dict(), indent=2) if as_json else draw_markdown(found))
+    typer.echo(json.dumps(describe_evaluation(found), indent=2) if as_json else draw_markdown(found))
     drops = [] if against is None else find_drops(found, against, max_drop)  # before a file of that name is replaced
     written = write_metrics(found)
     for uri in dict.fromkeys(row.uri for row in found.rows if row.role == "dataset"):

@@ -192,7 +192,11 @@ def _print_gap(console: "Console", gap: dict[str, Any]) -> None:
     advice = gap["advice"]
     rows = [*gap["facts"], ("outlook", advice["outlook"])]
     rows += [("at risk", risk) for risk in advice["risks"] or ("no class stands out",)]
-    for name, text in (*rows, ("start with", f"--appearance {advice['appearance']}: {advice['why_appearance']}")):
+    rows += [
+        ("start with", f"--appearance {advice['appearance']}: {advice['why_appearance']}"),
+        ("for training", advice["for_training"]),
+    ]
+    for name, text in rows:
         table.add_row(name, escape(text))
     console.print(table)
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sflow_pipeline import __version__
-from sflow_pipeline.addresses import strip_secrets
+from sflow_pipeline.addresses import name_folder, strip_secrets
 from sflow_pipeline.conversion.label_census import LabelCensus
 from sflow_pipeline.conversion.quarantine import write_reasons
 from sflow_pipeline.conversion.resolve_job import ResolvedJob
@@ -72,7 +72,7 @@ def build_card(
     rows = sum(record.rows for record in records)
     splits = sorted({record.split for record in records if record.rows})
     header: dict[str, Any] = {
-        "pretty_name": f"{dump.simulator} frames made photo-realistic",
+        "pretty_name": f"{name_folder(dump.root, 'Simulator frames')}, made photo-realistic",
         "task_categories": ["image-segmentation"],
         "tags": ["synthetic", "sim2real", "sflow-pipeline", dump.simulator],
         "size_categories": [_size_category(rows)],

@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-from sflow_pipeline.addresses import redact_address, strip_secrets
+from sflow_pipeline.addresses import name_folder, redact_address
 from sflow_pipeline.errors import SflowError, UsageError
 from sflow_pipeline.evaluation.measures.edge_comparison import compare_edges, find_edge_threshold
 from sflow_pipeline.evaluation.measures.measure import Measure, Observations, observe_all
@@ -113,8 +112,8 @@ def _open_all(settings: EvaluationSettings) -> list[tuple[str, PhotoSource]]:
         source = open_photos(path, split=settings.split)
         if settings.renders and source.kind == "dataset":
             renders = open_photos(path, split=settings.split, column="render")
-            sources.append((f"{_name_folder(path)} (rendered)", renders))
-        sources.append((_name_folder(path), source))
+            sources.append((f"{name_folder(path)} (rendered)", renders))
+        sources.append((name_folder(path), source))
     sources.append((ORACLE, open_photos(settings.reference, split=settings.reference_split)))
     totals = Counter(name for name, _ in sources)
     seen: Counter[str] = Counter()
@@ -125,16 +124,6 @@ def _open_all(settings: EvaluationSettings) -> list[tuple[str, PhotoSource]]:
         seen[name] += 1
         named.append((f"{name} [{seen[name]}]" if totals[name] > 1 else name, source))
     return named
-
-
-def _name_folder(uri: str) -> str:
-    """The last part of a path or URI, without keys and query.
-
-    >>> _name_folder("/data/out/"), _name_folder("s3://KEY:SECRET@bucket/a/out?region=eu"), _name_folder("s3://K:S@b")
-    ('out', 'out', 'b')
-    """
-    place = strip_secrets(uri).partition("?")[0] if "://" in uri else uri
-    return PurePosixPath(place.rstrip("/")).name or place
 
 
 def _explain_empty(source: PhotoSource) -> str:

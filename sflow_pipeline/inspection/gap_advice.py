@@ -30,18 +30,20 @@ class GapAdvice:
         risks: one line per class at risk, and about pixels without a class.
         appearance: value of ``--appearance`` to start with.
         why_appearance: the reason.
+        for_training: what else to convert in order to train a network on the frames.
     """
 
     outlook: str
     risks: tuple[str, ...]
     appearance: str
     why_appearance: str
+    for_training: str
 
 
 def advise(gap: DomainGap) -> GapAdvice:
     """Advice for a gap."""
     appearance, reason = _choose_appearance(gap)
-    return GapAdvice(_judge_outlook(gap), tuple(_list_risks(gap)), appearance, reason)
+    return GapAdvice(_judge_outlook(gap), tuple(_list_risks(gap)), appearance, reason, _advise_training(appearance))
 
 
 def report_gap(gap: DomainGap) -> dict[str, Any]:
@@ -141,6 +143,13 @@ def _choose_appearance(gap: DomainGap) -> tuple[str, str]:
     if not LIKE_DETAIL[0] <= ratio <= LIKE_DETAIL[1]:
         return "fine", f"the frames' finest detail differs ({ratio:.2f} times the photos' sharpness)"
     return "full", f"the frames' detail is like the photos' ({ratio:.2f} times their sharpness)"
+
+
+def _advise_training(appearance: str) -> str:
+    """What docs/downstream.md found out."""
+    if appearance == "palette":
+        return "no second conversion: there is nothing but labels to follow"
+    return "convert again with --appearance palette, and train on both: in each test as good as the better of the two"
 
 
 def _ratio(gap: DomainGap) -> float:

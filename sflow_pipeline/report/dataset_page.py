@@ -2,7 +2,7 @@
 
 from html import escape
 
-from sflow_pipeline.addresses import join_address
+from sflow_pipeline.addresses import join_address, name_folder
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.report.downstream_tables import draw_downstream
 from sflow_pipeline.report.evaluation_tables import draw_evaluations
@@ -51,7 +51,7 @@ def _build(contents: Contents, sample: int, limit_bytes: int) -> str:
     mapping = contents.load_label_mapping()
     targets = {item.id: item.target_name for item in mapping.mapping}
     lost = clip(", ".join(mapping.lost), 400)
-    title = f"{clip(manifest.source.simulator)} frames made photo-realistic"
+    title = f"{clip(name_folder(manifest.source.root, 'Simulator frames'))}, made photo-realistic"
     script = read_resource("page.js")
     budget = PageBudget(limit_bytes - len(build_page(title, [], script=script)) - _FRAME_BYTES)
     around = [

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.addresses import name_folder
 from sflow_pipeline.report.page_parts import build_page, build_table, embed_picture
 
 _BAR_PX = 240
@@ -24,7 +25,7 @@ def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str,
         "</figcaption></figure>"
         for caption, picture in pictures
     )
-    title = f"{inspection['simulator']} dump, {inspection['frames']} frames"
+    title = f"{name_folder(str(inspection['root']), 'Dump')}, {inspection['frames']:,} frames"
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">{escape(str(inspection["root"]))}: {escape(str(inspection["why"]))}</p>',
@@ -42,7 +43,10 @@ def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str,
 def _draw_gap(gap: Mapping[str, Any]) -> str:
     """Measurements beside real photos, the advice, and the classes of both."""
     advice = gap["advice"]
-    start = f"Start with --appearance {advice['appearance']}: {advice['why_appearance']}."
+    start = (
+        f"Start with --appearance {advice['appearance']}: {advice['why_appearance']}. "
+        f"For training: {advice['for_training']}."
+    )
     risks = "".join(f"<li>{escape(text)}</li>" for text in advice["risks"]) or "<li>no class stands out</li>"
     names = ("class", "pixels of frames", "of photos", "recognised in frames", "in photos")
     classes = build_table(
@@ -68,7 +72,7 @@ def _facts(inspection: Mapping[str, Any]) -> list[tuple[str, str]]:
     rule = f", rule {inspection['label_rule']}" if inspection["label_rule"] else ""
     seconds = inspection["estimate"]["seconds"]
     return [
-        ("simulator", f"{inspection['simulator']} {inspection['version']}".strip()),
+        ("layout", f"{inspection['simulator']} {inspection['version']}".strip()),
         ("sequences", f"{inspection['sequences']:,}"),
         (
             "frames",

@@ -11,11 +11,10 @@ from sflow_pipeline.storage.filesystem import Folder
 _PLACES = ("report", "evaluation")
 _LARGEST_BYTES = 4_000_000
 _MOST_ROWS = 50
-_PROTOCOL = ("judge", "extractor", "reference", "reference_split", "interval")
 
 
 def draw_evaluations(folder: Folder) -> str:
-    """A table per result file, with the classes and the protocol below; empty where there is none."""
+    """The table of each result file as the terminal showed it, with its remarks and the classes; empty without any."""
     parts = [_draw(path, found) for path, found in _find_results(folder)]
     return f"<section><h2>Evaluation</h2>{''.join(parts)}</section>" if parts else ""
 
@@ -35,22 +34,15 @@ def _find_results(folder: Folder) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _draw(path: str, content: dict[str, Any]) -> str:
+    table, remarks = _mapping(content.get("table")), content.get("remarks")
+    title = f"<h3><code>{escape(clip(path))}</code></h3>"
+    if not isinstance(table.get("head"), list) or not isinstance(table.get("lines"), list):
+        return f"{title}<p>Written by another version: evaluate again to see its scores here.</p>"
+    head = [clip(name) for name in table["head"]]
+    lines = [[clip(cell) for cell in line] for line in table["lines"][:_MOST_ROWS] if isinstance(line, list)]
     rows = [row for row in content["rows"] if isinstance(row, dict)][:_MOST_ROWS]
-    names = list(dict.fromkeys(name for row in rows for name in _mapping(row.get("scores"))))
-    table = build_table(
-        ("pictures", "images", *(clip(name) for name in names)),
-        (
-            (clip(row.get("name")), row.get("n"), *(_format(_mapping(row.get("scores")).get(name)) for name in names))
-            for row in rows
-        ),
-    )
-    protocol = _mapping(content.get("protocol"))
-    lines = [(name, clip(_describe(protocol[name]))) for name in _PROTOCOL if protocol.get(name)]
-    notes = "".join(f"<p>{escape(note)}</p>" for row in rows for note in _list_notes(row))
-    return (
-        f'<h3><code>{escape(clip(path))}</code></h3><div class="scroll">{table}</div>{notes}'
-        f"{_draw_classes(rows)}<details><summary>Protocol</summary>{build_table(('', ''), lines)}</details>"
-    )
+    items = "".join(f"<li>{escape(clip(text, 800))}</li>" for text in (remarks if isinstance(remarks, list) else []))
+    return f'{title}<div class="scroll">{build_table(head, lines)}</div><ul>{items}</ul>{_draw_classes(rows)}'
 
 
 def _draw_classes(rows: list[dict[str, Any]]) -> str:
@@ -65,28 +57,8 @@ def _draw_classes(rows: list[dict[str, Any]]) -> str:
     return f'<details><summary>Intersection over union per class</summary><div class="scroll">{table}</div></details>'
 
 
-def _list_notes(row: dict[str, Any]) -> list[str]:
-    """Why scores have no value."""
-    scores = _mapping(row.get("scores")).items()
-    missing = ((name, _mapping(score)) for name, score in scores if _mapping(score).get("value") is None)
-    return [clip(f"{row.get('name')}: {name}: {score['note']}", 400) for name, score in missing if score.get("note")]
-
-
-def _format(score: Any) -> str:
-    found = _mapping(score)
-    text = _round(found.get("value"))
-    interval = found.get("interval")
-    if isinstance(interval, list) and len(interval) == 2:
-        text += f" [{_round(interval[0])}, {_round(interval[1])}]"
-    return text + (f" ± {_round(found['spread'])}" if found.get("spread") is not None else "")
-
-
 def _round(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) else "-"
-
-
-def _describe(value: Any) -> str:
-    return ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -79,7 +79,7 @@ def _list_facts(manifest: Manifest, index: ScoreIndex) -> list[tuple[str, str]]:
     origins = [(name, _format_range(values)) for name, values in index.origins.items()]
     return [
         ("made by", f"sflow-pipeline {manifest.tool_version}"),
-        ("simulator", clip(f"{source.simulator} {source.simulator_version}".strip())),
+        ("layout", clip(f"{source.simulator} {source.simulator_version}".strip())),
         ("labels", clip(f"{manifest.label_space.name}, {label_files}")),
         ("bundle", clip(f"{bundle.name} {bundle.version}, digest {bundle.digest[:16]}")),
         ("converted on", clip(f"{manifest.device}, {manifest.precision}{batch}")),

@@ -70,6 +70,7 @@ def test_a_dump_like_the_photos_needs_little(tmp_path: Path, photos: Path, rando
     assert gap.sharpness[0] / gap.sharpness[1] == pytest.approx(1.0, abs=0.05)
     advice = advise(gap)
     assert advice.outlook.startswith("conversion has little to change") and advice.appearance == "full"
+    assert "--appearance palette" in advice.for_training
     assert advice.risks == ()
 
 
@@ -89,6 +90,7 @@ def test_blurred_and_blank_frames_are_told_apart(tmp_path: Path, photos: Path, r
     gap = compare(blank, photos, random_bundle)
     assert gap.blank_frames == 4
     assert advise(gap).appearance == "palette" and "check the dump's RGB camera" in advise(gap).outlook
+    assert advise(gap).for_training.startswith("no second conversion")
 
 
 def test_recognition_is_that_of_the_bundle_s_segmenter(tmp_path: Path, photos: Path) -> None:
@@ -107,7 +109,13 @@ def test_terminal_page_and_json_say_the_same(tmp_path: Path, photos: Path, rando
     found = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)["against"]
     text = unescape(page.read_text())
     advice = found["advice"]
-    for line in (advice["outlook"], advice["why_appearance"], *advice["risks"], *(fact for _, fact in found["facts"])):
+    for line in (
+        advice["outlook"],
+        advice["why_appearance"],
+        advice["for_training"],
+        *advice["risks"],
+        *(fact for _, fact in found["facts"]),
+    ):
         assert line in text
         assert line in printed.output
     assert f"--appearance {advice['appearance']}" in text

@@ -19,6 +19,7 @@ import sflow_pipeline
 from sflow_pipeline.__main__ import main
 from sflow_pipeline.report.dataset_page import write_report_page
 
+ROOT = Path(__file__).parents[2]
 VOID = {"meta", "img", "input", "br"}
 # As in conftest.py.
 HOSTILE_SEQUENCE = "<script>document.title='run by a name'<"
@@ -242,16 +243,37 @@ def test_stated_command_makes_the_dataset_again(wide_dataset: Path, tmp_path: Pa
     assert manifests[0] == manifests[1]
 
 
-def test_results_of_evaluate_are_tables(dataset: Path) -> None:
-    rows = [{"name": "<i>out", "n": 3, "scores": {"miou": {"value": 0.5, "interval": [0.25, 0.75]}}}]
-    rows[0]["scores"]["kid"] = {"value": None, "note": "3 images, 10 are needed"}
-    metrics = {"protocol": {"judge": {"name": "net"}, "reference": "CamVid"}, "rows": rows}
-    (dataset / "report" / "metrics.json").write_text(json.dumps(metrics))
+def test_results_of_evaluate_are_what_the_terminal_says(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    job = f"evaluate {dataset} --reference {tmp_path / 'sim'} --judge {ROOT / 'models/sflow'} --limit 1"
+    assert run(job.split()) == 0  # the second picture of the reference is damaged
+    printed = capsys.readouterr().out
+    text = Outline(read_page(dataset)).join_text()
+    lines = printed.splitlines()
+    cells = [cell.strip() for line in lines if line.startswith("|") for cell in line.strip("|").split("|")]
+    assert any("miou of oracle" in cell for cell in cells)
+    assert [cell for cell in cells if "[" in cell and cell not in text] == []
+    remarks = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    assert len(remarks) > 3
+    assert [remark for remark in remarks if remark not in text] == []
+
+
+def test_results_of_others_are_escaped_or_left_out(dataset: Path) -> None:
+    metrics = {"protocol": {}, "rows": [{"name": "<i>out", "classes": [{"name": "<i>car", "iou": 0.25}]}, 3]}
+    table = {"head": ["<i>head"], "lines": [["<i>cell"], "no line", [None]]}
+    place = dataset / "report" / "metrics.json"
+    place.write_text(json.dumps(metrics | {"table": table, "remarks": ["<i>remark", 7]}))
     (dataset / "report" / "comparison.json").write_text('{"rows": [')
     write_report_page(str(dataset))
-    text = Outline(read_page(dataset)).join_text()
-    assert "0.500 [0.250, 0.750]" in text
-    assert "<i>out: kid: 3 images, 10 are needed" in text
+    page = read_page(dataset)
+    assert "<i>" not in page
+    text = Outline(page).join_text()
+    assert all(f"<i>{word}" in text for word in ("head", "cell", "remark", "out", "car"))
+    place.write_text(json.dumps(metrics | {"table": {"head": 3}}))
+    write_report_page(str(dataset))
+    assert "evaluate again" in read_page(dataset)
 
 
 def test_verify_is_reported_until_the_dataset_changes(dataset: Path, tmp_path: Path, random_bundle: Path) -> None:

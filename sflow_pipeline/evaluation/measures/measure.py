@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -96,9 +97,7 @@ def observe_all(
     count = min(len(row.source), limit or len(row.source))
     observers = {measure.name: measure.start(row.source, count) for measure in measures}
     row.evidence = {name: [] for name in observers}
-    for index, photo in enumerate(row.source.read()):
-        if index >= count:
-            break
+    for photo in islice(row.source.read(), count):
         height, width = photo.label_map.shape
         row.sample_ids.append(photo.sample_id)
         row.sizes_px[f"{width}x{height}"] += 1

@@ -1,9 +1,11 @@
 """Files of an evaluation: metrics in each dataset, and the comparison; written atomically."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sflow_pipeline.addresses import join_address, redact_address
-from sflow_pipeline.evaluation.results.markdown import draw_markdown
+from sflow_pipeline.evaluation.results.markdown import draw_markdown, list_protocol, list_scores
 from sflow_pipeline.evaluation.results.plot import draw_svg
 from sflow_pipeline.evaluation.results.scores import Evaluation
 from sflow_pipeline.storage.canonical_json import encode_json
@@ -11,6 +13,12 @@ from sflow_pipeline.storage.filesystem import Folder
 
 METRICS_PATH = "report/metrics.json"
 TABLE_STEM = "comparison"
+
+
+def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """JSON-like content: numbers, and table and remarks as text, so that reports say what the terminal does."""
+    head, lines = list_scores(evaluation)
+    return evaluation.to_dict() | {"table": {"head": head, "lines": lines}, "remarks": list_protocol(evaluation)}
 
 
 def write_metrics(evaluation: Evaluation) -> list[str]:
@@ -24,8 +32,8 @@ def write_metrics(evaluation: Evaluation) -> list[str]:
     """
     written = []
     for uri in dict.fromkeys(row.uri for row in evaluation.rows if row.role == "dataset"):
-        rows = tuple(row for row in evaluation.rows if row.uri == uri or row.role == "oracle")
-        Folder(uri).write_bytes(METRICS_PATH, encode_json(evaluation.to_dict(rows)))
+        own = replace(evaluation, rows=tuple(row for row in evaluation.rows if uri == row.uri or row.role == "oracle"))
+        Folder(uri).write_bytes(METRICS_PATH, encode_json(describe_evaluation(own)))
         written.append(redact_address(join_address(uri, METRICS_PATH)))
     return written
 
@@ -42,7 +50,7 @@ def write_comparison(evaluation: Evaluation, out: str | Path) -> list[str]:
     folder = Folder(str(out))
     files = {
         f"{TABLE_STEM}.md": draw_markdown(evaluation).encode(),
-        f"{TABLE_STEM}.json": encode_json(evaluation.to_dict()),
+        f"{TABLE_STEM}.json": encode_json(describe_evaluation(evaluation)),
         f"{TABLE_STEM}.svg": draw_svg(evaluation).encode(),
     }
     for name, data in files.items():

@@ -13,14 +13,14 @@ ARROWS = {"higher": "↑", "lower": "↓", "closer": "≈"}
 
 def draw_markdown(evaluation: Evaluation) -> str:
     """The whole evaluation as Markdown; the same evaluation gives the same text."""
-    parts = [_draw_scores(evaluation)]
+    parts = [draw_table(*list_scores(evaluation))]
     if any(row.classes for row in evaluation.rows):
         parts.append("Intersection over union per class (- where no true pixel is of it):\n")
         parts.append(_draw_classes(evaluation.rows))
     if evaluation.edges:
         parts.append("Edges:\n")
         parts.append(_draw_edges(evaluation.edges))
-    lines = _list_protocol(evaluation)
+    lines = list_protocol(evaluation)
     return "\n".join([*parts, "\n".join(f"- {line}" for line in lines)]) + "\n"
 
 
@@ -46,7 +46,8 @@ def format_score(score: Score | None, metric: Metric) -> str:
     return text
 
 
-def _draw_scores(evaluation: Evaluation) -> str:
+def list_scores(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of the table of scores, as text."""
     metrics = evaluation.shown_metrics
     head = ["pictures", "images", "size"]
     for metric in metrics:
@@ -62,7 +63,7 @@ def _draw_scores(evaluation: Evaluation) -> str:
                 share = evaluation.share_of_oracle(row, metric.name)
                 cells.append("-" if share is None or row.role == "oracle" else f"{share:.1%}")
         lines.append(cells)
-    return draw_table(head, lines)
+    return head, lines
 
 
 def _draw_classes(rows: Sequence[TableRow]) -> str:
@@ -88,7 +89,8 @@ def _draw_edges(edges: Mapping[str, Any]) -> str:
     return draw_table(["edges of", "images", "density", "density_tv ↓", "orientation_tv ↓"], lines)
 
 
-def _list_protocol(evaluation: Evaluation) -> list[str]:
+def list_protocol(evaluation: Evaluation) -> list[str]:
+    """What the scores were measured with, and remarks, as sentences."""
     protocol = evaluation.protocol
     lines = []
     for what in ("judge", "extractor"):

@@ -118,10 +118,10 @@ class Evaluation:
             return None
         return score.value / best.value
 
-    def to_dict(self, rows: tuple[TableRow, ...] | None = None) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-like content; NaN is never in it."""
         described = []
-        for row in rows if rows is not None else self.rows:
+        for row in self.rows:
             content = asdict(row)
             content["share_of_oracle"] = {
                 metric.name: self.share_of_oracle(row, metric.name)
