@@ -94,5 +94,9 @@ class FeatureMetric(Metric):
         """
         stem = self.known_as if self.known_as and extractor == INCEPTION else self.name
         return Metric(
-            name=f"{stem}_{extractor}", label=stem, protocol=self.protocol, better=self.better, digits=self.digits
+            name=f"{stem}_{extractor}",
+            label=stem.replace("_", " "),
+            protocol=self.protocol,
+            better=self.better,
+            digits=self.digits,
         )

@@ -61,6 +61,7 @@ _COMMON_WORDS = frozenset(
 
 SIMULATORS: Mapping[str, Adapter] = {adapter.NAME: adapter for adapter in LAYOUTS}
 
+_GIVE = "give the folder that the simulator wrote, or for real photos the folder with them and their labels"
 _UNPACK = (
     "unpack it: only .zip, .tar and .hdf5 files in a local folder are read as they are (gunzip x.tar.gz makes x.tar)"
 )
@@ -86,8 +87,8 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
     kind = find_kind(root)
     if kind != "folder":
         raise DumpError(
-            f"dump {root}: {'not a folder' if kind == 'file' else 'does not exist'}",
-            hint=_UNPACK if kind == "file" and _is_archive(root) else "give the folder that the simulator wrote",
+            f"{root}: {'not a folder' if kind == 'file' else 'does not exist'}",
+            hint=_UNPACK if kind == "file" and _is_archive(root) else _GIVE,
         )
     if simulator is not None:
         return SIMULATORS[simulator]
@@ -105,7 +106,7 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
         )
     top = quick_look(root)[0]
     if not top.folders and not top.files:
-        raise DumpError(f"dump {root}: the folder is empty", hint="give the folder that the simulator wrote")
+        raise DumpError(f"{root}: the folder is empty", hint=_GIVE)
     packed = [folder.join(file) for folder in quick_look(root) for file in folder.files if _is_archive(file)]
     proposal = propose_layout(root)
     if proposal.layout:
@@ -118,7 +119,8 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
         f"dump {root}: no known layout, and no pictures that pair up with labels"
         f"{f'; found {proposal.found}' if proposal.found else ''}. {_name_nearest(root)}Known are{known}",
         hint=(f"{packed[0]}: {_UNPACK}" if packed else proposal.hint)
-        or "state the paths with --layout render=…,label=…, or name the layout with --simulator",
+        or "state the paths with --layout render=…,label=…, or as `layout:` in a dataset.yaml in that folder, which "
+        "every command reads; or name the layout with --simulator",
     )
 
 

@@ -66,6 +66,15 @@ def test_corrupt_weights_are_named(tmp_path: Path, run: Run, write_photos: Write
         "--reference", real, option, file, *flags, *(("--judge", "none") if option != "--judge" else ())
     )
     assert code in (1, 2) and file.name in said and "hint" in said
+    assert "Inception" not in said  # nothing in the file says that it was one
+
+
+def test_misspelt_key_of_a_judge_is_named_before_what_is_missing(tmp_path: Path, run: Run, write_photos: Write) -> None:
+    (tmp_path / "net.pt").write_bytes(b"x")
+    judge = tmp_path / "judge.yaml"
+    judge.write_text("file: net.pt\nsize: 64x48\nlabel_space: camvid11\n")
+    code, _, said = run("--reference", write_photos(tmp_path / "real", 1), "--judge", judge)
+    assert code == 2 and "size: no such key" in said and "did you mean size_px?" in said
 
 
 def test_dataset_without_an_accepted_image_says_where_they_went(

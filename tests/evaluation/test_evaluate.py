@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -112,11 +113,16 @@ def test_classes_that_the_segmenter_cannot_predict_are_not_scored(
         "color: [0, 0, 0]}]}"
     )
     spec = NetworkSpec(file=str(file), size_px=(64, 48), label_space=str(space))
-    found = evaluate(EvaluationSettings((), str(write_photos(tmp_path / "real")), judge=spec))
+    real = write_photos(tmp_path / "real")
+    found = evaluate(EvaluationSettings((), str(real), judge=spec))
     assert found.protocol["score_space"]["scored"] == ["sky", "road"]
     assert "building" in found.protocol["score_space"]["excluded"]
     assert found.oracle.scores["pixel_accuracy"].value == 1.0
-    assert "the judge cannot predict building, pole" in draw_markdown(found)
+    labels = np.stack([cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted(real.rglob("semantic/*.png"))])
+    unscored = np.isin(labels, [0, 3, 11], invert=True)  # neither sky nor road nor void
+    note = next(line for line in draw_markdown(found).splitlines() if "the judge cannot predict" in line)
+    assert f": {unscored.mean():.2%} of the label pixels are not scored" in note
+    assert ("building" in note, "fence" in note) == (bool((labels == 1).any()), bool((labels == 7).any()))
 
 
 def test_unknown_ids_are_not_scored_and_counted(tmp_path: Path, judge_file: Path, write_photos: Write) -> None:

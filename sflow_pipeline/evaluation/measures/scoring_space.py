@@ -42,6 +42,15 @@ class ScoringSpace:
         unscored = np.isin(channels, [UNMAPPED, *self._excluded_channels()])
         return np.where(unscored, self.void, channels).astype(np.uint8)
 
+    def count_excluded(self, label_map: NDArray[np.uint8] | NDArray[np.uint16], source: LabelSpace) -> dict[str, int]:
+        """Pixels of classes that mean something and that the judge cannot predict, by name; only those that occur."""
+        counts = np.bincount(build_mapping(source, self.space).table[label_map].ravel(), minlength=UNMAPPED + 1)
+        return {
+            item.name: int(counts[channel])
+            for channel, item in enumerate(self.space.classes)
+            if counts[channel] and item.name in self.excluded and item.concepts[0].split(".")[0] != "void"
+        }
+
     def map_prediction(self, predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(h, w) indices of the segmenter's classes to channels."""
         return self.prediction_table[predicted]

@@ -1,6 +1,7 @@
 """Agreement of the reference segmenter with the labels, on pictures and on the rendered frames they were made from."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,11 +29,13 @@ class PictureCounts(NamedTuple):
     Attributes:
         confusion: (channels, channels) counts.
         pixels, unknown_pixels: all label pixels, and those whose id the label space does not have.
+        excluded: pixels of every class that the judge cannot predict, by name.
     """
 
     confusion: NDArray[np.int64]
     pixels: int
     unknown_pixels: int
+    excluded: Mapping[str, int]
 
 
 class Segmentation:
@@ -77,7 +80,9 @@ class Segmentation:
             truth = self._scoring.map_truth(photo.label_map, source.label_space)
             predicted = self._scoring.map_prediction(self._segmenter.predict(photo.photo, (width, height)))
             confusion = count_confusion(truth, predicted, self._scoring.num_channels, self._scoring.void)
-            return PictureCounts(confusion, truth.size, int((known[photo.label_map] == UNMAPPED).sum()))
+            unknown = int((known[photo.label_map] == UNMAPPED).sum())
+            excluded = self._scoring.count_excluded(photo.label_map, source.label_space)
+            return PictureCounts(confusion, truth.size, unknown, excluded)
 
         return observe
 
@@ -155,10 +160,17 @@ class Segmentation:
     def _list_notes(self, row: Observations) -> list[str]:
         notes = []
         space = row.source.label_space
+        pixels = sum(counts.pixels for counts in row.evidence[self.name])
         unknown = sum(counts.unknown_pixels for counts in row.evidence[self.name])
         if unknown:
-            share = unknown / sum(counts.pixels for counts in row.evidence[self.name])
-            notes.append(f"{share:.2%} of the label pixels hold ids outside {space.name}: not scored")
+            notes.append(f"{unknown / pixels:.2%} of the label pixels hold ids outside {space.name}: not scored")
+        excluded: Counter[str] = Counter()
+        for counts in row.evidence[self.name]:
+            excluded.update(counts.excluded)
+        if excluded:
+            names = ", ".join(name for name, _count in excluded.most_common())
+            share = excluded.total() / pixels
+            notes.append(f"the judge cannot predict {names}: {share:.2%} of the label pixels are not scored")
         reachable = {entry.target_name for entry in build_mapping(space, self._scoring.space).rows}
         scored = [self._scoring.space.classes[channel].name for channel in self._scoring.scored_channels]
         unlabelled = [name for name in scored if name not in reachable]

@@ -82,7 +82,7 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
     content = {**_describe(file, what), **content, **(overrides or {})}
     if described != target:
         content["file"] = content.get("file") or target.name
-    if "size_px" not in content:
+    if "size_px" not in content and content.keys() <= NetworkSpec.model_fields.keys():
         raise UsageError(
             f"--{what} {path}: its input size is not known",
             hint=f"add --{what}-size WxH, or `size_px: WxH` in {described}",

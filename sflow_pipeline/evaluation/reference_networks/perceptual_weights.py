@@ -5,6 +5,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from sflow_pipeline.errors import UsageError, first_line
 from sflow_pipeline.evaluation.reference_networks.program_file import Network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.networks.device import place_network
@@ -19,7 +20,8 @@ def describe(path: Path) -> dict[str, Any] | None:
     """See ``NetworkKind``.
 
     Raises:
-        TrainingError: the file holds something close to a perceptual network's weights.
+        UsageError: the file is damaged.
+        TrainingError: it holds something close to a perceptual network's weights.
     """
     if path.suffix != ".safetensors":
         return None
@@ -27,8 +29,11 @@ def describe(path: Path) -> dict[str, Any] | None:
         with safe_open(path, framework="numpy") as file:
             if not _TELLTALES & set(file.keys()):
                 return None
-    except (SafetensorError, OSError):
-        return None
+    except (SafetensorError, OSError) as error:
+        raise UsageError(
+            f"--extractor {path}: damaged, or no safetensors file ({first_line(error)})",
+            hint="copy it again; a torch state dict becomes one by safetensors.torch.save_file(state_dict, path)",
+        ) from error
     return {
         "name": load_perceptual(path).name.lower().replace(" ", ""),
         "size_px": None,

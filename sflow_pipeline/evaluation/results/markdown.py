@@ -107,8 +107,6 @@ def list_protocol(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"scored in {space['name']}, {len(space['scored'])} classes, all pixels of a row together, void left out"
         )
-        if space["excluded"]:
-            lines.append(f"the judge cannot predict {', '.join(space['excluded'])}: their pixels are not scored")
     where = f", split {protocol['reference_split']}" if protocol["reference_split"] else ""
     lines.append(f"real photos: {protocol['reference']}{where}; [low, high] is a {protocol['interval']}")
     lines += _list_notes(evaluation)
