@@ -16,6 +16,7 @@ _HINTS = (
     ("401", "the cluster requires a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
     ("auth", "the cluster requires a token: set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it was started with"),
     ("version", "use the same versions of ray and Python here and on the cluster"),
+    ("ray client", "its server for clients fails: use --address HOST:6379 inside the cluster, or ray job submit"),
 )
 
 

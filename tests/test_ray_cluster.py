@@ -131,3 +131,25 @@ def test_node_that_does_not_start_in_time_is_one_sentence(monkeypatch: pytest.Mo
     ):
         pass
     assert caught.value.hint == "train in one process"
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        ("ray client connection timeout", "use --address HOST:6379 inside the cluster, or ray job submit"),
+        ("Initialization failure from server: Starting Ray client server failed.", "or ray job submit"),
+        ("HTTP 401", "RAY_AUTH_TOKEN"),
+    ],
+)
+def test_what_ray_says_leads_to_a_way_out(message: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_options: object) -> None:
+        raise ConnectionError(message)
+
+    monkeypatch.setattr("ray.init", fail)
+    monkeypatch.setattr("sflow_pipeline.ray_cluster.probe_cluster", lambda _address: None)
+    with (
+        pytest.raises(TrainingError, match="cannot be reached") as caught,
+        connect("ray://127.0.0.1:10001", 1, error=TrainingError, without_ray="train in one process"),
+    ):
+        pass
+    assert hint in str(caught.value.hint)
