@@ -4,6 +4,7 @@ A frame that was left out is known by the bytes that were read, not by what the 
 otherwise later, it is converted again.
 """
 
+import errno
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,8 @@ def read_frame_files(
 
     Raises:
         FrameError: ``missing``, ``no_access`` or ``changed``: passing faults, marked to be tried again by the next
-            run; ``unreadable``: the file is none, or its archive is damaged.
+            run; ``unreadable``: the file is none, which is tried again where the listing found one, or its archive is
+            damaged.
     """
     return {name: _read(frame, name, source, by_content, wait) for name in frame.identities}
 
@@ -94,7 +96,9 @@ def _read_again(path: str, source: Folder, *, is_absent: bool, wait: Callable[[f
             if is_passing and wait_s is not None:
                 wait(wait_s)
                 continue
-            known_by = NOT_READ if is_passing else None
+            # Listed as a file and now a FIFO or a folder: it has changed since, and may again.
+            is_replaced = not is_absent and error.errno in (errno.EINVAL, errno.EISDIR)
+            known_by = NOT_READ if is_passing or is_replaced else None
             if isinstance(error, FileNotFoundError):
                 raise FrameError(
                     f"{path}: is gone", hint="restore the file and run again", reason="missing", read_digest=known_by

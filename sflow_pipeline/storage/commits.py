@@ -1,19 +1,22 @@
 """Commit records: one small file per finished shard, written last."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache, partial
 
 from pydantic import TypeAdapter
 
 from sflow_pipeline.errors import OutputError, first_line
-from sflow_pipeline.storage.canonical_json import encode_json
+from sflow_pipeline.storage.canonical_json import compute_digest, encode_json
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.look_ahead import map_ahead
 from sflow_pipeline.storage.shard_file import list_shard_files
 
 STATE_PATH = ".sflow"
 _COMMITS_PATH = f"{STATE_PATH}/commits"
+#: Key of a record's digest.
+_DIGEST = "record_sha256"
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,13 @@ class ShardRecord:
         return f"{_COMMITS_PATH}/{self.split}/{self.shard_id}.json"
 
 
+_FIELDS = frozenset(item.name for item in fields(ShardRecord))
+
+
 def write_commit(folder: Folder, record: ShardRecord) -> None:
-    """Commit a shard; its files must be in place."""
-    folder.write_bytes(record.commit_path, encode_json(asdict(record)))
+    """Commit a shard; its files must be in place. The record ends with a digest of itself."""
+    content = asdict(record)
+    folder.write_bytes(record.commit_path, encode_json({**content, _DIGEST: compute_digest(content)}))
 
 
 def remove_commit(folder: Folder, record: ShardRecord) -> None:
@@ -98,7 +105,9 @@ def load_commits(folder: Folder, on_damaged: Callable[[str], None] = lambda _pat
 def _load_commit(folder: Folder, path: str) -> ShardRecord | None:
     """A record, None where it is damaged."""
     try:
-        return _adapter().validate_json(folder.read_bytes(path), strict=True)
+        data = folder.read_bytes(path)
+        record = _adapter().validate_json(data, strict=True)
+        return record if _is_whole(json.loads(data)) else None
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, OSError) and folder.is_passing(error):
             raise OutputError(
@@ -106,6 +115,12 @@ def _load_commit(folder: Folder, path: str) -> ShardRecord | None:
                 hint="restore access to the folder and run the same command again; nothing was changed",
             ) from error
         return None
+
+
+def _is_whole(content: dict[str, object]) -> bool:
+    """Whether nothing but the known fields is there, and they have the digest; records of older versions have none."""
+    digest = content.pop(_DIGEST, None)
+    return content.keys() <= _FIELDS and (digest is None or digest == compute_digest(content))
 
 
 def _is_inside(record: ShardRecord) -> bool:

@@ -43,7 +43,11 @@ def _read_labels(root: Path) -> dict[str, bytes]:
     return {row["sample_id"]: row["label"]["bytes"] for table in tables for row in table.to_pylist()}
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT])
+@pytest.mark.parametrize(
+    "number",
+    # The last two: a FIFO or a folder where the listing found a file.
+    [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT, errno.EINVAL, errno.EISDIR],
+)
 def test_errors_of_access_pass(run, sim: Path, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     run(out_dir=str(tmp_path / "undisturbed"))
     genuine = filesystem.read_regular
