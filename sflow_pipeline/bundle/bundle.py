@@ -226,7 +226,8 @@ def find_model(name: str, file: str) -> Path:
     Raises:
         BundleError: none does; names the folders that were searched and the existing bundles.
     """
-    candidates = [Path(name)] if os.sep in name or Path(name).is_dir() else [place / name for place in _PLACES]
+    here = [Path(name)] if os.sep in name or Path(name).is_dir() else []
+    candidates = here if os.sep in name else [*here, *(place / name for place in _PLACES)]
     for path in candidates:
         if (path / file).is_file():
             return path

@@ -38,3 +38,14 @@ def test_a_recipe_without_weights_is_no_bundle() -> None:
     with pytest.raises(BundleError, match=r"no bundle\.yaml in") as caught:
         load_bundle("pix2pix")
     assert "pix2pix" not in caught.value.hint
+
+
+def test_a_folder_that_is_no_bundle_does_not_hide_the_one_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sflow" / "bundle").mkdir(parents=True)  # a training run, such as `train sflow --out sflow`
+    assert load_bundle().name == "sflow"
+    assert load_bundle().path.parent != Path()
+    with pytest.raises(BundleError, match="no bundle.yaml in sflow$"):
+        load_bundle("./sflow")
