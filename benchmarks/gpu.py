@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--batch-size", action="append", type=int, help="1, 8 and 32 where left out")
     parser.add_argument("--workers", action="append", type=int, help="of conversions; 1 where left out")
     parser.add_argument("--gate", default="score", help="of conversions")
+    parser.add_argument("--image-format", action="append", help="of conversions; png where left out")
     parser.add_argument("--out", type=Path, default=Path("gpu_results"))
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -39,8 +41,8 @@ def main() -> None:
         frames = max(1, round(chosen.frames * 512 * 256 / (width * height))) if chosen.frames > 100 else chosen.frames
         with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
             dump = link_sample_dump(Path(temporary), frames=frames, size=(width, height))
-            for workers in chosen.workers or [1]:
-                conversions.append(convert(dump, Path(temporary) / "out", size, workers, chosen))
+            for workers, image_format in product(chosen.workers or [1], chosen.image_format or ["png"]):
+                conversions.append(convert(dump, Path(temporary) / "out", size, workers, image_format, chosen))
                 write(chosen.out / "conversions.json", conversions)
                 print(conversions[-1], flush=True)
     command = ["sflow-pipeline", "bench", "--device", chosen.device, "--repeats=3", "--json"]
@@ -52,11 +54,13 @@ def main() -> None:
         print(row["size_px"], row["batch_size"], row["stage"], f"{row['frames_per_s']:.1f} frames/s", flush=True)
 
 
-def convert(dump: Path, out: Path, size: str, workers: int, chosen: argparse.Namespace) -> dict[str, Any]:
+def convert(
+    dump: Path, out: Path, size: str, workers: int, image_format: str, chosen: argparse.Namespace
+) -> dict[str, Any]:
     """One conversion by the command line: frames a second with and without its start, and how busy the GPU was."""
     shutil.rmtree(out, ignore_errors=True)
     command = ["sflow-pipeline", "convert", str(dump), str(out), "--device", chosen.device, "--gate", chosen.gate]
-    command += ["--workers", str(workers), "--contradictions", "ignore", "--json"]
+    command += ["--workers", str(workers), "--image-format", image_format, "--contradictions", "ignore", "--json"]
     with Utilisation(chosen.device) as busy:
         started = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -67,6 +71,7 @@ def convert(dump: Path, out: Path, size: str, workers: int, chosen: argparse.Nam
     return {
         "size": size,
         "workers": workers,
+        "image_format": image_format,
         "rows": rows,
         "seconds": round(seconds, 1),
         "frames_per_s": round(rows / seconds, 1),

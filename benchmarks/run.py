@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 #: Each is a module here with ``measure(options) -> list[Measurement]``, the quick ones first.
 BENCHMARKS = (
     "startup",
+    "cold_start",
     "generator",
     "image_formats",
     "training_step",

@@ -97,6 +97,17 @@ def read_column(frames: Sequence[FrameRef], name: str) -> list[Any]:
     return [getattr(frame, name) for frame in frames]
 
 
+def has_column(frames: Sequence[FrameRef], name: str) -> bool:
+    """Whether some frame has a field or modality.
+
+    >>> has_column(FrameList({"sample_id": ["a/0"], "depth": [None], "flow": ["a/0.flo"]}), "depth")
+    False
+    """
+    if isinstance(frames, FrameList) and name not in frames.columns:
+        return False
+    return any(value is not None for value in read_column(frames, name))
+
+
 def with_column(frames: Sequence[FrameRef], name: str, values: list[Any]) -> FrameList:
     """The same frames with other values of one field or modality, one per frame.
 

@@ -205,11 +205,7 @@ def convert_command(
     ] = None,
     image_format: Annotated[
         str | None,
-        _output(
-            help="Files of the images: png, webp (lossless, smaller, slower; extra `webp`) or jpeg (lossy, smallest).",
-            show_default="png",
-            metavar="FORMAT",
-        ),
+        _output(help="Images as png, webp (lossless, extra `webp`) or jpeg.", show_default="png", metavar="FORMAT"),
     ] = None,
     include: Annotated[
         str | None,

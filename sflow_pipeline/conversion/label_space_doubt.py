@@ -24,9 +24,10 @@ def judge_label_space(dump: Dump, looks: Sequence[SampledFrame], *, is_stated: b
         return []
     steps = [max(1, min(look.label_map.shape) // _SIDE_PX) for look in looks]
     maps = [look.label_map[::step, ::step] for look, step in zip(looks, steps, strict=True)]
-    own = measure_label_space(space, maps)
+    if measure_label_space(space, maps).scene > _NO_STREET:
+        return []
     best = max(guess_label_space(maps, "ids"), key=lambda guess: (guess.known > _KNOWN, guess.scene))
-    if own.scene > _NO_STREET or best.scene < _STREET or best.known <= _KNOWN:
+    if best.scene < _STREET or best.known <= _KNOWN:
         return []
     severity: Severity = "warning" if is_stated else "error"
     text = (

@@ -136,7 +136,8 @@ def _reorder(values: list[Any], order: list[int] | None) -> list[Any]:
 
 def _identify(source: Folder, paths: list[str | None], content_hash: bool) -> list[str | None]:
     """Identity of each file; a file of several frames is looked up once."""
-    distinct = list(dict.fromkeys(path for path in paths if path))
+    known = [path for path in paths if path]
+    distinct = known if len(set(known)) == len(known) else list(dict.fromkeys(known))
     if content_hash:
         with ThreadPoolExecutor(_IO_THREADS) as pool:
             looked_up = list(pool.map(lambda path: _hash(source, path), distinct))

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sflow_pipeline.columns import MODALITIES
-from sflow_pipeline.frames import FrameRef, read_column
+from sflow_pipeline.frames import FrameRef, has_column, read_column
 from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding, LabelSpace, load_label_space
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.label_format import LabelFormat
@@ -100,7 +100,7 @@ class Dump:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Which modalities at least one frame has, in the order of ``MODALITIES``."""
-        return tuple(name for name in MODALITIES if any(path is not None for path in read_column(self.frames, name)))
+        return tuple(name for name in MODALITIES if has_column(self.frames, name))
 
     @property
     def sequence_ids(self) -> tuple[str, ...]:

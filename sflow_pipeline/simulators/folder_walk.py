@@ -124,7 +124,9 @@ def _read_folder(
     except OSError as error:
         log.add("unreadable_folder", path or ".", error.strerror or str(error))
     folders, files = _keep_wanted(folders, prefix, log), _keep_wanted(files, prefix, log)
-    for name in [name for name in files if not name.endswith(PLAIN_SUFFIXES)]:
+    together = "/".join((*files, ""))
+    are_plain = sum(together.count(f"{suffix}/") for suffix in PLAIN_SUFFIXES) == len(files)  # the usual case
+    for name in [] if are_plain else [name for name in files if not name.endswith(PLAIN_SUFFIXES)]:
         if is_packed_name(name):
             log.add("packed_archive", prefix + name)
         if is_archive_name(name):
