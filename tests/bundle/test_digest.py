@@ -47,5 +47,5 @@ def test_a_folder_that_is_no_bundle_does_not_hide_the_one_of_its_name(
     (tmp_path / "sflow" / "bundle").mkdir(parents=True)  # a training run, such as `train sflow --out sflow`
     assert load_bundle().name == "sflow"
     assert load_bundle().path.parent != Path()
-    with pytest.raises(BundleError, match="no bundle.yaml in sflow$"):
+    with pytest.raises(BundleError, match=r"no bundle\.yaml in sflow$"):
         load_bundle("./sflow")
