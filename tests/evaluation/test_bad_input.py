@@ -122,3 +122,14 @@ def test_labels_larger_than_any_class_are_counted_and_not_scored(
     cv2.imwrite(str(real / "s" / "semantic" / "000.png"), np.full((48, 64), 200, np.uint8))
     code, printed, _ = run("--reference", real, "--judge", judge_file)
     assert code == 0 and "50.00% of the label pixels hold ids outside camvid11" in printed
+
+
+def test_photos_in_another_label_space_than_stated_are_pointed_at(
+    tmp_path: Path, run: Run, judge_file: Path, write_photos: Write
+) -> None:
+    real = write_photos(tmp_path / "real", 3)
+    _, printed, _ = run("--reference", real, "--judge", judge_file)
+    assert "check the label space" not in printed
+    (real / "dataset.yaml").write_text("label_space: cityscapes19\n")
+    code, printed, _ = run("--reference", real, "--judge", judge_file)
+    assert code == 0 and "check the label space of the photos (cityscapes19;" in printed

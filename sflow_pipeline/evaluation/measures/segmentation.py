@@ -22,6 +22,9 @@ from sflow_pipeline.metrics import (
     count_confusion,
 )
 
+#: A judge that agrees with less of the real photos' labels was not made for them, or they are read in a wrong way.
+_POOR_ACCURACY = 0.5
+
 
 class PictureCounts(NamedTuple):
     """Evidence of one picture.
@@ -171,6 +174,14 @@ class Segmentation:
             names = ", ".join(name for name, _count in excluded.most_common())
             share = excluded.total() / pixels
             notes.append(f"the judge cannot predict {names}: {share:.2%} of the label pixels are not scored")
+        confusion = self._stack(row).sum(axis=0)
+        accuracy = float(np.trace(confusion)) / max(int(confusion.sum()), 1)
+        if row.is_oracle and confusion.any() and accuracy < _POOR_ACCURACY:
+            notes.append(
+                f"the judge agrees with {accuracy:.0%} of these labels, so its word on other pictures says little: "
+                f"check the label space of the photos ({space.name}; `sflow-pipeline inspect` shows them) and the "
+                "judge's label space and input range"
+            )
         reachable = {entry.target_name for entry in build_mapping(space, self._scoring.space).rows}
         scored = [self._scoring.space.classes[channel].name for channel in self._scoring.scored_channels]
         unlabelled = [name for name in scored if name not in reachable]
