@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,9 @@ from sflow_pipeline.bench.result import BenchResult, Row
 from sflow_pipeline.bench.scene import Scene
 from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
+from sflow_pipeline.errors import SflowError
 from sflow_pipeline.networks.device import resolve_device
+from sflow_pipeline.networks.memory_shortage import is_out_of_memory
 from sflow_pipeline.storage.process_identity import count_cores
 
 
@@ -33,6 +36,7 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda _te
     Raises:
         UsageError: there is no such device or generator.
         BundleError: there is no such bundle.
+        SflowError: memory is too short for a setting.
     """
     against = None if options.against is None else (options.against, load_painter(options.against))
     devices = [resolve_device(options.device, precision) for precision in options.precisions]
@@ -44,12 +48,25 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda _te
             for device in devices:
                 for batch_size in options.batch_sizes:
                     on_step(f"{size_px[0]}x{size_px[1]}, {device.precision}, batch {batch_size}")
-                    with TemporaryDirectory(prefix="sflow-bench-") as folder:
+                    with TemporaryDirectory(prefix="sflow-bench-") as folder, _named_shortage(size_px, batch_size):
                         scene = Scene(
                             Path(folder), options.bundle, size_px, device, batch_size, options.frames, against
                         )
                         rows += _measure(scene, ceilings, options.repeats)
     return BenchResult(rows, ceilings, describe_machine(), Clock(devices[0].name).unit)
+
+
+@contextmanager
+def _named_shortage(size_px: tuple[int, int], batch_size: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise SflowError(
+            f"--size {size_px[0]}x{size_px[1]} --batch-size {batch_size}: memory is too short",
+            hint="measure a smaller --batch-size or --size, or end other programs",
+        ) from error
 
 
 def describe_machine() -> dict[str, Any]:

@@ -12,8 +12,9 @@ from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.bundle.palette import draw_palette
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.field_types import AlphaName
-from sflow_pipeline.errors import FrameError, LabelSpaceError, UsageError
+from sflow_pipeline.errors import FrameError, LabelSpaceError, SflowError, UsageError
 from sflow_pipeline.label_spaces import LabelSpace, build_mapping, load_label_space
+from sflow_pipeline.networks.memory_shortage import is_out_of_memory
 
 #: Frames per batch: a GPU is faster with several, a CPU is not and needs less memory with one.
 _GPU_BATCH = 8
@@ -31,6 +32,8 @@ class ArrayPainter:
         self._bundle = bundle
         self._translator = Translator(bundle, device, precision)
         shown = bundle.recipe.generator.use_palette
+        #: Frames that are translated at once: fewer after memory was short.
+        self._batch_size = 1 if self._translator.device == "cpu" else _GPU_BATCH
         self._palette_count = len(bundle.read_weights()["palettes"]["rgb"]) if shown else 1
 
     def paint(
@@ -56,15 +59,15 @@ class ArrayPainter:
         strength, moved = _check_share("appearance", appearance), _check_share("photo_colors", photo_colors)
         before = self._check_previous(previous, renders.shape[1:])
         is_sequence = self._bundle.recipe.generator.use_previous
-        step = 1 if is_sequence or self._translator.device == "cpu" else _GPU_BATCH
         images: list[NDArray[np.uint8]] = []
-        for start in range(0, len(renders), step):
-            batch = slice(start, start + step)
-            count = len(renders[batch])
+        start = 0
+        while start < len(renders):
+            count = min(1 if is_sequence else self._batch_size, len(renders) - start)
+            batch = slice(start, start + count)
             if is_sequence and start:
                 before = np.stack([renders[start - 1], images[-1][0]])[None]
-            images.append(
-                self._translator.translate(
+            try:
+                translation = self._translator.translate(
                     class_index[batch],
                     renders[batch],
                     np.tile(weights, (count, 1)),
@@ -73,10 +76,27 @@ class ArrayPainter:
                     np.full(count, strength, np.float32),
                     np.full(count, moved, np.float32),
                     previous=before,
-                ).photo
-            )
+                )
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._halve_batches(count, renders.shape, error)
+                continue
+            images.append(translation.photo)
+            start += count
         painted = np.concatenate(images)
         return painted[0] if is_single else painted
+
+    def _halve_batches(self, count: int, shape: tuple[int, ...], error: Exception) -> None:
+        if count > 1:
+            self._batch_size = (count + 1) // 2
+            return
+        device = self._translator.device
+        raise SflowError(
+            f"{device} has too little free memory for a frame of {shape[2]}x{shape[1]}",
+            hint="end other programs that use it, give smaller frames"
+            + ("" if device == "cpu" else ", or pass precision='bf16' or device='cpu'"),
+        ) from error
 
     def _map_labels(
         self, label_maps: NDArray[np.uint16], label_space: str | Path | LabelSpace | None

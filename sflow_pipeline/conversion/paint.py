@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.conversion.fatal_errors import describe_shortage, is_out_of_memory, reraise_fatal
+from sflow_pipeline.conversion.fatal_errors import describe_shortage, reraise_fatal
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement
 from sflow_pipeline.conversion.image_history import ImageHistory
 from sflow_pipeline.conversion.look import Look, draw_look, fit_look
@@ -24,6 +24,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.networks.memory_shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sflow_pipeline.bench.operations import count_operations
 from sflow_pipeline.bench.options import load_painter
 from sflow_pipeline.bench.result import Row
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.cli.app import app
 from sflow_pipeline.errors import SflowError, UsageError
 
@@ -99,3 +100,13 @@ def test_bad_input_is_named(arguments: list[str], message: str, monkeypatch: pyt
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     with pytest.raises(SflowError, match=message):
         run_bench(*arguments)
+
+
+def test_a_batch_that_memory_is_too_short_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Translator, "translate", fail)
+    with pytest.raises(SflowError, match="--size 64x32 --batch-size 2: memory is too short") as caught:
+        run_bench("--batch-size", "2", "--precision", "fp32")
+    assert "smaller --batch-size" in (caught.value.hint or "")

@@ -7,10 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from sflow_pipeline import LabelSpaceError, UsageError, load_bundle, load_label_space
+from sflow_pipeline import LabelSpaceError, SflowError, UsageError, load_bundle, load_label_space
 from sflow_pipeline.bundle import Bundle, build_random_bundle
+from sflow_pipeline.bundle.array_painter import ArrayPainter
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 
@@ -200,3 +202,42 @@ def test_an_image_before_that_does_not_fit_is_refused(previous: Any, tmp_path: P
     recipe = Recipe.model_validate({"name": "r", "generator": {"width": 9, "blocks": 1, "use_previous": True}})
     with pytest.raises(UsageError, match=r"previous: expected two uint8 arrays of shape \(24, 32, 3\), not uint8"):
         paint(build_random_bundle(tmp_path / "b", 0, recipe), RENDER, LABELS, previous=previous)
+
+
+def test_a_gpu_with_little_memory_gets_fewer_frames_at_once(
+    bundle: Bundle, frames: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render, label_map = frames
+    expected = bundle.paint(render, label_map, device="cpu", precision="fp32")
+    painter = ArrayPainter(bundle, "cpu", "fp32")
+    painter._batch_size = 8  # as on a GPU
+    translate, sizes = painter._translator.translate, []
+
+    def translate_three(class_index: Any, *arguments: Any, **options: Any) -> Any:
+        sizes.append(len(class_index))
+        if len(class_index) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return translate(class_index, *arguments, **options)
+
+    monkeypatch.setattr(painter._translator, "translate", translate_three)
+    options = {"label_space": None, "instance_map": None, "appearance": 1.0, "photo_colors": 0.2, "seed": 0}
+    options |= {"palette": "typical", "alpha": "even", "previous": None}
+    many = (np.concatenate([render] * 3)[:7], np.concatenate([label_map] * 3)[:7])
+    found = painter.paint(*many, **options)
+    assert sizes[0] == 7 and max(sizes[2:]) <= 3
+    np.testing.assert_array_equal(found, np.concatenate([expected] * 3)[:7])
+    sizes.clear()
+    painter.paint(*many, **options)
+    assert max(sizes) <= 3  # it stays with what fits
+
+
+def test_one_frame_too_large_for_the_memory_is_explained(
+    bundle: Bundle, frames: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Translator, "translate", fail)
+    with pytest.raises(SflowError, match="too little free memory for a frame of 32x24") as caught:
+        bundle.paint(*frames, device="cpu", precision="fp32")
+    assert "smaller frames" in (caught.value.hint or "")
