@@ -10,6 +10,7 @@ from sflow_pipeline.bundle.alpha import ALPHA_PRESETS
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.markdown import draw_table, escape_markdown
+from sflow_pipeline.storage.write_errors import translate_write_errors
 from sflow_pipeline.storage.write_whole import write_whole
 
 NETWORKS_FILE, INTERFACE_FILE, CARD_FILE = "networks.onnx", "interface.json", "README.md"
@@ -52,7 +53,8 @@ def export_to_onnx(bundle: Bundle, dest: Path) -> PortableBundle:
     data, difference = build_onnx_file(bundle)
     exported = PortableBundle(str(dest), hashlib.sha256(data).hexdigest(), len(data), difference)
     interface = json.dumps(_describe_interface(bundle, exported), indent=1, ensure_ascii=False) + "\n"
-    dest.mkdir(parents=True, exist_ok=True)
+    with translate_write_errors(str(dest)):
+        dest.mkdir(parents=True, exist_ok=True)
     write_whole(dest / NETWORKS_FILE, data)
     write_whole(dest / INTERFACE_FILE, interface.encode())
     write_whole(dest / CARD_FILE, _build_card(bundle, exported).encode())

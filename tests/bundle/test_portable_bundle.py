@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from sflow_pipeline.bundle import Bundle, build_random_bundle, load_bundle
 from sflow_pipeline.bundle.portable_bundle import export_to_onnx
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import MissingExtraError, UsageError
+from sflow_pipeline.errors import MissingExtraError, OutputError, UsageError
 
 
 def build(folder: Path, **generator: Any) -> Bundle:
@@ -116,6 +116,8 @@ def test_a_folder_with_other_files_is_left_alone(bundle, tmp_path):
         export_to_onnx(bundle, tmp_path)
     with pytest.raises(UsageError, match="is a file"):
         export_to_onnx(bundle, tmp_path / "mine.txt")
+    with pytest.raises(OutputError, match="mine"):
+        export_to_onnx(bundle, tmp_path / "mine.txt" / "dest")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
