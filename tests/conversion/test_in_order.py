@@ -109,6 +109,24 @@ def test_bytes_do_not_depend_on_limits_of_shards_on_batches_or_on_an_interruptio
     assert snapshot(tmp_path / "cut" / "data") == before
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_workers_write_what_one_process_writes(
+    make: Callable[..., ConvertJob], snapshot: Callable, tmp_path: Path
+) -> None:
+    for name, workers in (("one", 1), ("two", 2)):
+        assert convert(make(name, shard_frames=2, workers=workers)).status == "clean"
+    assert snapshot(tmp_path / "one" / "data") == snapshot(tmp_path / "two" / "data")
+
+
+def test_what_is_fed_back_is_smoothed_where_images_are(make: Callable[..., ConvertJob], read: Callable) -> None:
+    plain, smooth = make("plain"), make("smooth", smooth=0.8)
+    assert [convert(job).status for job in (plain, smooth)] == ["clean", "clean"]
+    found = [read(job) for job in (plain, smooth)]
+    for key, image in found[0].items():
+        assert np.array_equal(image, found[1][key]) == (key[1] == 0)
+
+
 def test_a_gap_is_a_new_beginning_and_is_said(
     make: Callable[..., ConvertJob], read: Callable, street: Path, sequential_bundle: Path, tmp_path: Path
 ) -> None:

@@ -80,6 +80,21 @@ def test_the_sequence_discriminator_also_judges_frames_that_are_painted_independ
     assert not any(name.startswith("later") for name in terms[-1])
 
 
+def test_later_images_of_simulator_frames_are_judged_as_others_are(
+    recipe: Recipe, camvid: Path, street_dump: Path, tmp_path: Path
+) -> None:
+    content = recipe.model_dump()
+    content["generator"] |= {"use_appearance": True}
+    content["schedule"] |= {"render_batch_size": 2, "render_pair_batch_size": 1, "joint_images": 2, "warmup_images": 0}
+    terms: list[dict[str, float]] = []
+    train(
+        Recipe.model_validate(content), str(camvid), tmp_path / "out", renders=[str(street_dump)],
+        on_progress=lambda progress: terms.append(progress.terms),
+    )  # fmt: skip
+    assert {"render_tone", "later_render_tone", "render_warp", "sequence"} <= terms[-1].keys()
+    assert terms[-1]["later_render_tone"] > 0
+
+
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
