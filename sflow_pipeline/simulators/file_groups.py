@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sflow_pipeline.columns import PICTURE_SUFFIXES
 from sflow_pipeline.simulators.folder_walk import DumpFolder
 
-_ARRAYS = (".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm", ".bmp", ".webp", ".tga", ".ppm", ".jp2")
+_ARRAYS = (".npy", ".npz", ".exr", ".tif", ".tiff", ".flo", ".pfm", ".bmp", ".tga", ".ppm", ".jp2")
 _NUMBER = re.compile(r"([0-9]+)")
 _FIRST_WORD, _LAST_WORD = re.compile(r"[^_\-. ]+[_\-. ]"), re.compile(r"[_\-. ][^_\-. ]+$")
 #: So many names, most of which differ in more than numbers, have no order.

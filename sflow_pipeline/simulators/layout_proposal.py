@@ -17,6 +17,7 @@ from sflow_pipeline.simulators.group_pairs import GroupPair, find_pairs
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
+from sflow_pipeline.storage.webp_header import is_webp
 
 _MAX_CLASSES = 96
 _LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
@@ -134,7 +135,7 @@ def _find_kind(root: str, group: FileGroup) -> str:
     is_color = thin.ndim == 3 and thin.shape[2] >= 3
     codes = thin[..., 0] << 32 | thin[..., 1] << 16 | thin[..., 2] if is_color else thin.reshape(*thin.shape[:2], -1)
     values = len(np.unique(codes))
-    if data[:3] == b"\xff\xd8\xff":
+    if data[:3] == b"\xff\xd8\xff" or is_webp(data):
         return "pictures"
     if values <= _MAX_CLASSES:
         return "labels"
@@ -204,9 +205,8 @@ def _explain_formats(groups: Sequence[FileGroup], kind_of: Any) -> str:
             return f"{group.title}: write pictures as PNG or JPEG"
         if partner is not None or _LABEL_WORDS.search(group.words):
             return f"{group.title}: write labels as {PNG_OF_ARRAY if group.suffix == '.npy' else 'PNG'}"
-    lossy = [
-        group for group in groups if group.suffix.lower() in (".jpg", ".jpeg") and _LABEL_WORDS.search(group.words)
-    ]
-    if lossy:
-        return f"{lossy[0].title}: JPEG changes class ids; write labels as PNG"
+    for group in groups:
+        kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP"}.get(group.suffix.lower())
+        if kind and _LABEL_WORDS.search(group.words):
+            return f"{group.title}: {kind} changes class ids; write labels as PNG"
     return ""

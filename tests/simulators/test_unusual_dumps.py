@@ -129,7 +129,8 @@ def test_pictures_beside_a_stated_layout_are_told(write_scenes: Write) -> None:
         ("label", "tif", r"write labels as PNG"),
         ("label", "jpg", r"JPEG changes class ids"),
         ("render", "bmp", r"write pictures as PNG or JPEG"),
-        ("render", "webp", r"write pictures as PNG or JPEG"),
+        ("render", "ppm", r"write pictures as PNG or JPEG"),
+        ("label", "webp", r"WebP changes class ids"),
     ],
 )
 def test_formats_that_are_not_read_are_told(write_scenes: Write, kind: str, suffix: str, advice: str) -> None:
@@ -138,6 +139,14 @@ def test_formats_that_are_not_read_are_told(write_scenes: Write, kind: str, suff
     with pytest.raises(DumpError) as caught:
         discover(str(root))
     assert re.search(advice, caught.value.hint)
+
+
+def test_webp_pictures_pair_up_with_labels(write_scenes: Write) -> None:
+    root = write_scenes({"render": "{sequence}/view/{number}.webp", "label": "{sequence}/view_gt/{number}.png"})
+    assert propose_layout(str(root)).layout == {
+        "render": "{scene}/view/{frame}.webp",
+        "label": "{scene}/view_gt/{frame}.png",
+    }
 
 
 def test_grey_pictures_pair_up_with_labels(write_scenes: Write) -> None:
