@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -241,3 +242,20 @@ def test_the_report_has_both_tasks(convert_streets: Callable[..., Path], write_b
     page = Path(write_report_page(str(converted))).read_text()
     assert page.count("Training on these frames</h2>") == 1
     assert "Training a detector on these frames" in page and "AP50 per class, held-out" in page
+
+
+def test_what_detection_needs_is_named_before_anything_is_read(
+    write_boxes: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = tmp_path / "surfaces.yaml"
+    space.write_text(
+        "{name: surfaces, version: 1, source: test, void: 255, classes: [{id: 3, name: road, concepts: [flat.road], "
+        "color: [1, 1, 1]}, {id: 255, name: void, concepts: [void], color: [0, 0, 0]}]}"
+    )
+    job = load_downstream_job(write_boxes(label_space=str(space), sources={"real": "/nowhere"}, arms=["real"]))
+    with pytest.raises(SflowError, match="no class of label space surfaces is a person, a vehicle"):
+        Comparer(job, tmp_path / "out")
+    monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
+    with pytest.raises(SflowError, match="pycocotools is not installed") as caught:
+        Comparer(job, tmp_path / "out")
+    assert "sflow-pipeline[downstream]" in str(caught.value.hint)
