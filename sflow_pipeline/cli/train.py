@@ -67,14 +67,6 @@ def train_command(
             metavar="BUNDLE",
         ),
     ] = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            help="Bundle whose segmenter recognises converted simulator frames; see loss.consistency.",
-            metavar="BUNDLE",
-        ),
-    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[
         int | None,
@@ -154,7 +146,6 @@ def train_command(
             worker_options=WorkerOptions(workers, address, threads or 1) if workers > 1 or address else None,
             start=load_bundle(start_from) if start_from else None,
             teacher=load_bundle(teacher) if teacher else None,
-            segmenter=load_bundle(segmenter) if segmenter else None,
             only=checked,
             on_progress=on_progress,
         )

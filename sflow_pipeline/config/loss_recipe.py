@@ -39,12 +39,6 @@ class LossRecipe(Section):
         ge=0,
         description="distance, on photos with appearance 0, to what the --teacher bundle makes of the same input",
     )
-    consistency: float = Field(
-        0.0,
-        ge=0,
-        description="cross-entropy between what the segmenter of the --segmenter bundle sees in a converted simulator "
-        "frame and the frame's labels",
-    )
     warp: float = Field(
         0.0,
         ge=0,
@@ -79,7 +73,6 @@ class LossRecipe(Section):
             "render_repetition": self.repetition,
             "render_semantic": self.semantic,
             "render_projected": self.projected,
-            "render_consistency": self.consistency,
         }
         return {
             **of_images,

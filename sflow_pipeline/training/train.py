@@ -21,7 +21,6 @@ from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_
 from sflow_pipeline.training.run.process import ProcessInputs
 from sflow_pipeline.training.run.training_run import OnProgress, TrainingRun, check_found_pairs
 from sflow_pipeline.training.segmenter import calibrate_bundle_gate, score_segmenter, train_segmenter
-from sflow_pipeline.training.step.consistency import load_consistency_segmenter
 from sflow_pipeline.training.step.state import TrainingState, build_state
 from sflow_pipeline.training.step.teacher import load_teacher
 
@@ -71,7 +70,6 @@ def train(
     worker_options: WorkerOptions | None = None,
     start: Bundle | None = None,
     teacher: Bundle | None = None,
-    segmenter: Bundle | None = None,
     only: Literal["segmenter", "gate", "bundle"] | None = None,
     on_progress: OnProgress = lambda progress: None,
 ) -> TrainingSummary:
@@ -89,7 +87,6 @@ def train(
             is trained in this process.
         start: a bundle whose generator and DNED are the initial ones, instead of random ones.
         teacher: a bundle whose pictures are followed on photos with appearance 0, with weight ``loss.teacher``.
-        segmenter: a bundle whose segmenter recognises converted simulator frames, with weight ``loss.consistency``.
         only: ``segmenter`` trains that network alone and adds it to the bundle in ``out``; ``gate`` trains nothing and
             measures the gate's thresholds of that bundle on the held-out photos; ``bundle`` trains nothing and exports
             the newest checkpoint, also while a run goes on.
@@ -114,7 +111,6 @@ def train(
         workers=worker_options,
         start=start,
         teacher=teacher,
-        segmenter=segmenter,
         on_progress=on_progress,
     )
     if only in (None, "segmenter"):
@@ -235,7 +231,6 @@ def _train_networks(run: TrainingRun, data: RunData, state: TrainingState, *, is
         renders,
         run.minutes and 60 * run.minutes,
         load_teacher(run.teacher, data.recipe) if run.teacher else None,
-        load_consistency_segmenter(run.segmenter, data.recipe) if run.segmenter else None,
     )
     if run.workers is None:
         recorded = state.provenance.setdefault("precision", run.device.precision)

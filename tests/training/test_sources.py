@@ -169,3 +169,15 @@ def test_a_pack_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="format 1, this version reads 2") as caught:
         PhotoSet(tmp_path)
     assert "remove the folder" in caught.value.hint
+
+
+@pytest.mark.parametrize("offset", ["1e999", "-1", "null", "96"])
+def test_a_damaged_pack_is_refused(tmp_path: Path, offset: str) -> None:
+    entry = PhotoEntry(PhotoFacts("a", "s", 7, 0.5), np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8))
+    pack_photo_set([entry], tmp_path)
+    index = json.loads((tmp_path / "index.json").read_text())
+    text = json.dumps(index | {"places": [["@", *index["places"][0][1:]]]})
+    (tmp_path / "index.json").write_text(text.replace('"@"', offset))
+    with pytest.raises(TrainingError, match="damaged") as caught:
+        PhotoSet(tmp_path)
+    assert "remove the folder" in caught.value.hint

@@ -71,7 +71,7 @@ class PhotoSet:
         hint = "remove the folder; the next run packs the photos again"
         try:
             self._read_index(folder, hint)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise TrainingError(f"packed photos {folder}: damaged: {first_line(error)}", hint=hint) from error
 
     def _read_index(self, folder: Path, hint: str) -> None:

@@ -30,7 +30,6 @@ class ProcessInputs:
         projection: frozen network of the projected discriminator, None for none.
         renders: absolute folder of packed simulator frames, None for none.
         teacher: frozen generator to follow at appearance 0, None for none.
-        segmenter: frozen segmenter of the consistency loss, None for none.
         stop_after_s: seconds of training after which the run stops at a checkpoint, None for no limit.
     """
 
@@ -43,7 +42,6 @@ class ProcessInputs:
     renders: Path | None = None
     stop_after_s: float | None = None
     teacher: nn.Module | None = None
-    segmenter: nn.Module | None = None
 
     def run(
         self,
@@ -65,8 +63,7 @@ class ProcessInputs:
                 f"worker {group.rank} on {socket.gethostname()} cannot read {self.photos}: {error.strerror}",
                 hint="put --out on storage that every machine of the cluster has under the same path",
             ) from error
-        frozen = self.projection, self.teacher, self.segmenter
-        context = StepContext.build(self.recipe, photos, device, self.perceptual, group, *frozen)
+        context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection, self.teacher)
         schedule, seed = self.recipe.schedule, self.recipe.seed
         train = CropSampler(photos, schedule, seed, renders, schedule.pair_batch_size)
         validation = CropSampler(held_out, schedule, seed)

@@ -33,7 +33,6 @@ class TrainingRun:
         projection: network of the projected discriminator, None for none.
         renders: folders of simulator frames to train on beside the photos.
         teacher: bundle whose pictures are followed on photos with appearance 0, None for none.
-        segmenter: bundle whose segmenter recognises converted simulator frames, None for none.
         minutes: of training after which the run stops at a checkpoint, None for no limit.
         device: of this process; ``cpu`` with ``workers``, whose devices are ``worker_device``.
         worker_device: as the user stated it.
@@ -52,7 +51,6 @@ class TrainingRun:
     workers: WorkerOptions | None
     start: Bundle | None
     teacher: Bundle | None
-    segmenter: Bundle | None
     on_progress: OnProgress
 
     @classmethod
@@ -70,7 +68,6 @@ class TrainingRun:
         workers: WorkerOptions | None,
         start: Bundle | None,
         teacher: Bundle | None,
-        segmenter: Bundle | None,
         on_progress: OnProgress,
     ) -> "TrainingRun":
         """Check what can be checked before the data is read, and create ``out``.
@@ -85,7 +82,6 @@ class TrainingRun:
         projected = load_perceptual(projection) if projection else None
         _check_renders(recipe, renders)
         _check_teacher(recipe, teacher)
-        _check_segmenter(recipe, segmenter)
         _check_pairs(recipe)
         if minutes is not None and (minutes <= 0 or workers):
             raise UsageError(
@@ -112,7 +108,6 @@ class TrainingRun:
             workers,
             start,
             teacher,
-            segmenter,
             on_progress,
         )
 
@@ -147,21 +142,6 @@ def _check_teacher(recipe: Recipe, teacher: Bundle | None) -> None:
             f"--teacher {teacher.name}: loss.teacher is {recipe.loss.teacher:g} and generator.use_appearance is "
             f"{recipe.generator.use_appearance}, so it would not be used",
             hint="add --set loss.teacher=20 --set generator.use_appearance=true, or leave out --teacher",
-        )
-
-
-def _check_segmenter(recipe: Recipe, segmenter: Bundle | None) -> None:
-    weight = recipe.loss.consistency
-    if weight and segmenter is None:
-        raise UsageError(
-            f"recipe {recipe.name}: loss.consistency is {weight:g}, and there is no segmenter",
-            hint="add --segmenter BUNDLE, or --set loss.consistency=0",
-        )
-    if segmenter is not None and not (weight and recipe.schedule.render_batch_size):
-        raise UsageError(
-            f"--segmenter {segmenter.name}: loss.consistency is {weight:g} and schedule.render_batch_size is "
-            f"{recipe.schedule.render_batch_size}, so it would not be used",
-            hint="add --set loss.consistency=1 --set schedule.render_batch_size=2, or leave out --segmenter",
         )
 
 

@@ -22,11 +22,9 @@ class StepContext:
     Attributes:
         classes: of the label space.
         perceptual: frozen network on the device, None for a run without perceptual features.
-        class_weights: of the pixels of each class, for a recipe with a semantic or projected discriminator, or a
-            consistency loss.
+        class_weights: of the pixels of each class, for a recipe with a semantic or projected discriminator.
         projection: frozen network of the projected discriminator, on the device.
         teacher: frozen generator that is followed on photos with appearance 0, on the device.
-        segmenter: frozen segmenter that recognises converted simulator frames, on the device.
     """
 
     recipe: Recipe
@@ -37,7 +35,6 @@ class StepContext:
     class_weights: Float[Tensor, " classes"] | None = None
     projection: PerceptualNetwork | None = None
     teacher: nn.Module | None = None
-    segmenter: nn.Module | None = None
 
     @classmethod
     def build(
@@ -49,16 +46,15 @@ class StepContext:
         group: ProcessGroup = SINGLE_PROCESS,
         projection: PerceptualNetwork | None = None,
         teacher: nn.Module | None = None,
-        segmenter: nn.Module | None = None,
     ) -> "StepContext":
         """The context of a run on these photos; the frozen networks move to the device."""
         space = load_label_space(recipe.label_space)
         networks = [None if x is None else place_network(x, device.name) for x in (perceptual, projection)]
-        modules = [None if x is None else place_network(x, device.name) for x in (teacher, segmenter)]
+        followed = None if teacher is None else place_network(teacher, device.name)
         weights = None
-        if recipe.discriminator.semantic_width or recipe.discriminator.projected_width or recipe.loss.consistency:
+        if recipe.discriminator.semantic_width or recipe.discriminator.projected_width:
             weights = compute_class_weights(photos, space).to(device.name)
-        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], *modules)
+        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], followed)
 
     def get_class_weights(self) -> Float[Tensor, " classes"]:
         """The class weights.

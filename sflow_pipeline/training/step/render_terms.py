@@ -12,7 +12,6 @@ from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo, SemanticMap, build_semantic_map, to_unit_range
 from sflow_pipeline.training.data.crops import CropBatch
-from sflow_pipeline.training.step.consistency import consistency_loss
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import FeaturePair, extract_features
 from sflow_pipeline.training.step.generate import generate
@@ -45,8 +44,7 @@ def render_terms(
     ``render_content`` is the perceptual distance to the frame, ``render_tone`` that of the colours to its appearance
     map. The semantic and the projected discriminator, which are trained on photos in the same step, classify converted
     frames as fake pixel by pixel; the generator's terms are to be classified as the label says. A pixel is compared
-    with photo pixels of its own class, so another layout of the scene is not punished. ``render_consistency`` is the
-    cross-entropy of a frozen segmenter.
+    with photo pixels of its own class, so another layout of the scene is not punished.
 
     Args:
         batch: crops of simulator frames.
@@ -72,8 +70,6 @@ def score_renders(
     if use_semantic and state.projected_discriminator is not None and context.projection is not None:
         features = extract_features(context.projection, inputs, fake, context, rng)
         terms |= _fake_terms("projected", state.projected_discriminator, features, context)
-    if context.segmenter is not None:
-        terms["render_consistency"] = consistency_loss(context.segmenter, fake, inputs.class_index, context, rng)
     return terms
 
 
@@ -98,20 +94,16 @@ def build_render_inputs(state: TrainingState, batch: CropBatch, context: StepCon
 
 
 def tone_loss(appearance: Photo, fake: Photo) -> Tensor:
-    """L1 between colours averaged over cells: chroma over cells of 2 and 8 px, luma over cells of 8 and 24 px.
+    """L1 between colours averaged over cells: chroma over cells of 2 and 8 px, a third of the luma over cells of 8 px.
 
-    Markings and signs are smaller than the larger cells; brightness below them is the discriminators' to decide. Above
-    them it is not: a change of light over large areas deceives a discriminator sooner than other texture does, and
-    another network sees no photo in it.
+    Markings and signs are smaller than the larger cells; brightness below them is the discriminators' to decide.
 
     >>> grey, red = torch.zeros(1, 3, 16, 16), torch.tensor([0.3, 0.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 16, 16)
     >>> tone_loss(grey, grey + 0.1).item() < tone_loss(grey, red).item()
     True
     """
-    difference = fake - appearance
-    cells = {cell: _split_luma(F.avg_pool2d(difference, cell, ceil_mode=True)) for cell in (2, 8, 24)}
-    chroma = (cells[2][1].abs().mean() + cells[8][1].abs().mean()) / 2
-    return chroma + (cells[8][0].abs().mean() + cells[24][0].abs().mean()) / 3
+    fine, coarse = (_split_luma(F.avg_pool2d(fake - appearance, cell, ceil_mode=True)) for cell in (2, 8))
+    return (fine[1].abs().mean() + coarse[1].abs().mean()) / 2 + coarse[0].abs().mean() / 3
 
 
 def _split_luma(picture: Tensor) -> tuple[Tensor, Tensor]:
