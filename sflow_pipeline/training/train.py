@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, keep_segmenter, load_bundle, save_bundle
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import MissingExtraError, TrainingError, UsageError
+from sflow_pipeline.errors import MissingExtraError, TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes
@@ -19,7 +18,13 @@ from sflow_pipeline.training.data.real_photos import load_real_photos, load_rend
 from sflow_pipeline.training.process_group import WorkerOptions
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.run.process import ProcessInputs
-from sflow_pipeline.training.run.training_run import OnProgress, TrainingRun, check_found_pairs
+from sflow_pipeline.training.run.training_run import (
+    OnProgress,
+    TrainingRun,
+    check_encoder,
+    check_found_pairs,
+    check_segmenter,
+)
 from sflow_pipeline.training.segmenter import calibrate_bundle_gate, score_segmenter, train_segmenter
 from sflow_pipeline.training.step.state import TrainingState, build_state
 from sflow_pipeline.training.step.teacher import load_teacher
@@ -98,7 +103,7 @@ def train(
             ``only`` is bundle and ``out`` holds no checkpoint.
     """
     if only == "segmenter":
-        _check_segmenter(recipe, out)
+        check_segmenter(recipe, out)
     run = TrainingRun.build(
         recipe,
         data,
@@ -114,7 +119,7 @@ def train(
         on_progress=on_progress,
     )
     if only in (None, "segmenter"):
-        _check_encoder(recipe, run.projection)
+        check_encoder(recipe, run.projection)
     if only == "bundle":
         return export_newest_checkpoint(run)
     with RunLock(Folder(str(out))):
@@ -288,27 +293,3 @@ def _summarise(
         segmenter=segmenter,
         restarts=restarts,
     )
-
-
-def _check_encoder(recipe: Recipe, projection: PerceptualNetwork | None) -> None:
-    """Check that an encoder of the segmenter has weights to begin with."""
-    wanted = recipe.segmenter.images and recipe.segmenter.encoder != "plain"
-    if wanted and not isinstance(projection, EfficientNetLiteFeatures):
-        raise UsageError(
-            f"segmenter.encoder is {recipe.segmenter.encoder}, whose ImageNet weights are missing",
-            hint="add --projection FILE with EfficientNet-Lite0's, or --set segmenter.encoder=plain",
-        )
-
-
-def _check_segmenter(recipe: Recipe, out: Path) -> None:
-    """Check that the recipe has a segmenter, and that ``out`` has a bundle for it."""
-    if not recipe.segmenter.images:
-        raise UsageError(
-            "--only segmenter: recipe says segmenter.images: 0", hint="for example --set segmenter.images=20000"
-        )
-    bundle = load_bundle(out / "bundle")
-    if bundle.recipe.label_space != recipe.label_space:
-        raise UsageError(
-            f"--only segmenter: {bundle.path} paints {bundle.recipe.label_space}, the recipe says {recipe.label_space}",
-            hint="use the recipe that the bundle was trained by",
-        )

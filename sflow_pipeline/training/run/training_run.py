@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sflow_pipeline.bundle import Bundle
+from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import OutputError, TrainingError, UsageError
 from sflow_pipeline.networks.device import Device, resolve_device
+from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
 from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
 from sflow_pipeline.training.data.crops import find_video_pairs
 from sflow_pipeline.training.data.photo_set import PhotoSet
@@ -227,4 +228,28 @@ def _check_out(out: Path) -> None:
     if shutil.disk_usage(out).free < 2 << 30:
         raise OutputError(
             f"--out {out}: less than 2 GiB free", hint="checkpoints need room: free some or choose another disk"
+        )
+
+
+def check_encoder(recipe: Recipe, projection: PerceptualNetwork | None) -> None:
+    """Check that an encoder of the segmenter has weights to begin with."""
+    wanted = recipe.segmenter.images and recipe.segmenter.encoder != "plain"
+    if wanted and not isinstance(projection, EfficientNetLiteFeatures):
+        raise UsageError(
+            f"segmenter.encoder is {recipe.segmenter.encoder}, whose ImageNet weights are missing",
+            hint="add --projection FILE with EfficientNet-Lite0's, or --set segmenter.encoder=plain",
+        )
+
+
+def check_segmenter(recipe: Recipe, out: Path) -> None:
+    """Check that the recipe has a segmenter, and that ``out`` has a bundle for it."""
+    if not recipe.segmenter.images:
+        raise UsageError(
+            "--only segmenter: recipe says segmenter.images: 0", hint="for example --set segmenter.images=20000"
+        )
+    bundle = load_bundle(out / "bundle")
+    if bundle.recipe.label_space != recipe.label_space:
+        raise UsageError(
+            f"--only segmenter: {bundle.path} paints {bundle.recipe.label_space}, the recipe says {recipe.label_space}",
+            hint="use the recipe that the bundle was trained by",
         )
