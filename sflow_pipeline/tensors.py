@@ -15,6 +15,9 @@ Photo: TypeAlias = Float[Tensor, "b 3 h w"]
 #: (b, h, w) channel index of each pixel's class, position in the label space's class list.
 ClassIndexMap: TypeAlias = UInt8[Tensor, "b h w"]
 
+#: Weights of red, green and blue.
+_LUMA = (0.299, 0.587, 0.114)
+
 
 def build_semantic_map(
     class_index: ClassIndexMap,
@@ -64,6 +67,15 @@ def to_unit_range(image: UInt8[Tensor, "b 3 h w"]) -> Photo:
     1.0
     """
     return image.float() / 127.5 - 1.0
+
+
+def to_luma(photo: Photo) -> Float[Tensor, "b 1 h w"]:
+    """Luma (ITU-R BT.601) in the photo's own unit, also of a difference of photos.
+
+    >>> to_luma(torch.full((1, 3, 2, 2), 0.5)).mean().item()
+    0.5
+    """
+    return (photo * photo.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def to_bytes(photo: Photo) -> UInt8[Tensor, "b 3 h w"]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sflow_pipeline.networks.box_mean import box_mean
 from sflow_pipeline.networks.palette import build_palette_map, measure_palette
-from sflow_pipeline.tensors import ClassIndexMap, Photo
+from sflow_pipeline.tensors import ClassIndexMap, Photo, to_luma
 
 #: Side of a cell in pixels at each level above 0, coarse to fine.
 CELLS_PX = (16, 4, 1)
@@ -101,7 +101,7 @@ def smooth_within_edges(
     height, width = picture.shape[-2:]
     factor = 4 if min(height, width) >= 64 else 1
     side = 2 * max(1, reach_px // factor) + 1
-    luma = (picture * picture.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    luma = to_luma(picture)
     guide, low = (F.avg_pool2d(x, factor, ceil_mode=True, count_include_pad=False) for x in (luma, values))
     mean_guide, mean_low = box_mean(guide, side, count_outside=False), box_mean(low, side, count_outside=False)
     variance = box_mean(guide * guide, side, count_outside=False) - mean_guide * mean_guide

@@ -6,15 +6,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.tensors import Photo
+from sflow_pipeline.tensors import Photo, to_luma
 
 #: Share of the chroma that is held: for objects, whose hue has a meaning, and for surfaces, whose tone may change.
 _OBJECT_SHARE, _SURFACE_SHARE = 0.9, 0.4
 _OBJECTS = ("vehicle", "human", "object.traffic", "animal", "void")
 #: Chroma is held below this scale; finer colour detail is the generator's.
 _SIGMA_PX = 2.0
-# ITU-R BT.601 luma.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def list_chroma_shares(space: LabelSpace) -> list[float]:
@@ -45,7 +43,7 @@ def hold_chroma(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 h w"]
     [0.98, -0.42, -0.42]
     """
     difference = appearance.float() - photo.float()
-    chroma = difference - (difference * difference.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    chroma = difference - to_luma(difference)
     return (photo.float() + share * _blur(chroma)).clamp(-1, 1)
 
 

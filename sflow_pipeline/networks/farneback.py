@@ -9,14 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.errors import UsageError
+from sflow_pipeline.tensors import to_luma
 
 #: (b, 1, h, w) grey values in [0, 255].
 GreyPicture = Float[Tensor, "b 1 h w"]
 #: (b, 2, h, w) displacement in px, x then y, to the place in the other picture.
 Flow = Float[Tensor, "b 2 h w"]
 
-#: OpenCV's BT.601 luma.
-_LUMA = (0.299, 0.587, 0.114)
 #: No level is smaller than this, in px (OpenCV's ``min_size``).
 MIN_SIZE = 32
 #: Weights of the outermost five rows and columns (OpenCV's ``border``).
@@ -77,8 +76,7 @@ def to_grey(photo: Float[Tensor, "b 3 h w"]) -> GreyPicture:
     >>> to_grey(torch.ones(1, 3, 2, 2)).mean().item()
     255.0
     """
-    weights = photo.new_tensor(_LUMA).view(1, 3, 1, 1)
-    return (photo * weights).sum(dim=1, keepdim=True) * 127.5 + 127.5
+    return to_luma(photo) * 127.5 + 127.5
 
 
 def compute_farneback_flow(

@@ -9,13 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.networks.box_mean import box_mean
-from sflow_pipeline.tensors import Photo
+from sflow_pipeline.tensors import Photo, to_luma
 
 #: Cells per width at which luma is compared, and the side in cells of the two boxes whose means are taken: together
 #: nearly a Gaussian of 1/20 of the width.
 _CELLS, _BOX = 128, 15
-# ITU-R BT.601 luma.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def hold_illumination(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1"]) -> Photo:
@@ -32,8 +30,7 @@ def hold_illumination(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1
     """
     height, width = photo.shape[-2:]
     factor = max(1, round(width / _CELLS))
-    difference = appearance.float() - photo.float()
-    luma = (difference * difference.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    luma = to_luma(appearance.float() - photo.float())
     padding = (0, -width % factor, 0, -height % factor)
     cells = F.avg_pool2d(F.pad(luma, padding, mode="replicate"), factor)
     for _ in range(2):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.networks.palette import build_palette_map, measure_palette
-from sflow_pipeline.tensors import ClassIndexMap, Photo
+from sflow_pipeline.tensors import ClassIndexMap, Photo, to_luma
 from sflow_pipeline.training.step.step_rng import StepRng
 
 
@@ -66,7 +66,7 @@ def damage_photo(photo: Photo, class_index: ClassIndexMap, classes: int, rng: St
     # Colour, of two images in three: of classes, then of the whole.
     uncolored, is_colored = x, drawn_with(0.65)
     x = x + by_class((draw(-0.05, 0.05, classes, 3) + draw(-0.15, 0.15, classes, 1)) * drawn_with(0.6, 1, 1))
-    grey = (x * x.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    grey = to_luma(x)
     x = torch.lerp(grey, x, draw(0.7, 1.4))
     x = x * draw(0.75, 1.35) * (1 + draw(-0.08, 0.08, 3, 1, 1)) + draw(-0.2, 0.2)
     unit = ((x + 1) / 2).clamp(0, 1)

@@ -10,7 +10,15 @@ from sflow_pipeline.networks.appearance import build_appearance_map
 from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
-from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo, SemanticMap, build_semantic_map, to_unit_range
+from sflow_pipeline.tensors import (
+    ClassIndexMap,
+    EdgeMap,
+    Photo,
+    SemanticMap,
+    build_semantic_map,
+    to_luma,
+    to_unit_range,
+)
 from sflow_pipeline.training.data.crops import CropBatch
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import FeaturePair, extract_features
@@ -108,7 +116,7 @@ def tone_loss(appearance: Photo, fake: Photo) -> Tensor:
 
 def _split_luma(picture: Tensor) -> tuple[Tensor, Tensor]:
     """Luma (b, 1, h, w) and the rest (b, 3, h, w)."""
-    luma = (picture * picture.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    luma = to_luma(picture)
     return luma, picture - luma
 
 
