@@ -35,8 +35,11 @@ class Fence:
     folder: Folder
     token: str
 
-    def check(self) -> None:
+    def check(self, *, may_be_missing: bool = False) -> None:
         """Make sure that the folder's lock still holds the token; a lock that cannot be read now says nothing.
+
+        Args:
+            may_be_missing: a lock that was removed says nothing, either; for whoever has the file system's own.
 
         Raises:
             OutputError: another run took the folder over, and is named, or the lock was removed.
@@ -44,6 +47,8 @@ class Fence:
         try:
             other = read_lock(self.folder)
         except FileNotFoundError:
+            if may_be_missing:
+                return
             raise _describe_loss(self.folder, LOCK_PATH) from None
         except (OSError, ValueError, RecursionError):
             return
@@ -135,8 +140,7 @@ class RunLock:
         if self._exclusive is not None and not self._exclusive.is_held():
             raise _describe_loss(self._folder, EXCLUSIVE_PATH)
         has_exclusive = self._exclusive is not None and self._exclusive.is_locked
-        if not has_exclusive or self._folder.stat([LOCK_PATH])[0].size_bytes >= 0:
-            self.fence.check()
+        self.fence.check(may_be_missing=has_exclusive)
 
     def _is_alive(self, other: dict[str, Any]) -> bool:
         if other.get("host") == self._owner["host"] and isinstance(other.get("pid"), int):
