@@ -36,7 +36,7 @@ def build_semantic_map(
     count = classes + sum(plane.shape[1] for plane in further)
     semantic_map = torch.empty(batch, count, height, width, device=class_index.device, dtype=dtype)
     channels = torch.arange(classes, device=class_index.device, dtype=torch.uint8)
-    semantic_map[:, :classes] = class_index[:, None] == channels[:, None, None]
+    torch.eq(class_index[:, None], channels[:, None, None], out=semantic_map[:, :classes])
     start = classes
     for plane in further:
         semantic_map[:, start : start + plane.shape[1]] = plane

@@ -158,7 +158,7 @@ class Translator:
         painted = self._generator(semantic, edge.to(self.dtype))
         if strength is not None and colors is not None and bool((strength > 0).any()):
             channel, follows = classes.long()[:, None], strength.view(-1, 1, 1, 1)
-            painted = hold_chroma(painted, colors, self._chroma_shares[channel] * follows)
+            painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel] * follows)
             painted = hold_illumination(painted, colors, _HELD_ILLUMINATION * follows)
             is_flat = self._is_flat[channel] * follows
             painted = hold_flatness(painted, colors, is_flat)
@@ -194,8 +194,8 @@ class Translator:
         return carry_image(image, before, to_unit_range(picture))
 
     def _place(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
-        """(b, 3, h, w) on the device."""
-        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
+        """(b, 3, h, w) on the device, plane by plane, which is what everything around the networks is fastest on."""
+        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()
 
     def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
         size = next(len(array) for array in batch if array is not None)

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.box_mean import box_mean
 from sflow_pipeline.networks.palette import build_palette_map, measure_palette
+from sflow_pipeline.networks.plane_filters import box_mean, enlarge
 from sflow_pipeline.tensors import ClassIndexMap, Photo, to_luma
 
 #: Side of a cell in pixels at each level above 0, coarse to fine.
@@ -107,10 +107,7 @@ def smooth_within_edges(
     variance = box_mean(guide * guide, side, count_outside=False) - mean_guide * mean_guide
     slope = (box_mean(guide * low, side, count_outside=False) - mean_guide * mean_low) / (variance + contrast**2)
     offset = mean_low - slope * mean_guide
-    slope, offset = (
-        F.interpolate(box_mean(x, side, count_outside=False), (height, width), mode="bilinear", align_corners=False)
-        for x in (slope, offset)
-    )
+    slope, offset = (enlarge(box_mean(x, side, count_outside=False), (height, width)) for x in (slope, offset))
     return slope * luma + offset
 
 
@@ -132,6 +129,6 @@ def average_within_classes(
         prior = _PRIOR_PX / cell_px**2
         total = F.avg_pool2d(padded * inside, cell_px) + prior * means[:, class_number, :, None, None].to(picture)
         cells = total / (F.avg_pool2d(inside, cell_px) + prior)
-        smooth = F.interpolate(cells, scale_factor=float(cell_px), mode="bilinear", align_corners=False)
+        smooth = enlarge(cells, (cell_px * cells.shape[-2], cell_px * cells.shape[-1]))
         result = torch.where(member.bool(), smooth[..., :height, :width], result)
     return result

@@ -1,11 +1,10 @@
 """Chroma held at an appearance map's: objects keep their hue, whatever the generator has seen more often."""
 
-import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.label_spaces import LabelSpace
+from sflow_pipeline.networks.plane_filters import blur
 from sflow_pipeline.tensors import Photo, to_luma
 
 #: Share of the chroma that is held: for objects, whose hue has a meaning, and for surfaces, whose tone may change.
@@ -36,6 +35,7 @@ def hold_chroma(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 h w"]
         photo, appearance: RGB in [-1, 1].
         share: 0 (the image's own) to 1 (the appearance map's), per pixel.
 
+    >>> import torch
     >>> red = torch.tensor([0.8, -0.6, -0.6]).view(1, 3, 1, 1).expand(1, 3, 32, 32)
     >>> grey = torch.zeros(1, 3, 32, 32)
     >>> held = hold_chroma(grey, red, torch.ones(1, 1, 32, 32))
@@ -44,14 +44,4 @@ def hold_chroma(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 h w"]
     """
     difference = appearance.float() - photo.float()
     chroma = difference - to_luma(difference)
-    return (photo.float() + share * _blur(chroma)).clamp(-1, 1)
-
-
-def _blur(x: Tensor) -> Tensor:
-    """Gaussian blur, rows then columns, with repeated borders."""
-    reach = int(3 * _SIGMA_PX)
-    line = torch.exp(-((torch.arange(-reach, reach + 1, device=x.device) / _SIGMA_PX) ** 2) / 2)
-    line = (line / line.sum()).to(x.dtype).expand(x.shape[1], 1, 1, -1)
-    padded = F.pad(x, (reach,) * 4, mode="replicate")
-    rows = F.conv2d(padded, line, groups=x.shape[1])
-    return F.conv2d(rows, line.transpose(2, 3), groups=x.shape[1])
+    return (photo.float() + share * blur(chroma, _SIGMA_PX)).clamp(-1, 1)

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.box_mean import box_mean
+from sflow_pipeline.networks.plane_filters import box_mean
 from sflow_pipeline.tensors import Photo
 
 #: Side of the windows in which detail is measured, and below which it counts as detail, in shares of the height.

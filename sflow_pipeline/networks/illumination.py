@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.box_mean import box_mean
+from sflow_pipeline.networks.plane_filters import box_mean, enlarge
 from sflow_pipeline.tensors import Photo, to_luma
 
 #: Cells per width at which luma is compared, and the side in cells of the two boxes whose means are taken: together
@@ -35,5 +35,5 @@ def hold_illumination(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1
     cells = F.avg_pool2d(F.pad(luma, padding, mode="replicate"), factor)
     for _ in range(2):
         cells = box_mean(cells, _BOX, count_outside=False)
-    wide = F.interpolate(cells, scale_factor=float(factor), mode="bilinear", align_corners=False)
+    wide = enlarge(cells, (factor * cells.shape[-2], factor * cells.shape[-1]))
     return (photo.float() + share * wide[..., :height, :width]).clamp(-1, 1)

@@ -5,6 +5,7 @@ variants look alike. With the photo's palette as input in training, and that of 
 follows the palette, and another palette gives another photo of the same scene.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -28,11 +29,26 @@ def measure_palette(
     >>> palette[0, :, 0].tolist(), [round(s, 2) for s in share[0].tolist()]
     ([0.30000001192092896, 0.0, -1.0], [0.67, 0.0, 0.33])
     """
+    if photo.device.type == "cpu" and photo.dtype == torch.float32 and not photo.requires_grad:
+        return _measure_by_bins(photo, class_index, classes)
     channels = torch.arange(classes, device=class_index.device, dtype=class_index.dtype)
     member = (class_index.flatten(1)[:, None] == channels[:, None]).to(photo.dtype)  # (b, classes, pixels)
     total = member @ photo.flatten(2).transpose(1, 2)
     count = member.sum(dim=2)
     return total / count.clamp(min=1)[..., None], count / member.shape[2]
+
+
+def _measure_by_bins(
+    photo: Photo, class_index: ClassIndexMap, classes: int
+) -> tuple[Palette, Float[Tensor, "b classes"]]:
+    """The same on a CPU, in less than half the time."""
+    total, count = np.zeros((len(photo), classes, 3)), np.zeros((len(photo), classes))
+    for i, pixels in enumerate(class_index.flatten(1).numpy().astype(np.intp)):
+        count[i] = np.bincount(pixels, minlength=classes)[:classes]
+        for k, plane in enumerate(photo[i].flatten(1).numpy()):
+            total[i, :, k] = np.bincount(pixels, plane, minlength=classes)[:classes]
+    mean, share = total / np.maximum(count, 1)[..., None], count / class_index[0].numel()
+    return torch.from_numpy(mean).float(), torch.from_numpy(share).float()
 
 
 def build_palette_map(class_index: ClassIndexMap, palette: Palette) -> Float[Tensor, "b 3 h w"]:
@@ -42,8 +58,8 @@ def build_palette_map(class_index: ClassIndexMap, palette: Palette) -> Float[Ten
     >>> build_palette_map(torch.tensor([[[1, 0]]], dtype=torch.uint8), palette)[0, :, 0].tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.0, 0.5]]
     """
-    batch = torch.arange(len(class_index), device=class_index.device)[:, None, None]
-    return palette[batch, class_index.long()].permute(0, 3, 1, 2)
+    pixels = class_index.flatten(1)[:, None].long().expand(-1, palette.shape[2], -1)
+    return palette.transpose(1, 2).gather(2, pixels).view(*palette.shape[::2], *class_index.shape[1:])
 
 
 def build_own_palette_map(photo: Photo, class_index: ClassIndexMap, classes: int) -> Float[Tensor, "b 3 h w"]:
