@@ -1,0 +1,36 @@
+"""Interface of a portable format: how its files are made, and how they are run for the comparison with torch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.bundle.portable.networks import PortableNetworks
+
+#: Inputs of the graph by name, in the order of ``PortableNetworks.forward``.
+Inputs = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class PortableFormat:
+    """One format.
+
+    Attributes:
+        title: name that people know it by.
+        files: names of what it consists of.
+        build: makes the files, by name, of the networks and of an example to trace.
+        run: images (b, h, w, 3) uint8 that the files give for inputs.
+        example: Python lines of the card from files to ``run(inputs) -> image, edge``.
+        remark: sentences of the card about its runtime.
+        check_extra: raises MissingExtraError where something is not installed; does nothing by default.
+    """
+
+    title: str
+    files: tuple[str, ...]
+    build: Callable[[PortableNetworks, Inputs], dict[str, bytes]]
+    run: Callable[[Mapping[str, bytes], Inputs], NDArray[np.uint8]]
+    example: str
+    remark: str = ""
+    check_extra: Callable[[], None] = lambda: None
