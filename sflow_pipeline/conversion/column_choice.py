@@ -6,7 +6,7 @@ from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.errors import FrameError, UsageError
-from sflow_pipeline.frames import FrameRef, read_column
+from sflow_pipeline.frames import FrameRef, iterate_column, iterate_sequences
 from sflow_pipeline.simulators import Dump
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_header import read_header
@@ -46,7 +46,7 @@ def choose_columns(
 
 
 def _all_resizable(modality: str, frames: Sequence[FrameRef]) -> bool:
-    return all(is_resizable(modality, path) for path in read_column(frames, modality) if path)
+    return all(is_resizable(modality, path) for path in iterate_column(frames, modality) if path)
 
 
 def list_raw_columns(frames: Sequence[FrameRef], columns: Sequence[str], source: Folder) -> tuple[str, ...]:
@@ -56,17 +56,19 @@ def list_raw_columns(frames: Sequence[FrameRef], columns: Sequence[str], source:
 
 
 def _are_exact_pictures(column: str, frames: Sequence[FrameRef], source: Folder) -> bool:
+    if any(path and not path.lower().endswith(PICTURE_SUFFIXES) for path in iterate_column(frames, column)):
+        return False
     looked_at = set()
-    for sequence_id, path in zip(read_column(frames, "sequence_id"), read_column(frames, column), strict=True):
-        if path and not path.lower().endswith(PICTURE_SUFFIXES):
-            return False
-        if not path or sequence_id in looked_at:
+    for sequence_id, paths in iterate_sequences(frames, column):
+        if sequence_id in looked_at:
             continue
-        try:
-            is_exact = read_header(source.read_bytes(path)).is_exact_as_picture
-        except (FrameError, OSError):
-            continue
-        if not is_exact:
-            return False
-        looked_at.add(sequence_id)
+        for path in filter(None, paths):
+            try:
+                is_exact = read_header(source.read_bytes(path)).is_exact_as_picture
+            except (FrameError, OSError):
+                continue
+            if not is_exact:
+                return False
+            looked_at.add(sequence_id)
+            break
     return True

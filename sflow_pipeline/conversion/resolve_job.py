@@ -1,10 +1,11 @@
 """Resolves a job before any worker starts: bundle, dump, label spaces, columns, settings and shards."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from sflow_pipeline.bundle import Bundle, load_bundle
@@ -24,7 +25,7 @@ from sflow_pipeline.conversion.sharding import cut_shards
 from sflow_pipeline.conversion.source_index import SourceFrames, build_index
 from sflow_pipeline.conversion.split_assignment import SplitAssignment, assign_frames
 from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
-from sflow_pipeline.frames import FrameList, FrameRef, read_column
+from sflow_pipeline.frames import FrameList, FrameRef, find_runs, iterate_sequences
 from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
@@ -145,9 +146,11 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     resolved = resolve_settings(job, bundle, dump, frames, find)
     settings, sizes = resolved.settings, resolved.sizes
     index = build_index(frames, settings.source, settings.modalities, content_hash=job.content_hash, split=job.split)
-    sequence_ids: list[Any] = index["sequence_id"].to_pylist()
     row_bytes = {name: estimate_row_bytes(job.size or size, settings.columns) for name, size in sizes.items()}
-    frame_bytes = [row_bytes[name] * job.variants for name in sequence_ids]
+    runs = find_runs(index["sequence_id"])
+    frame_bytes = np.repeat(
+        [row_bytes[str(index["sequence_id"][rows.start])] * job.variants for rows in runs], list(map(len, runs))
+    )
     tasks, groups = [], []
     estimated_bytes = {}
     samples = choose_samples(index) if settings.appearance else {}
@@ -159,7 +162,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         fingerprint = compute_fingerprint(settings, shard_frames, measured.values())
         tasks.append(ShardTask(span.shard_id, span.split, fingerprint, group, samples=measured))
         groups.append(group)
-        estimated_bytes[span.shard_id] = sum(frame_bytes[span.start : span.stop])
+        estimated_bytes[span.shard_id] = int(frame_bytes[span.start : span.stop].sum())
     notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
     notes += [problem.message for problem in dump.problems]
     for problem in find_contradictions(dump, frames, **find_stated(job)):
@@ -212,14 +215,13 @@ def _check_places(job: ConvertJob) -> None:
 def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[int, int]]:
     """Sequence -> (width, height) of its first picture that can be read."""
     sizes: dict[str, tuple[int, int]] = {}
-    sequence_ids = read_column(frames, "sequence_id")
-    for sequence_id, path in zip(sequence_ids, read_column(frames, "render"), strict=True):
-        if sequence_id in sizes:
-            continue
-        try:
-            sizes[sequence_id] = read_size_px(source.read_bytes(path))
-        except (FrameError, OSError):
-            continue
+    sequence_ids: dict[str, None] = {}
+    for sequence_id, paths in iterate_sequences(frames, "render"):
+        sequence_ids[sequence_id] = None
+        for path in paths if sequence_id not in sizes else ():
+            with contextlib.suppress(FrameError, OSError):
+                sizes[sequence_id] = read_size_px(source.read_bytes(path))
+                break
     return {sequence_id: sizes.get(sequence_id, _UNKNOWN_SIZE_PX) for sequence_id in sequence_ids}
 
 

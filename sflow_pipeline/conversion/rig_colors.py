@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from sflow_pipeline.conversion.rig import name_rig
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame, read_frames
 from sflow_pipeline.errors import FrameError
+from sflow_pipeline.frames import find_runs, read_rows
 
 #: Positions in a drive's frames, by number and camera, of those that are measured. They begin at its start, so that a
 #: drive that grows keeps them.
@@ -38,11 +38,15 @@ class ClassColors:
 
 def choose_samples(index: pa.Table) -> Samples:
     """The frames that are measured for each rig, from the index of a dump; none where there is one frame."""
-    sequence_ids: list[Any] = index["sequence_id"].to_pylist()
-    frame_indices: list[Any] = index["frame_index"].to_pylist()
     places: dict[str, list[tuple[int, str, int]]] = {}
-    for row, (sequence_id, frame_index) in enumerate(zip(sequence_ids, frame_indices, strict=True)):
-        places.setdefault(name_rig(sequence_id), []).append((frame_index, sequence_id, row))
+    for rows in find_runs(index["split"], index["sequence_id"]):
+        sequence_id = str(index["sequence_id"][rows.start])
+        first = rows[: _POSITIONS[-1] + 1]  # no later one can be chosen
+        found = places.setdefault(name_rig(sequence_id), [])
+        found += [
+            (number, sequence_id, row)
+            for number, row in zip(read_rows(index["frame_index"], first), first, strict=True)
+        ]
     chosen = {}
     for rig, found in places.items():
         if len(found) > 1:

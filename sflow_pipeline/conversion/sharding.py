@@ -7,11 +7,13 @@ frame that is the smallest in both.
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
+
+from sflow_pipeline.frames import Column, find_runs, read_rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class ShardSpan:
 
 
 def cut_shards(
-    index: pa.Table, frame_bytes: Sequence[int], *, max_frames: int, max_bytes: int, whole_sequences: bool = False
+    index: pa.Table, frame_bytes: ArrayLike, *, max_frames: int, max_bytes: int, whole_sequences: bool = False
 ) -> list[ShardSpan]:
     """Divide an index into shards.
 
@@ -44,42 +46,40 @@ def cut_shards(
     >>> [(span.start, span.stop) for span in cut]
     [(0, 5), (5, 9)]
     """
-    columns: list[list[Any]] = [index[name].to_pylist() for name in ("split", "sequence_id", "sample_id")]
-    splits, sequences, samples = columns
-
-    def starts_sequence(cut: int) -> bool:
-        is_end = cut == len(samples)
-        return is_end or (splits[cut], sequences[cut]) != (splits[cut - 1], sequences[cut - 1])
-
+    splits, sample_ids = index["split"], index["sample_id"]
+    rows = index.num_rows
+    starts_sequence = np.zeros(rows + 1, bool)
+    starts_sequence[[run.start for run in find_runs(splits, index["sequence_id"])] + [rows]] = True
+    bytes_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(frame_bytes, dtype=np.int64)])
     spans = []
-    start = 0
-    while start < len(samples):
-        limit = _find_limit(splits, frame_bytes, start, max_frames, max_bytes)
-        cuts = [cut for cut in range(start + 1, limit + 1) if not whole_sequences or starts_sequence(cut)]
-        if not cuts:
-            cuts = [next(cut for cut in range(limit + 1, len(samples) + 1) if starts_sequence(cut))]
-        stop = cuts[-1]
-        if limit < len(samples) and splits[limit] == splits[start]:
-            half = start + (limit - start + 1) // 2
-            stop = min(
-                [cut for cut in cuts if cut >= half] or cuts[-1:],
-                key=lambda cut: (not starts_sequence(cut), _hash(splits[start], "".join(samples[cut : cut + 1]))),
-            )
-        spans.append(ShardSpan(_name_shard(splits[start], samples[start]), splits[start], start, stop))
-        start = stop
+    for part in find_runs(splits):
+        split, start = str(splits[part.start]), part.start
+        while start < part.stop:
+            fitting = int(np.searchsorted(bytes_before, bytes_before[start] + max_bytes, "right")) - 1
+            limit = min(max(fitting, start + 1), start + max_frames, part.stop)
+            cuts = np.arange(start + 1, limit + 1)
+            if whole_sequences:
+                cuts = cuts[starts_sequence[cuts]]
+            if not len(cuts):
+                cuts = limit + 1 + np.flatnonzero(starts_sequence[limit + 1 :])[:1]
+            stop = int(cuts[-1])
+            if limit < part.stop:
+                half = start + (limit - start + 1) // 2
+                later = cuts[cuts >= half] if cuts[-1] >= half else cuts[-1:]
+                later = later[starts_sequence[later]] if starts_sequence[later].any() else later
+                stop = _choose_cut(split, later.tolist(), sample_ids)
+            shard_id = _name_shard(split, str(sample_ids[start]))
+            spans.append(ShardSpan(shard_id, split, start, stop))
+            start = stop
     return spans
 
 
-def _find_limit(splits: list[str], frame_bytes: Sequence[int], start: int, max_frames: int, max_bytes: int) -> int:
-    """The largest ``stop`` of a shard within one split, ``max_frames`` and ``max_bytes``."""
-    total = frame_bytes[start]
-    stop = start + 1
-    while stop < len(splits) and stop - start < max_frames and splits[stop] == splits[start]:
-        total += frame_bytes[stop]
-        if total > max_bytes:
-            break
-        stop += 1
-    return stop
+def _choose_cut(split: str, cuts: list[int], sample_ids: Column) -> int:
+    """The cut before the sample id with the smallest hash."""
+    if len(cuts) == 1:
+        return cuts[0]
+    names = read_rows(sample_ids, range(cuts[0], cuts[-1] + 1))
+    return min(cuts, key=lambda cut: _hash(split, names[cut - cuts[0]]))
 
 
 def _name_shard(split: str, first_sample_id: str) -> str:

@@ -1,23 +1,22 @@
 """Index of a dump: its frames in order, with the identities of their files."""
 
 import hashlib
-import operator
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, overload
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.errors import DumpError
-from sflow_pipeline.frames import FrameRef, read_column
+from sflow_pipeline.frames import FRAME_ORDER, Column, FrameRef, get_column, read_rows, sort_rows
 from sflow_pipeline.storage.filesystem import Folder
 
-_ORDER = ("split", "sequence_id", "frame_index", "sample_id")
 _IO_THREADS = 8
+#: Files that are looked up at once.
+_LOOKED_UP = 16384
 #: Frames that a walk over an index has in memory.
 _AT_ONCE = 256
 
@@ -71,8 +70,7 @@ class SourceFrames(Sequence[SourceFrame]):
         """One column of the index for these frames; None for each where the index lacks it."""
         if name not in self._index.column_names:
             return [None] * len(self)
-        values: list[Any] = self._index[name].slice(self._rows.start, len(self)).to_pylist()
-        return values
+        return read_rows(self._index[name], self._rows)
 
 
 def _restore_frames(data: bytes) -> SourceFrames:
@@ -103,19 +101,18 @@ def build_index(
     Raises:
         DumpError: two frames have the same sample id.
     """
-    identities = {name: read_column(frames, name) for name in _ORDER}
+    columns = {name: get_column(frames, name) for name in FRAME_ORDER}
     if split is not None:
-        identities["split"] = [split] * len(frames)
-    _check_unique(identities["sample_id"])
-    keys = list(zip(*identities.values(), strict=True))
-    is_sorted = all(map(operator.le, keys, islice(keys, 1, None)))
-    order = None if is_sorted else sorted(range(len(keys)), key=keys.__getitem__)
-    columns: dict[str, list[Any]] = {name: _reorder(values, order) for name, values in identities.items()}
-    columns["timestamp_s"] = _reorder(read_column(frames, "timestamp_s"), order)
+        columns["split"] = pa.chunked_array([pa.repeat(pa.scalar(split, pa.string()), len(frames))])
+    _check_unique(columns["sample_id"])
+    order = sort_rows(columns)
+    for name in ("timestamp_s", *modalities):
+        columns[name] = get_column(frames, name)
+    index = pa.table(columns) if order is None else pa.table(columns).take(order)
     for modality in modalities:
-        columns[modality] = _reorder(read_column(frames, modality), order)
-        columns[f"{modality}_identity"] = _identify(source, columns[modality], content_hash)
-    return pa.table({**columns, "timestamp_s": pa.array(columns["timestamp_s"], pa.float64())})
+        identities = _identify(source, index[modality], content_hash)
+        index = index.append_column(f"{modality}_identity", identities)
+    return index
 
 
 def read_frames(index: pa.Table) -> list[SourceFrame]:
@@ -123,30 +120,32 @@ def read_frames(index: pa.Table) -> list[SourceFrame]:
     frames = []
     rows: list[dict[str, Any]] = index.to_pylist()
     for row in rows:
-        fields = {name: row[name] for name in (*_ORDER, "timestamp_s", "render", "label")}
+        fields = {name: row[name] for name in (*FRAME_ORDER, "timestamp_s", "render", "label")}
         files = {name: row[name] for name in MODALITIES[2:] if row.get(name) is not None}
         identities = {name: row[f"{name}_identity"] for name in MODALITIES if row.get(name) is not None}
         frames.append(SourceFrame(FrameRef(**fields, files=files), identities))
     return frames
 
 
-def _reorder(values: list[Any], order: list[int] | None) -> list[Any]:
-    return values if order is None else [values[row] for row in order]
-
-
-def _identify(source: Folder, paths: list[str | None], content_hash: bool) -> list[str | None]:
+def _identify(source: Folder, paths: Column, content_hash: bool) -> Column:
     """Identity of each file; a file of several frames is looked up once."""
-    known = [path for path in paths if path]
-    distinct = known if len(set(known)) == len(known) else list(dict.fromkeys(known))
-    if content_hash:
-        with ThreadPoolExecutor(_IO_THREADS) as pool:
-            looked_up = list(pool.map(lambda path: _hash(source, path), distinct))
-    else:
-        looked_up = source.identify(distinct)
+    distinct: Any = paths.unique().drop_null()
     if len(distinct) == len(paths):
-        return [*looked_up]
-    identities = dict(zip(distinct, looked_up, strict=True))
-    return [identities[path] if path else None for path in paths]
+        return _look_up(source, paths, content_hash)
+    return _look_up(source, pa.chunked_array([distinct]), content_hash).take(pc.index_in(paths, value_set=distinct))
+
+
+def _look_up(source: Folder, paths: Column, content_hash: bool) -> Column:
+    found = []
+    for start in range(0, len(paths), _LOOKED_UP):
+        listed = read_rows(paths, range(start, start + _LOOKED_UP))
+        if content_hash:
+            with ThreadPoolExecutor(_IO_THREADS) as pool:
+                identities = list(pool.map(lambda path: _hash(source, path), listed))
+        else:
+            identities = source.identify(listed)
+        found.append(pa.array(identities, pa.string()))
+    return pa.chunked_array(found, pa.string())
 
 
 def _hash(source: Folder, path: str) -> str:
@@ -156,10 +155,11 @@ def _hash(source: Folder, path: str) -> str:
         return "missing"  # the frame is quarantined when it is read
 
 
-def _check_unique(sample_ids: list[str]) -> None:
-    if len(set(sample_ids)) == len(sample_ids):
+def _check_unique(sample_ids: Column) -> None:
+    if pc.count_distinct(sample_ids).as_py() == len(sample_ids):
         return
-    twice = [sample_id for sample_id, count in Counter(sample_ids).items() if count > 1]
+    counts = sample_ids.value_counts()
+    twice = [str(found["values"]) for found in counts if found["counts"].as_py() > 1]
     raise DumpError(
         f"{len(twice)} sample ids occur more than once: {', '.join(twice[:3])}",
         hint="give every frame a name of its own within its sequence",

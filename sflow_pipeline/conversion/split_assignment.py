@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sflow_pipeline.config.new_splits import NewSplits, assign_splits, name_unit, parse_new_splits
-from sflow_pipeline.frames import FrameList, FrameRef, read_column, with_column
+from sflow_pipeline.frames import FrameList, FrameRef, iterate_column, with_column
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
@@ -53,7 +53,7 @@ def assign_frames(
         UsageError: there are fewer units than splits.
     """
     wanted = parse_new_splits(*split_by.split())
-    columns = (read_column(frames, name) for name in ("sequence_id", "frame_index", "sample_id"))
+    columns = (iterate_column(frames, name) for name in ("sequence_id", "frame_index", "sample_id"))
     units = [name_unit(wanted.unit, *values) for values in zip(*columns, strict=True)]
     known = _load(out, wanted, on_damaged)
     splits = assign_splits(Counter(units), wanted, known)

@@ -15,7 +15,7 @@ from sflow_pipeline.conversion.device_facts import DeviceFacts
 from sflow_pipeline.conversion.label_census import measure_void
 from sflow_pipeline.conversion.resolve_job import find_stated, resolve_settings
 from sflow_pipeline.conversion.source_index import build_index, read_frames
-from sflow_pipeline.frames import FrameRef, read_column
+from sflow_pipeline.frames import FrameRef, iterate_column
 from sflow_pipeline.inspection.tally import ClassShare, Tally, UnmappedId
 from sflow_pipeline.inspection.thumbnail import Thumbnail
 from sflow_pipeline.inspection.trial_run import TIMED_FRAMES, Estimate, time_a_few_frames
@@ -151,7 +151,7 @@ def inspect_dump(
         sequences=len(dump.sequence_ids),
         frames=len(dump.frames),
         sampled_frames=len(chosen),
-        splits=dict(Counter(read_column(dump.frames, "split"))),
+        splits=dict(Counter(iterate_column(dump.frames, "split"))),
         modalities=dump.modalities,
         sizes=dict(tally.sizes.most_common()),
         fps=dump.fps,

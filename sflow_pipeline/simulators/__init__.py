@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.errors import DumpError, UsageError
-from sflow_pipeline.frames import FrameList, read_column, sort_frames, with_column
+from sflow_pipeline.frames import FrameList, iterate_column, sort_frames, with_column
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding, load_label_space
 from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators.adapter import Adapter
@@ -221,8 +221,8 @@ def _apply(stated: StatedFacts, dump: Dump) -> Dump:
 
 
 def _split(stated: StatedFacts, dump: Dump) -> FrameList:
-    sequence_ids, splits = read_column(dump.frames, "sequence_id"), read_column(dump.frames, "split")
-    stated_splits = [stated.split_of(*pair) for pair in zip(sequence_ids, splits, strict=True)]
+    columns = (iterate_column(dump.frames, name) for name in ("sequence_id", "split"))
+    stated_splits = [stated.split_of(*pair) for pair in zip(*columns, strict=True)]
     return sort_frames(with_column(dump.frames, "split", stated_splits))
 
 

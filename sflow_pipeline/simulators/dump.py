@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sflow_pipeline.columns import MODALITIES
-from sflow_pipeline.frames import FrameRef, has_column, read_column
+from sflow_pipeline.frames import FrameRef, has_column, iterate_column
 from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding, LabelSpace, load_label_space
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.label_format import LabelFormat
@@ -105,4 +105,4 @@ class Dump:
     @property
     def sequence_ids(self) -> tuple[str, ...]:
         """The sequences, sorted."""
-        return tuple(sorted(set(read_column(self.frames, "sequence_id"))))
+        return tuple(sorted(set(iterate_column(self.frames, "sequence_id"))))

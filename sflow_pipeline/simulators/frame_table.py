@@ -3,13 +3,24 @@
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, compress, islice, pairwise
+from itertools import compress, islice, pairwise
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from sflow_pipeline.columns import PICTURE_SUFFIXES
-from sflow_pipeline.frames import FrameList
+from sflow_pipeline.frames import (
+    FrameList,
+    concatenate_frames,
+    find_runs,
+    get_column,
+    iterate_values,
+    read_rows,
+    sort_frames,
+)
 from sflow_pipeline.simulators.folder_walk import DumpFolder
 from sflow_pipeline.simulators.name_affixes import align_padding
 from sflow_pipeline.simulators.problems import ProblemLog
@@ -28,7 +39,8 @@ _NUMBER = re.compile(r"[0-9]+")
 _MOTION = ("flow", "occlusion")  # between frames: the first or the last of a sequence has none
 
 
-_Columns = dict[str, list[Any]]
+#: Rows that are collected as Python's objects before they become Arrow's columns.
+_AT_ONCE = 16384
 
 
 @dataclass
@@ -36,7 +48,9 @@ class FrameTable:
     """Collects the frames of a dump. Adapters call ``add_sequence``; ``frames`` sorts and checks them."""
 
     log: ProblemLog
-    _sequences: dict[tuple[str, str], _Columns] = field(default_factory=dict)
+    _waiting: dict[str, list[Any]] = field(default_factory=dict)
+    _parts: list[FrameList] = field(default_factory=list)
+    _frames: FrameList | None = None
 
     def add_sequence(
         self,
@@ -73,32 +87,50 @@ class FrameTable:
             names.sort(key=lambda name: (numbers[name], name))
             indices = [numbers[name] for name in names]
         self._check_extras(names, files)
-        columns: _Columns = {
-            "sample_id": [f"{sequence_id}/{name}" for name in names],
-            "sequence_id": [sequence_id] * len(names),
-            "frame_index": indices,
-            "split": [split] * len(names),
-            **{modality: list(map(paths.get, names)) for modality, paths in files.items() if paths},
-            **({"timestamp_s": [timestamps_s.get(name) for name in names]} if timestamps_s else {}),
-        }
-        known = self._sequences.get((split, sequence_id))
-        self._sequences[split, sequence_id] = columns if known is None else _merge(known, columns)
+        self._append(
+            {
+                "sample_id": [f"{sequence_id}/{name}" for name in names],
+                "sequence_id": [sequence_id] * len(names),
+                "frame_index": indices,
+                "split": [split] * len(names),
+                **{modality: list(map(paths.get, names)) for modality, paths in files.items() if paths},
+                **({"timestamp_s": [timestamps_s.get(name) for name in names]} if timestamps_s else {}),
+            }
+        )
 
     def frames(self) -> FrameList:
         """All frames, sorted by split, sequence, frame index, sample id; duplicates left out, gaps logged."""
-        self._sequences = dict(sorted(self._sequences.items()))
-        self._leave_out_duplicates()
-        for (_, sequence_id), numbers in self.numbers().items():
+        self._pack()
+        self._frames = self._leave_out_duplicates(sort_frames(concatenate_frames(self._parts)))
+        self._parts = [self._frames]
+        for sequence_id, numbers in self.numbers():
             gaps = find_gaps(numbers)
             if gaps:
                 self.log.add(
                     "gap", sequence_id, f"after {', '.join(map(str, gaps[:3]))}{', …' if len(gaps) > 3 else ''}"
                 )
-        return FrameList(_concatenate(list(self._sequences.values())))
+        return self._frames
 
-    def numbers(self) -> dict[tuple[str, str], list[int]]:
-        """(split, sequence) -> its frame numbers, ascending."""
-        return {key: columns["frame_index"] for key, columns in self._sequences.items()}
+    def numbers(self) -> Iterator[tuple[str, list[int]]]:
+        """Each sequence of a split and its frame numbers, ascending; once ``frames`` was called."""
+        if self._frames:
+            numbers = get_column(self._frames, "frame_index")
+            ids = get_column(self._frames, "sequence_id")
+            for rows in find_runs(get_column(self._frames, "split"), ids):
+                yield str(ids[rows.start]), read_rows(numbers, rows)
+
+    def _append(self, columns: dict[str, list[Any]]) -> None:
+        before, count = len(self._waiting.get("sample_id", ())), len(columns["sample_id"])
+        for name in columns.keys() | self._waiting.keys():
+            known = self._waiting.setdefault(name, [None] * before)
+            known += columns.get(name) or [None] * count
+        if before + count >= _AT_ONCE:
+            self._pack()
+
+    def _pack(self) -> None:
+        if self._waiting:
+            self._parts.append(FrameList(self._waiting))
+            self._waiting = {}
 
     def _check_extras(self, names: list[str], files: Mapping[str, Mapping[str, str]]) -> None:
         """Log frames that lack a file that others of their sequence have."""
@@ -111,33 +143,14 @@ class FrameTable:
                 if paths and name not in paths and not is_end_of_motion:
                     self.log.add("missing_modality", files["render"][name], modality)
 
-    def _leave_out_duplicates(self) -> None:
-        sample_ids = [sample_id for columns in self._sequences.values() for sample_id in columns["sample_id"]]
-        if len(set(sample_ids)) == len(sample_ids):
-            return
-        counts = Counter(sample_ids)
-        for key, columns in list(self._sequences.items()):
-            is_unique = [counts[sample_id] == 1 for sample_id in columns["sample_id"]]
-            for path, sample_id in zip(columns["render"], columns["sample_id"], strict=True):
-                if counts[sample_id] > 1:
-                    self.log.add("duplicate_id", path, sample_id)
-            self._sequences[key] = {name: list(compress(values, is_unique)) for name, values in columns.items()}
-
-
-def _merge(known: _Columns, more: _Columns) -> _Columns:
-    """Two parts of one sequence as one, in order."""
-    both = _concatenate([known, more])
-    order = sorted(range(len(both["sample_id"])), key=lambda row: (both["frame_index"][row], both["sample_id"][row]))
-    return {name: [values[row] for row in order] for name, values in both.items()}
-
-
-def _concatenate(parts: list[_Columns]) -> _Columns:
-    """Columns one after the other, None where a part lacks one."""
-    names = dict.fromkeys(chain.from_iterable(parts))
-    return {
-        name: list(chain.from_iterable(part.get(name) or [None] * len(part["sample_id"]) for part in parts))
-        for name in names
-    }
+    def _leave_out_duplicates(self, frames: FrameList) -> FrameList:
+        if not frames or pc.count_distinct(sample_ids := frames.columns["sample_id"]).as_py() == len(frames):
+            return frames
+        counts = Counter(iterate_values(sample_ids))
+        is_unique = [counts[sample_id] == 1 for sample_id in iterate_values(sample_ids)]
+        for frame in compress(frames, map(operator.not_, is_unique)):
+            self.log.add("duplicate_id", frame.render, frame.sample_id)
+        return FrameList({name: column.filter(pa.array(is_unique)) for name, column in frames.columns.items()})
 
 
 def _is_ascending(numbers: list[int]) -> bool:

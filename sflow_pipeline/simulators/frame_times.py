@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sflow_pipeline.frames import FrameList, FrameRef, read_column, with_column
+from sflow_pipeline.frames import FrameList, FrameRef, find_runs, get_column, read_rows, with_column
 from sflow_pipeline.simulators.frame_table import find_usual_step
 
 
@@ -22,15 +22,13 @@ def add_timestamps(frames: Sequence[FrameRef], fps: float) -> FrameList:
     >>> [frame.timestamp_s for frame in add_timestamps(frames, fps=1.0)]
     [31.0, 32.0, 34.0]
     """
-    keys = list(zip(read_column(frames, "split"), read_column(frames, "sequence_id"), strict=True))
-    numbers = read_column(frames, "frame_index")
-    of_sequence: dict[tuple[str, str], list[int]] = {}
-    for key, number in zip(keys, numbers, strict=True):
-        of_sequence.setdefault(key, []).append(number)
-    step_s = {key: 1 / (fps * (find_usual_step(listed) or 1)) for key, listed in of_sequence.items()}
-    known = read_column(frames, "timestamp_s")
-    times = [
-        round(number * step_s[key], 9) if timestamp is None else timestamp
-        for key, number, timestamp in zip(keys, numbers, known, strict=True)
-    ]
+    numbers, known = get_column(frames, "frame_index"), get_column(frames, "timestamp_s")
+    times: list[float] = []
+    for rows in find_runs(get_column(frames, "split"), get_column(frames, "sequence_id")):
+        listed = read_rows(numbers, rows)
+        step_s = 1 / (fps * (find_usual_step(listed) or 1))
+        times += [
+            round(number * step_s, 9) if timestamp is None else timestamp
+            for number, timestamp in zip(listed, read_rows(known, rows), strict=True)
+        ]
     return with_column(frames, "timestamp_s", times)

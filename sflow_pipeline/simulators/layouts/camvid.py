@@ -44,7 +44,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         if files["label"]:
             _add(table, split, files)
     frames = table.frames()
-    steps = {step for numbers in table.numbers().values() if (step := find_usual_step(numbers))}
+    steps = {step for _, numbers in table.numbers() if (step := find_usual_step(numbers))}
     return Dump(
         root=root,
         simulator=NAME,
