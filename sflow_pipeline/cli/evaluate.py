@@ -1,6 +1,7 @@
 """``sflow-pipeline evaluate``: quality of a dataset, measured by networks that were trained elsewhere."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,6 +62,14 @@ def evaluate_command(
     video: Annotated[
         bool, _run("--video", help="Compare consecutive frames along their motion: warping errors.")
     ] = False,
+    only: Annotated[
+        str | None,
+        _run(
+            "--only",
+            help="video: consecutive frames alone, as --video and --fvd measure them, without a judge.",
+            metavar="PART",
+        ),
+    ] = None,
     fvd: Annotated[
         str | None,
         _features("--fvd", help="I3D weights (pytorch-i3d's, as .safetensors): FVD of clips.", metavar="FILE"),
@@ -109,6 +118,7 @@ def evaluate_command(
       sflow-pipeline evaluate OUT_DIR --reference CamVid
       sflow-pipeline evaluate OUT_DIR --reference CamVid --judge judge.yaml
       sflow-pipeline evaluate --compare A B --reference CamVid --judge j.yaml
+      sflow-pipeline evaluate OUT_DIR --reference CamVid --only video
       sflow-pipeline evaluate OUT_DIR --reference CamVid --against old.json
     """
     from sflow_pipeline.errors import UsageError
@@ -119,7 +129,10 @@ def evaluate_command(
     extractor_flags = {"size_px": extractor_size, "input_range": extractor_range}
     extractor_spec = load_network_spec(extractor, _given(extractor_flags), what="extractor") if extractor else None
     paths = tuple(datasets or ())
-    if judge is None:
+    if only is not None:
+        _check_only(only, {"--judge": judge, "--edges": edges or None})
+        judge_spec = None
+    elif judge is None:
         judge_spec = find_default_judge(paths)
         if judge_spec is None:
             text = "no judge: neither the dataset's bundle nor the default one has a segmenter; name one with --judge"
@@ -145,7 +158,8 @@ def evaluate_command(
         renders=renders,
         rendered=rendered,
         edges=edges,
-        video=video,
+        video=video or only is not None,
+        only_video=only is not None,
         i3d=fvd,
         limit=limit,
         device=device,
@@ -174,6 +188,19 @@ def evaluate_command(
         if drops:
             raise typer.Exit(FAILED)
         typer.echo(f"no score is worse than in {against} by more than {max_drop:.1%}", err=as_json)
+
+
+def _check_only(only: str, others: Mapping[str, object]) -> None:
+    from sflow_pipeline.errors import UsageError
+
+    if only != "video":
+        raise UsageError(f"--only {only}: there is video alone", hint="give --only video, or leave --only out")
+    for flag, value in others.items():
+        if value not in (None, "none"):
+            raise UsageError(
+                f"--only video with {flag}: that measures single pictures",
+                hint=f"leave {flag} out, or give --video in place of --only video",
+            )
 
 
 def _given(flags: dict[str, str | None]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class EvaluationSettings:
             column ``render``.
         edges: also compare edge statistics.
         video: also compare consecutive frames along their motion.
+        only_video: measure consecutive frames alone, no single pictures; the extractor then describes clips.
         i3d: I3D's weights (.safetensors), for FVD.
         limit: the first so many pictures of every set only, for a preview.
         device: where the networks run.
@@ -58,6 +59,7 @@ class EvaluationSettings:
     rendered: str | None = None
     edges: bool = False
     video: bool = False
+    only_video: bool = False
     i3d: str | None = None
     limit: int | None = None
     device: str = "auto"
@@ -88,11 +90,12 @@ def evaluate(settings: EvaluationSettings, on_photo: OnPhoto = lambda _name, _do
         MeasureInputs(
             ReferenceSegmenter(settings.judge, device) if settings.judge else None,
             extractor,
-            open_depths(extractor, device),
+            None if settings.only_video else open_depths(extractor, device),
             load_label_space(settings.score_space) if settings.score_space else sources[-1][1].label_space,
             video=settings.video,
             i3d=settings.i3d,
             device=device,
+            only_video=settings.only_video,
         )
     )
     names = [name for name, _ in sources]

@@ -1,9 +1,11 @@
 """Warping errors of drawn streets, against OpenCV's remapping; gaps, sizes, single frames, and flow that is wrong."""
 
+import json
 import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -185,3 +187,28 @@ def test_frame_distance_and_clips_follow_from_mean_colours(dump: Path, extractor
     clips = nervous.scores[f"clip_frechet_{name}"]
     assert clips.value == pytest.approx(expected, rel=1e-3)
     assert "2 clips of 4 frames against 2 real ones" in clips.note
+
+
+def test_consecutive_frames_are_measured_alone(dump: Path, extractor_file: Path, run: Callable[..., Any]) -> None:
+    description = extractor_file.with_name(f"{extractor_file.name}.yaml")
+    flags = ("--reference", dump, "--extractor", description, "--renders", "--device", "cpu", "--json")
+    code, text, _ = run(dump, *flags, "--only", "video")
+    assert code == 0
+    alone = json.loads(text)
+    _, text, _ = run(dump, *flags, "--video", "--judge", "none")
+    together = json.loads(text)
+    names = [set(found["rows"][0]["scores"]) for found in (alone, together)]
+    video = {"warping_error_classical", "warping_error_simulator", "frame_distance_rgb3", "clip_frechet_rgb3"}
+    assert names[0] == video
+    assert names[1] > video
+    assert all(alone["rows"][0]["scores"][name] == together["rows"][0]["scores"][name] for name in video)
+    assert "judge" not in alone["protocol"]
+
+
+def test_only_names_video_and_excludes_what_measures_single_pictures(dump: Path, run: Callable[..., Any]) -> None:
+    code, _, error = run(dump, "--reference", dump, "--only", "edges")
+    assert code != 0
+    assert "--only edges: there is video alone" in error
+    code, _, error = run(dump, "--reference", dump, "--only", "video", "--edges")
+    assert code != 0
+    assert "--only video with --edges" in error

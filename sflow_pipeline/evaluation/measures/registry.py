@@ -29,16 +29,22 @@ class MeasureInputs:
     video: bool = False
     i3d: str | None = None
     device: str = "cpu"
+    only_video: bool = False
 
 
-#: In the order of the table's columns; None where its network is missing.
-MEASURES: tuple[Callable[[MeasureInputs], Measure | None], ...] = (
-    lambda inputs: RealismGain(inputs.extractor) if inputs.extractor else None,
-    lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
-    lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
+_Build = Callable[[MeasureInputs], Measure | None]
+#: Of consecutive frames.
+_VIDEO_MEASURES: tuple[_Build, ...] = (
     lambda inputs: Warping() if inputs.video else None,
     lambda inputs: VideoDistance(inputs.i3d, inputs.device) if inputs.i3d else None,
     lambda inputs: ClipFeatures(inputs.extractor) if inputs.video and inputs.extractor else None,
+)
+#: In the order of the table's columns; None where its network is missing.
+MEASURES: tuple[_Build, ...] = (
+    lambda inputs: RealismGain(inputs.extractor) if inputs.extractor else None,
+    lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
+    lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
+    *_VIDEO_MEASURES,
     lambda inputs: MatchedDistance(inputs.depths, inputs.space) if inputs.depths and inputs.depths.is_vgg16 else None,
     lambda inputs: PerceptualDiversity(inputs.depths) if inputs.depths else None,
 )
@@ -50,4 +56,5 @@ def build_measures(inputs: MeasureInputs) -> list[Measure]:
     Raises:
         LabelSpaceError: the segmenter has a class that the label space cannot represent.
     """
-    return [measure for build in MEASURES if (measure := build(inputs)) is not None]
+    builds = _VIDEO_MEASURES if inputs.only_video else MEASURES
+    return [measure for build in builds if (measure := build(inputs)) is not None]
