@@ -2,6 +2,7 @@
 
 import hashlib
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +19,8 @@ def is_blank(render: NDArray[np.uint8]) -> bool:
     (True, False)
     """
     step = max(1, min(render.shape[:2]) // 128)
-    return bool(render[::step, ::step].std(axis=(0, 1)).max() < _LEAST_SPREAD)
+    _mean, spread = cv2.meanStdDev(np.ascontiguousarray(render[::step, ::step]))
+    return bool(spread.max() < _LEAST_SPREAD)
 
 
 def draw_photo_colors(seed: int, sequence_id: str, variant: int, first: float) -> float:

@@ -26,9 +26,9 @@ def find_own_vehicle(class_index: NDArray[np.uint8], vehicle_channels: tuple[int
     >>> int(mask.sum()), bool(mask[4, 4])
     (125, False)
     """
-    is_vehicle = np.isin(class_index, vehicle_channels)
-    if is_vehicle[-1].mean() < _LEAST_SHARE_OF_BORDER:
+    if np.isin(class_index[-1], vehicle_channels).mean() < _LEAST_SHARE_OF_BORDER:
         return None
+    is_vehicle = np.isin(class_index, vehicle_channels)
     components = cv2.connectedComponents(is_vehicle.astype(np.uint8), connectivity=8)[1]
     counts = np.bincount(components[-1][is_vehicle[-1]])
     widest = int(counts.argmax())

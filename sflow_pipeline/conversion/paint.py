@@ -19,7 +19,7 @@ from sflow_pipeline.conversion.own_vehicle import (
     find_own_vehicle,
 )
 from sflow_pipeline.conversion.rig import name_rig
-from sflow_pipeline.conversion.rig_colors import RigColors, Samples
+from sflow_pipeline.conversion.rig_colors import Measured, RigColors, Samples
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
@@ -65,17 +65,18 @@ class Painter:
         #: Frames that are translated at once: fewer than the settings say where memory was short.
         self.batch_size = settings.batch_size
         self._history: ImageHistory | None = None
+        self._measured_colors: Measured = {}
         self._colors = RigColors({}, settings)
 
     def begin(self, frames: Sequence[FrameRef], samples: Samples, killers: Set[str] = frozenset()) -> None:
-        """Forget earlier images: a shard begins.
+        """Forget earlier images: a shard of the same run begins.
 
         Args:
             frames: of the shard; they are painted in this order.
             samples: the frames on which the colours of the shard's rigs are measured.
             killers: sample ids of frames that must not be decoded.
         """
-        self._colors = RigColors(samples, self._settings, killers)
+        self._colors = RigColors(samples, self._settings, killers, self._measured_colors)
         if self._settings.needs_order:
             self._history = ImageHistory(self._settings.job.smooth, frames)
 
@@ -224,6 +225,8 @@ class Painter:
         """(b, classes, 4) mean colours and shares of each frame's drive, shares 0 for one that is alone."""
         table = np.zeros((len(frames), self._settings.target_space.num_classes, 4), np.float32)
         for row, frame, look in zip(table, frames, looks, strict=True):
+            if not look.appearance:
+                continue
             colors = self._colors.find(frame.ref.sequence_id, look.number, partial(self._vary, look=look))
             if colors is not None:
                 row[:, :3], row[:, 3] = colors.mean, colors.share

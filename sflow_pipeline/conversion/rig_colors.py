@@ -19,6 +19,9 @@ from sflow_pipeline.frames import find_runs, read_rows
 #: drive that grows keeps them.
 _POSITIONS = (0, 1, 3, 7, 15, 31, 63, 127)
 
+#: Colours that a worker keeps; drives come one after the other, so that few are needed at a time.
+_MOST_KNOWN = 4096
+
 #: Rig -> the frames that are measured for it.
 Samples = Mapping[str, tuple[SourceFrame, ...]]
 
@@ -62,6 +65,10 @@ def list_samples(samples: Samples, frames: Sequence[SourceFrame]) -> dict[str, t
     return {rig: samples[rig] for rig in rigs if rig in samples}
 
 
+#: Colours by the sample ids that they were measured on and the number of the variant.
+Measured = dict[tuple[tuple[str, ...], int], ClassColors | None]
+
+
 class RigColors:
     """Class colours of the rigs of one shard; samples are decoded when the first frame of a rig is painted.
 
@@ -69,14 +76,23 @@ class RigColors:
         samples: of the shard.
         settings: of the conversion.
         killers: sample ids of frames that are left out, because decoding them ends the process.
+        measured: colours known from earlier shards of the same run; those of this one are added.
     """
 
-    def __init__(self, samples: Samples, settings: ConversionSettings, killers: Set[str] = frozenset()) -> None:
-        self._samples = samples
+    def __init__(
+        self,
+        samples: Samples,
+        settings: ConversionSettings,
+        killers: Set[str] = frozenset(),
+        measured: Measured | None = None,
+    ) -> None:
+        self._samples = {
+            rig: tuple(frame for frame in frames if frame.ref.sample_id not in killers)
+            for rig, frames in samples.items()
+        }
         self._settings = settings
-        self._killers = killers
         self._decoded: tuple[str, list[DecodedFrame]] = ("", [])
-        self._measured: dict[tuple[str, int], ClassColors | None] = {}
+        self._measured = {} if measured is None else measured
 
     def find(
         self, sequence_id: str, number: int, vary: Callable[[DecodedFrame], NDArray[np.uint8]]
@@ -90,8 +106,10 @@ class RigColors:
         rig = name_rig(sequence_id)
         if rig not in self._samples:
             return None
-        key = (rig, number)
+        key = (tuple(frame.ref.sample_id for frame in self._samples[rig]), number)
         if key not in self._measured:
+            if len(self._measured) >= _MOST_KNOWN:
+                self._measured.clear()
             found = [frame for frame in self._decode(rig) if not is_blank(frame.render)]
             classes = self._settings.target_space.num_classes
             self._measured[key] = measure_classes([(vary(f), f.class_index) for f in found], classes) if found else None
@@ -102,8 +120,6 @@ class RigColors:
         if self._decoded[0] != rig:
             frames = []
             for source in self._samples[rig]:
-                if source.ref.sample_id in self._killers:
-                    continue
                 try:
                     frames.append(decode_frame(source, self._settings))
                 except FrameError:  # reported where its own turn comes
