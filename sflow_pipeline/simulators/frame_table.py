@@ -194,7 +194,8 @@ def number_frames(names: list[str]) -> dict[str, int]:
         digits = names
     else:
         digits = [(_NUMBER.findall(name) or [""])[-1] for name in names]
-    if all(0 < len(run) <= 18 for run in digits):
+    lengths = set(map(len, digits))
+    if lengths and 0 < min(lengths) and max(lengths) <= 18:
         numbers = list(map(int, digits))
         if _is_ascending(numbers) or len(set(numbers)) == len(names):
             return dict(zip(names, numbers, strict=True))
