@@ -4,6 +4,7 @@ from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, lis
 from sflow_pipeline.bundle.metadata import BundleMetadata, GateThresholds, SegmenterScores
 from sflow_pipeline.bundle.write_bundle import (
     add_gate_thresholds,
+    add_palette_bundle,
     add_segmenter,
     build_random_bundle,
     keep_segmenter,
@@ -17,6 +18,7 @@ __all__ = [
     "GateThresholds",
     "SegmenterScores",
     "add_gate_thresholds",
+    "add_palette_bundle",
     "add_segmenter",
     "build_random_bundle",
     "find_model",

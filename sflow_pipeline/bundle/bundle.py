@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The bundle that converts when none is named.
 DEFAULT_BUNDLE = "sflow"
+#: Folder in a bundle that holds its ``palette_bundle``.
+PALETTE_FOLDER = "palette"
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: Where named bundles are: a clone's ``models/``, or the copy inside an installed wheel.
 _PLACES = (_PACKAGE.parent / "models", _PACKAGE / "_models")
@@ -38,6 +40,9 @@ class Bundle:
 
     ``digest`` is a sha256 over everything that changes pixels: the weights and the architecture of DNED and generator,
     the edge threshold and the label space. The segmenter paints nothing, so with or without it the digest is the same.
+
+    ``palette_bundle`` paints instead of this bundle where images follow labels and edges alone; None where one set of
+    weights does both. It is in the folder ``palette``.
     """
 
     path: Path
@@ -46,10 +51,16 @@ class Bundle:
     label_space: LabelSpace
     digest: str
     weights: "dict[str, dict[str, Tensor]] | None" = field(default=None, repr=False, compare=False)
+    palette_bundle: "Bundle | None" = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         return self.metadata.name
+
+    @property
+    def for_labels_alone(self) -> "Bundle":
+        """The bundle that paints images from labels and edges alone: ``palette_bundle``, or this one."""
+        return self.palette_bundle or self
 
     def paint(
         self,
@@ -147,7 +158,8 @@ class Bundle:
         Raises:
             BundleError: they are damaged.
         """
-        return replace(self, weights=self.read_weights())
+        palette_bundle = self.palette_bundle and self.palette_bundle.with_weights()
+        return replace(self, weights=self.read_weights(), palette_bundle=palette_bundle)
 
     def read_segmenter(self) -> "dict[str, Tensor] | None":
         """The segmenter's state dict, float32; None where the bundle has none, BundleError where it is damaged."""
@@ -159,6 +171,8 @@ class Bundle:
     def _read_tensors(self, file: str, sha256: str) -> "dict[str, Tensor]":
         from safetensors import SafetensorError
         from safetensors.torch import load
+
+        from sflow_pipeline.bundle.weights_precision import unpack_weights
 
         try:
             data = (self.path / file).read_bytes()
@@ -174,7 +188,7 @@ class Bundle:
                 hint="the file is damaged or from another version: restore the whole folder",
             )
         try:
-            return {key: value.float() for key, value in load(data).items()}
+            return unpack_weights(load(data))
         except (SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
             raise BundleError(
                 f"bundle {self.path}: {file} is no safetensors file ({first_line(error)})",
@@ -188,7 +202,10 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
     Raises:
         BundleError: not found, malformed, or of a newer format; names the folders that were searched.
     """
-    path = find_model(str(name_or_path or DEFAULT_BUNDLE), "bundle.yaml")
+    return _load_folder(find_model(str(name_or_path or DEFAULT_BUNDLE), "bundle.yaml"))
+
+
+def _load_folder(path: Path, *, is_palette: bool = False) -> Bundle:
     try:
         metadata = decode_config(BundleMetadata, read_yaml(path / "bundle.yaml"), where=str(path / "bundle.yaml"))
         recipe = load_recipe(path)
@@ -216,8 +233,29 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
         "recipe": paints,
         "labels": label_space.digest,
     }
+    palette_bundle = None if is_palette else _load_palette_bundle(path, metadata)
+    if palette_bundle is not None:
+        pixels["palette"] = palette_bundle.digest
     digest = hashlib.sha256(json.dumps(pixels, sort_keys=True).encode()).hexdigest()
-    return Bundle(path, metadata, recipe, label_space, digest)
+    return Bundle(path, metadata, recipe, label_space, digest, palette_bundle=palette_bundle)
+
+
+def _load_palette_bundle(path: Path, metadata: BundleMetadata) -> Bundle | None:
+    if metadata.palette_digest is None:
+        return None
+    folder = path / PALETTE_FOLDER
+    if not (folder / "bundle.yaml").is_file():
+        raise BundleError(
+            f"bundle {path}: {PALETTE_FOLDER}/bundle.yaml is missing, which images from labels alone need",
+            hint="restore the whole folder",
+        )
+    bundle = _load_folder(folder, is_palette=True)
+    if bundle.digest != metadata.palette_digest or bundle.label_space.name != metadata.label_space:
+        raise BundleError(
+            f"bundle {folder}: digest {bundle.digest[:12]}…, the bundle around it says {metadata.palette_digest[:12]}…",
+            hint="the folder is from another version: restore the whole bundle",
+        )
+    return bundle
 
 
 def find_model(name: str, file: str) -> Path:

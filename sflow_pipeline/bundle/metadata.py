@@ -95,6 +95,7 @@ class BundleMetadata(BaseModel):
     label_space_digest: str
     weights_sha256: str
     segmenter_sha256: str | None = None
+    palette_digest: str | None = None
     input: str = "label ids of the label space and the simulator's RGB frame, any size"
     output: str = "RGB uint8, the input's size"
     images_seen: int = 0

@@ -1,6 +1,7 @@
 """The translator: a bundle's networks on a device."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,13 @@ from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.flatness import hold_flatness
 from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.illumination import hold_illumination
+from sflow_pipeline.networks.illumination import HELD_ILLUMINATION, hold_illumination
 from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.networks.previous_image import add_previous, carry_image
 from sflow_pipeline.networks.shifted_mean import ShiftedMean
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 
 __all__ = ["Translation", "Translator", "draw_alpha"]
-
-#: Share of the light over large areas that is the render's, where an image follows it fully.
-_HELD_ILLUMINATION = 0.8
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Translator:
         self.threshold = bundle.recipe.edges.threshold
         self._use_appearance = bundle.recipe.generator.use_appearance
         self._use_previous = bundle.recipe.generator.use_previous
+        self._palette_bundle, self._shifts = bundle.palette_bundle, shifts
         self.use_instances = bundle.recipe.generator.use_instances is True
         weights = bundle.read_weights()
         self._generator = ShiftedMean(build_generator(bundle.recipe.generator, self.classes), shifts)
@@ -84,6 +83,11 @@ class Translator:
     def networks(self) -> tuple[Dned, nn.Module]:
         """DNED and the generator, without shifts."""
         return self._dned, self._generator.inside
+
+    @cached_property
+    def _palette_translator(self) -> "Translator":
+        assert self._palette_bundle is not None
+        return Translator(self._palette_bundle, self.device, self.precision, self._shifts)
 
     @torch.inference_mode()
     def translate(
@@ -128,11 +132,17 @@ class Translator:
         Raises:
             FrameError: the bundle was trained with instances, and none are given.
         """
+        batch = (
+            class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source, class_colors,
+            previous,
+        )  # fmt: skip
         if self.device == "cpu" and len(render) > 1:
-            return self._translate_one_by_one(
-                class_index, render, alpha, instance_map, palette, appearance, photo_colors, color_source, class_colors,
-                previous,
-            )  # fmt: skip
+            return self._translate_one_by_one(*batch)
+        follows_labels = np.ones(len(render), bool) if appearance is None else appearance == 0
+        if self._palette_bundle is not None and follows_labels.any():
+            if follows_labels.all():
+                return self._palette_translator.translate(class_index, render, alpha, instance_map, palette)
+            return self._translate_one_by_one(*batch)
         picture = self._place(render)
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
@@ -159,7 +169,7 @@ class Translator:
         if strength is not None and colors is not None and bool((strength > 0).any()):
             channel, follows = classes.long()[:, None], strength.view(-1, 1, 1, 1)
             painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel] * follows)
-            painted = hold_illumination(painted, colors, _HELD_ILLUMINATION * follows)
+            painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
             is_flat = self._is_flat[channel] * follows
             painted = hold_flatness(painted, colors, is_flat)
         photo = to_bytes(painted)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel
 
-from sflow_pipeline.bundle.bundle import Bundle, load_bundle
+from sflow_pipeline.bundle.bundle import PALETTE_FOLDER, Bundle, load_bundle
 from sflow_pipeline.bundle.metadata import (
     BUNDLE_FORMAT_VERSION,
     STRUCTURE_CHECKS,
@@ -19,6 +20,7 @@ from sflow_pipeline.bundle.metadata import (
 )
 from sflow_pipeline.config.network_recipes import SegmenterRecipe
 from sflow_pipeline.config.recipe import Recipe
+from sflow_pipeline.errors import BundleError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.storage.write_whole import write_whole
 
@@ -53,7 +55,36 @@ def save_bundle(
     write_whole(path / "recipe.yaml", _to_yaml(recipe))
     write_whole(path / "bundle.yaml", _to_yaml(metadata))
     (path / "segmenter.safetensors").unlink(missing_ok=True)
+    shutil.rmtree(path / PALETTE_FOLDER, ignore_errors=True)
     return load_bundle(path)
+
+
+def add_palette_bundle(bundle: Bundle, source: Bundle) -> Bundle:
+    """Let another bundle of the same label space paint where images follow labels and edges alone.
+
+    Its kernels are kept in int8, which halves the file; pixels change by less than a grey level on average.
+
+    Raises:
+        BundleError: the bundles have different label spaces.
+    """
+    if source.label_space.digest != bundle.label_space.digest:
+        raise BundleError(
+            f"bundle {source.path}: its label space is {source.label_space.name}, and {bundle.label_space.name} is "
+            f"that of bundle {bundle.path}",
+            hint="name a bundle that was trained on the same label space",
+        )
+    recipe = source.recipe
+    data = _pack_weights(recipe.model_dump(mode="json", exclude=_NOT_IN_WEIGHTS), source.read_weights(), in_int8=True)
+    folder = bundle.path / PALETTE_FOLDER
+    folder.mkdir(exist_ok=True)
+    removed = dict.fromkeys(("segmenter_sha256", "palette_digest", "gate"))
+    fields = {"weights_sha256": hashlib.sha256(data).hexdigest(), **removed}
+    write_whole(folder / "weights.safetensors", data)
+    write_whole(folder / "recipe.yaml", _to_yaml(recipe))
+    write_whole(folder / "bundle.yaml", _to_yaml(source.metadata.model_copy(update=fields)))
+    metadata = bundle.metadata.model_copy(update={"palette_digest": load_bundle(folder).digest})
+    write_whole(bundle.path / "bundle.yaml", _to_yaml(metadata))
+    return load_bundle(bundle.path)
 
 
 def add_segmenter(
@@ -103,19 +134,18 @@ def add_gate_thresholds(bundle: Bundle, thresholds: GateThresholds | None) -> Bu
     return load_bundle(bundle.path)
 
 
-def _pack_weights(recipe: dict[str, Any], networks: "Mapping[str, Mapping[str, Tensor]]") -> bytes:
-    """A safetensors file of float16 weights under ``network/name``, with the recipe in its header."""
-    import torch
+def _pack_weights(
+    recipe: dict[str, Any], networks: "Mapping[str, Mapping[str, Tensor]]", *, in_int8: bool = False
+) -> bytes:
+    """A safetensors file of weights under ``network/name``, with the recipe in its header."""
     from safetensors.torch import save
 
-    tensors = {
-        f"{network}/{key}": value.detach().to("cpu", torch.float16).contiguous()
-        for network, state in networks.items()
-        for key, value in state.items()
-    }
+    from sflow_pipeline.bundle.weights_precision import to_float16, to_int8
+
+    named = {f"{network}/{key}": value for network, state in networks.items() for key, value in state.items()}
     header = {"format": f"sflow-pipeline bundle {BUNDLE_FORMAT_VERSION}", "recipe": recipe}
     # One metadata entry only: safetensors writes several in any order, and the same bundle must have the same bytes.
-    return save(tensors, metadata={"sflow_pipeline": json.dumps(header)})
+    return save(to_int8(named) if in_int8 else to_float16(named), metadata={"sflow_pipeline": json.dumps(header)})
 
 
 def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None) -> Bundle:

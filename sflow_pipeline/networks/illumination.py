@@ -16,12 +16,19 @@ from sflow_pipeline.tensors import Photo, to_luma
 _CELLS, _BOX = 128, 15
 
 
-def hold_illumination(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1"]) -> Photo:
+#: Share of the light over large areas that is the render's, where an image follows it fully.
+HELD_ILLUMINATION = 0.8
+
+
+def hold_illumination(
+    photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1"] | float, frame_width: int | None = None
+) -> Photo:
     """Move the luma of an image over large areas towards an appearance map's; detail and chroma stay.
 
     Args:
         photo, appearance: RGB in [-1, 1].
         share: 0 (the image's own) to 1 (the appearance map's).
+        frame_width: in px, of the frame that the images are crops of; their own width when None.
 
     >>> import torch
     >>> dark, bright = torch.full((1, 3, 64, 96), -0.5), torch.full((1, 3, 64, 96), 0.25)
@@ -29,7 +36,7 @@ def hold_illumination(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1
     -0.125
     """
     height, width = photo.shape[-2:]
-    factor = max(1, round(width / _CELLS))
+    factor = max(1, round((frame_width or width) / _CELLS))
     luma = to_luma(appearance.float() - photo.float())
     padding = (0, -width % factor, 0, -height % factor)
     cells = F.avg_pool2d(F.pad(luma, padding, mode="replicate"), factor)

@@ -28,7 +28,7 @@ def load_format(name: str) -> PortableFormat:
 
 
 def build_network_files(bundle: Bundle, portable: PortableFormat) -> tuple[dict[str, bytes], float]:
-    """The networks of a bundle for any batch and frame size, in fp32.
+    """The networks that paint from labels and edges alone, for any batch and frame size, in fp32.
 
     Returns:
         the files by name, and their mean difference to torch in grey levels, on random frames of two sizes.
@@ -39,6 +39,7 @@ def build_network_files(bundle: Bundle, portable: PortableFormat) -> tuple[dict[
         BundleError: its weights are damaged.
     """
     portable.check_extra()
+    bundle = bundle.for_labels_alone
     recipe = bundle.recipe.generator
     for field, what in (("use_instances", "instance boundaries"), ("use_previous", "the image before")):
         if getattr(recipe, field) is True:

@@ -9,6 +9,7 @@ from torch import Tensor
 from sflow_pipeline.networks.appearance import build_appearance_map
 from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.illumination import HELD_ILLUMINATION, hold_illumination
 from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.tensors import (
     ClassIndexMap,
@@ -26,6 +27,9 @@ from sflow_pipeline.training.step.generate import generate
 from sflow_pipeline.training.step.losses import fake_class_loss, perceptual_loss, repetition_loss, semantic_loss
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
+
+#: Of a typical frame, in px: crops do not say how wide theirs was.
+_FRAME_WIDTH = 880
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,12 @@ def render_terms(
 def score_renders(
     state: TrainingState, inputs: RenderInputs, fake: Photo, context: StepContext, rng: StepRng, *, use_semantic: bool
 ) -> dict[str, Tensor]:
-    """The terms of ``render_terms`` for images that were made of ``inputs``."""
+    """The terms of ``render_terms`` for images that were made of ``inputs``.
+
+    Their light over large areas is held as in conversion, so that discriminators are not deceived by light instead of
+    texture.
+    """
+    fake = hold_illumination(fake, inputs.appearance, HELD_ILLUMINATION, _FRAME_WIDTH)
     terms = {
         "render_tone": tone_loss(inputs.appearance, fake),
         "render_repetition": repetition_loss(inputs.photo, fake),

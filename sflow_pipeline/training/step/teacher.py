@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.errors import TrainingError, first_line
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.generator import build_generator
 from sflow_pipeline.tensors import Photo
@@ -22,11 +22,12 @@ from sflow_pipeline.training.step.step_rng import StepRng
 
 
 def load_teacher(bundle: Bundle, recipe: Recipe) -> nn.Module:
-    """The generator of a bundle, frozen.
+    """The generator by which a bundle paints from labels and edges alone, frozen.
 
     Raises:
         TrainingError: its input is not that of the recipe's generator.
     """
+    bundle = bundle.palette_bundle or bundle
     classes = load_label_space(recipe.label_space).num_classes
     expected = (recipe.label_space, recipe.generator.count_channels(classes), recipe.generator.use_edges)
     own = bundle.recipe
@@ -42,7 +43,13 @@ def load_teacher(bundle: Bundle, recipe: Recipe) -> nn.Module:
             hint="name a bundle that paints frames independently, or leave out --teacher",
         )
     generator = build_generator(own.generator, classes)
-    generator.load_state_dict(bundle.read_weights()["generator"])
+    try:
+        generator.load_state_dict(bundle.read_weights()["generator"])
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(
+            f"--teacher {bundle.name}: weights do not fit recipe.yaml ({first_line(error)})",
+            hint="restore the whole folder: weights and recipe belong together",
+        ) from error
     return generator.eval().requires_grad_(False)
 
 
