@@ -78,7 +78,8 @@ def add_palette_bundle(bundle: Bundle, source: Bundle) -> Bundle:
     folder = bundle.path / PALETTE_FOLDER
     folder.mkdir(exist_ok=True)
     removed = dict.fromkeys(("segmenter_sha256", "palette_digest", "gate"))
-    fields = {"weights_sha256": hashlib.sha256(data).hexdigest(), **removed}
+    metrics = source.metadata.metrics.model_copy(update={"segmenter": None})
+    fields = {"weights_sha256": hashlib.sha256(data).hexdigest(), "metrics": metrics, **removed}
     write_whole(folder / "weights.safetensors", data)
     write_whole(folder / "recipe.yaml", _to_yaml(recipe))
     write_whole(folder / "bundle.yaml", _to_yaml(source.metadata.model_copy(update=fields)))

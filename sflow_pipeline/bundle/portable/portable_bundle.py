@@ -78,12 +78,13 @@ def _list_folder(dest: Path) -> list[Path]:
 
 def _describe_interface(bundle: Bundle, exported: PortableBundle) -> dict[str, Any]:
     painting = bundle.for_labels_alone
+    palettes = painting.read_weights()["palettes"]["rgb"].tolist() if painting.recipe.generator.use_palette else []
     inputs = {
         "render": "uint8 (batch, height, width, 3): RGB of the simulator",
         "class_index": "uint8 (batch, height, width): number under `channels` of each pixel's class",
         "alpha": "float32 (batch, 5): weights of the edges' scales, one of `alphas` or others that sum to 1",
     }
-    if painting.recipe.generator.use_palette:
+    if palettes:
         inputs["colors"] = "float32 (batch, 3, height, width): each pixel's class in one of `palettes`, -1 to 1"
     return {
         "bundle": {"name": bundle.name, "version": bundle.metadata.version, "digest": bundle.digest},
@@ -97,5 +98,7 @@ def _describe_interface(bundle: Bundle, exported: PortableBundle) -> dict[str, A
             "edge": "uint8 (batch, height, width): strength of the edges that the image follows",
         },
         "alphas": {name: list(weights) for name, weights in ALPHA_PRESETS.items()},
-        "palettes": painting.read_weights()["palettes"]["rgb"].tolist() if painting.recipe.generator.use_palette else [],
+        "palettes": painting.read_weights()["palettes"]["rgb"].tolist()
+        if painting.recipe.generator.use_palette
+        else [],
     }

@@ -27,7 +27,7 @@ def load_teacher(bundle: Bundle, recipe: Recipe) -> nn.Module:
     Raises:
         TrainingError: its input is not that of the recipe's generator.
     """
-    bundle = bundle.palette_bundle or bundle
+    bundle = bundle.for_labels_alone
     classes = load_label_space(recipe.label_space).num_classes
     expected = (recipe.label_space, recipe.generator.count_channels(classes), recipe.generator.use_edges)
     own = bundle.recipe
