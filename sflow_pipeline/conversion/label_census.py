@@ -64,6 +64,7 @@ def take_census(
     keep: bool = False,
     on_damaged: Callable[[str], None] = lambda _path: None,
     count: CountGroups = count_in_threads,
+    on_counted: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> LabelCensus:
     """Count the ids of every label; what is known from an earlier run is not read again.
 
@@ -76,15 +77,19 @@ def take_census(
         keep: write the counts there.
         on_damaged: gets the path of the kept counts where they cannot be read.
         count: counts what is not known.
+        on_counted: gets the numbers of labels counted and to be counted.
     """
     key = f"{settings.label_format.encoding} {settings.source_space.digest}"
     known = {} if cache is None else load_counts(cache, key, on_damaged)
     names = [name_group(group) for group in groups] if cache is not None else [str(i) for i in range(len(groups))]
     found = {name: known[name] for name in names if name in known}
     wanted = dict(_list_unread(names, groups, found))
+    done, total = 0, sum(map(len, wanted.values()))
     try:
         for name, counts in zip(wanted, count(list(wanted.values()), settings), strict=True):
             found[name] = fill_counts(found[name], counts) if name in found else counts
+            done += len(counts.void)
+            on_counted(done, total)
     finally:  # also where somebody stops the run here: what was counted is kept
         kept = {name: found[name] for name in names if name in found}
         if cache is not None and keep and not _are_equal(kept, known):
