@@ -25,7 +25,7 @@ def _read_numbers(value: Any) -> Any:
 
 
 #: Checks of the gate whose thresholds depend on the generator as well as on the segmenter.
-STRUCTURE_CHECKS = ("structure", "structure_wide", "structure_object")
+STRUCTURE_CHECKS = ("structure_kept", "structure_object", "structure_alike")
 
 
 class SegmenterScores(BaseModel):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer, ReducedPair
     from sflow_pipeline.bundle.translator import Translation
 
+#: Raised with every change of what the checks compute.
+_CHECKS_VERSION = 2
+
 
 class LabelGate:
     """Scores images and renders against their labels; refuses images below the bundle's thresholds, if it enforces.
@@ -191,7 +194,8 @@ def check_gate(job: ConvertJob, bundle: Bundle) -> tuple[str, list[str]]:
         return "", [f"bundle {bundle.name} has no segmenter: agreement with the labels is not scored"]
     thresholds = metadata.gate.model_dump() if metadata.gate else None
     warnings = [] if metadata.gate else [f"bundle {bundle.name} has no gate thresholds: scores are not checked"]
-    return compute_digest({"segmenter": metadata.segmenter_sha256, "thresholds": thresholds}), warnings
+    facts = {"segmenter": metadata.segmenter_sha256, "thresholds": thresholds, "checks": _CHECKS_VERSION}
+    return compute_digest(facts), warnings
 
 
 def score_picture(photo: NDArray[np.uint8], class_index: NDArray[np.uint8], edge_threshold: float) -> dict[str, float]:

@@ -180,7 +180,7 @@ def test_an_object_of_the_render_that_the_image_lacks(tmp_path, color_bundle, ma
     bundle = build_random_bundle(tmp_path / "follows", recipe=Recipe.model_validate(recipe))
     scores = SegmenterScores(pixel_accuracy=0, miou=0, held_out_photos=0, images_seen=0)
     bundle = add_segmenter(bundle, SegmenterRecipe(width=6), build_color_segmenter().state_dict(), scores)
-    add_gate_thresholds(bundle, color_bundle.metadata.gate.model_copy(update={"least": {"structure": 0.5}}))
+    add_gate_thresholds(bundle, color_bundle.metadata.gate.model_copy(update={"least": {"structure_kept": 0.5}}))
     job = make_job(
         sim_dir=str(write_scenes(tmp_path / "scenes", wrong=None)),
         out_dir=str(tmp_path / "out"),

@@ -1,0 +1,36 @@
+"""Features of a bundle's own segmenter, named by the bundle's folder: an extractor that every bundle brings along.
+
+Distances over them are good for comparing conversions with each other. They are not FID, and no judgement from outside:
+the segmenter saw the bundle's photos, and generators may have been trained against networks like it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sflow_pipeline.evaluation.reference_networks.bundle_segmenter import describe_segmenter, load_network
+from sflow_pipeline.evaluation.reference_networks.program_file import Network
+from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
+
+PURPOSES = ("extractor",)
+#: One size for all, because features of the same street differ with its size in pixels.
+_SIZE_PX = "512x320"
+
+
+def describe(path: Path) -> dict[str, Any] | None:
+    """See ``NetworkKind``.
+
+    Raises:
+        BundleError: the folder holds no bundle.
+        UsageError: the bundle has no segmenter.
+    """
+    fields = describe_segmenter(path, "extractor")
+    return None if fields is None else {**fields, "size_px": _SIZE_PX}
+
+
+def load(spec: NetworkSpec, device: str) -> Network:
+    """See ``NetworkKind``; feature maps at 1/16 of the photo's size.
+
+    Raises:
+        BundleError: the weights are damaged.
+    """
+    return load_network(spec, device).encode_sixteenth
