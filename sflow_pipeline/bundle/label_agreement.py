@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sflow_pipeline.bundle.bundle import Bundle
+from sflow_pipeline.bundle.combined_check import combine_checks
 from sflow_pipeline.bundle.contradictions import Contradiction, compare_with_usual, find_contradictions
 from sflow_pipeline.bundle.label_likelihood import (
     LEAST_LOG,
@@ -61,7 +62,8 @@ class Agreement:
             ``mirror``: by how much it is more probable than the mirrored label;
             ``blank``: minus the mean probability of void in the window with most of it, which is what a segmenter
             trained with mixed crops calls blank regions;
-            ``objects``: minus the strongest contradiction, relative to what is usual for its classes.
+            ``objects``: minus the strongest contradiction, relative to what is usual for its classes;
+            ``together``: several of them in one (``combined_check``), where it is known what is usual.
         contradictions: regions where the segmenter says something else than the label.
     """
 
@@ -96,7 +98,7 @@ class AgreementScorer:
         self._network = load_segmenter(bundle, state, device)
         # A class that the segmenter often misses in real photos says little about the place where it is missed.
         weights = [1.0 if usual is None else usual.recall.get(entry.name, 0.0) ** 2 for entry in self._space.classes]
-        self._confusion = None if usual is None else usual.confusion
+        self._usual = usual or UsualAgreement(recall={})
         self._weights = torch.tensor(weights, device=device.name)
         self.void_channel = self._space.void_channel
         self._channels = [i for i in range(self._space.num_classes) if i != self._space.void_channel]
@@ -190,7 +192,7 @@ class AgreementScorer:
         unfamiliar = (best < _UNFAMILIAR_BELOW).float().mean(dim=(1, 2)).tolist()
         tables = self._tabulate(*self._place(truth), predicted)
         return [
-            _summarise(table, self._names, {"unfamiliar": share}, (), None)
+            _summarise(table, self._names, {"unfamiliar": share}, (), self._usual)
             for table, share in zip(tables, unfamiliar, strict=True)
         ]
 
@@ -227,7 +229,7 @@ class AgreementScorer:
                 self._names,
                 {name: float(column[i]) for name, column in columns.items()},
                 find_contradictions(gaps[i], called[i], positions[i], marked[i], self._names),
-                self._confusion,
+                self._usual,
             )
             for i, table in enumerate(self._tabulate(position, labelled, predicted))
         ]
@@ -261,9 +263,11 @@ def _summarise(
     names: Sequence[str],
     values: dict[str, float],
     contradictions: Sequence[Contradiction],
-    usual: Mapping[str, Mapping[str, float]] | None,
+    usual: UsualAgreement,
 ) -> Agreement:
-    values["objects"] = -compare_with_usual(contradictions, usual)
+    values["objects"] = -compare_with_usual(contradictions, usual.confusion)
+    if usual.checks and usual.checks.keys() <= values.keys():
+        values["together"] = combine_checks(values, usual.checks)
     right, labelled = confusion.diagonal(), confusion.sum(axis=1)
     total = labelled.sum()
     unfamiliar = values.pop("unfamiliar")

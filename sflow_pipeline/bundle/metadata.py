@@ -45,12 +45,14 @@ class UsualAgreement(BaseModel):
     Attributes:
         recall: class -> its mean recall.
         confusion: labelled class -> class that the segmenter takes it for -> usual strength of such contradictions.
+        checks: check -> its median, and the usual distance below it (``bundle.combined_check``).
     """
 
     model_config = ConfigDict(extra="forbid")
 
     recall: dict[str, float]
     confusion: dict[str, dict[str, float]] = {}
+    checks: dict[str, list[float]] = {}
 
 
 class GateThresholds(UsualAgreement):

@@ -61,7 +61,12 @@ class LabelGate:
         self._batch_size = batch_size
         self._renders: dict[str, Agreement] = {}
 
-    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:
+    def judge(
+        self,
+        frames: Sequence[DecodedFrame],
+        translation: "Translation",
+        followed: Sequence[NDArray[np.uint8]] | None = None,
+    ) -> list[Judgement]:
         """See ``Gate.judge``."""
         from sflow_pipeline.bundle.label_agreement import reduce_pair
 
@@ -72,7 +77,8 @@ class LabelGate:
         judgements = []
         for i, frame in enumerate(frames):
             picture, label = reduced[i]
-            checks = {**image_scores[i].checks, **self._check_structure(frame, renders[i][0], picture, label)}
+            source = renders[i][0] if followed is None else reduce_pair(followed[i], frame.class_index)[0]
+            checks = {**image_scores[i].checks, **self._check_structure(frame, source, picture, label)}
             scores = {**edges[i].scores, **score_picture(picture, label, self._edges.threshold)}
             judgements.append(self._judge(image_scores[i], render_scores[i], checks, scores))
         return judgements
@@ -80,16 +86,16 @@ class LabelGate:
     def _check_structure(
         self,
         frame: DecodedFrame,
-        render: NDArray[np.uint8],
+        followed: NDArray[np.uint8],
         image: NDArray[np.uint8],
         label: NDArray[np.uint8],
     ) -> Mapping[str, float]:
-        """Checks against the render, at the working size; none where the image does not follow it."""
+        """Checks against what the image follows, at the working size; none where the image does not follow it."""
         from sflow_pipeline.bundle.structure import check_structure
 
         if not self._compare_structure or is_blank(frame.render):
             return {}
-        return check_structure(render, image, label, self._scorer.void_channel)
+        return check_structure(followed, image, label, self._scorer.void_channel)
 
     def _judge(
         self,

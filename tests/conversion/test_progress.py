@@ -1,9 +1,5 @@
 """A conversion says which step it is at before its first frame is through, and how far that step is."""
 
-from pathlib import Path
-
-import pytest
-
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.progress import SilentProgress
 
@@ -36,17 +32,4 @@ def test_steps_before_the_first_frame_in_this_process(dump, make_job) -> None:
         "loading the networks",
         "converting",
         "1 of 1 workers ready",
-    ]
-
-
-@pytest.mark.ray
-def test_steps_before_the_first_frame_on_ray(dump, make_job, tmp_path: Path) -> None:
-    notes = Notes()
-    convert(make_job(gate="off", shard_frames=6, workers=2), progress=notes)
-    steps = [event for event in notes.events if event != "frames"]
-    place = steps.index("starting Ray on this machine")
-    assert steps[place + 1 : place + 4] == [
-        "starting the workers, each of which loads the networks",
-        "converting",
-        "1 of 2 workers ready",
     ]

@@ -69,19 +69,18 @@ def test_features_of_a_bundles_segmenter_give_distances(
     folders = [write_photos(tmp_path / name, 12, seed=seed, ids=ids) for name, seed, ids in (("a", 1, 3), ("b", 2, 9))]
     spec = load_network_spec(bundle.path, what="extractor")
     row, _oracle = evaluate(EvaluationSettings((str(folders[0]),), str(folders[1]), extractor=spec)).rows
-    moments = []
+    moments: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    parts: list[torch.Tensor] = []
+    segmenter.middle.register_forward_hook(lambda _module, _inputs, answer: parts.append(answer))
     for folder in folders:
         found = []
         for path in sorted(folder.rglob("rgb/*.png")):
             picture = np.asarray(cv2.imread(str(path)), np.uint8)
             photo = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)[None].float()
             photo = F.interpolate(photo, (320, 512), mode="bilinear", antialias=True) / 127.5 - 1
-            parts = []
-            hook = segmenter.middle.register_forward_hook(lambda _module, _inputs, answer: parts.append(answer))
             with torch.inference_mode():
                 segmenter(photo)
-            hook.remove()
-            found.append(parts[0][0].mean(dim=(1, 2)).double().numpy())
+            found.append(parts.pop()[0].mean(dim=(1, 2)).double().numpy())
         moments.append((np.mean(found, axis=0), np.cov(np.stack(found), rowvar=False)))
     (mean, cov), (other_mean, other_cov) = moments
     shift = mean - other_mean
