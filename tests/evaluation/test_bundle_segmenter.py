@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 from sklearn.metrics import accuracy_score
@@ -76,8 +75,7 @@ def test_features_of_a_bundles_segmenter_give_distances(
         found = []
         for path in sorted(folder.rglob("rgb/*.png")):
             picture = np.asarray(cv2.imread(str(path)), np.uint8)
-            photo = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)[None].float()
-            photo = F.interpolate(photo, (320, 512), mode="bilinear", antialias=True) / 127.5 - 1
+            photo = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
             with torch.inference_mode():
                 segmenter(photo)
             found.append(parts.pop()[0].mean(dim=(1, 2)).double().numpy())

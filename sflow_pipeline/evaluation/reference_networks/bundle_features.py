@@ -7,13 +7,16 @@ the segmenter saw the bundle's photos, and generators may have been trained agai
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from sflow_pipeline.evaluation.reference_networks.bundle_segmenter import describe_segmenter, load_network
+from sflow_pipeline.evaluation.reference_networks.network_input import resize_photo
 from sflow_pipeline.evaluation.reference_networks.program_file import Network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 
 PURPOSES = ("extractor",)
-#: One size for all, because features of the same street differ with its size in pixels.
-_SIZE_PX = "512x320"
+#: Wider pictures are reduced to this width, because features of the same street differ with its size in pixels.
+_WIDEST_PX = 512
 
 
 def describe(path: Path) -> dict[str, Any] | None:
@@ -24,7 +27,7 @@ def describe(path: Path) -> dict[str, Any] | None:
         UsageError: the bundle has no segmenter.
     """
     fields = describe_segmenter(path, "extractor")
-    return None if fields is None else {**fields, "size_px": _SIZE_PX}
+    return None if fields is None else {**fields, "size_px": None}
 
 
 def load(spec: NetworkSpec, device: str) -> Network:
@@ -33,4 +36,12 @@ def load(spec: NetworkSpec, device: str) -> Network:
     Raises:
         BundleError: the weights are damaged.
     """
-    return load_network(spec, device).encode_sixteenth
+    network = load_network(spec, device)
+
+    def run(batch: Tensor) -> Tensor:
+        height, width = batch.shape[-2:]
+        if width > _WIDEST_PX:
+            batch = resize_photo(batch, (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width))), spec.filter)
+        return network.encode_sixteenth(batch)
+
+    return run
