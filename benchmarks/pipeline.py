@@ -22,6 +22,7 @@ def measure(options: Options) -> list[Measurement]:
     """
     frames = options.frames or 512
     found = []
+    speeds: dict[int, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
         folder = Path(temporary)
         dump = link_sample_dump(folder, frames=frames, size=SIZE_PX)
@@ -34,6 +35,7 @@ def measure(options: Options) -> list[Measurement]:
                 run = run_child(__file__, "convert", dump, bundle, out, workers, max(1, frames // _SHARDS))
                 after = _run_bare(dump, bundle, workers, max(8, frames // 8))
                 runs.append({**run, "bare_fps": (before + after) / 2})
+            speeds[workers] = runs
             # One process answers for everything it does; the seconds that Ray's workers need to start are told apart.
             speed = "whole_fps" if workers == 1 else "steady_fps"
             name = "convert in-process / bare model" if workers == 1 else "convert on 2 Ray workers / 2 bare models"
@@ -42,7 +44,23 @@ def measure(options: Options) -> list[Measurement]:
             found.append(Measurement(name, ratio, goal=("at least", goal), details={"frames": frames, **details}))
             if workers == 2:
                 found.append(Measurement("start-up of 2 Ray workers", details["start_s"], "s"))
-    return found
+    return [*found, _compare_with_machine(speeds[1], speeds[2])]
+
+
+def _compare_with_machine(single: list[dict[str, float]], double: list[dict[str, float]]) -> Measurement:
+    """How much faster two workers are than one, divided by how much faster two bare models are than one.
+
+    Two cores need not do twice the work of one: they may be two threads of one core, or share their clock and memory.
+    """
+    pairs = list(zip(single, double, strict=True))
+    workers = median(two["steady_fps"] / one["steady_fps"] for one, two in pairs)
+    machine = median(two["bare_fps"] / one["bare_fps"] for one, two in pairs)
+    return Measurement(
+        "2 Ray workers / 1 in-process worker, of what 2 bare models / 1 are",
+        workers / machine,
+        goal=("at least", 0.9),
+        details={"workers_2_over_1": workers, "machine_2_over_1": machine},
+    )
 
 
 def _choose_bundle(folder: Path) -> Path:

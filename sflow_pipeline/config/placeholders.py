@@ -14,7 +14,8 @@ def fill_in(value: Any, environ: Mapping[str, str], date: str, where: str) -> An
     """Replace placeholders in every text of a job file, keys excepted.
 
     ``${NAME}`` is an environment variable, ``${NAME:-default}`` has a default for one that is not set or empty,
-    ``$$`` is a dollar sign; ``{date}`` is the date.
+    ``$$`` is a dollar sign; ``{date}`` is the date. A text that is one variable with a default, and empty, is no
+    value: ``workers: ${WORKERS:-}``.
 
     Raises:
         ConfigError: a variable is not set, or ``${`` is not followed by a name and ``}``.
@@ -23,6 +24,8 @@ def fill_in(value: Any, environ: Mapping[str, str], date: str, where: str) -> An
     {'sim_dir': '/x/a$b', 'out_dir': 'o/2026-11-28'}
     >>> fill_in(["${N:-3}"], {}, "2026-11-28", "job.yaml")
     ['3']
+    >>> fill_in({"workers": "${N:-}"}, {}, "2026-11-28", "job.yaml")
+    {'workers': None}
     """
     if isinstance(value, Mapping):
         return {key: fill_in(item, environ, date, f"{where}: {key}") for key, item in value.items()}
@@ -49,4 +52,6 @@ def fill_in(value: Any, environ: Mapping[str, str], date: str, where: str) -> An
             )
         return text or default or ""
 
-    return _PLACEHOLDER.sub(replace, value.replace("{date}", date))
+    text = _PLACEHOLDER.sub(replace, value.replace("{date}", date))
+    matched = _PLACEHOLDER.fullmatch(value)
+    return None if not text and matched and matched["default"] is not None else text

@@ -41,6 +41,8 @@ from sflow_pipeline.storage.manifest import REASONS_PATH, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 
 _SHOWN_REASONS = 3
+#: Files that are looked up at once.
+_LOOKED_UP = 4096
 #: Damaged files of the run's state are kept here for whoever wants to know what happened.
 DAMAGED_PATH = f"{STATE_PATH}/damaged"
 
@@ -59,7 +61,7 @@ class ConversionRun:
         self.failed: list[str] = []
         self.out = Folder(job.out_dir)
         progress.on_step("reading the dump")
-        self._engine = Engine(job, stack, progress.on_step)
+        self._engine = Engine(job, stack)
         self.resolved: ResolvedJob = resolve_job(job, self._engine.find_device)
         if self.resolved.appearance.reason:
             progress.on_step(f"appearance {self.resolved.appearance.strength:g}: {self.resolved.appearance.reason}")
@@ -81,6 +83,7 @@ class ConversionRun:
             self.warn(f"{path} was damaged; it is made again, and kept as {self.out.set_aside(path, DAMAGED_PATH)}")
 
     def check_labels(self) -> LabelCensus:
+        self.progress.on_step("checking every label's class ids")
         census = take_census(
             self.resolved.groups,
             self.resolved.settings,
@@ -88,23 +91,21 @@ class ConversionRun:
             keep=self.is_writing,
             on_damaged=self.set_aside,
             count=self._count_labels,
-            on_counted=lambda done, total: self.progress.on_count(done, total, "labels"),
         )
         for check in (check_census, check_void):
             warning = check(census, self.resolved.settings)
             if warning:
                 self.warn(warning)
-        if self.job.max_frame_void is None:
+        if self.job.max_frame_void is None and census.void_shares is not None:
             tasks = set_half_void_aside(self.resolved.tasks, census.void_shares)
             self.resolved = replace(self.resolved, tasks=tasks)
-        return census
+        return replace(census, void_shares=None)
 
     def _count_labels(
         self, groups: Sequence[Sequence[SourceFrame]], settings: ConversionSettings
     ) -> Iterator[LabelCounts]:
         if self.is_writing:
             self._engine.prepare(settings, self.resolved.tasks, sum(map(len, groups)))
-        self.progress.on_step("checking every label's class ids")
         return self._engine.count_labels(groups, settings)
 
     def plan(self) -> Plan:
@@ -125,7 +126,7 @@ class ConversionRun:
 
     def check_space(self, plan: Plan) -> None:
         free = self.out.free_bytes()
-        needed = sum(self.resolved.estimated_bytes[task.shard_id] for task in plan.tasks)
+        needed = sum(task.estimated_bytes for task in plan.tasks)
         if free is None or needed <= free:
             return
         text = f"{self.out.uri}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
@@ -147,6 +148,7 @@ class ConversionRun:
         self.workers = self._engine.choose_workers(settings, tasks)
         bad, frames = sum(record.quarantined for record in plan.kept), plan.frames
         self.progress.on_engine(self.workers, settings.device, settings.precision)
+        self.progress.on_step("converting")
         if build_translator is None:
             carried = self.resolved.bundle.with_weights()
             build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision, self.job.shifts)
@@ -159,7 +161,6 @@ class ConversionRun:
             build_painter,
             lock,
             self.workers,
-            on_ready=lambda ready: self._note_ready(ready, min(self.workers, len(tasks))),
             on_frames=self.progress.on_frames,
             on_failed=self._note_failed,
             on_warning=self._note_retry,
@@ -168,11 +169,6 @@ class ConversionRun:
             self.progress.on_shard(record)
             self._note_batch_size(record)
             self._check_bad(bad, frames)
-
-    def _note_ready(self, ready: int, workers: int) -> None:
-        """So many of the workers have loaded the networks."""
-        self.progress.on_step("converting")
-        self.progress.on_count(min(ready, workers), workers, "workers ready")
 
     def _note_failed(self, failed: Any) -> None:
         self.failed.append(failed.task.shard_id)
@@ -273,7 +269,9 @@ class ConversionRun:
             )
         records = [commits[task.shard_id] for task in tasks if task.shard_id in commits]
         paths = [path for record in records for path in (record.path, record.quarantine_path) if path]
-        gone += [path for path, facts in zip(paths, self.out.stat(paths), strict=True) if facts.size_bytes < 0]
+        for first in range(0, len(paths), _LOOKED_UP):
+            some = paths[first : first + _LOOKED_UP]
+            gone += [path for path, facts in zip(some, self.out.stat(some), strict=True) if facts.size_bytes < 0]
         if gone:
             raise OutputError(
                 f"{self.out.uri}: {len(gone)} shards or files vanished while the run wrote them, first {gone[0]}",

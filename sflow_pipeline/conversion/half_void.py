@@ -1,7 +1,8 @@
 """Labels of which a part seems to be missing: much more of them is void than of the dump's other labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -33,20 +34,24 @@ def find_half_void(shares: Mapping[str, float]) -> dict[str, SetAside]:
     return {paths[i]: _explain(paths[i], values[i], usual) for i in _find_outliers(values, usual)}
 
 
-def set_half_void_aside(tasks: list[ShardTask], shares: Sequence[NDArray[np.float64]]) -> list[ShardTask]:
+def set_half_void_aside(tasks: list[ShardTask], shares: NDArray[np.float64]) -> list[ShardTask]:
     """The same shards, without the frames whose labels stand out; only shards with such frames change.
 
     Args:
         tasks: the shards.
-        shares: of each shard, the share of each label's pixels that belongs to no class; NaN where it is not known.
+        shares: (frames of all shards,) share of a label's pixels that belongs to no class; NaN where it is not known.
     """
-    usual = _find_usual(np.concatenate(shares) if shares else np.empty(0))
-    changed = []
-    for task, values in zip(tasks, shares, strict=True):
-        frames = [(task.frames[i].ref, values[i]) for i in _find_outliers(values, usual)]
+    usual = _find_usual(shares)
+    changed = list(tasks)
+    ends = np.cumsum([len(task.frames) for task in tasks])
+    found = _find_outliers(shares, usual)
+    for number, rows in groupby(found, lambda row: int(np.searchsorted(ends, row, "right"))):
+        task = tasks[number]
+        first = int(ends[number]) - len(task.frames)
+        frames = [(task.frames[row - first].ref, shares[row]) for row in rows]
         aside = {ref.sample_id: _explain(ref.label, share, usual) for ref, share in frames}
-        fingerprint = compute_digest([task.fingerprint, sorted(aside)]) if aside else task.fingerprint
-        changed.append(replace(task, fingerprint=fingerprint, set_aside=aside) if aside else task)
+        fingerprint = compute_digest([task.fingerprint, sorted(aside)])
+        changed[number] = replace(task, fingerprint=fingerprint, set_aside=aside)
     return changed
 
 

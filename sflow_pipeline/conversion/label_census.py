@@ -4,12 +4,14 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sflow_pipeline.conversion.label_count_store import load_counts, name_group, save_counts
+from sflow_pipeline.conversion.label_count_store import load_counts, name_group, pack_counts, save_counts, unpack_counts
 from sflow_pipeline.conversion.label_counts import (
     CountGroups,
     LabelCounts,
@@ -30,6 +32,8 @@ from sflow_pipeline.label_spaces import (
 from sflow_pipeline.storage.filesystem import Folder
 
 _SHOWN_FILES = 3
+#: Groups whose counts are kept as Python's objects at once.
+_PACKED = 4096
 #: From this share of pixels that the model has no class for, people are told.
 VOID_WARNING = 0.1
 
@@ -40,8 +44,7 @@ class LabelCensus:
 
     ``unknown_files`` counts the labels that hold such ids, ``unknown_paths`` names the first of them;
     ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows;
-    ``void_shares`` has for each group of frames the share of each label's pixels that belongs to no class, NaN where
-    it cannot be read.
+    ``void_shares`` has the share of each label's pixels that belongs to no class, NaN where it cannot be read.
     """
 
     pixels: dict[int, int]
@@ -49,7 +52,7 @@ class LabelCensus:
     unknown_files: int
     unknown_paths: tuple[str, ...]
     unknown_colors: str = ""
-    void_shares: Sequence[NDArray[np.float64]] = ()
+    void_shares: NDArray[np.float64] | None = None
 
     @property
     def unknown_share(self) -> float:
@@ -64,7 +67,6 @@ def take_census(
     keep: bool = False,
     on_damaged: Callable[[str], None] = lambda _path: None,
     count: CountGroups = count_in_threads,
-    on_counted: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> LabelCensus:
     """Count the ids of every label; what is known from an earlier run is not read again.
 
@@ -77,64 +79,98 @@ def take_census(
         keep: write the counts there.
         on_damaged: gets the path of the kept counts where they cannot be read.
         count: counts what is not known.
-        on_counted: gets the numbers of labels counted and to be counted.
     """
     key = f"{settings.label_format.encoding} {settings.source_space.digest}"
-    known = {} if cache is None else load_counts(cache, key, on_damaged)
-    names = [name_group(group) for group in groups] if cache is not None else [str(i) for i in range(len(groups))]
-    found = {name: known[name] for name in names if name in known}
-    wanted = dict(_list_unread(names, groups, found))
-    done, total = 0, sum(map(len, wanted.values()))
+    known = load_counts(cache, key, on_damaged) if cache is not None else pack_counts([], [])
+    listed = map(str, range(len(groups))) if cache is None else map(name_group, groups)
+    names = pa.array(list(listed), pa.string())
+    place: Any = pc.index_in(names, value_set=known["group"])
+    rows: NDArray[np.int64] = place.fill_null(-1).to_numpy().astype(np.int64)
+    counted = _Counted(known, names, rows)
+    wanted = dict(_list_unread(groups, known, rows))
     try:
-        for name, counts in zip(wanted, count(list(wanted.values()), settings), strict=True):
-            found[name] = fill_counts(found[name], counts) if name in found else counts
-            done += len(counts.void)
-            on_counted(done, total)
+        for number, counts in zip(wanted, count(list(wanted.values()), settings), strict=True):
+            counted.add(number, counts)
     finally:  # also where somebody stops the run here: what was counted is kept
-        kept = {name: found[name] for name in names if name in found}
-        if cache is not None and keep and not _are_equal(kept, known):
-            save_counts(cache, key, kept)
-    return _sum_up(groups, [found[name] for name in names], settings)
+        table = counted.finish()
+        if cache is not None and keep and counted.is_new(table):
+            save_counts(cache, key, table)
+    return _sum_up(groups, table, settings)
+
+
+class _Counted:
+    """Known counts with those that are made now; all are columns, since there may be many groups.
+
+    Args:
+        known: of an earlier run.
+        names: of all groups.
+        rows: of each group in ``known``, -1 for none.
+    """
+
+    def __init__(self, known: pa.Table, names: Any, rows: NDArray[np.int64]) -> None:
+        self._known, self._names, self._rows = known, names, rows.copy()
+        self._parts = [known]
+        self._waiting: list[tuple[str, LabelCounts]] = []
+        self._count = known.num_rows
+        self._has_changes = False
+
+    def add(self, place: int, counts: LabelCounts) -> None:
+        """The counts of a group, or of those of its labels that could not be read before."""
+        row = int(self._rows[place])
+        before = unpack_counts(self._known, row) if row >= 0 else None
+        counts = counts if before is None else fill_counts(before, counts)
+        self._has_changes |= before is None or not np.array_equal(counts.void, before.void, equal_nan=True)
+        self._waiting.append((str(self._names[place]), counts))
+        self._rows[place] = self._count
+        self._count += 1
+        if len(self._waiting) == _PACKED:
+            self._pack()
+
+    def finish(self) -> pa.Table:
+        """The counts of all groups that are known, in their order."""
+        self._pack()
+        return pa.concat_tables(self._parts).take(self._rows[self._rows >= 0])
+
+    def is_new(self, table: pa.Table) -> bool:
+        """Whether a finished table differs from what is kept."""
+        return self._has_changes or not table["group"].equals(self._known["group"])
+
+    def _pack(self) -> None:
+        if self._waiting:
+            names, counts = zip(*self._waiting, strict=True)
+            self._parts.append(pack_counts(names, counts))
+            self._waiting = []
 
 
 def _list_unread(
-    names: Sequence[str], groups: Sequence[SourceFrames], known: Mapping[str, LabelCounts]
-) -> Iterator[tuple[str, Sequence[SourceFrame]]]:
+    groups: Sequence[SourceFrames], known: pa.Table, rows: NDArray[np.int64]
+) -> Iterator[tuple[int, Sequence[SourceFrame]]]:
     """Groups to be counted, and of those that are known the frames whose labels could not be read."""
-    for name, group in zip(names, groups, strict=True):
-        if name not in known:
-            yield name, group
-        elif unread := np.flatnonzero(np.isnan(known[name].void)).tolist():
-            yield name, [group[i] for i in unread]
+    void: Any = known["void"].combine_chunks()
+    unread = np.flatnonzero(np.isnan(void.flatten().to_numpy()))
+    partly = set(np.asarray(pc.list_parent_indices(void))[unread].tolist())
+    for place, (group, row) in enumerate(zip(groups, rows.tolist(), strict=True)):
+        if row < 0:
+            yield place, group
+        elif row in partly:
+            yield place, [group[i] for i in np.flatnonzero(np.isnan(void[row].values.to_numpy())).tolist()]
 
 
-def _are_equal(counts: Mapping[str, LabelCounts], others: Mapping[str, LabelCounts]) -> bool:
-    return list(counts) == list(others) and all(
-        found is others[name] or np.array_equal(found.void, others[name].void, equal_nan=True)
-        for name, found in counts.items()
-    )
-
-
-def _sum_up(groups: Sequence[SourceFrames], counted: list[LabelCounts], settings: ConversionSettings) -> LabelCensus:
-    pixels: Counter[int] = Counter()
-    for counts in counted:
-        pixels.update(counts.pixels)
+def _sum_up(groups: Sequence[SourceFrames], table: pa.Table, settings: ConversionSettings) -> LabelCensus:
+    columns: dict[str, Any] = {name: table[name].combine_chunks() for name in ("ids", "pixels", "strange", "void")}
+    ids, pixels, strange, void = (column.flatten().to_numpy() for column in columns.values())
+    totals = np.zeros(int(ids.max(initial=-1)) + 1, np.int64)
+    np.add.at(totals, ids, pixels)
+    found: dict[int, int] = {class_id: int(totals[class_id]) for class_id in np.unique(ids).tolist()}
     allowed = list_file_ids(settings.source_space)
-    unknown = {class_id: pixels[class_id] for class_id in sorted(pixels) if class_id not in allowed}
-    strange = (group[i] for group, counts in zip(groups, counted, strict=True) for i in counts.strange)
-    first: list[SourceFrame] = list(islice(strange, _SHOWN_FILES))
+    unknown = {class_id: count for class_id, count in found.items() if class_id not in allowed}
+    of_group = pc.list_parent_indices(columns["strange"]).to_pylist()[:_SHOWN_FILES]
+    first = [groups[group][position] for group, position in zip(of_group, strange[:_SHOWN_FILES].tolist(), strict=True)]
     colors = ""
     if UNKNOWN_COLOR_ID in unknown:
         with contextlib.suppress(FrameError, OSError):
             colors = explain_unknown_colors(read_label(first[0], settings), settings.source_space)
-    return LabelCensus(
-        dict(sorted(pixels.items())),
-        unknown,
-        sum(len(counts.strange) for counts in counted),
-        tuple(frame.ref.label for frame in first),
-        colors,
-        [counts.void for counts in counted],
-    )
+    return LabelCensus(found, unknown, len(strange), tuple(frame.ref.label for frame in first), colors, void)
 
 
 def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:

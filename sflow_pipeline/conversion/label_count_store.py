@@ -1,7 +1,7 @@
 """Counts of labels from earlier runs, kept beside the dataset: a row per group of frames in one Parquet file."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,8 @@ def name_group(frames: SourceFrames) -> str:
     return digest.hexdigest()
 
 
-def load_counts(folder: Folder, key: str, on_damaged: Callable[[str], None]) -> dict[str, LabelCounts]:
-    """Name of a group -> its counts; empty where none are kept for these labels.
+def load_counts(folder: Folder, key: str, on_damaged: Callable[[str], None]) -> pa.Table:
+    """The counts that are kept, see ``pack_counts``; no rows where none are kept for these labels.
 
     Args:
         folder: the dataset's.
@@ -48,42 +48,58 @@ def load_counts(folder: Folder, key: str, on_damaged: Callable[[str], None]) -> 
         data = folder.read_bytes(COUNTS_PATH)
         table = pq.read_table(pa.BufferReader(data), use_threads=False)
         if (table.schema.metadata or {}).get(_KEY) != key.encode():
-            return {}
-        rows: list[dict[str, Any]] = table.cast(_SCHEMA).select(["group", "ids", "pixels", "strange"]).to_pylist()
-        shares = table["void"].combine_chunks()
-        return {row["group"]: _read_counts(row, shares[i].values.to_numpy()) for i, row in enumerate(rows)}
+            return _SCHEMA.empty_table()
+        table = table.cast(_SCHEMA).replace_schema_metadata(None)
+        _check(table)
     except FileNotFoundError:
-        return {}
+        return _SCHEMA.empty_table()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
         on_damaged(COUNTS_PATH)
-        return {}
+        return _SCHEMA.empty_table()
+    return table
 
 
-def save_counts(folder: Folder, key: str, counts: Mapping[str, LabelCounts]) -> None:
+def save_counts(folder: Folder, key: str, table: pa.Table) -> None:
     """Keep the counts; the same counts give the same bytes."""
-    columns = {
-        "group": list(counts),
-        "ids": [list(found.pixels) for found in counts.values()],
-        "pixels": [list(found.pixels.values()) for found in counts.values()],
-        "strange": [found.strange for found in counts.values()],
-        "void": [found.void for found in counts.values()],
-    }
-    table = pa.table(columns, schema=_SCHEMA).replace_schema_metadata({_KEY: key})
+    table = table.combine_chunks().replace_schema_metadata({_KEY: key})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
     folder.write_bytes(COUNTS_PATH, sink.getvalue().to_pybytes())
 
 
-def _read_counts(row: Mapping[str, Any], void: Any) -> LabelCounts:
-    """A row of the file, checked.
+def pack_counts(names: Sequence[str], counts: Sequence[LabelCounts]) -> pa.Table:
+    """Counts of groups as a table with a row for each."""
+    columns = {
+        "group": names,
+        "ids": [list(found.pixels) for found in counts],
+        "pixels": [list(found.pixels.values()) for found in counts],
+        "strange": [found.strange for found in counts],
+        "void": [found.void for found in counts],
+    }
+    return pa.table(columns, schema=_SCHEMA)
+
+
+def unpack_counts(table: pa.Table, row: int) -> LabelCounts:
+    """The counts of one group."""
+    found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
+    pixels = dict(zip(found["ids"], found["pixels"], strict=True))
+    return LabelCounts(pixels, tuple(found["strange"]), np.array(found["void"], np.float64))
+
+
+def _check(table: pa.Table) -> None:
+    """Refuse numbers that are none of pixels.
 
     Raises:
-        ValueError, TypeError: its numbers are none of pixels.
+        ValueError: there are some.
     """
-    pixels = dict(zip(row["ids"], row["pixels"], strict=True))
-    strange = tuple(row["strange"])
-    if any(not 0 <= i < _IDS or n < 0 for i, n in pixels.items()) or any(not 0 <= i < len(void) for i in strange):
+    columns: dict[str, Any] = {name: table[name].combine_chunks() for name in ("ids", "pixels", "strange", "void")}
+    ids, pixels, strange, void = (column.flatten() for column in columns.values())
+    if any(values.null_count for values in (table["group"], *columns.values(), ids, pixels, strange, void)):
+        raise ValueError("counts of nothing")
+    lengths = {name: column.value_lengths().to_numpy() for name, column in columns.items()}
+    frames = np.repeat(lengths["void"], lengths["strange"])
+    is_wrong = [np.any((ids.to_numpy() < 0) | (ids.to_numpy() >= _IDS)), np.any(pixels.to_numpy() < 0)]
+    is_wrong += [np.any((strange.to_numpy() < 0) | (strange.to_numpy() >= frames))]
+    is_wrong += [np.any((void.to_numpy() < 0) | (void.to_numpy() > 1)), np.any(lengths["ids"] != lengths["pixels"])]
+    if any(is_wrong):
         raise ValueError("counts of no pixels")
-    if np.any((void < 0) | (void > 1)):
-        raise ValueError("shares of no pixels")
-    return LabelCounts(pixels, strange, void)

@@ -19,7 +19,7 @@ from sflow_pipeline.storage.look_ahead import map_ahead
 _PART = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelCounts:
     """What the labels of a group of frames hold.
 

@@ -20,7 +20,7 @@ from sflow_pipeline.storage.shard_file import count_shard_rows, find_changed_pic
 Action = Literal["convert", "redo", "keep"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedShard:
     """One shard and its planned action."""
 

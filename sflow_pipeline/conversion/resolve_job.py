@@ -1,9 +1,11 @@
 """Resolves a job before any worker starts: bundle, dump, label spaces, columns, settings and shards."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +20,7 @@ from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_siz
 from sflow_pipeline.conversion.label_gate import check_gate
 from sflow_pipeline.conversion.motion_source import describe_order, find_motion
 from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
-from sflow_pipeline.conversion.rig_colors import choose_samples, list_samples
+from sflow_pipeline.conversion.rig_colors import Samples, choose_samples, list_samples
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
@@ -49,9 +51,7 @@ class ResolvedJob:
         modalities: of the dump's frames.
         index: the frames to convert, see ``build_index``.
         tasks: every shard of the dataset, in index order.
-        groups: the frames of each task.
         label_is_resized: some frame's size is not the output's.
-        estimated_bytes: shard id -> bytes it will take, about.
         warnings: about the dump and the job, shown before the conversion.
         appearance: how far images follow their renders, and why.
         splits: made by the job, None where it makes none.
@@ -64,12 +64,15 @@ class ResolvedJob:
     modalities: tuple[str, ...]
     index: pa.Table
     tasks: list[ShardTask]
-    groups: list[SourceFrames]
     label_is_resized: bool
-    estimated_bytes: dict[str, int]
     warnings: tuple[str, ...]
     appearance: AppearanceChoice
     splits: SplitAssignment | None = None
+
+    @property
+    def groups(self) -> list[SourceFrames]:
+        """The frames of each shard."""
+        return [cast(SourceFrames, task.frames) for task in self.tasks]
 
     @property
     def frames(self) -> SourceFrames:
@@ -151,18 +154,19 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     frame_bytes = np.repeat(
         [row_bytes[str(index["sequence_id"][rows.start])] * job.variants for rows in runs], list(map(len, runs))
     )
-    tasks, groups = [], []
-    estimated_bytes = {}
+    tasks = []
+    shared_samples: dict[tuple[str, ...], Samples] = {}
     samples = choose_samples(index) if settings.appearance else {}
     limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
     for span in cut_shards(index, frame_bytes, **limits, whole_sequences=settings.needs_order):
         group = SourceFrames(index, span.start, span.stop)
         shard_frames = list(group)
         measured = list_samples(samples, shard_frames)
-        fingerprint = compute_fingerprint(settings, shard_frames, measured.values())
-        tasks.append(ShardTask(span.shard_id, span.split, fingerprint, group, samples=measured))
-        groups.append(group)
-        estimated_bytes[span.shard_id] = int(frame_bytes[span.start : span.stop].sum())
+        fingerprint = sys.intern(compute_fingerprint(settings, shard_frames, measured.values()))
+        size_bytes = int(frame_bytes[span.start : span.stop].sum())
+        shared = shared_samples.setdefault(tuple(measured), measured)
+        name = sys.intern(span.shard_id)
+        tasks.append(ShardTask(name, span.split, fingerprint, group, samples=shared, estimated_bytes=size_bytes))
     notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
     notes += [problem.message for problem in dump.problems]
     for problem in find_contradictions(dump, frames, **find_stated(job)):
@@ -183,9 +187,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
         dump.modalities,
         index,
         tasks,
-        groups,
         is_resized,
-        estimated_bytes,
         warnings,
         resolved.appearance,
         splits,

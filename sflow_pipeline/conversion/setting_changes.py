@@ -80,7 +80,7 @@ def read_settings(out: Folder) -> tuple[dict[str, Any] | None, bool]:
     Where none did, they are those of the last run that began; None where that is unknown.
     """
     try:
-        return describe_settings(load_manifest(out)), True
+        return describe_settings(load_manifest(out, with_shards=False)), True
     except OutputError:
         pass
     try:

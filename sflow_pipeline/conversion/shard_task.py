@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sflow_pipeline.conversion.rig_colors import Samples
 from sflow_pipeline.conversion.source_index import SourceFrame
+
+#: One for all shards, of which there may be many.
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class SetAside:
     hint: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ShardTask:
     """One shard to convert.
 
@@ -25,14 +29,16 @@ class ShardTask:
         frames: in order.
         set_aside: sample id -> why this frame is left out: it ended its worker process, or its label stands out.
         samples: rig -> the frames on which its colours are measured.
+        estimated_bytes: that it will take, about.
     """
 
     shard_id: str
     split: str
     fingerprint: str
     frames: Sequence[SourceFrame]
-    set_aside: Mapping[str, SetAside] = field(default_factory=dict)
-    samples: Samples = field(default_factory=dict)
+    set_aside: Mapping[str, SetAside] = field(default_factory=lambda: _NOTHING)
+    samples: Samples = field(default_factory=lambda: _NOTHING)
+    estimated_bytes: int = 0
 
     @property
     def killers(self) -> frozenset[str]:

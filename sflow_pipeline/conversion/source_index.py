@@ -37,6 +37,8 @@ class SourceFrames(Sequence[SourceFrame]):
         start, stop: which rows; all by default.
     """
 
+    __slots__ = ("_index", "_rows")
+
     def __init__(self, index: pa.Table, start: int = 0, stop: int | None = None) -> None:
         self._index = index
         self._rows = range(start, index.num_rows if stop is None else stop)

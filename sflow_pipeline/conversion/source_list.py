@@ -1,5 +1,7 @@
 """Source files of the last finished run with their identities, so that the next one can name what changed."""
 
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +12,10 @@ import pyarrow.parquet as pq
 from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.write_errors import translate_write_errors
 
 SOURCES_PATH = f"{STATE_PATH}/sources.parquet"
+_AT_ONCE = 65536
 _SCHEMA = pa.schema([("path", pa.string()), ("identity", pa.string())])
 
 
@@ -32,9 +36,11 @@ class SourceChanges:
 
 def write_source_list(out: Folder, index: pa.Table) -> None:
     """Write the files of an index (see ``build_index``); the same files give the same bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(_list_sources(index), sink, compression="zstd", use_dictionary=False)
-    out.write_bytes(SOURCES_PATH, sink.getvalue().to_pybytes())
+    with out.scratch(SOURCES_PATH) as scratch, translate_write_errors(f"{out.uri}: {SOURCES_PATH}"):
+        with pq.ParquetWriter(scratch.path, _SCHEMA, compression="zstd", use_dictionary=False) as writer:
+            for part in _list_sources(index):
+                writer.write_table(part)
+        scratch.publish(SOURCES_PATH)
 
 
 def compare_sources(out: Folder, index: pa.Table) -> SourceChanges | None:
@@ -42,16 +48,24 @@ def compare_sources(out: Folder, index: pa.Table) -> SourceChanges | None:
     before = load_source_list(out)
     if before is None:
         return None
-    now = _list_sources(index)
-    place = pc.index_in(now["path"], value_set=before["path"])
-    known = now.filter(pc.is_valid(place))
-    is_same = pc.equal(known["identity"], before["identity"].take(place.drop_null()))
-    return SourceChanges(
-        new=_list_paths(now, pc.is_null(place)),
-        changed=_list_paths(known, pc.invert(is_same)),
-        gone=_list_paths(before, pc.invert(pc.is_in(before["path"], value_set=now["path"]))),
-        unchanged=known.filter(is_same).num_rows,
-    )
+    new: list[str] = []
+    changed: list[str] = []
+    gone: list[str] = []
+    start = 0
+    for now in _list_sources(index):  # both are sorted, so that parts of both are compared
+        stop = bisect_right(before["path"], str(now["path"][-1]), start, key=str)
+        known, place = (
+            before.slice(start, stop - start),
+            pc.index_in(now["path"], before["path"].slice(start, stop - start)),
+        )
+        same = now.filter(pc.is_valid(place))
+        is_same = pc.equal(same["identity"], known["identity"].take(place.drop_null()))
+        new += _list_paths(now, pc.is_null(place))
+        changed += _list_paths(same, pc.invert(is_same))
+        gone += _list_paths(known, pc.invert(pc.is_in(known["path"], value_set=now["path"])))
+        start = stop
+    gone += map(str, before["path"].slice(start))
+    return SourceChanges(tuple(new), tuple(changed), tuple(gone), before.num_rows - len(changed) - len(gone))
 
 
 def load_source_list(out: Folder) -> pa.Table | None:
@@ -63,23 +77,27 @@ def load_source_list(out: Folder) -> pa.Table | None:
         return None
 
 
-def _list_sources(index: pa.Table) -> pa.Table:
-    """Every file once, sorted by path."""
+def _list_sources(index: pa.Table) -> Iterator[pa.Table]:
+    """Every file once, sorted by path, in parts."""
     parts = [
         pa.table({"path": index[name], "identity": index[f"{name}_identity"]}).cast(_SCHEMA)
         for name in MODALITIES
         if name in index.column_names
     ]
     table = pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
-    table = table.filter(pc.is_valid(table["path"])).combine_chunks()
-    table = table.take(pc.sort_indices(table["path"]))
-    if table.num_rows == 0:
-        return table
-    paths = table["path"].combine_chunks()
-    is_first = pc.not_equal(paths.slice(1), paths.slice(0, len(paths) - 1))
-    return table.filter(pa.concat_arrays([pa.array([True]), is_first]))
+    table = (table.filter(pc.is_valid(table["path"])) if table["path"].null_count else table).combine_chunks()
+    order = pc.sort_indices(table["path"])
+    last = None
+    for start in range(0, len(order), _AT_ONCE):
+        part = table.take(order.slice(start, _AT_ONCE)).combine_chunks()
+        paths = part["path"].combine_chunks()
+        is_first = pc.not_equal(paths.slice(1), paths.slice(0, len(paths) - 1))
+        part = part.filter(pa.concat_arrays([pa.array([str(paths[0]) != last]), is_first]))
+        last = str(paths[-1])
+        if part.num_rows:
+            yield part
 
 
-def _list_paths(table: pa.Table, mask: Any) -> tuple[str, ...]:
+def _list_paths(table: pa.Table, mask: Any) -> list[str]:
     paths: list[Any] = table.filter(mask)["path"].to_pylist()
-    return tuple(sorted(paths))
+    return paths

@@ -121,7 +121,7 @@ class FrameTable:
 
     def _append(self, columns: dict[str, list[Any]]) -> None:
         before, count = len(self._waiting.get("sample_id", ())), len(columns["sample_id"])
-        for name in columns.keys() | self._waiting.keys():
+        for name in dict.fromkeys((*self._waiting, *columns)):
             known = self._waiting.setdefault(name, [None] * before)
             known += columns.get(name) or [None] * count
         if before + count >= _AT_ONCE:
@@ -195,7 +195,7 @@ def number_frames(names: list[str]) -> dict[str, int]:
     else:
         digits = [(_NUMBER.findall(name) or [""])[-1] for name in names]
     lengths = set(map(len, digits))
-    if lengths and 0 < min(lengths) and max(lengths) <= 18:
+    if lengths and min(lengths) > 0 and max(lengths) <= 18:
         numbers = list(map(int, digits))
         if _is_ascending(numbers) or len(set(numbers)) == len(names):
             return dict(zip(names, numbers, strict=True))

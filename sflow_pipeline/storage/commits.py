@@ -1,9 +1,11 @@
 """Commit records: one small file per finished shard, written last."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -17,9 +19,10 @@ STATE_PATH = ".sflow"
 _COMMITS_PATH = f"{STATE_PATH}/commits"
 #: Key of a record's digest.
 _DIGEST = "record_sha256"
+_NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ShardRecord:
     """A finished shard. Its record is written once every file that it names is in place.
 
@@ -107,7 +110,7 @@ def _load_commit(folder: Folder, path: str) -> ShardRecord | None:
     try:
         data = folder.read_bytes(path)
         record = _adapter().validate_json(data, strict=True)
-        return record if _is_whole(json.loads(data)) else None
+        return _share_values(record) if _is_whole(json.loads(data)) else None
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, OSError) and folder.is_passing(error):
             raise OutputError(
@@ -115,6 +118,19 @@ def _load_commit(folder: Folder, path: str) -> ShardRecord | None:
                 hint="restore access to the folder and run the same command again; nothing was changed",
             ) from error
         return None
+
+
+def _share_values(record: ShardRecord) -> ShardRecord:
+    """The same record; what many records or the plan hold alike is in memory once."""
+    return replace(
+        record,
+        shard_id=sys.intern(record.shard_id),
+        split=sys.intern(record.split),
+        fingerprint=sys.intern(record.fingerprint),
+        settings_fingerprint=sys.intern(record.settings_fingerprint),
+        reasons=record.reasons or _NOTHING,
+        faults=record.faults or _NOTHING,
+    )
 
 
 def _is_whole(content: dict[str, object]) -> bool:

@@ -1,19 +1,26 @@
 """The manifest: a dataset's description of itself, assembled from the commit records; the last file of a run."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION
-from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, list_record_files
 from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest_json import (
+    DamagedValueError,
+    ShardCollector,
+    decode_manifest,
+    encode_manifest,
+    validate_json,
+)
 from sflow_pipeline.storage.older_manifests import upgrade_manifest
+from sflow_pipeline.storage.write_errors import translate_write_errors
 
 MANIFEST_PATH = "manifest.json"
 #: The label spaces involved and the mapping between them.
@@ -181,16 +188,25 @@ def count_splits(shards: Sequence[ShardRecord]) -> dict[str, Counts]:
 
 def write_manifest(folder: Folder, manifest: Manifest) -> None:
     """Write ``manifest.json`` atomically."""
-    folder.write_bytes(MANIFEST_PATH, encode_json(asdict(manifest)))
+    content = asdict(replace(manifest, shards=()))
+    with folder.scratch(MANIFEST_PATH) as scratch, translate_write_errors(f"{folder.uri}: {MANIFEST_PATH}"):
+        with scratch.path.open("wb") as stream:
+            stream.writelines(encode_manifest(content, map(asdict, manifest.shards)))
+        scratch.publish(MANIFEST_PATH)
 
 
-def load_manifest(folder: Folder) -> Manifest:
+def load_manifest(folder: Folder, *, with_shards: bool = True) -> Manifest:
     """The manifest of a finished dataset, validated field by field; fields that this version does not know are ignored.
+
+    Args:
+        folder: the dataset.
+        with_shards: keep the records of shards; otherwise they are validated, and there are none.
 
     Raises:
         OutputError: there is none, it is damaged, of a newer format, or not of this tool.
     """
-    content = _read_content(folder)
+    shards = ShardCollector(is_keeping=with_shards)
+    content = _read_content(folder, shards.add)
     if content is None:
         unfinished = bool(folder.list_files(STATE_PATH))
         raise OutputError(
@@ -198,15 +214,12 @@ def load_manifest(folder: Folder) -> Manifest:
             hint="run the same convert command again; finished shards are kept" if unfinished else "check the path",
         )
     _check_origin(folder, content)
-    # Through bytes, because lists become tuples only in JSON mode; lone surrogates of file names become "?".
-    text = json.dumps(upgrade_manifest(content), ensure_ascii=False).encode("utf-8", "replace")
     try:
-        return _adapter().validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
+        manifest = validate_json(_adapter(), upgrade_manifest(content))
+        return replace(manifest, shards=shards.finish())
+    except DamagedValueError as error:
         raise OutputError(
-            f"{folder.uri}/{MANIFEST_PATH}: damaged at {name}: {first['msg'][:1].lower()}{first['msg'][1:]}",
+            f"{folder.uri}/{MANIFEST_PATH}: damaged at {error}",
             hint="run the same convert command again; finished shards are kept",
         ) from None
 
@@ -218,7 +231,7 @@ def check_ours(folder: Folder) -> bool:
         OutputError: it is not empty and nothing of this tool is in it, or its format is newer.
     """
     try:
-        content = _read_content(folder)
+        content = _read_content(folder, lambda _shard: None)
     except OutputError as error:
         cause = error.__cause__
         if (isinstance(cause, OSError) and folder.is_passing(cause)) or not folder.list_files(STATE_PATH):
@@ -249,9 +262,11 @@ def _check_origin(folder: Folder, content: Mapping[str, Any]) -> None:
         )
 
 
-def _read_content(folder: Folder) -> dict[str, Any] | None:
+def _read_content(folder: Folder, on_shard: Callable[[Any], None]) -> dict[str, Any] | None:
+    """What the manifest states, without its shards, of which each is handed over; None where there is no manifest."""
     try:
-        content = json.loads(folder.read_bytes(MANIFEST_PATH))
+        data = io.BytesIO(folder.read_bytes(MANIFEST_PATH))
+        content = decode_manifest(io.TextIOWrapper(data, "utf-8", newline="\n"), on_shard)
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:

@@ -114,3 +114,24 @@ def test_file_names_that_are_no_text_can_be_read_back(tmp_path):
     folder = Folder(str(tmp_path))
     write_manifest(folder, make_manifest(warnings=("town\udcff.png is broken",)))
     assert load_manifest(folder).warnings == ("town?.png is broken",)
+
+
+def test_shards_are_written_and_read_one_by_one(tmp_path):
+    folder = Folder(str(tmp_path))
+    write_manifest(folder, make_manifest())
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    assert [shard["shard_id"] for shard in content["shards"]] == ["a", "b"]
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    assert (tmp_path / "manifest.json").read_text() == text
+    assert load_manifest(folder, with_shards=False).shards == ()
+    for damaged in (
+        text.replace("    },\n    {", "    }\n    {"),
+        text.replace("    }\n  ],", "    },\n  ],"),
+        text[: text.index('"val"')],
+        text.replace('"rows": 2', '"rows": "2"'),
+    ):
+        assert damaged != text
+        (tmp_path / "manifest.json").write_text(damaged)
+        for with_shards in (True, False):
+            with pytest.raises(OutputError):
+                load_manifest(folder, with_shards=with_shards)

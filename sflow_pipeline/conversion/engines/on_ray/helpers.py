@@ -90,8 +90,27 @@ class RayHelpers:
             return self._ready[next(self._turn) % len(self._ready)] if self._ready else None
 
 
+def start_helpers(settings: Any, limits: Limits, count: int) -> list[Any]:
+    """Helpers that may have to wait for their place.
+
+    Args:
+        settings: of the run, or a reference to them.
+        limits: on what is read.
+        count: how many.
+    """
+    helper = ray.remote(Helper).options(num_cpus=1, max_restarts=0, max_task_retries=0)
+    return [helper.remote(settings, limits) for _ in range(count)]
+
+
+def count_own_helpers() -> int:
+    """How many helpers the node of this worker has cores for: those that are left for each of its GPUs."""
+    own = ray.get_runtime_context().get_node_id()
+    resources: dict[str, float] = next((node["Resources"] for node in ray.nodes() if node["NodeID"] == own), {})
+    return count_helpers(int(resources.get("CPU", 1) / max(1, resources.get("GPU", 1))), 1)
+
+
 def count_helpers(cpus: int, workers: int) -> int:
-    """How many helpers a cluster has room for beside its GPU workers, which take a core each.
+    """How many helpers there is room for beside GPU workers, which take a core each.
 
     >>> count_helpers(cpus=64, workers=2), count_helpers(cpus=8, workers=1), count_helpers(cpus=4, workers=4)
     (24, 7, 0)

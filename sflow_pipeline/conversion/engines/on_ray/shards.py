@@ -65,7 +65,6 @@ def run_on_ray(
     check_lock: LockCheck,
     on_failed: Callable[[FailedShard], None],
     on_warning: Callable[[str], None],
-    on_ready: Callable[[int], None] = lambda _workers: None,
 ) -> Iterator[ShardRecord]:
     """Convert shards, yielding each record once it is committed; Ray must be connected.
 
@@ -73,11 +72,10 @@ def run_on_ray(
         tasks, settings, build_painter: what is converted, how, and by what.
         on_frames: gets the number of frames that went through workers, now and then.
         workers: most of them at a time; those without a place wait, so that a cluster that grows by need sees it.
-        cpus: of the cluster; what GPU workers leave of them helps them.
+        cpus: of the cluster; what GPU workers leave of them helps them. 0 where it grows.
         check_lock: raises where the run has lost its folder; picklable.
         on_failed: gets shards that crash every worker.
         on_warning: gets sentences.
-        on_ready: gets the number of workers that have started, whenever it rises.
 
     Raises:
         SflowError: workers cannot start, or one raised an error that is not about a frame.
@@ -87,7 +85,7 @@ def run_on_ray(
     running: dict[Any, tuple[Any, _Try]] = {}
     searching: set[Future[ShardTask | FailedShard]] = set()
     idle: list[Any] = []
-    counter = FrameCounter(on_frames, on_ready)
+    counter = FrameCounter(on_frames)
     with ThreadPoolExecutor(workers, "sflow-search") as searchers:
         try:
             while queue or running or searching:
@@ -136,7 +134,7 @@ def run_on_ray(
             pool.close()
 
 
-@dataclass
+@dataclass(slots=True)
 class _Try:
     """A shard to convert, and what became of the workers that tried.
 

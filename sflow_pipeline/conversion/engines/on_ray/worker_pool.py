@@ -7,7 +7,7 @@ from typing import Any
 import ray
 
 from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
-from sflow_pipeline.conversion.engines.on_ray.helpers import Helper, RayHelpers, count_helpers
+from sflow_pipeline.conversion.engines.on_ray.helpers import RayHelpers, count_helpers, count_own_helpers, start_helpers
 from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
@@ -39,6 +39,9 @@ class ShardWorker:
         self._check_lock = check_lock
         self._settings = settings
         self._painter = build_painter()
+        if not helpers and settings.device.startswith("cuda"):
+            share = count_own_helpers()
+            helpers = start_helpers(ray.put(settings), limits, share) if share else []  # they end with this worker
         self._helpers = RayHelpers(helpers, settings, share) if helpers else None
         self._frames = 0
 
@@ -68,7 +71,7 @@ class WorkerPool:
         settings, build_painter: of the run.
         check_lock: raises where the run has lost its folder.
         workers: how many there will be.
-        cpus: of the cluster.
+        cpus: of the cluster; 0 where it grows: each worker then has the helpers that its node has cores for.
     """
 
     def __init__(
@@ -87,9 +90,8 @@ class WorkerPool:
         self._build_painter = ray.put(build_painter)
         self._check_lock = check_lock
         self._share = max(1, count_helpers(cpus, workers) // workers)
-        helper = ray.remote(Helper).options(num_cpus=1, max_restarts=0, max_task_retries=0)
         count = count_helpers(cpus, workers) if has_gpu else 0
-        self._helpers = [helper.remote(self._settings, read_limits()) for _ in range(count)]
+        self._helpers = start_helpers(self._settings, read_limits(), count)
         self._workers: list[Any] = []
         self._is_closed = False
         self.has_worked = False
