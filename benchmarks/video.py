@@ -1,14 +1,18 @@
 """How steady converted video is over time: errors along the motion, and the distance from the frames it was made from.
 
+    python benchmarks/video.py --bundle models/sflow --out results
+    python benchmarks/video.py --bundle models/sflow --dump SIM_DIR --out results --mp4
     python benchmarks/video.py converted=out/plain smoothed=out/smooth --out results
 
-Every dataset holds the same frames, rendered frames among the columns. The motion is the simulator's where a dataset
-holds flow, else that of the rendered frames. Writes ``results.json`` and ``results.svg``, and prints a table.
+Without datasets, a sample street of 60 frames or a dump is converted with each of the settings that are compared, into
+folders beside the results; what is there and unchanged stays. Every dataset holds the same frames, rendered frames
+among the columns. The motion is the simulator's where a dataset holds flow, else that of the rendered frames. Writes
+``results.json`` and ``results.svg``, with --mp4 also ``results.mp4``, all side by side, and prints a table.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
@@ -17,10 +21,18 @@ from xml.sax.saxutils import escape
 import cv2
 import numpy as np
 
-from sflow_pipeline.evaluation.measures.warping import compare_along, measure_flow
+from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.evaluation.measures.warping import compare_along
 from sflow_pipeline.evaluation.photos import DatasetPhotos
 from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
+from sflow_pipeline.networks.optical_flow import measure_flow
+from sflow_pipeline.storage.video_writer import VideoWriter, import_av
+from sflow_pipeline.street.write_dump import write_sample_dump
 
+#: What is compared where no datasets are named.
+SETTINGS: dict[str, dict[str, float]] = {"converted": {}, "smooth 0.67": {"smooth": 0.67}, "shifts 2": {"shifts": 2}}
+_STREET_FRAMES, _STREET_SEED = 60, 77
 #: Frames at the beginning and at the end whose means are compared.
 _ENDS = 10
 _COLORS = ("#555", "#c0392b", "#2471a3", "#1e8449", "#d68910", "#7d3c98")
@@ -48,14 +60,22 @@ class Steadiness:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", nargs="+", help="NAME=OUT_DIR of convert")
+    parser.add_argument("dataset", nargs="*", help="NAME=OUT_DIR of convert; none to convert a street or a dump")
+    parser.add_argument("--bundle", help="name or folder of the bundle to convert with; the default one")
+    parser.add_argument("--dump", help="what is converted; a sample street of 60 frames")
+    parser.add_argument("--frames", type=int, default=_STREET_FRAMES, help="of the street, or the first of the dump")
+    parser.add_argument("--mp4", action="store_true", help="write the videos side by side, too")
     parser.add_argument("--out", type=Path, default=Path("video_results"), help="without suffix")
     chosen = parser.parse_args(arguments)
-    found: dict[str, Steadiness] = {}
     for stated in chosen.dataset:
-        name, equals, path = stated.partition("=")
-        if not equals:
+        if "=" not in stated:
             parser.error(f"{stated}: expected NAME=OUT_DIR")
+    if chosen.dataset:
+        datasets = dict(stated.split("=", 1) for stated in chosen.dataset)
+    else:
+        datasets = convert_all(chosen.out, chosen.bundle, chosen.dump, chosen.frames)
+    found: dict[str, Steadiness] = {}
+    for name, path in datasets.items():
         own, rendered = measure_video(path)
         found.setdefault("rendered", rendered)
         found[name] = own
@@ -63,7 +83,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     content = {name: vars(video) for name, video in found.items()}
     chosen.out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
     chosen.out.with_suffix(".svg").write_text(draw(found))
+    if chosen.mp4:
+        write_side_by_side(datasets, chosen.out.with_suffix(".mp4"))
     print(render_table(found))
+
+
+def convert_all(out: Path, bundle: str | None, dump: str | None, frames: int) -> dict[str, str]:
+    """Convert a dump with each of ``SETTINGS``; name -> folder of the dataset."""
+    if dump is None:
+        street = out.with_name(f"{out.name}_street_{frames}")
+        if not street.exists():
+            write_sample_dump(street, sequences=1, frames=frames, size=(512, 256), seed=_STREET_SEED, workers=1)
+        dump = str(street)
+    datasets = {}
+    for name, fields in SETTINGS.items():
+        place = str(out.with_name(f"{out.name}_{name.replace(' ', '_')}"))
+        convert(
+            build_job({"sim_dir": dump, "out_dir": place, "bundle": bundle, "gate": "off", "limit": frames, **fields})
+        )
+        datasets[name] = place
+    return datasets
+
+
+def write_side_by_side(datasets: Mapping[str, str], path: Path) -> None:
+    """The rendered frames and each dataset's images (variant 0), left to right and in order, as one video."""
+    sources = [DatasetPhotos(next(iter(datasets.values())), column="render")]
+    sources += [DatasetPhotos(place) for place in datasets.values()]
+    writer = VideoWriter(import_av("--mp4"), path, 10)
+    videos = [(frame for frame in read_video(source) if not frame.variant) for source in sources]
+    for position, frames in enumerate(zip(*videos, strict=True)):
+        writer.add(np.concatenate([frame.photo for frame in frames], axis=1), position)
+    writer.close()
 
 
 def measure_video(path: str) -> tuple[Steadiness, Steadiness]:

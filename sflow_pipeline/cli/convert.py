@@ -178,7 +178,8 @@ def convert_command(
     smooth: Annotated[
         float | None,
         _model(
-            help="Share of the previous image, carried along the simulator's flow, where both show the same; try 0.8.",
+            help="Steadier video: share of the neighbouring images in each, carried along the simulator's flow or the "
+            "motion measured where there is none; try 0.67.",
             show_default="0",
             metavar="SHARE",
         ),
@@ -285,7 +286,7 @@ def convert_command(
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 3 --workers 4
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 4 --alpha even,crisp
       sflow-pipeline convert SIM_DIR OUT_DIR --split-by sequence 0.8/0.1/0.1
-      sflow-pipeline convert SIM_DIR OUT_DIR --shifts 2 --smooth 0.8 --video
+      sflow-pipeline convert SIM_DIR OUT_DIR --smooth 0.67 --video
       sflow-pipeline convert SIM_DIR OUT_DIR --dry-run
     """
     flags: dict[str, Any] = {

@@ -221,6 +221,7 @@ def _facts_table(found: "Inspection") -> "Table":
         ("modalities", ", ".join(found.modalities)),
         ("sizes", ", ".join(f"{size} px ({count})" for size, count in found.sizes.items())),
         ("rate", "unknown" if found.fps is None else f"{found.fps:g} frames/s"),
+        *((("as video", _describe_video(found)),) if found.frames > found.sequences else ()),
         ("labels", f"{found.label_space}, as {found.label_encoding}{rule}"),
         *((("instances", f"as {found.instance_encoding}"),) if found.instance_encoding else ()),
         ("opened", f"{found.sampled_frames} of {found.frames} frames"),
@@ -230,6 +231,12 @@ def _facts_table(found: "Inspection") -> "Table":
     ):
         table.add_row(name, escape(value))
     return table
+
+
+def _describe_video(found: "Inspection") -> str:
+    """How images of a sequence can be made steadier."""
+    along = "the dump's flow" if "flow" in found.modalities else "the motion measured in the pictures"
+    return f"convert --smooth 0.67 makes images steadier from frame to frame, along {along}"
 
 
 def _class_table(found: "Inspection") -> "Table":

@@ -89,9 +89,9 @@ class ConvertJob(BaseModel):
     smooth: float = Field(
         0.0,
         ge=0,
-        le=0.95,
-        description="share of the previous image, carried along the simulator's flow, in each image of a sequence "
-        "where both show the same; 0 keeps images independent of each other",
+        le=0.8,
+        description="share of the two images before and the two after in each image of a sequence, carried along the "
+        "simulator's flow, or the motion measured where there is none; 0 keeps images independent of each other",
     )
     gate: Literal["off", "score", "enforce"] = Field(
         "score",

@@ -1,4 +1,4 @@
-"""The last images of a sequence, one per variant: what the next frame's image is made from, or smoothed with."""
+"""The last images of a sequence, one per variant: what the next frame's image is made from."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.conversion.smoothing import smooth_along_motion
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.simulators.frame_table import find_usual_step
 
@@ -25,15 +24,13 @@ class ImageHistory:
     """Images of a shard's frames in order; a shard holds whole sequences, so that it depends on no other one.
 
     It starts anew with a sequence, after a gap, a frame that was left out, another size, and another look, which the
-    gate may ask for; smoothing also after a frame without flow.
+    gate may ask for.
 
     Args:
-        share: of the carried image; see ``smooth_along_motion``.
         frames: of the shard.
     """
 
-    def __init__(self, share: float, frames: Sequence[FrameRef]) -> None:
-        self._share = share
+    def __init__(self, frames: Sequence[FrameRef]) -> None:
         self._last: dict[int, Last] = {}
         numbers: dict[str, list[int]] = {}
         for frame in frames:
@@ -44,20 +41,6 @@ class ImageHistory:
         """The image of the frame before this one, of the same look; None where there is none."""
         last = self._last.get(variant)
         return last if last is not None and last.look == look and self._follows(last.frame, frame) else None
-
-    def smooth(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> NDArray[np.uint8]:
-        """A frame's image, smoothed where the frame before it has one of the same look."""
-        last = self.find(frame, look, variant)
-        if last is None or last.frame.motion is None:
-            return photo
-        return smooth_along_motion(
-            photo,
-            last.photo,
-            last.frame.motion,
-            (last.frame.render, frame.render),
-            (last.frame.class_index, frame.class_index),
-            self._share,
-        )
 
     def keep(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> None:
         """Remember an image that is written."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.smoothing import REACH
 from sflow_pipeline.errors import FrameError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.networks.motion_check import MotionCheck
@@ -27,12 +28,20 @@ class MotionSource:
     """The files that say how frames move.
 
     Attributes:
-        files: columns: ``flow``, and ``occlusion`` where the dump has it.
+        files: columns: ``flow``, and ``occlusion`` where the dump has it; none where the motion is measured in the
+            rendered frames.
         simulator: layout of the dump, which decides the unit of flow in pictures.
+        reach: frames on each side that are blended, which decides bytes.
     """
 
     files: tuple[str, ...]
     simulator: str
+    reach: int = REACH
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the motion is measured, because the dump states none."""
+        return not self.files
 
     def decode(self, data: Mapping[str, bytes], ref: FrameRef, shape: tuple[int, int]) -> NDArray[np.float32] | None:
         """(h, w, 2) px from a frame to the next one, NaN where it is not known or the surface is hidden there.
@@ -62,26 +71,26 @@ def find_motion(
     """What says how frames move, and warnings about it; None where the job smooths nothing.
 
     Raises:
-        UsageError: nothing can be smoothed: no flow, no consecutive frames, flow that cannot be read or that has no
-            values; or the flow does not lead from a frame to the next one.
+        UsageError: nothing can be smoothed: no consecutive frames, flow that cannot be read or that has no values, or a
+            bundle that paints frames in order; or the flow does not lead from a frame to the next one.
     """
     if not job.smooth:
         return None, []
     where = f"smooth {job.smooth:g}: dump {job.sim_dir}"
-    if "flow" not in dump.modalities:
-        raise UsageError(
-            f"{where} has no flow, along which images are smoothed",
-            hint=f"render flow to the next frame, {_WITHOUT}; --shifts 2 makes video steadier and needs no flow",
-        )
-    pairs, gaps, without = _find_pairs(frames)
+    has_flow = "flow" in dump.modalities
+    pairs, gaps, without = _find_pairs(frames, needs_flow=has_flow)
     if not pairs:
         raise UsageError(
-            f"{where} has no two consecutive frames in any sequence of which the first has flow",
+            f"{where} has no two consecutive frames in any sequence{' of which the first has flow' * has_flow}",
             hint=f"put the frames of a drive into one sequence, numbered in order, {_WITHOUT}",
         )
-    motion = MotionSource(tuple(name for name in ("flow", "occlusion") if name in dump.modalities), dump.simulator)
-    _check_pairs(pairs, motion, source, job.sim_dir)
+    names = ("flow", "occlusion") if has_flow else ()
+    motion = MotionSource(tuple(name for name in names if name in dump.modalities), dump.simulator)
     warnings = []
+    if has_flow:
+        _check_pairs(pairs, motion, source, job.sim_dir)
+    else:
+        warnings.append("the dump has no flow: images are smoothed along the motion measured in its pictures")
     if gaps:
         warnings.append(f"{gaps} gaps in the numbers of frames: smoothing starts anew after each")
     if without:
@@ -109,8 +118,8 @@ def _list_numbers(frames: Sequence[FrameRef]) -> Iterator[tuple[list[FrameRef], 
         yield sequence, [frame.frame_index for frame in sequence]
 
 
-def _find_pairs(frames: Sequence[FrameRef]) -> tuple[list[tuple[FrameRef, FrameRef]], int, int]:
-    """Consecutive frames of which the first has flow, the number of gaps, and of followed frames without flow."""
+def _find_pairs(frames: Sequence[FrameRef], *, needs_flow: bool) -> tuple[list[tuple[FrameRef, FrameRef]], int, int]:
+    """Consecutive frames, of which the first has flow, the number of gaps, and of followed frames without flow."""
     pairs = []
     gaps = without = 0
     for sequence, numbers in _list_numbers(frames):
@@ -118,8 +127,9 @@ def _find_pairs(frames: Sequence[FrameRef]) -> tuple[list[tuple[FrameRef, FrameR
         step = find_usual_step(numbers)
         for earlier, later in pairwise(sequence):
             if later.frame_index - earlier.frame_index == step:
-                without += earlier.flow is None
-                pairs += [(earlier, later)] * (earlier.flow is not None)
+                lacks_flow = needs_flow and earlier.flow is None
+                without += lacks_flow
+                pairs += [(earlier, later)] * (not lacks_flow)
     return pairs, gaps, without
 
 

@@ -1,6 +1,6 @@
 """Painting: translates frames with the looks drawn for them, judges, tries again with another where the gate asks."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from sflow_pipeline.conversion.own_vehicle import (
 from sflow_pipeline.conversion.rig import name_rig
 from sflow_pipeline.conversion.rig_colors import Measured, RigColors, Samples
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.smoothing_window import SmoothingWindow
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.frames import FrameRef
@@ -66,6 +67,7 @@ class Painter:
         self.batch_size = settings.batch_size
         self._history: ImageHistory | None = None
         self._measured_colors: Measured = {}
+        self._window: SmoothingWindow | None = None
         self._colors = RigColors({}, settings)
 
     def begin(self, frames: Sequence[FrameRef], samples: Samples, killers: Set[str] = frozenset()) -> None:
@@ -77,15 +79,21 @@ class Painter:
             killers: sample ids of frames that must not be decoded.
         """
         self._colors = RigColors(samples, self._settings, killers, self._measured_colors)
-        if self._settings.needs_order:
-            self._history = ImageHistory(self._settings.job.smooth, frames)
+        if self._settings.use_previous:
+            self._history = ImageHistory(frames)
+        motion = self._settings.motion
+        if motion is not None:
+            self._window = SmoothingWindow(self._settings.job.smooth, frames, measures_flow=motion.is_measured)
 
-    def paint(self, frames: Sequence[DecodedFrame], variant: int) -> list[Painted | Exception]:
+    def paint(
+        self, frames: Sequence[DecodedFrame], variant: int, following: Sequence[DecodedFrame] = ()
+    ) -> list[Painted | Exception]:
         """One variant of each frame.
 
         Args:
             frames: of one size, at most ``batch_size`` of the settings.
             variant: its number.
+            following: the frames after them, where images are smoothed.
 
         Returns:
             per frame an image, accepted or not after the last attempt, or the error that its translation raised.
@@ -93,11 +101,13 @@ class Painter:
         Raises:
             SflowError: a fault of the job and not of a frame, such as too little memory.
         """
+        if self._window is not None:
+            self._window.move_to(frames[0], following)
         results: dict[int, Painted | Exception] = {}
         pending = list(range(len(frames)))
         for attempt in range(1 + self.gate.retries):
             chosen = [frames[i] for i in pending]
-            looks = [fit_look(draw_look(f.ref.sequence_id, variant, attempt, self._settings), f.render) for f in chosen]
+            looks = [self._draw_look(frame, variant, attempt) for frame in chosen]
             results.update(zip(pending, self._try(chosen, looks, attempt + 1, variant), strict=True))
             pending = [i for i in pending if _is_rejected(results[i])]
             if not pending:
@@ -130,8 +140,10 @@ class Painter:
     ) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
         try:
-            translation = self.translate(frames, looks, self._find_previous(frames, looks, variant))
-            translation = self._smooth(frames, looks, translation, variant)
+            if self._window is None:
+                translation = self.translate(frames, looks, self._find_previous(frames, looks, variant))
+            else:
+                translation = self._translate_smoothed(self._window, frames, looks, variant)
             translation = self._keep_own_vehicles(frames, looks, translation)
             judgements = self.gate.judge(frames, translation)
         except Exception as error:
@@ -174,19 +186,35 @@ class Painter:
         return replace(translation, photo=translation.photo[: len(frames)], edge=translation.edge[: len(frames)])
 
     def _find_previous(self, frames: list[DecodedFrame], looks: list[Look], variant: int) -> NDArray[np.uint8] | None:
-        if self._history is None or not self._settings.use_previous:
+        if self._history is None:
             return None
         found = self._history.find(frames[0], looks[0].identity, variant)
         return None if found is None else np.stack([found.frame.render, found.photo])[None]
 
-    def _smooth(
-        self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation", variant: int
+    def _draw_look(self, frame: DecodedFrame, variant: int, attempt: int) -> Look:
+        return fit_look(draw_look(frame.ref.sequence_id, variant, attempt, self._settings), frame.render)
+
+    def _translate_smoothed(
+        self, window: SmoothingWindow, frames: list[DecodedFrame], looks: list[Look], variant: int
     ) -> "Translation":
-        if self._history is None or self._settings.motion is None:
-            return translation
-        assert len(frames) == 1  # each image is smoothed with the one before it
-        photo = self._history.smooth(translation.photo[0], frames[0], looks[0].identity, variant)
-        return replace(translation, photo=photo[None])
+        assert len(frames) == 1  # each image has neighbours of its own
+        look = looks[0].identity
+        translation = window.find(look, variant)
+        if translation is None:
+            translation = self.translate(frames, looks)
+            window.keep(look, translation, variant)
+
+        def translate_neighbour(frame: DecodedFrame) -> "tuple[Hashable, Translation] | None":
+            chosen = self._draw_look(frame, variant, 0)
+            try:
+                return chosen.identity, self.translate([frame], [chosen])
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                reraise_fatal(error)
+                return None  # it is raised again when the frame's own turn comes
+
+        return replace(translation, photo=window.smooth(translation.photo[0], look, variant, translate_neighbour)[None])
 
     def _keep_own_vehicles(
         self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation"

@@ -114,6 +114,12 @@ def resolve_settings(
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
     motion, motion_notes = find_motion(job, dump, frames, source)
     if bundle.recipe.generator.use_previous:
+        if motion is not None:
+            raise UsageError(
+                f"smooth {job.smooth:g}: bundle {bundle.name} paints each frame from the image before it, and "
+                "smoothing needs the images after it, too",
+                hint="convert without --smooth",
+            )
         motion_notes += describe_order(bundle.name, frames)
     settings = replace(
         settings,

@@ -20,6 +20,7 @@ from sflow_pipeline.conversion.paint import Painted, Painter
 from sflow_pipeline.conversion.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
+from sflow_pipeline.conversion.smoothing import REACH
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage.commits import ShardRecord, write_commit
@@ -139,8 +140,9 @@ def convert_frames(
         decode, encode = _hand_over(decoder, helpers), _hand_over(encoder, helpers)
         encoding: deque[_Encoding] = deque()
         try:
-            for batch in _cut_batches(_decode_ahead(task, depth, decode), settings.batch_size):
-                encoding += _paint_batch(batch, settings, painter, encode)
+            batches = _cut_batches(_decode_ahead(task, depth, decode), settings.batch_size)
+            for batch, following in _look_ahead(batches, 0 if settings.motion is None else REACH):
+                encoding += _paint_batch(batch, following, settings, painter, encode)
                 while len(encoding) > depth:
                     yield _finish(encoding.popleft())
             while encoding:
@@ -208,15 +210,35 @@ def _cut_batches(frames: Iterable[_Decoded], batch_size: int) -> Iterator[list[_
         yield batch
 
 
+def _look_ahead(batches: Iterable[list[_Decoded]], count: int) -> Iterator[tuple[list[_Decoded], list[DecodedFrame]]]:
+    """Each batch with the decoded frames of the next ``count`` batches."""
+    waiting: deque[list[_Decoded]] = deque()
+
+    def take() -> tuple[list[_Decoded], list[DecodedFrame]]:
+        batch = waiting.popleft()
+        return batch, [decoded for later in waiting for _, decoded in later if isinstance(decoded, DecodedFrame)]
+
+    for batch in batches:
+        waiting.append(batch)
+        if len(waiting) > count:
+            yield take()
+    while waiting:
+        yield take()
+
+
 def _paint_batch(
-    batch: Sequence[_Decoded], settings: ConversionSettings, painter: Painter, encode: _Submit
+    batch: Sequence[_Decoded],
+    following: Sequence[DecodedFrame],
+    settings: ConversionSettings,
+    painter: Painter,
+    encode: _Submit,
 ) -> list[_Encoding]:
     """Paint every variant of a batch and start to encode the rows."""
     frames = [decoded for _source, decoded in batch if isinstance(decoded, DecodedFrame)]
     images: dict[str, list[Painted | Exception]] = {frame.ref.sample_id: [] for frame in frames}
     if frames:
         for variant in range(settings.job.variants):
-            for frame, painted in zip(frames, painter.paint(frames, variant), strict=True):
+            for frame, painted in zip(frames, painter.paint(frames, variant, following), strict=True):
                 images[frame.ref.sample_id].append(painted)
     started = []
     for source, decoded in batch:

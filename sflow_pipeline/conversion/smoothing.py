@@ -1,69 +1,132 @@
-"""Motion-compensated smoothing: an image blended with the one before it, carried along the simulator's flow."""
+"""Motion-compensated smoothing: an image blended with those before and after it, carried along the motion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: Difference of the renders along the motion, in grey levels, at which the share has fallen to 1/e of that.
-_CONTRAST = 20.0
-#: Neighbourhood whose colours limit the carried image, in how many standard deviations, and a difference that is free.
-_NEIGHBOURHOOD_PX = (9, 9)
-_SPREADS, _FREE = 1.25, 2.0
+#: Frames on each side that are blended, and their weights by distance; those of one side add to 1.
+REACH = 2
+_WEIGHTS = (2 / 3, 1 / 3)
+#: Difference of the renders along the motion, in grey levels, at which a weight has fallen to 1/e.
+_CONTRAST = 40.0
 #: A backward motion that a refinement still moves by more than this, in px, is that of another surface.
 _CONVERGED_PX = 0.5
 
 
-def smooth_along_motion(
-    image: NDArray[np.uint8],
-    previous: NDArray[np.uint8],
-    motion: NDArray[np.float32],
-    renders: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    classes: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    share: float,
-) -> NDArray[np.uint8]:
-    """An image, blended with the previous one where both frames show the same surface.
+@dataclass(frozen=True)
+class Shown:
+    """What a frame shows, and how that moves.
 
-    That is where the flow is known, the class is the same, and the renders look alike along the flow. Elsewhere the
-    image stays as it is, so that nothing is carried over a border of the label.
+    Attributes:
+        render: (h, w, 3) uint8 RGB.
+        classes: (h, w) uint8.
+        motion: (h, w, 2) px from each pixel to its place in the next frame, NaN where it is not known or the surface is
+            hidden there; None where there is no next frame.
+    """
+
+    render: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
+    motion: NDArray[np.float32] | None = None
+
+    @cached_property
+    def backward(self) -> NDArray[np.float32]:
+        """(h, w, 2) px from each pixel of the next frame back to its place in this one, NaN where none is known."""
+        assert self.motion is not None
+        return invert_motion(self.motion)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where one frame's pixels are in another frame.
+
+    Attributes:
+        places: (h, w, 2) x and y in the other frame.
+        weight: (h, w) of the other frame's image, 0 where it does not show the same surface.
+    """
+
+    places: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+
+def find_paths(run: Sequence[Shown], index: int) -> dict[int, Path]:
+    """The places of a frame's pixels in its neighbours, as offset -> path.
+
+    A neighbour counts where the motion to it is known all the way, the class there is the same, and the renders look
+    alike.
 
     Args:
-        image, previous: (h, w, 3) uint8 RGB; ``previous`` is smoothed itself.
-        motion: (h, w, 2) px from each pixel of the previous frame to its place in this one, NaN where it is not known
-            or the surface is hidden here.
-        renders, classes: of the previous frame and of this one, (h, w, 3) and (h, w).
-        share: of the previous image where both show the same; about what is left of a change of texture is 1 - share.
+        run: consecutive frames of one size.
+        index: of the frame.
+    """
+    found = {}
+    for direction in (-1, 1):
+        places = _build_grid(run[index].classes.shape)
+        known = np.ones(run[index].classes.shape, bool)
+        for distance in range(1, REACH + 1):
+            other = index + direction * distance
+            if not 0 <= other < len(run):
+                break
+            earlier = run[other - 1 if direction > 0 else other]
+            if earlier.motion is None:
+                break
+            places, known = _follow(places, known, earlier.motion if direction > 0 else earlier.backward)
+            weight = _WEIGHTS[distance - 1] * _compare(run[index], run[other], places) * known
+            found[direction * distance] = Path(places, weight.astype(np.float32))
+    return found
+
+
+def blend(
+    image: NDArray[np.uint8], others: Sequence[tuple[NDArray[np.uint8], Path]], share: float
+) -> NDArray[np.uint8]:
+    """An image, blended with those of its neighbours.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        others: neighbours' images, and where the image's pixels are in them.
+        share: of all neighbours together, where they show the same; what they do not show stays the image's own.
 
     >>> rng = np.random.default_rng(0)
-    >>> flat = np.full((16, 16, 3), 128, np.uint8), np.full((16, 16, 3), 128, np.uint8)
-    >>> same = np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8)
-    >>> still, noisy = np.zeros((16, 16, 2), np.float32), rng.integers(0, 256, (16, 16, 3), np.uint8)
-    >>> grey = smooth_along_motion(noisy, flat[0], still, flat, same, 0.8)
-    >>> bool(grey.std() < 0.3 * noisy.std())
+    >>> noise = [rng.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(5)]
+    >>> grey, road = np.full((16, 16, 3), 128, np.uint8), np.zeros((16, 16), np.uint8)
+    >>> paths = find_paths([Shown(grey, road, np.zeros((16, 16, 2), np.float32))] * 5, 2)
+    >>> smooth = blend(noise[2], [(noise[2 + offset], path) for offset, path in paths.items()], 0.67)
+    >>> bool(smooth.std() < 0.6 * noise[2].std())
     True
     """
-    backward = invert_motion(motion)
-    known = np.asarray(np.isfinite(backward).all(axis=2))
-    places = _add_grid(np.where(known[..., None], backward, 0))
-    carried = cv2.remap(previous.astype(np.float32), places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    carried = _clip_to_neighbourhood(carried, image)
-    before = cv2.remap(renders[0].astype(np.float32), places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    there = cv2.remap(classes[0], places, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    difference = cv2.blur(np.abs(renders[1] - before).mean(axis=2), (3, 3))
-    weight = share * np.exp(-np.square(difference / _CONTRAST)) * (known & (there == classes[1]))
-    blended = image + weight[..., None] * (carried - image)
-    return np.asarray(np.clip(blended, 0, 255).round(), np.uint8)
+    change = np.zeros(image.shape, np.float32)
+    own = image.astype(np.float32)
+    for other, path in others:
+        carried = _remap(other.astype(np.float32), path.places, cv2.INTER_CUBIC)
+        change += path.weight[..., None] * (carried - own)
+    return np.asarray(np.clip(own + share / 2 * change, 0, 255).round(), np.uint8)
 
 
-def _clip_to_neighbourhood(carried: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The carried image within what the image shows around each pixel: mean and spread (variance clipping, Salvi 2016).
+def _follow(
+    places: NDArray[np.float32], known: NDArray[np.bool_], step: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Places moved on by one frame's motion, and whether they are known and inside the picture."""
+    has_value = _find_known(step)
+    moved = places + _remap(np.where(has_value[..., None], step, np.float32(0)), places, cv2.INTER_LINEAR)
+    # All four pixels between which a place lies must have a value.
+    known = known & (_remap(has_value.astype(np.float32), places, cv2.INTER_LINEAR) > 0.99)
+    return moved, known & _find_inside(moved)
 
-    Shadows and reflections that were painted beside an object would otherwise stay on the ground when it drives on.
-    """
-    picture = image.astype(np.float32)
-    mean = cv2.blur(picture, _NEIGHBOURHOOD_PX)
-    spread = np.sqrt(np.maximum(cv2.blur(picture * picture, _NEIGHBOURHOOD_PX) - mean * mean, 0))
-    reach = _SPREADS * spread + _FREE
-    return np.asarray(np.clip(carried, mean - reach, mean + reach), np.float32)
+
+def _compare(frame: Shown, other: Shown, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(h, w) 1 where the other frame shows the same class and looks the same, less the more the renders differ."""
+    render = _remap(other.render, places, cv2.INTER_LINEAR)
+    classes = _remap(other.classes, places, cv2.INTER_NEAREST)
+    difference = cv2.transform(cv2.absdiff(frame.render, render).astype(np.float32), np.full((1, 3), 1 / 3))
+    difference = cv2.blur(difference, (3, 3))
+    return np.asarray(np.exp(-np.square(difference / _CONTRAST)) * (classes == frame.classes), np.float32)
+
+
+def _remap(values: NDArray, places: NDArray[np.float32], interpolation: int) -> NDArray:  # type: ignore[type-arg]
+    return np.asarray(cv2.remap(values, places, None, interpolation, borderMode=cv2.BORDER_REPLICATE))  # type: ignore[call-overload]
 
 
 def invert_motion(motion: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,9 +142,10 @@ def invert_motion(motion: NDArray[np.float32]) -> NDArray[np.float32]:
     [nan, nan, -2.0, -2.0, -2.0, -2.0]
     """
     height, width = motion.shape[:2]
-    known = np.asarray(np.isfinite(motion).all(axis=2))
+    known = _find_known(motion)
     vectors = motion[known]
-    order = np.argsort(np.square(vectors).sum(axis=1), kind="stable")
+    eighths_px = np.minimum(np.hypot(vectors[:, 0], vectors[:, 1]) * 8, 65535).astype(np.uint16)
+    order = np.argsort(eighths_px, kind="stable")
     rows, columns = (axis[order] for axis in np.nonzero(known))
     vectors = vectors[order]
     x = np.rint(columns + vectors[:, 0]).astype(np.int64)
@@ -97,16 +161,28 @@ def invert_motion(motion: NDArray[np.float32]) -> NDArray[np.float32]:
     backward = np.where(count[..., None] > 0, filled, np.float32(np.nan))
     filled_motion = np.where(known[..., None], motion, np.float32(np.nan))
     for _ in range(2):
-        places = _add_grid(np.nan_to_num(backward))
+        places = np.nan_to_num(backward) + _build_grid((height, width))
         refined = -cv2.remap(filled_motion, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-        outside = (places < 0).any(axis=2) | (places[..., 0] > width - 1) | (places[..., 1] > height - 1)
-        moved = np.abs(refined - backward).max(axis=2)
-        backward = np.where((outside | ~(moved <= 1 + _CONVERGED_PX))[..., None], np.float32(np.nan), refined)
+        moved = np.abs(refined - backward)
+        is_near = np.maximum(moved[..., 0], moved[..., 1]) <= 1 + _CONVERGED_PX
+        backward = np.where((_find_inside(places) & is_near)[..., None], refined, np.float32(np.nan))
     return np.asarray(backward, np.float32)
 
 
-def _add_grid(motion: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The place that each pixel's motion leads to, x then y."""
-    height, width = motion.shape[:2]
+def _find_known(motion: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(h, w) where both components are numbers."""
+    return np.asarray(np.isfinite(motion[..., 0]) & np.isfinite(motion[..., 1]))
+
+
+def _find_inside(places: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(h, w) where places are inside the picture."""
+    height, width = places.shape[:2]
+    x, y = places[..., 0], places[..., 1]
+    return np.asarray((x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1))
+
+
+def _build_grid(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """(h, w, 2) each pixel's own place, x then y."""
+    height, width = shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.stack([motion[..., 0] + x, motion[..., 1] + y], axis=2)
+    return np.stack([x, y], axis=2)

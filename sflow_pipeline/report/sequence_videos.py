@@ -22,7 +22,7 @@ VIDEOS_PATH = "report/videos"
 #: Which rows each video was made of; a video of the same rows is not made again.
 INDEX_PATH = f"{VIDEOS_PATH}/index.json"
 DEFAULT_FPS = 10.0
-#: What decides a row's pictures.
+#: What decides a row's pictures, beside the settings of the conversion.
 _FACTS = ("source_sha256", "bundle_digest", "seed", "palette", "appearance", "photo_colors", "attempts")
 #: Changes whenever the same rows give another video.
 _VERSION = 1
@@ -59,7 +59,8 @@ def write_sequence_videos(out_dir: str) -> tuple[str, ...]:
         identity = json.dumps([str(row.values.get(name)) for name in facts])
         rows.setdefault(_name_video(row), []).append((row.frame_index, identity))
     fps = contents.fps or DEFAULT_FPS
-    wanted = {path: compute_digest([_VERSION, fps, *map(list, found)]) for path, found in rows.items()}
+    made_with = contents.manifest.settings_fingerprint
+    wanted = {path: compute_digest([_VERSION, made_with, fps, *map(list, found)]) for path, found in rows.items()}
     there = _read_index(contents)
     for path in sorted(there.keys() - wanted.keys()):
         folder.remove(path)

@@ -16,6 +16,7 @@ from sflow_pipeline.bundle import build_random_bundle, load_bundle
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.errors import UsageError
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.street.write_dump import write_sample_dump
 
@@ -119,12 +120,10 @@ def test_workers_write_what_one_process_writes(
     assert snapshot(tmp_path / "one" / "data") == snapshot(tmp_path / "two" / "data")
 
 
-def test_what_is_fed_back_is_smoothed_where_images_are(make: Callable[..., ConvertJob], read: Callable) -> None:
-    plain, smooth = make("plain"), make("smooth", smooth=0.8)
-    assert [convert(job).status for job in (plain, smooth)] == ["clean", "clean"]
-    found = [read(job) for job in (plain, smooth)]
-    for key, image in found[0].items():
-        assert np.array_equal(image, found[1][key]) == (key[1] == 0)
+def test_smoothing_is_refused_for_bundles_that_paint_in_order(make: Callable[..., ConvertJob]) -> None:
+    with pytest.raises(UsageError, match="paints each frame from the image before it") as caught:
+        convert(make(smooth=0.67))
+    assert "without --smooth" in str(caught.value.hint)
 
 
 def test_a_gap_is_a_new_beginning_and_is_said(

@@ -1,5 +1,7 @@
-"""Smoothing along the simulator's flow: steadier images, the same bytes on any worker, refusal of wrong flow."""
+"""Smoothing along the motion of frames: steadier images, the same bytes on any worker, refusal of wrong flow."""
 
+import json
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
+from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.conversion.image_history import ImageHistory
-from sflow_pipeline.conversion.smoothing import invert_motion, smooth_along_motion
+from sflow_pipeline.conversion.smoothing import Shown, blend, find_paths, invert_motion
+from sflow_pipeline.conversion.smoothing_window import SmoothingWindow
 from sflow_pipeline.errors import ConfigError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.storage import image_codec
@@ -89,20 +92,32 @@ def measure_flicker(images: dict[tuple[str, int, int], np.ndarray], root: Path) 
     return float(np.mean(found))
 
 
-def test_images_change_less_along_the_motion_and_first_ones_stay(
+def test_images_change_less_along_the_motion(
     make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
 ) -> None:
-    plain, smooth = images(make("plain", variants=2)), images(make("smooth", variants=2, smooth=0.8))
+    plain, smooth = images(make("plain", variants=2)), images(make("smooth", variants=2, smooth=0.67))
     assert plain.keys() == smooth.keys()
     assert measure_flicker(smooth, dump_of_street) < 0.7 * measure_flicker(plain, dump_of_street)
-    for key, image in plain.items():
-        assert np.array_equal(image, smooth[key]) == (key[1] == 0)
+    assert not any(np.array_equal(image, smooth[key]) for key, image in plain.items())
+
+
+def test_without_flow_the_motion_is_measured(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path, street: Path
+) -> None:
+    for kind in ("flow", "occlusion"):
+        for sequence in dump_of_street.glob("street_*"):
+            shutil.rmtree(sequence / kind)
+    job = make("smooth", smooth=0.67)
+    summary = convert(job)
+    assert any("no flow: images are smoothed along the motion measured" in text for text in summary.warnings)
+    smooth, plain = images(job), images(make("plain"))
+    assert measure_flicker(smooth, street) < 0.8 * measure_flicker(plain, street)
 
 
 def test_labels_stay_as_they_are_byte_for_byte(
     make: Callable[..., ConvertJob], read_dataset: Callable, dump_of_street: Path
 ) -> None:
-    job = make(smooth=0.8)
+    job = make(smooth=0.67)
     assert convert(job).status == "clean"
     for row in read_dataset(job.out_dir):
         assert row["label"]["bytes"] == (dump_of_street / row["label"]["path"]).read_bytes()
@@ -112,8 +127,8 @@ def test_bytes_do_not_depend_on_limits_of_shards_or_on_an_interruption(
     make: Callable[..., ConvertJob], images: Callable, snapshot: Callable, tmp_path: Path
 ) -> None:
     """Each sequence is one shard, however small the limits; one that is lost is made again as it was."""
-    whole = images(make("whole", smooth=0.8))
-    cut = make("cut", smooth=0.8, shard_frames=2)
+    whole = images(make("whole", smooth=0.67))
+    cut = make("cut", smooth=0.67, shard_frames=2)
     parts = images(cut)
     assert all(np.array_equal(whole[key], parts[key]) for key in whole)
     shards = sorted((tmp_path / "cut" / "data").rglob("*.parquet"))
@@ -130,8 +145,15 @@ def test_workers_write_what_one_process_writes(
     make: Callable[..., ConvertJob], snapshot: Callable, tmp_path: Path
 ) -> None:
     for name, workers in (("one", 1), ("two", 2)):
-        assert convert(make(name, smooth=0.8, shard_frames=2, workers=workers)).status == "clean"
+        assert convert(make(name, smooth=0.67, shard_frames=2, workers=workers)).status == "clean"
     assert snapshot(tmp_path / "one" / "data") == snapshot(tmp_path / "two" / "data")
+
+
+def keep_only(root: Path, first: int, last: int) -> None:
+    """Frames of the first street outside a range are deleted; at appearance 0 no image depends on their colours."""
+    for path in root.rglob("street_0000/*/0*.*"):
+        if not first <= int(path.stem) <= last:
+            path.unlink()
 
 
 def test_smoothing_starts_anew_after_a_gap(
@@ -139,35 +161,49 @@ def test_smoothing_starts_anew_after_a_gap(
 ) -> None:
     for path in dump_of_street.rglob("street_0000/*/000003.*"):
         path.unlink()
-    job = make("smooth", smooth=0.8)
+    job = make("gap", smooth=0.67, appearance=0)
     summary = convert(job)
     assert any("1 gaps in the numbers of frames: smoothing starts anew" in text for text in summary.warnings)
-    smooth, plain = images(job), images(make("plain"))
-    for key, image in plain.items():
-        is_first = key[1] == 0 or key[:2] == ("street_0000", 4)
-        assert np.array_equal(image, smooth[key]) == is_first
+    found = images(job)
+    keep_only(dump_of_street, 0, 2)
+    alone = images(make("alone", smooth=0.67, appearance=0))
+    assert all(np.array_equal(alone["street_0000", i, 0], found["street_0000", i, 0]) for i in range(3))
 
 
 def test_smoothing_starts_anew_where_the_frame_before_has_no_flow(
     make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
 ) -> None:
     (dump_of_street / "street_0000" / "flow" / "000002.png").unlink()
-    smooth, plain = images(make("smooth", smooth=0.8)), images(make("plain"))
-    assert np.array_equal(smooth["street_0000", 3, 0], plain["street_0000", 3, 0])
-    assert not np.array_equal(smooth["street_0000", 4, 0], plain["street_0000", 4, 0])
+    found = images(make("hole", smooth=0.67, appearance=0))
+    keep_only(dump_of_street, 0, 2)
+    alone = images(make("alone", smooth=0.67, appearance=0))
+    assert all(np.array_equal(alone["street_0000", i, 0], found["street_0000", i, 0]) for i in range(3))
 
 
-def test_without_flow_or_pairs_it_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
+def test_two_frames_before_and_two_after_count(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    whole = images(make("whole", smooth=0.67, appearance=0))
+    keep_only(dump_of_street, 0, 4)
+    cut = images(make("cut", smooth=0.67, appearance=0))
+    same = [np.array_equal(cut["street_0000", i, 0], whole["street_0000", i, 0]) for i in range(5)]
+    assert same == [True, True, True, False, False]
+
+
+def test_without_pairs_it_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
     with pytest.raises(UsageError, match="no two consecutive frames") as caught:
-        convert(make(smooth=0.8, limit=1))
+        convert(make(smooth=0.67, limit=1))
     assert "without --smooth" in str(caught.value.hint)
-    for kind in ("flow", "occlusion"):
-        for sequence in dump_of_street.glob("street_*"):
-            shutil.rmtree(sequence / kind)
-    with pytest.raises(UsageError, match=r"smooth 0\.8: dump .* has no flow") as caught:
-        convert(make(smooth=0.8))
-    assert "--shifts 2" in str(caught.value.hint)
-    assert convert(make()).status == "clean"
+
+
+def test_a_damaged_frame_is_a_gap_and_its_neighbours_are_converted(
+    make: Callable[..., ConvertJob], read_dataset: Callable, dump_of_street: Path
+) -> None:
+    (dump_of_street / "street_0000" / "rgb" / "000002.png").write_bytes(b"no picture")
+    job = make(smooth=0.67, max_bad_fraction=0.5)
+    convert(job)
+    rows = [row["frame_index"] for row in read_dataset(job.out_dir) if row["sequence_id"] == "street_0000"]
+    assert sorted(rows) == [0, 1, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +220,7 @@ def test_flow_that_is_not_the_pictures_is_refused(
 ) -> None:
     rewrite_flow(dump_of_street, change)
     with pytest.raises(UsageError, match=text):
-        convert(make(smooth=0.8))
+        convert(make(smooth=0.67))
 
 
 def test_flow_in_units_of_the_pictures_size_is_refused(make: Callable[..., ConvertJob], dump_of_street: Path) -> None:
@@ -195,7 +231,7 @@ def test_flow_in_units_of_the_pictures_size_is_refused(make: Callable[..., Conve
         np.save(path.with_suffix(".npy"), flow / np.array(SIZE, np.float32))
         path.unlink()
     with pytest.raises(UsageError, match="its unit is the picture's width and height") as caught:
-        convert(make(smooth=0.8))
+        convert(make(smooth=0.67))
     assert "write flow in px to the next frame" in str(caught.value.hint)
 
 
@@ -204,7 +240,7 @@ def test_a_sequence_of_one_frame_beside_others_stays_as_it_is(
 ) -> None:
     for path in dump_of_street.rglob("street_0000/*/00000[1-9].*"):
         path.unlink()
-    smooth, plain = images(make("smooth", smooth=0.8)), images(make("plain"))
+    smooth, plain = images(make("smooth", smooth=0.67)), images(make("plain"))
     assert np.array_equal(smooth["street_0000", 0, 0], plain["street_0000", 0, 0])
     assert not np.array_equal(smooth["street_0001", 1, 0], plain["street_0001", 1, 0])
 
@@ -215,7 +251,7 @@ def test_flow_of_another_size_is_refused(make: Callable[..., ConvertJob], dump_o
         assert plane is not None
         cv2.imwrite(str(path), plane[::2, ::2])
     with pytest.raises(UsageError, match=r"flow of none of .* 48x32 px, its picture has 96x64"):
-        convert(make(smooth=0.8))
+        convert(make(smooth=0.67))
 
 
 def test_frames_of_another_size_are_not_mixed_with_their_neighbours(
@@ -225,14 +261,14 @@ def test_frames_of_another_size_are_not_mixed_with_their_neighbours(
         plane = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert plane is not None
         cv2.imwrite(str(path), plane[::2, ::2])
-    smooth, plain = images(make("smooth", smooth=0.8)), images(make("plain"))
-    for index in (3, 4):
-        assert np.array_equal(smooth["street_0000", index, 0], plain["street_0000", index, 0])
+    smooth, plain = images(make("smooth", smooth=0.67)), images(make("plain"))
+    same = [np.array_equal(smooth["street_0000", i, 0], plain["street_0000", i, 0]) for i in range(FRAMES)]
+    assert same == [False, False, False, True, False, False]
 
 
 def test_an_output_size_scales_the_motion(make: Callable[..., ConvertJob], images: Callable) -> None:
     fields = {"size": "192x128", "include": ("edge",)}
-    smooth, plain = images(make("smooth", smooth=0.8, **fields)), images(make("plain", **fields))
+    smooth, plain = images(make("smooth", smooth=0.67, **fields)), images(make("plain", **fields))
 
     def change(found: dict[tuple[str, int, int], np.ndarray]) -> float:
         return float(np.mean([np.abs(found[k].astype(float) - found[k[0], k[1] - 1, 0]).mean() for k in found if k[1]]))
@@ -259,34 +295,69 @@ def test_a_motion_is_inverted_where_surfaces_grow_and_cover_each_other() -> None
     assert np.nanmax(np.abs(ground - expected)) < 0.05
 
 
+def show(grey: int = 90, shape: tuple[int, int] = (32, 32), motion: tuple[float, float] = (0, 0)) -> Shown:
+    flow = np.full((*shape, 2), motion, np.float32)
+    return Shown(np.full((*shape, 3), grey, np.uint8), np.zeros(shape, np.uint8), flow)
+
+
 def test_nothing_is_carried_over_a_border_of_the_label_or_a_change_of_the_render() -> None:
     rng = np.random.default_rng(0)
     image, before = rng.integers(0, 256, (2, 32, 32, 3), np.uint8)
-    still, grey = np.zeros((32, 32, 2), np.float32), np.full((32, 32, 3), 90, np.uint8)
-    road, car = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint8)
-    car[:, 16:] = 1
-    smooth = smooth_along_motion(image, before, still, (grey, grey), (road, car), 0.8)
+    frames = [show(), show()]
+    frames[1].classes[:, 16:] = 1
+    smooth = blend(image, [(before, find_paths(frames, 1)[-1])], 0.67)
     assert np.array_equal(smooth[:, 16:], image[:, 16:])
     assert not np.array_equal(smooth[:, :16], image[:, :16])
-    lit = grey.copy()
-    lit[:, :14] += 120
-    smooth = smooth_along_motion(image, before, still, (grey, lit), (road, road), 0.8)
+    frames = [show(), show()]
+    frames[1].render[:, :14] += 150
+    smooth = blend(image, [(before, find_paths(frames, 1)[-1])], 0.67)
     assert np.array_equal(smooth[:, :12], image[:, :12])
+    assert not np.array_equal(smooth[:, 16:], image[:, 16:])
 
 
-def test_an_image_of_another_look_or_after_one_that_was_refused_starts_anew() -> None:
+def test_paths_lead_along_the_motion_of_every_frame_between() -> None:
+    """The picture moves by 3 px to the right and 1 px down in each frame."""
+    paths = find_paths([show(motion=(3, 1))] * 5, 2)
+    y, x = np.mgrid[:32, :32]
+    for offset in (-2, -1, 1, 2):
+        places, weight = paths[offset].places, paths[offset].weight
+        assert np.allclose(places[weight > 0], np.stack([x + 3 * offset, y + offset], axis=2)[weight > 0], atol=1e-4)
+        left, right = (3 * offset, 32) if offset < 0 else (0, 32 - 3 * offset)
+        inside = weight[8:24, max(0, -left) : right]
+        assert (inside > 0).mean() > 0.9
+        assert not weight[:, 32 - 3 * offset :].any() if offset > 0 else not weight[:, : -3 * offset].any()
+
+
+def test_images_of_another_look_are_not_blended() -> None:
     rng = np.random.default_rng(0)
     still, road = np.zeros((16, 16, 2), np.float32), np.zeros((16, 16), np.uint8)
     grey = np.full((16, 16, 3), 90, np.uint8)
     frames = [
         DecodedFrame(FrameRef(f"s/{i}", "s", i, "train", "r", "l"), grey, b"", road, {}, {}, "", "", motion=still)
-        for i in range(3)
+        for i in range(2)
     ]
-    photos = rng.integers(0, 256, (3, 16, 16, 3), np.uint8)
-    history = ImageHistory(0.8, [frame.ref for frame in frames])
-    history.keep(photos[0], frames[0], "look", 0)
-    assert not np.array_equal(history.smooth(photos[1], frames[1], "look", 0), photos[1])
-    assert np.array_equal(history.smooth(photos[1], frames[1], "another look", 0), photos[1])
-    assert np.array_equal(history.smooth(photos[1], frames[1], "look", 1), photos[1])
-    # Frame 1 is refused by the gate and not kept.
-    assert np.array_equal(history.smooth(photos[2], frames[2], "look", 0), photos[2])
+    photos = rng.integers(0, 256, (2, 1, 16, 16, 3), np.uint8)
+    made = Translation(photos[1], np.zeros((1, 16, 16), np.uint8))
+    window = SmoothingWindow(0.67, [frame.ref for frame in frames], measures_flow=False)
+    window.move_to(frames[0], frames[1:])
+    assert not np.array_equal(window.smooth(photos[0, 0], "look", 0, lambda _frame: ("look", made)), photos[0, 0])
+    assert np.array_equal(window.smooth(photos[0, 0], "another look", 0, lambda _frame: None), photos[0, 0])
+    assert np.array_equal(window.smooth(photos[0, 0], "look", 1, lambda _frame: None), photos[0, 0])
+
+
+def test_the_benchmark_makes_what_it_compares(
+    dump_of_street: Path, appearance_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    av = pytest.importorskip("av")
+    script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "video.py"))
+    made_of = [f"--bundle={appearance_bundle}", f"--dump={dump_of_street}", "--frames=3"]
+    script["main"]([*made_of, f"--out={tmp_path / 'results'}", "--mp4"])
+    found = json.loads((tmp_path / "results.json").read_text())
+    names = ["rendered", "converted", "smooth 0.67", "shifts 2"]
+    assert list(found) == names
+    assert np.mean(found["smooth 0.67"]["errors"]) < np.mean(found["converted"]["errors"])
+    table = capsys.readouterr().out
+    assert all(f"| {name} |" in table for name in names)
+    with av.open(str(tmp_path / "results.mp4")) as video:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert [picture.shape for picture in pictures] == [(SIZE[1], 4 * SIZE[0], 3)] * 3

@@ -102,3 +102,27 @@ def test_convert_writes_videos_where_asked(street_dump: Path, random_bundle: Pat
     result = CliRunner().invoke(app, [*arguments, "--gate", "off", "--video", "--json"])
     assert result.exit_code in (0, 3), result.output
     assert len(read_video(out / VIDEOS[0])[0]) == 2
+
+
+def test_videos_are_made_again_where_the_images_were_made_in_another_way(
+    street_dump: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    out = tmp_path / "out"
+    arguments = [
+        "convert",
+        str(street_dump),
+        str(out),
+        "--bundle",
+        str(random_bundle),
+        "--workers",
+        "1",
+        "--limit",
+        "2",
+    ]
+    found = []
+    for shifts in ("1", "2"):
+        CliRunner().invoke(app, [*arguments, "--gate", "off", "--video", "--json", "--shifts", shifts])
+        found.append((out / VIDEOS[0]).read_bytes())
+    assert found[0] != found[1]

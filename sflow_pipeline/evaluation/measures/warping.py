@@ -20,7 +20,8 @@ from sflow_pipeline.evaluation.results.scores import Score
 from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
 from sflow_pipeline.metrics import Metric
 from sflow_pipeline.networks.motion_check import MotionCheck
-from sflow_pipeline.networks.warping import find_inside, find_visible, warp
+from sflow_pipeline.networks.optical_flow import measure_flow
+from sflow_pipeline.networks.warping import find_inside, warp
 
 _ERROR = (
     "mean absolute difference, in grey levels of 255, of a frame and the next one warped back to it along {}, over the "
@@ -105,17 +106,6 @@ class Warping:
         for kind, (error, ratio) in _METRICS.items():
             scores |= _summarise(errors[kind], error, ratio, skipped, is_expected=kind == "classical")
         return MeasureResult(scores)
-
-
-def measure_flow(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(h, w, 2) px from each pixel of ``before`` to its place in ``after``, NaN where ``after`` does not show it."""
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (before, after)]
-    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    none: Any = None
-    forward = np.asarray(method.calc(grey[0], grey[1], none), np.float32)
-    backward = np.asarray(method.calc(grey[1], grey[0], none), np.float32)
-    visible = find_visible(_as_tensor(forward), _as_tensor(backward))[0, 0].numpy()
-    return np.where(visible[..., None], forward, np.float32(np.nan))
 
 
 def compare_along(before: NDArray[np.uint8], after: NDArray[np.uint8], motion: NDArray[np.float32]) -> float | None:
