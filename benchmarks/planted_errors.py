@@ -1,6 +1,7 @@
 """Share of planted errors that the gate detects, at the false alarms that the default bundle's thresholds give.
 
-``python -m benchmarks.planted_errors BUNDLE PHOTOS... [--split val] [--limit N] [--converted]``; prints Markdown.
+``python -m benchmarks.planted_errors BUNDLE PHOTOS... [--split val] [--limit N] [--draws N] [--converted]``; prints
+Markdown.
 With ``--converted`` photos stand for rendered frames: they are converted, and errors are planted in the images.
 """
 
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("photos", nargs="+")
     parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int, help="photos of each folder")
+    parser.add_argument("--draws", type=int, default=1, help="how often every error is planted in a photo")
     parser.add_argument("--converted", action="store_true", help="convert the photos, and plant errors in the images")
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
@@ -99,11 +101,12 @@ def main() -> None:
         rng = np.random.default_rng(0)
         for i, (pair, render) in enumerate(zip(pairs, renders, strict=True)):
             found.setdefault(_REAL, []).append(judge.find_failed(pair, render))
-            partner = find_partner(pairs, i, rng)
-            for error in PLANTED_ERRORS:
-                wrong = None if partner is None else error.plant(pair, partner, space, rng)
-                if wrong is not None:
-                    found.setdefault(error.name, []).append(judge.find_failed(wrong, render))
+            for _draw in range(options.draws):
+                partner = find_partner(pairs, i, rng)
+                for error in PLANTED_ERRORS:
+                    wrong = None if partner is None else error.plant(pair, partner, space, rng)
+                    if wrong is not None:
+                        found.setdefault(error.name, []).append(judge.find_failed(wrong, render))
     print(describe_segmenter(agreements))
     extents = {error.name: error.extent for error in PLANTED_ERRORS}
     rows = []

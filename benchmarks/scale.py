@@ -61,6 +61,8 @@ class StepClock:
     def on_step(self, text: str) -> None:
         self._begin(text)
 
+    def on_count(self, done: int, total: int, unit: str) -> None: ...
+
     def on_shard(self, record: Any) -> None:  # noqa: ARG002
         self.shards += 1
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.bundle import Bundle
+from sflow_pipeline.bundle.combined_check import combine_checks, measure_usual_checks
 from sflow_pipeline.bundle.contradictions import measure_confusion
 from sflow_pipeline.bundle.label_agreement import WORKING_HEIGHT_PX, Agreement, AgreementScorer, reduce_pair
 from sflow_pipeline.bundle.metadata import GateThresholds, UsualAgreement
@@ -42,7 +43,9 @@ def measure_thresholds(
     usual = UsualAgreement(
         recall=measure_recall(first), confusion=measure_confusion(agreement.contradictions for agreement in first)
     )
-    least = choose_least([agreement.checks for agreement in score(usual)])
+    checks = [agreement.checks for agreement in score(usual)]
+    usual_checks = measure_usual_checks(checks)
+    least = choose_least([{**each, "together": combine_checks(each, usual_checks)} for each in checks])
     if bundle.recipe.generator.use_appearance:
         least |= choose_least(_check_conversions(bundle, pairs, device))
     return GateThresholds(
@@ -52,6 +55,7 @@ def measure_thresholds(
         least=least,
         recall=usual.recall,
         confusion=usual.confusion,
+        checks=usual_checks,
     )
 
 

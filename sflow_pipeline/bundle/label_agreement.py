@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sflow_pipeline.bundle.bundle import Bundle
+from sflow_pipeline.bundle.combined_check import combine_checks
 from sflow_pipeline.bundle.contradictions import Contradiction, compare_with_usual, find_contradictions
+from sflow_pipeline.bundle.label_likelihood import (
+    LEAST_LOG,
+    SMALLEST_SHARE,
+    compare_exchanged,
+    count_labelled,
+    find_largest_mean,
+    score_label,
+    take_class,
+)
+from sflow_pipeline.bundle.label_place import compare_moved, compare_moved_edges
 from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.bundle.metadata import UsualAgreement
 from sflow_pipeline.label_spaces import LabelSpace
@@ -23,16 +34,10 @@ from sflow_pipeline.tensors import to_unit_range
 WORKING_HEIGHT_PX, _MOST_HEIGHT_PX = 192, 256
 #: A class that covers less than this share of the labelled pixels is rare in its frame.
 RARE_SHARE = 0.05
-#: Smaller classes are not named as the weakest, nor looked for under another class's label.
-_SMALLEST_SHARE = 0.01
 #: Where the segmenter's largest probability is below this, a pixel is of no familiar class.
 _UNFAMILIAR_BELOW = 0.5
-#: How far the label is moved to test its place, as a share of the height: 16 px of CamVid's 360.
-_SHIFT = 16 / 360
-#: Windows in which the worst region is looked for, as a share of the height.
-_WINDOW = 1 / 6
-#: Log-probabilities are cut off here, so that no pixel counts without bound.
-_LEAST_LOG = -6.0
+#: Weight of edges beside log-probabilities in ``place``: about the ratio of their spreads on real photos.
+_EDGE_WEIGHT = 0.25
 #: (h, w, 3) picture and (h, w) class channels at the working size.
 ReducedPair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -50,11 +55,15 @@ class Agreement:
         checks: check -> value, larger being better; what thresholds apply to. ``pixel_accuracy`` and ``miou`` as above;
             ``region``: mean log-probability of the labelled class relative to the predicted one, in the worst window,
             weighted by the square of the class's recall on real photos;
-            ``naming``: by how much labelled classes are more probable than any two of them exchanged; ``place`` and
-            ``mirror``: by how much the label is more probable than the label moved or mirrored;
+            ``likelihood``: the same mean over all labelled pixels, unweighted;
+            ``naming``: by how much labelled classes are more probable than any two of them exchanged;
+            ``place``: by how much the label is more probable than the label moved to the left or right, and the
+            picture's edges stronger on its boundaries (``label_place``);
+            ``mirror``: by how much it is more probable than the mirrored label;
             ``blank``: minus the mean probability of void in the window with most of it, which is what a segmenter
             trained with mixed crops calls blank regions;
-            ``objects``: minus the strongest contradiction, relative to what is usual for its classes.
+            ``objects``: minus the strongest contradiction, relative to what is usual for its classes;
+            ``together``: several of them in one (``combined_check``), where it is known what is usual.
         contradictions: regions where the segmenter says something else than the label.
     """
 
@@ -89,7 +98,7 @@ class AgreementScorer:
         self._network = load_segmenter(bundle, state, device)
         # A class that the segmenter often misses in real photos says little about the place where it is missed.
         weights = [1.0 if usual is None else usual.recall.get(entry.name, 0.0) ** 2 for entry in self._space.classes]
-        self._confusion = None if usual is None else usual.confusion
+        self._usual = usual or UsualAgreement(recall={})
         self._weights = torch.tensor(weights, device=device.name)
         self.void_channel = self._space.void_channel
         self._channels = [i for i in range(self._space.num_classes) if i != self._space.void_channel]
@@ -127,8 +136,9 @@ class AgreementScorer:
         size = 1 if self._device.is_cpu else batch_size
         results: list[Agreement] = []
         for start in range(0, len(pairs), size):
-            logits, truth = self._predict([pairs[min(i, len(pairs) - 1)] for i in range(start, start + size)])
-            results += self._compare(logits, truth) if with_checks else self._count(logits, truth)
+            batch = [pairs[min(i, len(pairs) - 1)] for i in range(start, start + size)]
+            logits, truth = self._predict(batch)
+            results += self._compare(batch, logits, truth) if with_checks else self._count(logits, truth)
         return results[: len(pairs)]
 
     @torch.inference_mode()
@@ -147,7 +157,7 @@ class AgreementScorer:
         found_images, found_renders = [], []
         for image, render in zip(images, renders, strict=True):
             logits, truth = self._predict([image, render])
-            found_images += self._compare(logits[:1], truth[:1])
+            found_images += self._compare([image], logits[:1], truth[:1])
             found_renders += self._count(logits[1:], truth[1:])
         return found_images, found_renders
 
@@ -182,33 +192,34 @@ class AgreementScorer:
         unfamiliar = (best < _UNFAMILIAR_BELOW).float().mean(dim=(1, 2)).tolist()
         tables = self._tabulate(*self._place(truth), predicted)
         return [
-            _summarise(table, self._names, {"unfamiliar": share}, (), None)
+            _summarise(table, self._names, {"unfamiliar": share}, (), self._usual)
             for table, share in zip(tables, unfamiliar, strict=True)
         ]
 
-    def _compare(self, logits: Tensor, truth: Tensor) -> list[Agreement]:
-        """Agreements from (b, classes, h, w) logits and (b, h, w) channels."""
+    def _compare(self, pairs: Sequence[ReducedPair], logits: Tensor, truth: Tensor) -> list[Agreement]:
+        """Agreements from (b, classes, h, w) logits and (b, h, w) channels of these pairs."""
         log_probability = logits[:, self._channels].log_softmax(dim=1)
         position, labelled = self._place(truth)
         wanted = ((truth[:, None] == self._channel_bytes[:, None, None]) & labelled[:, None]).float()
         best, predicted = log_probability.max(dim=1)
-        bounded = log_probability.clamp(min=_LEAST_LOG)
+        bounded = log_probability.clamp(min=LEAST_LOG)
         counts = wanted.sum(dim=(2, 3))
         total = counts.sum(dim=1).clamp(min=1)
         mean_log = wanted.flatten(2) @ bounded.flatten(2).transpose(1, 2) / counts.clamp(min=1)[..., None]
-        own = _take(log_probability, position, labelled)
-        surprise = (best - own).clamp(max=-_LEAST_LOG) * self._weights[self._channels][position] * labelled
-        straight = _score_label(position, labelled, bounded)
+        own = take_class(log_probability, position, labelled)
+        surprise = (best - own).clamp(max=-LEAST_LOG) * labelled
+        straight = score_label(position, labelled, bounded)
         values = {
-            "region": -_find_largest_mean(surprise),
-            "naming": _compare_exchanged(mean_log, counts / total[:, None]),
-            "place": _compare_moved(position, labelled, bounded),
-            "mirror": straight - _score_label(position.flip(2), labelled.flip(2), bounded),
+            "region": -find_largest_mean(surprise * self._weights[self._channels][position]),
+            "likelihood": -surprise.sum(dim=(1, 2)) / count_labelled(labelled),
+            "naming": compare_exchanged(mean_log, counts / total[:, None]),
+            "place": compare_moved(position, labelled, bounded) + self._compare_edges(pairs).to(position.device),
+            "mirror": straight - score_label(position.flip(2), labelled.flip(2), bounded),
             "unfamiliar": (best < np.log(_UNFAMILIAR_BELOW)).float().mean(dim=(1, 2)),
         }
         if self.void_channel is not None:
             void = (logits[:, self.void_channel] - logits.logsumexp(dim=1)).exp()
-            values["blank"] = -_find_largest_mean(void)
+            values["blank"] = -find_largest_mean(void)
         columns = {name: value.double().cpu().numpy() for name, value in values.items()}
         gaps, marked = (best - own).cpu().numpy(), labelled.cpu().numpy()
         called, positions = (plane.to(torch.uint8).cpu().numpy() for plane in (predicted, position))
@@ -218,10 +229,15 @@ class AgreementScorer:
                 self._names,
                 {name: float(column[i]) for name, column in columns.items()},
                 find_contradictions(gaps[i], called[i], positions[i], marked[i], self._names),
-                self._confusion,
+                self._usual,
             )
             for i, table in enumerate(self._tabulate(position, labelled, predicted))
         ]
+
+    def _compare_edges(self, pairs: Sequence[ReducedPair]) -> Tensor:
+        """(b,) what edges add to ``place``."""
+        gains = [compare_moved_edges(picture, label, np.isin(label, self._channels)) for picture, label in pairs]
+        return _EDGE_WEIGHT * torch.tensor(gains)
 
 
 def reduce_pair(picture: NDArray[np.uint8], class_index: NDArray[np.uint8]) -> ReducedPair:
@@ -247,9 +263,11 @@ def _summarise(
     names: Sequence[str],
     values: dict[str, float],
     contradictions: Sequence[Contradiction],
-    usual: Mapping[str, Mapping[str, float]] | None,
+    usual: UsualAgreement,
 ) -> Agreement:
-    values["objects"] = -compare_with_usual(contradictions, usual)
+    values["objects"] = -compare_with_usual(contradictions, usual.confusion)
+    if usual.checks and usual.checks.keys() <= values.keys():
+        values["together"] = combine_checks(values, usual.checks)
     right, labelled = confusion.diagonal(), confusion.sum(axis=1)
     total = labelled.sum()
     unfamiliar = values.pop("unfamiliar")
@@ -264,56 +282,9 @@ def _summarise(
     named = {
         name: float(value)
         for name, value, share in zip(np.array(names)[present], recall, shares, strict=True)
-        if share >= _SMALLEST_SHARE
+        if share >= SMALLEST_SHARE
     }
     checks = {"pixel_accuracy": accuracy, "miou": miou, **values}
     return Agreement(
         accuracy, miou, float(rare.mean()) if len(rare) else None, unfamiliar, named, checks, tuple(contradictions)
     )
-
-
-def _find_largest_mean(surprise: Tensor) -> Tensor:
-    """(b,) the largest mean of (b, h, w) over any square window, in steps of a quarter of it."""
-    side = max(1, round(_WINDOW * surprise.shape[1]))
-    side = min(side, *surprise.shape[1:])
-    means = F.avg_pool2d(surprise[:, None], side, stride=max(1, side // 4))
-    return means.flatten(1).amax(dim=1)
-
-
-def _compare_exchanged(mean_log: Tensor, shares: Tensor) -> Tensor:
-    """(b,) the smaller loss, of two classes, of log-probability when they are exchanged, for the worst two."""
-    kept = mean_log.diagonal(dim1=1, dim2=2)[:, :, None]
-    loss = kept - mean_log
-    pair = torch.maximum(loss, loss.transpose(1, 2))
-    large = shares >= _SMALLEST_SHARE
-    counted = (
-        large[:, :, None] & large[:, None, :] & ~torch.eye(shares.shape[1], dtype=torch.bool, device=shares.device)
-    )
-    return torch.where(counted, pair, torch.full_like(pair, -_LEAST_LOG)).flatten(1).amin(dim=1)
-
-
-def _compare_moved(position: Tensor, labelled: Tensor, log_probability: Tensor) -> Tensor:
-    """(b,) by how much the label is more probable in its place than a little further left or right."""
-    height, width = position.shape[1:]
-    step = min(max(1, round(_SHIFT * height)), width - 1)
-    if step < 1:
-        return torch.zeros(len(position), device=position.device)
-    gains = []
-    for inner, moved in ((slice(step, None), slice(None, -step)), (slice(None, -step), slice(step, None))):
-        there = log_probability[..., inner]
-        gains.append(
-            _score_label(position[..., inner], labelled[..., inner], there)
-            - _score_label(position[..., moved], labelled[..., moved], there)
-        )
-    return torch.minimum(*gains)
-
-
-def _score_label(position: Tensor, labelled: Tensor, log_probability: Tensor) -> Tensor:
-    """(b,) mean log-probability of a label over its labelled pixels."""
-    taken = _take(log_probability, position, labelled)
-    return taken.sum(dim=(1, 2)) / labelled.sum(dim=(1, 2)).clamp(min=1)
-
-
-def _take(values: Tensor, position: Tensor, labelled: Tensor) -> Tensor:
-    """(b, h, w) each pixel's value at its class, 0 where it has none, of (b, classes, h, w)."""
-    return values.gather(1, position[:, None])[:, 0] * labelled

@@ -25,7 +25,7 @@ def _read_numbers(value: Any) -> Any:
 
 
 #: Checks of the gate whose thresholds depend on the generator as well as on the segmenter.
-STRUCTURE_CHECKS = ("structure", "structure_wide", "structure_object")
+STRUCTURE_CHECKS = ("structure_kept", "structure_object", "structure_alike")
 
 
 class SegmenterScores(BaseModel):
@@ -45,12 +45,14 @@ class UsualAgreement(BaseModel):
     Attributes:
         recall: class -> its mean recall.
         confusion: labelled class -> class that the segmenter takes it for -> usual strength of such contradictions.
+        checks: check -> its median, and the usual distance below it (``bundle.combined_check``).
     """
 
     model_config = ConfigDict(extra="forbid")
 
     recall: dict[str, float]
     confusion: dict[str, dict[str, float]] = {}
+    checks: dict[str, list[float]] = {}
 
 
 class GateThresholds(UsualAgreement):

@@ -1,11 +1,15 @@
 """Progress bar of every command: live on a terminal, occasional lines with the time elsewhere; always on stderr."""
 
+import threading
 import time
 from typing import Self
 
 
 class Bar:
     """Shows how much of a task is done; a context manager.
+
+    Where stderr is no terminal, a step that takes long is named again at every interval, with the time that it took so
+    far.
 
     Args:
         unit: what is counted, such as ``frames``.
@@ -36,14 +40,20 @@ class Bar:
                 transient=is_transient,
             )
             self._task = self._bar.add_task("starting", total=None, detail="")
+        self._step = self._detail = self._counted = ""
+        self._step_since_s = time.monotonic()
+        self._ended = threading.Event()
         self.restart_clock(0)
 
     def __enter__(self) -> Self:
         if self._bar is not None:
             self._bar.start()
+        elif self._line_every_s and not self._quiet:
+            threading.Thread(target=self._repeat, name="sflow-bar", daemon=True).start()
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._ended.set()
         if self._bar is not None:
             self._bar.stop()
 
@@ -52,11 +62,21 @@ class Bar:
         self._first = completed
         self._started_s = self._last_line_s = time.monotonic()
 
-    def describe(self, text: str) -> None:
-        """Name the current step: beside the bar, or on a line of its own."""
+    def describe(self, text: str, *, detail: str = "") -> None:
+        """Name the current step: beside the bar, or on a line of its own.
+
+        Args:
+            text: the step; the same one again only changes ``detail``.
+            detail: how far it is.
+        """
+        is_new = text != self._step
+        self._step, self._detail = text, detail
+        if is_new:
+            self._step_since_s, self._counted = time.monotonic(), ""
         if self._bar is not None:
-            self._bar.update(self._task, description=text)
-        else:
+            self._bar.update(self._task, description=_join(": ", text, detail))
+        elif is_new:
+            self._last_line_s = time.monotonic()
             self.print(text)
 
     def show(self, completed: int, total: int, *, description: str = "", detail: str = "") -> None:
@@ -81,7 +101,18 @@ class Bar:
             rate = (completed - self._first) / max(self._last_line_s - self._started_s, 1e-9)
             left = f", about {format_duration((total - completed) / rate)} left" if rate > 0 else ""
             step = f"{description}: " if description else ""
-            self.print(f"{step}{completed}/{total} {self._unit}{detail}{left}")
+            self._counted = f"{step}{completed}/{total} {self._unit}{detail}"
+            self.print(f"{self._counted}{left}")
+
+    def _repeat(self) -> None:
+        """Name the step again wherever there was no line for an interval."""
+        assert self._line_every_s is not None
+        while not self._ended.wait(self._line_every_s / 4):
+            now = time.monotonic()
+            if self._step and now - self._last_line_s > self._line_every_s:
+                self._last_line_s = now
+                text = _join(", ", _join(": ", self._step, self._detail), self._counted)
+                self.print(f"{text}, for {format_duration(now - self._step_since_s)}")
 
     def print(self, text: str) -> None:
         """A line above the bar, unless quiet; with the time where stderr is no terminal."""
@@ -96,6 +127,10 @@ class Bar:
     def _stamp(self) -> str:
         """The time in UTC for logs, nothing for people at a terminal."""
         return "" if self._console.is_terminal else time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
+
+
+def _join(separator: str, *parts: str) -> str:
+    return separator.join(part for part in parts if part)
 
 
 def format_duration(seconds: float) -> str:

@@ -24,6 +24,7 @@ class ConversionDisplay:
         self._total_frames = self._total_shards = 0
         self._frames = self._shards = self._quarantined = 0
         self._started_s = time.monotonic()
+        self._step = ""
 
     def __enter__(self) -> Self:
         self._bar.__enter__()
@@ -34,7 +35,12 @@ class ConversionDisplay:
 
     def on_step(self, text: str) -> None:
         """Name the current step."""
+        self._step = text
         self._bar.describe(text)
+
+    def on_count(self, done: int, total: int, unit: str) -> None:
+        """Say how much of the current step is done."""
+        self._bar.describe(self._step, detail=f"{done} of {total} {unit}" if done < total else "")
 
     def on_warning(self, text: str) -> None:
         """Show a warning above the bar."""

@@ -47,7 +47,8 @@ def evaluate_command(
         str | None,
         _features(
             help="A network that gives one vector a picture, or EfficientNet-Lite0, SqueezeNet, VGG, HED or "
-            "Inception-v3 weights. VGG-16 and HED also give skvd and ckvd.",
+            "Inception-v3 weights, or a bundle's folder; none for no extractor. VGG-16 and HED also give skvd and "
+            "ckvd. Where no judge is named either, features of the segmenter of the dataset's bundle.",
             metavar="FILE",
         ),
     ] = None,
@@ -122,18 +123,23 @@ def evaluate_command(
       sflow-pipeline evaluate OUT_DIR --reference CamVid --against old.json
     """
     from sflow_pipeline.errors import UsageError
-    from sflow_pipeline.evaluation.reference_networks.default_judge import find_default_judge
+    from sflow_pipeline.evaluation.reference_networks.default_networks import find_default_network
     from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec
 
     judge_flags = {"label_space": judge_label_space, "size_px": judge_size, "input_range": judge_range}
     extractor_flags = {"size_px": extractor_size, "input_range": extractor_range}
-    extractor_spec = load_network_spec(extractor, _given(extractor_flags), what="extractor") if extractor else None
     paths = tuple(datasets or ())
+    if extractor is None:
+        is_wanted = judge is None and only is None
+        extractor_spec = find_default_network(paths, "extractor") if is_wanted else None
+    else:
+        is_wanted = extractor != "none"
+        extractor_spec = load_network_spec(extractor, _given(extractor_flags), what="extractor") if is_wanted else None
     if only is not None:
         _check_only(only, {"--judge": judge, "--edges": edges or None})
         judge_spec = None
     elif judge is None:
-        judge_spec = find_default_judge(paths)
+        judge_spec = find_default_network(paths, "judge")
         if judge_spec is None:
             text = "no judge: neither the dataset's bundle nor the default one has a segmenter; name one with --judge"
             print_stderr_line("note", text, "yellow")

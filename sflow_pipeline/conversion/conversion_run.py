@@ -61,7 +61,7 @@ class ConversionRun:
         self.failed: list[str] = []
         self.out = Folder(job.out_dir)
         progress.on_step("reading the dump")
-        self._engine = Engine(job, stack)
+        self._engine = Engine(job, stack, progress.on_step)
         self.resolved: ResolvedJob = resolve_job(job, self._engine.find_device)
         if self.resolved.appearance.reason:
             progress.on_step(f"appearance {self.resolved.appearance.strength:g}: {self.resolved.appearance.reason}")
@@ -83,7 +83,6 @@ class ConversionRun:
             self.warn(f"{path} was damaged; it is made again, and kept as {self.out.set_aside(path, DAMAGED_PATH)}")
 
     def check_labels(self) -> LabelCensus:
-        self.progress.on_step("checking every label's class ids")
         census = take_census(
             self.resolved.groups,
             self.resolved.settings,
@@ -91,6 +90,7 @@ class ConversionRun:
             keep=self.is_writing,
             on_damaged=self.set_aside,
             count=self._count_labels,
+            on_counted=lambda done, total: self.progress.on_count(done, total, "labels"),
         )
         for check in (check_census, check_void):
             warning = check(census, self.resolved.settings)
@@ -106,6 +106,7 @@ class ConversionRun:
     ) -> Iterator[LabelCounts]:
         if self.is_writing:
             self._engine.prepare(settings, self.resolved.tasks, sum(map(len, groups)))
+        self.progress.on_step("checking every label's class ids")
         return self._engine.count_labels(groups, settings)
 
     def plan(self) -> Plan:
@@ -148,7 +149,6 @@ class ConversionRun:
         self.workers = self._engine.choose_workers(settings, tasks)
         bad, frames = sum(record.quarantined for record in plan.kept), plan.frames
         self.progress.on_engine(self.workers, settings.device, settings.precision)
-        self.progress.on_step("converting")
         if build_translator is None:
             carried = self.resolved.bundle.with_weights()
             build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision, self.job.shifts)
@@ -161,6 +161,7 @@ class ConversionRun:
             build_painter,
             lock,
             self.workers,
+            on_ready=lambda ready: self._note_ready(ready, min(self.workers, len(tasks))),
             on_frames=self.progress.on_frames,
             on_failed=self._note_failed,
             on_warning=self._note_retry,
@@ -169,6 +170,11 @@ class ConversionRun:
             self.progress.on_shard(record)
             self._note_batch_size(record)
             self._check_bad(bad, frames)
+
+    def _note_ready(self, ready: int, workers: int) -> None:
+        """So many of the workers have loaded the networks."""
+        self.progress.on_step("converting")
+        self.progress.on_count(min(ready, workers), workers, "workers ready")
 
     def _note_failed(self, failed: Any) -> None:
         self.failed.append(failed.task.shard_id)

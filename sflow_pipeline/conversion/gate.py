@@ -37,12 +37,19 @@ class Gate(Protocol):
     def retries(self) -> int:
         """How often an image that is not accepted is painted again with another look."""
 
-    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:
+    def judge(
+        self,
+        frames: Sequence[DecodedFrame],
+        translation: "Translation",
+        followed: Sequence[NDArray[np.uint8]] | None = None,
+    ) -> list[Judgement]:
         """Judge a batch.
 
         Args:
             frames: label, render and further files of each frame.
             translation: the images, one per frame.
+            followed: the picture whose detail each image follows: the render in another light and with other paint on
+                vehicles, where a variant has them; the renders themselves where None.
 
         Returns:
             one judgement per frame; ``scores`` has a value for every required score column of the schema.
@@ -64,7 +71,12 @@ class EdgeGate:
     threshold: float
     retries: int = 0
 
-    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:  # noqa: ARG002
+    def judge(
+        self,
+        frames: Sequence[DecodedFrame],  # noqa: ARG002
+        translation: "Translation",
+        followed: Sequence[NDArray[np.uint8]] | None = None,  # noqa: ARG002
+    ) -> list[Judgement]:
         """See ``Gate.judge``."""
         return [
             Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})

@@ -67,6 +67,7 @@ def take_census(
     keep: bool = False,
     on_damaged: Callable[[str], None] = lambda _path: None,
     count: CountGroups = count_in_threads,
+    on_counted: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> LabelCensus:
     """Count the ids of every label; what is known from an earlier run is not read again.
 
@@ -79,6 +80,7 @@ def take_census(
         keep: write the counts there.
         on_damaged: gets the path of the kept counts where they cannot be read.
         count: counts what is not known.
+        on_counted: gets the numbers of labels counted and to be counted.
     """
     key = f"{settings.label_format.encoding} {settings.source_space.digest}"
     known = load_counts(cache, key, on_damaged) if cache is not None else pack_counts([], [])
@@ -88,9 +90,12 @@ def take_census(
     rows: NDArray[np.int64] = place.fill_null(-1).to_numpy().astype(np.int64)
     counted = _Counted(known, names, rows)
     wanted = dict(_list_unread(groups, known, rows))
+    done, total = 0, sum(map(len, wanted.values()))
     try:
         for number, counts in zip(wanted, count(list(wanted.values()), settings), strict=True):
             counted.add(number, counts)
+            done += len(counts.void)
+            on_counted(done, total)
     finally:  # also where somebody stops the run here: what was counted is kept
         table = counted.finish()
         if cache is not None and keep and counted.is_new(table):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer, ReducedPair
     from sflow_pipeline.bundle.translator import Translation
 
+#: Raised with every change of what the checks compute.
+_CHECKS_VERSION = 2
+
 
 class LabelGate:
     """Scores images and renders against their labels; refuses images below the bundle's thresholds, if it enforces.
@@ -58,7 +61,12 @@ class LabelGate:
         self._batch_size = batch_size
         self._renders: dict[str, Agreement] = {}
 
-    def judge(self, frames: Sequence[DecodedFrame], translation: "Translation") -> list[Judgement]:
+    def judge(
+        self,
+        frames: Sequence[DecodedFrame],
+        translation: "Translation",
+        followed: Sequence[NDArray[np.uint8]] | None = None,
+    ) -> list[Judgement]:
         """See ``Gate.judge``."""
         from sflow_pipeline.bundle.label_agreement import reduce_pair
 
@@ -69,7 +77,8 @@ class LabelGate:
         judgements = []
         for i, frame in enumerate(frames):
             picture, label = reduced[i]
-            checks = {**image_scores[i].checks, **self._check_structure(frame, renders[i][0], picture, label)}
+            source = renders[i][0] if followed is None else reduce_pair(followed[i], frame.class_index)[0]
+            checks = {**image_scores[i].checks, **self._check_structure(frame, source, picture, label)}
             scores = {**edges[i].scores, **score_picture(picture, label, self._edges.threshold)}
             judgements.append(self._judge(image_scores[i], render_scores[i], checks, scores))
         return judgements
@@ -77,16 +86,16 @@ class LabelGate:
     def _check_structure(
         self,
         frame: DecodedFrame,
-        render: NDArray[np.uint8],
+        followed: NDArray[np.uint8],
         image: NDArray[np.uint8],
         label: NDArray[np.uint8],
     ) -> Mapping[str, float]:
-        """Checks against the render, at the working size; none where the image does not follow it."""
+        """Checks against what the image follows, at the working size; none where the image does not follow it."""
         from sflow_pipeline.bundle.structure import check_structure
 
         if not self._compare_structure or is_blank(frame.render):
             return {}
-        return check_structure(render, image, label, self._scorer.void_channel)
+        return check_structure(followed, image, label, self._scorer.void_channel)
 
     def _judge(
         self,
@@ -191,7 +200,8 @@ def check_gate(job: ConvertJob, bundle: Bundle) -> tuple[str, list[str]]:
         return "", [f"bundle {bundle.name} has no segmenter: agreement with the labels is not scored"]
     thresholds = metadata.gate.model_dump() if metadata.gate else None
     warnings = [] if metadata.gate else [f"bundle {bundle.name} has no gate thresholds: scores are not checked"]
-    return compute_digest({"segmenter": metadata.segmenter_sha256, "thresholds": thresholds}), warnings
+    facts = {"segmenter": metadata.segmenter_sha256, "thresholds": thresholds, "checks": _CHECKS_VERSION}
+    return compute_digest(facts), warnings
 
 
 def score_picture(photo: NDArray[np.uint8], class_index: NDArray[np.uint8], edge_threshold: float) -> dict[str, float]:

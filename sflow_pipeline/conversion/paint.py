@@ -145,7 +145,12 @@ class Painter:
             else:
                 translation = self._translate_smoothed(self._window, frames, looks, variant)
             translation = self._keep_own_vehicles(frames, looks, translation)
-            judgements = self.gate.judge(frames, translation)
+            # An image in another paint is no worse for it: it is compared with what it was made from.
+            has_other_colors = any(look.number and look.appearance for look in looks)
+            followed = (
+                [self._vary(f, look) for f, look in zip(frames, looks, strict=True)] if has_other_colors else None
+            )
+            judgements = self.gate.judge(frames, translation, followed)
         except Exception as error:
             if is_out_of_memory(error):
                 raise

@@ -14,6 +14,9 @@ class Progress(Protocol):
     def on_step(self, text: str) -> None:
         """A step before or after the conversion of frames begins."""
 
+    def on_count(self, done: int, total: int, unit: str) -> None:
+        """So much of the current step is done, such as labels counted or workers ready."""
+
     def on_warning(self, text: str) -> None:
         """A warning; the job goes on."""
 
@@ -34,6 +37,8 @@ class SilentProgress:
     """Ignores all events."""
 
     def on_step(self, text: str) -> None: ...
+
+    def on_count(self, done: int, total: int, unit: str) -> None: ...
 
     def on_warning(self, text: str) -> None: ...
 

@@ -91,6 +91,7 @@ class StatusWriter:
         now = time.time()
         self._status = RunStatus(host=host_name(), pid=os.getpid(), started_s=now, updated_s=now)
         self._kept = self._converted = 0
+        self._step = self._status.step
         self._reasons: Counter[str] = Counter()
         self._engine_started_s: float | None = None
         self._stopped = threading.Event()
@@ -121,7 +122,12 @@ class StatusWriter:
 
     def on_step(self, text: str) -> None:
         self._change(step=text)
+        self._step = text
         self._progress.on_step(text)
+
+    def on_count(self, done: int, total: int, unit: str) -> None:
+        self._change(step=f"{self._step}: {done} of {total} {unit}")
+        self._progress.on_count(done, total, unit)
 
     def on_warning(self, text: str) -> None:
         self._change(warnings=self._status.warnings + 1, last_warning=text)

@@ -67,6 +67,10 @@ class LiteSegmenter(nn.Module):
                 features.append(x)
         return features
 
+    def encode_sixteenth(self, photo: Photo) -> Float[Tensor, "b channels h16 w16"]:
+        """Features at 1/16 of the photo's size, which is first enlarged to a multiple of ``stride``."""
+        return self.encode(pad_to_multiple(photo, self.stride))[2]
+
     def forward(self, photo: Photo) -> Float[Tensor, "b classes h w"]:
         """Class logits at the photo's size."""
         height, width = photo.shape[-2:]

@@ -44,17 +44,25 @@ class Segmenter(nn.Module):
         logits = F.interpolate(self.predict_quarter(photo), scale_factor=4.0, mode="bilinear", align_corners=False)
         return logits[..., :height, :width]
 
+    def encode_sixteenth(self, photo: Photo) -> Float[Tensor, "b channels h16 w16"]:
+        """Features at 1/16 of the photo's size, the coarsest there are."""
+        return self._encode(photo)[-1]
+
     def predict_quarter(self, photo: Photo) -> Float[Tensor, "b classes h4 w4"]:
         """Class logits at a quarter of the photo's size, which is first enlarged to a multiple of ``stride``."""
-        x = pad_to_multiple(photo, self.stride)
-        half = F.leaky_relu(self.head(F.pixel_unshuffle(x, 2)), 0.2)
-        quarter = self.block1(self.down1(half))
-        eighth = self.block2(self.down2(quarter))
-        x = self.middle(self.down3(eighth))
+        quarter, eighth, x = self._encode(photo)
         x = self.block3(_enlarge(self.up3(x)) + eighth)
         x = self.block4(_enlarge(self.up2(x)) + quarter)
         logits: Tensor = self.verdict(F.leaky_relu(self.norm(x), 0.2)).float()
         return logits
+
+    def _encode(self, photo: Photo) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at 1/4, 1/8 and 1/16."""
+        x = pad_to_multiple(photo, self.stride)
+        half = F.leaky_relu(self.head(F.pixel_unshuffle(x, 2)), 0.2)
+        quarter = self.block1(self.down1(half))
+        eighth = self.block2(self.down2(quarter))
+        return quarter, eighth, self.middle(self.down3(eighth))
 
 
 class _Block(nn.Module):

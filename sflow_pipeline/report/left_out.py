@@ -39,7 +39,8 @@ def draw_left_out(contents: Contents, budget: PageBudget) -> str:
     examples = "".join(_draw_example(contents, row, budget) for row in _list_examples(contents))
     return (
         f'<section><h2 class="warn">Left out</h2>{build_table(("reason", "of", "count"), rows)}'
-        f"<p>All messages and paths: <code>quarantine/</code></p>{examples}</section>"
+        f"<p>The first {_EXAMPLES} of each reason; all messages and paths: <code>quarantine/</code></p>"
+        f"{examples}</section>"
     )
 
 

@@ -25,7 +25,19 @@ def street() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def test_the_same_street_in_another_light_passes(street) -> None:
     picture, label = street
     darker = (picture * 0.7 + 20).astype(np.uint8)
-    assert min(check_structure(picture, darker, label, VOID).values()) > 0.95
+    assert min(check_structure(picture, darker, label, VOID).values()) > 0.85
+
+
+def test_detail_that_the_generator_adds_to_flat_places_passes(street) -> None:
+    """Road of the render is flat, that of the image has a grain: nothing that the render shows is gone."""
+    picture, label = street
+    flat = picture.copy()
+    flat[label == ROAD] = 90
+    grain = np.random.default_rng(1).normal(0, 20, (*label.shape, 1))
+    grained = np.clip(flat + np.where((label == ROAD)[..., None], grain, 0), 0, 255).astype(np.uint8)
+    checks = check_structure(flat, grained, label, VOID)
+    assert checks["structure_kept"] > 0.7
+    assert checks["structure_object"] > 0.9
 
 
 def test_an_object_that_vanished_is_seen(street) -> None:
@@ -34,12 +46,10 @@ def test_an_object_that_vanished_is_seen(street) -> None:
     erased[100:140, 60:120] = 90
     checks = check_structure(picture, erased, label, VOID)
     assert set(checks) == set(STRUCTURE_CHECKS)
-    assert checks["structure"] < 0.5
-    assert max(checks.values()) < 0.9
-    assert (
-        check_structure(picture, erased, np.where(label == CAR, VOID, label).astype(np.uint8), VOID)["structure_object"]
-        == 1.0
-    )
+    assert checks["structure_kept"] < 0.3
+    assert checks["structure_object"] < 0.5
+    is_void = np.where(label == CAR, VOID, label).astype(np.uint8)
+    assert check_structure(picture, erased, is_void, VOID)["structure_object"] == 1.0
 
 
 def test_an_object_that_came_up_is_seen(street) -> None:
@@ -47,5 +57,5 @@ def test_an_object_that_came_up_is_seen(street) -> None:
     added = picture.copy()
     added[20:50, 180:220] = cv2.resize(picture[100:140, 60:120], (40, 30))
     checks = check_structure(picture, added, label, VOID)
-    assert checks["structure"] < 0.5
+    assert checks["structure_alike"] < 0.4
     assert checks["structure_object"] > 0.9

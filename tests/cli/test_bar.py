@@ -40,3 +40,15 @@ def test_quiet_shows_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:
         bar.print("a line")
         bar.warn("low on space")
     assert read_line(capsys.readouterr().err) == "warning: low on space\n"
+
+
+def test_a_step_that_takes_long_is_named_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log is never silent: somebody who looks at it sees what goes on, and for how long."""
+    printed = ""
+    with Bar("frames", line_every_s=0.02) as bar:
+        bar.describe("starting the workers")
+        bar.describe("starting the workers", detail="1 of 2")
+        while ", for 0 s\n" not in printed:
+            printed += capsys.readouterr().err
+    lines = [read_line(line) for line in printed.splitlines()]
+    assert lines[:2] == ["starting the workers", "starting the workers: 1 of 2, for 0 s"]

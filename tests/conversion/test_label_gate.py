@@ -173,14 +173,20 @@ class TreeEraser(Renders):
         return Translation(photo, np.zeros(render.shape[:3], np.uint8))
 
 
-@pytest.mark.parametrize(("appearance", "failed"), [("full", [3]), (0.5, [])])
-def test_an_object_of_the_render_that_the_image_lacks(tmp_path, color_bundle, make_job, appearance, failed):
+def build_following_bundle(tmp_path: Path, color_bundle: Bundle, least: dict[str, float]) -> Bundle:
+    """A bundle whose generator is given the render's appearance, with these thresholds."""
     generator = {"width": 9, "blocks": 1, "use_palette": True, "use_appearance": True}
     recipe = color_bundle.recipe.model_dump() | {"name": "follows", "generator": generator}
     bundle = build_random_bundle(tmp_path / "follows", recipe=Recipe.model_validate(recipe))
     scores = SegmenterScores(pixel_accuracy=0, miou=0, held_out_photos=0, images_seen=0)
     bundle = add_segmenter(bundle, SegmenterRecipe(width=6), build_color_segmenter().state_dict(), scores)
-    add_gate_thresholds(bundle, color_bundle.metadata.gate.model_copy(update={"least": {"structure": 0.5}}))
+    assert color_bundle.metadata.gate is not None
+    return add_gate_thresholds(bundle, color_bundle.metadata.gate.model_copy(update={"least": least}))
+
+
+@pytest.mark.parametrize(("appearance", "failed"), [("full", [3]), (0.5, [])])
+def test_an_object_of_the_render_that_the_image_lacks(tmp_path, color_bundle, make_job, appearance, failed):
+    bundle = build_following_bundle(tmp_path, color_bundle, {"structure_kept": 0.5})
     job = make_job(
         sim_dir=str(write_scenes(tmp_path / "scenes", wrong=None)),
         out_dir=str(tmp_path / "out"),
@@ -190,6 +196,29 @@ def test_an_object_of_the_render_that_the_image_lacks(tmp_path, color_bundle, ma
     summary = convert(job, build_translator=TreeEraser)
     found = [i for i, sample in enumerate(open_dataset(summary.out_dir)) if sample.scores.failed_checks]
     assert found == failed
+
+
+class Follower(Renders):
+    """Gives back the picture that an image is to follow: of a variant the render in its colours."""
+
+    def translate(self, class_index: Any, render: Any, alpha: Any, **look: Any) -> Translation:
+        source = look.get("color_source")
+        return super().translate(class_index, render if source is None else source, alpha)
+
+
+def test_a_variant_in_other_colours_is_compared_with_what_it_was_made_from(tmp_path, color_bundle, make_job):
+    follows = build_following_bundle(tmp_path, color_bundle, {"structure_kept": 0.9, "structure_alike": 0.9})
+    job = make_job(
+        sim_dir=str(write_scenes(tmp_path / "scenes", wrong=None)),
+        out_dir=str(tmp_path / "out"),
+        bundle=str(follows.path),
+        appearance="full",
+        variants=3,
+    )
+    summary = convert(job, build_translator=Follower)
+    images = {sample.image.tobytes() for sample in open_dataset(summary.out_dir)}
+    assert len(images) > 8  # variants do differ
+    assert {sample.scores.failed_checks for sample in open_dataset(summary.out_dir)} == {""}
 
 
 def test_gate_off_scores_edges_alone(convert_scenes):

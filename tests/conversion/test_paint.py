@@ -39,7 +39,7 @@ class Refusal:
     def __init__(self, refused: dict[str, int]) -> None:
         self._left = dict(refused)
 
-    def judge(self, frames: Any, translation: Translation) -> list[Judgement]:
+    def judge(self, frames: Any, translation: Translation, _followed: Any = None) -> list[Judgement]:
         assert len(frames) == len(translation.photo)
         judgements = []
         for frame in frames:

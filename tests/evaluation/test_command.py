@@ -52,3 +52,16 @@ def test_flags_describe_a_network_without_yaml(
     flags = ("--judge-size", "64x48", "--judge-label-space", "camvid11")
     code, printed, _message = run("--reference", real, "--judge", judge, *flags)
     assert code == 0 and "| real photos (oracle) | 4 | 64x48 | 1.000" in printed
+
+
+def test_without_flags_the_segmenter_of_a_bundle_judges_and_extracts(
+    tmp_path: Path, run: Callable[..., tuple[int, str, str]], write_photos: Write
+) -> None:
+    real, sim = write_photos(tmp_path / "real"), write_photos(tmp_path / "sim")
+    code, printed, _message = run(sim, "--reference", real, "--json")
+    assert code == 0
+    protocol = json.loads(printed)["protocol"]
+    assert protocol["extractor"]["name"] == "sflow_segmenter"
+    assert protocol["extractor"]["sha256"] == protocol["judge"]["sha256"]
+    code, printed, _message = run(sim, "--reference", real, "--extractor", "none", "--json")
+    assert code == 0 and "extractor" not in json.loads(printed)["protocol"]

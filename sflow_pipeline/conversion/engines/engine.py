@@ -27,14 +27,16 @@ class Engine:
     Args:
         job: names a cluster, or a number of workers.
         stack: closes the connection to Ray.
+        on_step: is told of steps that take time.
 
     Raises:
         SflowError: the cluster cannot be reached.
     """
 
-    def __init__(self, job: ConvertJob, stack: ExitStack) -> None:
+    def __init__(self, job: ConvertJob, stack: ExitStack, on_step: Callable[[str], None]) -> None:
         self._job = job
         self._stack = stack
+        self._on_step = on_step
         self._facts: Any = None
         if job.address is not None:
             self._connect(job.workers or 1)
@@ -78,11 +80,15 @@ class Engine:
         lock: RunLock,
         workers: int,
         *,
+        on_ready: Callable[[int], None],
         on_frames: Callable[[int], None],
         on_failed: Callable[[Any], None],
         on_warning: Callable[[str], None],
     ) -> Iterator[ShardRecord]:
         """Convert shards, yielding each record once it is committed.
+
+        Args:
+            on_ready: gets the number of workers that have loaded the networks, whenever it rises.
 
         Raises:
             SflowError: workers cannot start, the disk is full, ….
@@ -90,17 +96,20 @@ class Engine:
         if self._job.address is None and workers == 1:
             from sflow_pipeline.conversion.engines.in_process import run_in_process
 
-            return run_in_process(tasks, settings, build_painter, on_frames, lock.check)
+            self._on_step("loading the networks")
+            return run_in_process(tasks, settings, build_painter, on_frames, lock.check, on_ready)
         from sflow_pipeline.conversion.engines.on_ray.shards import run_on_ray
 
         if self._facts is None:
             # GPUs need cores beside their workers', to read and write frames.
             self._connect(workers if settings.device == "cpu" else max(workers, count_cores()))
+        self._on_step("starting the workers, each of which loads the networks")
         return run_on_ray(
             tasks,
             settings,
             build_painter,
             on_frames,
+            on_ready=on_ready,
             workers=workers,
             cpus=self._facts.cpus if self._facts.gpus >= workers else 0,
             check_lock=lock.fence.check,
@@ -111,4 +120,6 @@ class Engine:
     def _connect(self, workers: int) -> None:
         from sflow_pipeline.ray_cluster import connect
 
+        place = "starting Ray on this machine" if self._job.address is None else "joining the Ray cluster"
+        self._on_step(place)
         self._facts = self._stack.enter_context(connect(self._job.address, workers, without_ray=_WITHOUT_RAY))

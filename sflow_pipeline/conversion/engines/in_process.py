@@ -17,6 +17,7 @@ def run_in_process(
     build_painter: PainterFactory,
     on_frames: Callable[[int], None],
     check_lock: Callable[[], None],
+    on_ready: Callable[[int], None] = lambda _workers: None,
 ) -> Iterator[ShardRecord]:
     """Convert shards in order, yielding each record once it is committed.
 
@@ -27,5 +28,6 @@ def run_in_process(
         return
     with single_threaded(), reused_memory():
         painter = build_painter()
+        on_ready(1)
         for task in tasks:
             yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock)

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from sflow_pipeline.config.decode import decode_config, read_yaml
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.reference_networks import (
+    bundle_features,
     bundle_segmenter,
     inception_weights,
     perceptual_weights,
@@ -33,9 +34,10 @@ class NetworkKind(Protocol):
         """The network: (b, 3, h, w) batches, sized and scaled as ``spec`` says, to features or class scores."""
 
 
-#: The first that recognises a file handles it.
+#: The first that recognises a file and serves the purpose handles it.
 KINDS: Mapping[KindName, NetworkKind] = {
     "bundle": bundle_segmenter,
+    "bundle_features": bundle_features,
     "perceptual": perceptual_weights,
     "inception": inception_weights,
     "program": program_file,
@@ -57,7 +59,7 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
     """The description of a network: from the file, its YAML (itself, or ``<file>.yaml`` beside it), and overrides.
 
     Args:
-        path: the network file, or its YAML; for a judge a bundle's folder, too, whose segmenter is meant.
+        path: the network file, its YAML, or a bundle's folder, whose segmenter is meant.
         overrides: fields given as flags; they win.
         what: the network's purpose.
 
@@ -67,10 +69,10 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
         ConfigError: a necessary field is missing, or a value is wrong.
     """
     target = Path(path).expanduser()
-    if not target.is_file() and not (what == "judge" and target.is_dir()):
+    if not (target.is_file() or target.is_dir()):
         raise UsageError(
             f"--{what} {path}: no such file",
-            hint="give a TorchScript or ONNX file, a YAML that names one, or for a judge a bundle's folder",
+            hint="give a TorchScript or ONNX file, a YAML that names one, or a bundle's folder",
         )
     content: dict[str, Any] = {}
     described = target if target.suffix in (".yaml", ".yml") else target.with_name(f"{target.name}.yaml")
@@ -93,13 +95,12 @@ def load_network_spec(path: str | Path, overrides: Mapping[str, Any] | None = No
 
 def _describe(file: Path, what: Purpose) -> dict[str, Any]:
     for name, kind in KINDS.items():
-        fields = kind.describe(file)
-        if fields is None:
+        if what not in kind.PURPOSES:
             continue
-        if what in kind.PURPOSES:
+        fields = kind.describe(file)
+        if fields is not None:
             return {"kind": name, **fields}
-        break
     raise UsageError(
         f"--{what} {file}: weights without a network that can be a{'n' if what == 'extractor' else ''} {what}",
-        hint="give a TorchScript or ONNX file" + (", or a bundle's folder" if what == "judge" else ""),
+        hint="give a TorchScript or ONNX file, or a bundle's folder",
     )

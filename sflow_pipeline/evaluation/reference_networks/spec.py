@@ -20,8 +20,9 @@ from sflow_pipeline.config.decode import parse_size
 
 InputRange = Literal["0..255", "0..1", "-1..1", "imagenet"]
 FilterName = Literal["antialias_bilinear", "bilinear", "area"]
-#: ``program``: TorchScript or ONNX; ``bundle``: a bundle's segmenter; else weights of a network known by name.
-KindName = Literal["program", "bundle", "perceptual", "inception"]
+#: ``program``: TorchScript or ONNX; ``bundle`` and ``bundle_features``: classes and features of a bundle's segmenter;
+#: else weights of a network known by name.
+KindName = Literal["program", "bundle", "bundle_features", "perceptual", "inception"]
 _SUFFIX = re.compile(r"(\.torchscript)?\.(pt|pth|ts|onnx|safetensors)$")
 
 

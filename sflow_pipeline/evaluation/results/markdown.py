@@ -102,6 +102,11 @@ def list_protocol(evaluation: Evaluation) -> list[str]:
             )
     if protocol.get("judge", {}).get("kind") == "bundle":
         lines.append("judge: this is the bundle's own segmenter; for an independent one name a network with --judge")
+    if protocol.get("extractor", {}).get("kind") == "bundle_features":
+        lines.append(
+            "extractor: these are features of the bundle's own segmenter, good for comparing its conversions with each "
+            "other; for distances from outside name a network with --extractor"
+        )
     if "score_space" in protocol:
         space = protocol["score_space"]
         lines.append(

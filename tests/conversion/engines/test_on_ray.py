@@ -14,6 +14,7 @@ ray = pytest.importorskip("ray")
 from sflow_pipeline.bundle import load_bundle  # noqa: E402
 from sflow_pipeline.conversion.convert import convert  # noqa: E402
 from sflow_pipeline.conversion.engines import engine  # noqa: E402
+from sflow_pipeline.conversion.progress import SilentProgress  # noqa: E402
 from sflow_pipeline.conversion.verify import verify  # noqa: E402
 from sflow_pipeline.errors import LabelSpaceError, OutputError  # noqa: E402
 
@@ -55,6 +56,19 @@ class FullDisk:
         raise OutputError("the disk is full", hint="free some space")
 
 
+class Steps(SilentProgress):
+    """Keeps steps and counts in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.events = []
+
+    def on_step(self, text: str) -> None:
+        self.events.append(text)
+
+    def on_count(self, done: int, total: int, unit: str) -> None:
+        self.events.append(f"{done} of {total} {unit}")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -71,9 +85,12 @@ def _paint_crash_color(path: Path) -> None:
 
 def test_two_workers_write_what_one_process_writes(make_job, snapshot, tmp_path):
     alone, together = make_job(out_dir=str(tmp_path / "a")), make_job(out_dir=str(tmp_path / "b"), workers=2)
+    steps = Steps()
     convert(alone)
-    convert(together)
+    convert(together, progress=steps)
     assert snapshot(alone.out_dir) == snapshot(together.out_dir)
+    start = steps.events.index("starting the workers, each of which loads the networks")
+    assert steps.events[start + 1 : start + 3] == ["converting", "1 of 2 workers ready"]
 
 
 def test_a_frame_that_crashes_workers_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, random_bundle):

@@ -12,14 +12,17 @@ ASK_EVERY_S = 0.5
 
 
 class FrameCounter:
-    """Reports the frames that went through workers, each once.
+    """Reports the frames that went through workers, each once, and the workers that have started.
 
     Args:
         on_frames: gets the number of further frames.
+        on_ready: gets the number of workers that have answered so far, whenever it rises.
     """
 
-    def __init__(self, on_frames: Callable[[int], None]) -> None:
+    def __init__(self, on_frames: Callable[[int], None], on_ready: Callable[[int], None]) -> None:
         self._on_frames = on_frames
+        self._on_ready = on_ready
+        self._ready: set[Any] = set()
         self._asked: dict[Any, Any] = {}
         self._finished: Counter[Any] = Counter()
         self._reported: Counter[Any] = Counter()
@@ -51,6 +54,9 @@ class FrameCounter:
         self._note(worker, self._finished[worker])
 
     def _note(self, worker: Any, total: int) -> None:
+        if worker not in self._ready:
+            self._ready.add(worker)
+            self._on_ready(len(self._ready))
         new = total - self._reported[worker]
         if new > 0:
             self._reported[worker] = total

@@ -65,6 +65,7 @@ def run_on_ray(
     check_lock: LockCheck,
     on_failed: Callable[[FailedShard], None],
     on_warning: Callable[[str], None],
+    on_ready: Callable[[int], None] = lambda _workers: None,
 ) -> Iterator[ShardRecord]:
     """Convert shards, yielding each record once it is committed; Ray must be connected.
 
@@ -76,6 +77,7 @@ def run_on_ray(
         check_lock: raises where the run has lost its folder; picklable.
         on_failed: gets shards that crash every worker.
         on_warning: gets sentences.
+        on_ready: gets the number of workers that have started, whenever it rises.
 
     Raises:
         SflowError: workers cannot start, or one raised an error that is not about a frame.
@@ -85,7 +87,7 @@ def run_on_ray(
     running: dict[Any, tuple[Any, _Try]] = {}
     searching: set[Future[ShardTask | FailedShard]] = set()
     idle: list[Any] = []
-    counter = FrameCounter(on_frames)
+    counter = FrameCounter(on_frames, on_ready)
     with ThreadPoolExecutor(workers, "sflow-search") as searchers:
         try:
             while queue or running or searching:
