@@ -43,6 +43,7 @@ def load(spec: NetworkSpec, device: str) -> Network:
         height, width = batch.shape[-2:]
         if width > _WIDEST_PX:
             batch = resize_photo(batch, (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width))), spec.filter)
-        return norm(network.encode_sixteenth(batch))
+        features: Tensor = norm(network.encode_sixteenth(batch))
+        return features
 
     return run
