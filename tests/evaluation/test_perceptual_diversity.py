@@ -1,10 +1,16 @@
 """Diversity of variants against LPIPS's formula written out in NumPy."""
 
+from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from sflow_pipeline.evaluation.measures.perceptual_diversity import compute_perceptual_distance
+from sflow_pipeline.evaluation.measures.measure import Observations, observe_all
+from sflow_pipeline.evaluation.measures.perceptual_diversity import PerceptualDiversity, compute_perceptual_distance
+from sflow_pipeline.evaluation.photo_source import LabelledPhoto
 from sflow_pipeline.metrics import compute_mean_interval
 
 
@@ -31,3 +37,46 @@ def test_interval_of_a_mean_covers_what_theory_says() -> None:
     assert low == pytest.approx(values.mean() - half, abs=0.05)
     assert high == pytest.approx(values.mean() + half, abs=0.05)
     assert compute_mean_interval(np.ones((1, 2))) is None
+
+
+class Pixels:
+    """Two depths: the picture, and every second pixel of it."""
+
+    extractor = SimpleNamespace(name="pixels", digest="0123456789abcdef")
+
+    def extract_maps(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        return [pictures, pictures[:, :, ::2, ::2]]
+
+
+class Variants:
+    """Two frames of three pictures each, wide enough not to be resized."""
+
+    variants = 3
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(2)
+        self.photos = rng.integers(0, 256, (2, 3, 32, 256, 3), np.uint8)
+
+    def __len__(self) -> int:
+        return 6
+
+    def read(self) -> Any:
+        for frame in range(2):
+            for variant in range(3):
+                yield LabelledPhoto(f"s/{frame}", variant, self.photos[frame, variant], np.zeros((32, 256), np.uint8))
+
+
+def test_diversity_is_the_mean_over_pairs_of_variants() -> None:
+    source, measure = Variants(), PerceptualDiversity(Pixels())  # type: ignore[arg-type]
+    row = observe_all(Observations(source), [measure], None, lambda: None)  # type: ignore[arg-type]
+    score = measure.score(row, [row]).scores["perceptual_diversity_pixels"]
+    distances = []
+    for frame in source.photos / 127.5 - 1:
+        unit = frame / np.linalg.norm(frame, axis=-1, keepdims=True)
+        for a, b in combinations(unit, 2):
+            squares = ((a - b) ** 2).sum(axis=-1)
+            distances.append(squares.mean() + squares[::2, ::2].mean())
+    assert len(distances) == 6
+    assert score.value == pytest.approx(np.mean(distances), rel=1e-5)
+    assert score.note.startswith("6 pairs of variants of 2 frames; pixels, sha256 0123456789ab")
+    assert score.interval is not None and score.interval[0] <= score.value <= score.interval[1]
