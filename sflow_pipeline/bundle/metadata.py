@@ -26,6 +26,11 @@ def _read_numbers(value: Any) -> Any:
 
 #: Checks of the gate whose thresholds depend on the generator as well as on the segmenter.
 STRUCTURE_CHECKS = ("structure_kept", "structure_object", "structure_alike")
+#: All checks that there are.
+CHECKS = (
+    *("pixel_accuracy", "miou", "likelihood", "region", "objects", "blank", "naming", "place", "mirror", "together"),
+    *STRUCTURE_CHECKS,
+)
 
 
 class SegmenterScores(BaseModel):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import Bundle, GateThresholds
 from sflow_pipeline.bundle.appearance import is_blank
+from sflow_pipeline.bundle.metadata import CHECKS
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1
@@ -200,6 +201,12 @@ def check_gate(job: ConvertJob, bundle: Bundle) -> tuple[str, list[str]]:
         return "", [f"bundle {bundle.name} has no segmenter: agreement with the labels is not scored"]
     thresholds = metadata.gate.model_dump() if metadata.gate else None
     warnings = [] if metadata.gate else [f"bundle {bundle.name} has no gate thresholds: scores are not checked"]
+    outdated = [name for name in (metadata.gate.least if metadata.gate else ()) if name not in CHECKS]
+    if outdated:
+        warnings.append(
+            f"bundle {bundle.name} has thresholds of checks that are no longer made ({', '.join(outdated)}); measure "
+            "those of today's with train --only gate"
+        )
     facts = {"segmenter": metadata.segmenter_sha256, "thresholds": thresholds, "checks": _CHECKS_VERSION}
     return compute_digest(facts), warnings
 

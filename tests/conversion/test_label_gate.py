@@ -253,6 +253,15 @@ def test_bundles_that_cannot_judge_say_so(make_job, color_bundle, read_dataset):
     assert summary.warnings == ("bundle random has no segmenter: agreement with the labels is not scored",)
     assert {row["miou"] for row in read_dataset(summary.out_dir)} == {None}
     assert convert(make_job(gate="off")).warnings == ()
+    gate = color_bundle.metadata.gate
+    assert gate is not None
+    outdated = add_gate_thresholds(
+        color_bundle, gate.model_copy(update={"least": {"structure_wide": 0.5, **gate.least}})
+    )
+    (warning,) = convert(
+        make_job(bundle=str(outdated.path), out_dir=str(color_bundle.path.parent / "outdated"))
+    ).warnings
+    assert "checks that are no longer made (structure_wide)" in warning
     add_gate_thresholds(color_bundle, None)
     with pytest.raises(UsageError, match="has no gate thresholds"):
         convert(make_job(gate="enforce", bundle=str(color_bundle.path)))
