@@ -361,3 +361,18 @@ def test_the_benchmark_makes_what_it_compares(
     with av.open(str(tmp_path / "results.mp4")) as video:
         pictures = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     assert [picture.shape for picture in pictures] == [(SIZE[1], 4 * SIZE[0], 3)] * 3
+
+
+def test_inspect_names_the_flag_and_along_what(dump_of_street: Path, appearance_bundle: Path) -> None:
+    from typer.testing import CliRunner
+
+    from sflow_pipeline.cli.app import app
+
+    arguments = ["inspect", str(dump_of_street), "--bundle", str(appearance_bundle)]
+    text = " ".join(CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}).output.split())
+    assert "convert --smooth 0.67 makes images steadier from frame to frame, along the dump's flow" in text
+    for kind in ("flow", "occlusion"):
+        for sequence in dump_of_street.glob("street_*"):
+            shutil.rmtree(sequence / kind)
+    text = " ".join(CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}).output.split())
+    assert "along the motion measured in the pictures" in text
