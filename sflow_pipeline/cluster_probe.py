@@ -18,6 +18,8 @@ def probe_cluster(address: str) -> None:
     Raises:
         OSError: nothing answers there, or not as Ray does.
     """
+    if address.startswith(("http://", "https://")):
+        raise ConnectionError("it is a dashboard's, for `ray job submit`: use HOST:6379 inside the cluster")
     matched = _ADDRESS.fullmatch(address)
     if matched is None:
         return

@@ -153,3 +153,12 @@ def test_what_ray_says_leads_to_a_way_out(message: str, hint: str, monkeypatch: 
     ):
         pass
     assert hint in str(caught.value.hint)
+
+
+def test_the_address_of_a_dashboard_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.init", lambda **_options: pytest.fail("Ray speaks of RAY_ADDRESS"))
+    with (
+        pytest.raises(TrainingError, match=r"^Ray at http://head:8265 cannot be reached: .* use HOST:6379"),
+        connect("http://head:8265", 1, error=TrainingError, without_ray="train in one process"),
+    ):
+        pass

@@ -37,11 +37,17 @@ def status_command(
     from sflow_pipeline.storage.filesystem import Folder
 
     out, console = Folder(out_dir), Console()
+    before: dict[str, Any] = {}
     while True:
         facts = _read(out)
-        if watch:
-            console.clear()  # nothing where stdout is no terminal
-        typer.echo(json.dumps(facts, indent=None if watch else 2) if as_json else _format(facts))
+        if as_json:
+            typer.echo(json.dumps(facts, indent=None if watch else 2))
+        elif not watch or console.is_terminal:
+            console.clear() if watch else None
+            typer.echo(_format(facts))
+        elif facts != {**before, "updated_s": facts["updated_s"]}:  # in a file: what has changed
+            typer.echo(("\n" if before else "") + _format(facts))
+        before = facts
         if not watch or facts["state"] != "running":
             raise typer.Exit(_EXIT_CODES.get(facts["state"], QUARANTINED if facts["quarantined"] else CLEAN))
         time.sleep(_WATCH_EVERY_S)
@@ -54,7 +60,7 @@ def _read(out: "Folder") -> dict[str, Any]:
     """The run's status, or that of the finished dataset."""
     from sflow_pipeline.conversion.run_status import RunStatus, read_run_status
     from sflow_pipeline.errors import OutputError
-    from sflow_pipeline.storage.manifest import load_manifest
+    from sflow_pipeline.storage.manifest import MANIFEST_PATH, load_manifest
 
     status = read_run_status(out)
     try:
@@ -64,6 +70,10 @@ def _read(out: "Folder") -> dict[str, Any]:
             raise
         manifest = None
     dataset = None if manifest is None else asdict(manifest.counts)
+    if dataset is not None and status is not None and status.state == "running":
+        written_s = out.stat([MANIFEST_PATH])[0].mtime_ns / 1e9
+        if written_s > status.started_s:  # this run's, which has yet to write its report
+            dataset = None
     if status is None:
         assert manifest is not None
         counts = manifest.counts
@@ -103,7 +113,8 @@ def _format(facts: dict[str, Any]) -> str:
     if host:
         age = format_duration(max(0.0, time.time() - facts["updated_s"]))
         since = format_duration(max(0.0, facts["updated_s"] - facts["started_s"]))
-        workers = f"{facts['workers']} workers, {facts['device']}; " if facts["workers"] else ""
+        many = "worker" if facts["workers"] == 1 else "workers"
+        workers = f"{facts['workers']} {many}, {facts['device']}; " if facts["workers"] else ""
         lines.append(f"run: {workers}process {facts['pid']} on {host}, {since} long, last heard of {age} ago")
     if facts["last_warning"]:
         lines.append(f"last warning of {facts['warnings']}: {facts['last_warning']}")

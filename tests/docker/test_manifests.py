@@ -47,6 +47,16 @@ def test_nightly_job_is_the_job() -> None:
     assert load("raycronjob.yaml")["spec"]["jobTemplate"] == load("rayjob.yaml")["spec"]
 
 
+def test_as_many_workers_wait_for_a_place_as_the_cluster_may_grow_to() -> None:
+    cluster = load("rayjob.yaml")["spec"]["rayClusterSpec"]
+    assert cluster["enableInTreeAutoscaling"] is True
+    (head,) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+    (workers,) = [int(item["value"]) for item in head["env"] if item["name"] == "WORKERS"]
+    assert workers == sum(group["maxReplicas"] for group in cluster["workerGroupSpecs"])
+    job = (ROOT / "pipelines/cluster.yaml").read_text()
+    assert "\nworkers: ${WORKERS:-}\n" in job
+
+
 def test_manifest_names_the_ray_of_the_images() -> None:
     assert load("rayjob.yaml")["spec"]["rayClusterSpec"]["rayVersion"] == pinned("ray")
 
