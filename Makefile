@@ -33,7 +33,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 
 demo: $(VENV)/.installed ## Render a small dump, convert it on this machine, show where the pictures are
 	rm -rf demo
-	$(BIN)/sflow-pipeline simulate demo/sim --sequences 2 --frames 8 --size 512x256 --seed 7
+	$(BIN)/sflow-pipeline simulate demo/sim --sequences 2 --frames 5 --size 512x256 --seed 7
 	$(BIN)/sflow-pipeline convert demo/sim demo/out
 	$(BIN)/sflow-pipeline verify demo/out
 	@test -s demo/out/report/contact_sheet.png

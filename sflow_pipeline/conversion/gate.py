@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.networks.edges import EDGE_STRENGTH, detect_edges
+from sflow_pipeline.networks.picture_edges import EDGE_STRENGTH, detect_edges
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation

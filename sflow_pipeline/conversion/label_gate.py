@@ -16,7 +16,7 @@ from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.networks.edges import detect_edges
+from sflow_pipeline.networks.picture_edges import detect_edges
 from sflow_pipeline.storage.canonical_json import compute_digest
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.smoothing import REACH
 from sflow_pipeline.errors import FrameError, UsageError
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.networks.motion_check import MotionCheck
 from sflow_pipeline.simulators import Dump
 from sflow_pipeline.simulators.frame_table import find_gaps, find_usual_step
 from sflow_pipeline.storage import image_codec
@@ -136,6 +135,8 @@ def _find_pairs(frames: Sequence[FrameRef], *, needs_flow: bool) -> tuple[list[t
 def _check_pairs(
     pairs: Sequence[tuple[FrameRef, FrameRef]], motion: MotionSource, source: Folder, sim_dir: str
 ) -> None:
+    from sflow_pipeline.networks.motion_check import MotionCheck  # with torch, which verify and listings do without
+
     check = MotionCheck(f"dump {sim_dir}")
     first_error: FrameError | OSError | None = None
     is_known = False

@@ -1,26 +1,21 @@
 """`open_dataset`: a finished dataset as a PyTorch dataset with fast random access."""
 
-import os
-from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
 from torch.utils.data import Dataset
 
-from sflow_pipeline.dataset.contents import Contents, load_contents, translate_read_errors
+from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.dataset.row_filter import RowFilter, parse_row_filter
+from sflow_pipeline.dataset.row_reader import RowReader
 from sflow_pipeline.dataset.sample import Sample, build_sample
 from sflow_pipeline.dataset.sample_stream import SampleStream
-from sflow_pipeline.dataset.shard_reader import ShardReader, open_shard
 from sflow_pipeline.label_spaces import LabelSpace
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
-_MAX_OPEN_SHARDS = 64
 
 
 @overload
@@ -94,15 +89,7 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         self.contents = contents
         self.columns = columns
         self.transform = transform
-        self._shards = contents.select_shards(splits)
-        self._readers: OrderedDict[str, ShardReader] = OrderedDict()
-        self._process = os.getpid()
-        #: Positions in each shard; a range where every row counts.
-        self._rows: list[Sequence[int]] = [range(shard.rows) for shard in self._shards]
-        if variants is not None or row_filter is not None:
-            wanted = None if variants is None else frozenset(variants)
-            self._rows = [self._select(str(shard.path), wanted, row_filter) for shard in self._shards]
-        self._ends = list(accumulate(len(rows) for rows in self._rows))
+        self._reader = RowReader(contents, splits, columns, variants, row_filter)
 
     @property
     def label_space(self) -> LabelSpace:
@@ -115,7 +102,7 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
         return self.contents.splits
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self._reader)
 
     def __getitem__(self, index: int) -> T_co:
         """One sample.
@@ -138,7 +125,13 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
     ) -> "SampleStream[T_co]":
         """The same samples as a shuffled stream that divides itself among workers and ranks; see ``SampleStream``."""
         return SampleStream(
-            self, self._rows, seed=seed, shuffle=shuffle, buffer_rows=buffer_rows, rank=rank, world_size=world_size
+            self,
+            self._reader.positions,
+            seed=seed,
+            shuffle=shuffle,
+            buffer_rows=buffer_rows,
+            rank=rank,
+            world_size=world_size,
         )
 
     def read_values(self, index: int) -> dict[str, Any]:
@@ -148,44 +141,10 @@ class SampleDataset(Dataset[T_co], Generic[T_co]):
             IndexError: ``index`` is not below the length.
             OutputError: the row's shard is gone or damaged.
         """
-        length = len(self)
-        if not -length <= index < length:
-            raise IndexError(f"row {index} of {length}")
-        index %= length
-        shard = bisect_right(self._ends, index)
-        position = self._rows[shard][index - (self._ends[shard - 1] if shard else 0)]
-        path = str(self._shards[shard].path)
-        with translate_read_errors(f"{self.contents.folder.uri}: {path}"):
-            return self._open(path).read(position)
+        return self._reader.read_values(index)
 
     def decode_values(self, values: dict[str, Any]) -> T_co:
         """Decode and transform what ``read_values`` gave."""
         sample = build_sample(Row(values, self.contents.label_format), self.columns)
         # Without a transform the type of samples is Sample, as the overloads of open_dataset say.
         return cast(T_co, sample if self.transform is None else self.transform(sample))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_readers": OrderedDict()}
-
-    def _select(self, path: str, variants: frozenset[int] | None, row_filter: RowFilter | None) -> list[int]:
-        """Positions of the chosen rows of a shard."""
-        columns = ["variant", *(row_filter.columns if row_filter else ())]
-        with translate_read_errors(f"{self.contents.folder.uri}: {path}"):
-            rows = self._open(path).read_values(list(dict.fromkeys(columns)))
-        return [
-            i
-            for i, values in enumerate(rows)
-            if (variants is None or values["variant"] in variants)
-            and (row_filter is None or row_filter.accepts(values))
-        ]
-
-    def _open(self, path: str) -> ShardReader:
-        if self._process != os.getpid():  # forked: a handle shared with the parent would share its position, too
-            self._readers, self._process = OrderedDict(), os.getpid()
-        reader = self._readers.pop(path, None)
-        if reader is None:
-            if len(self._readers) >= _MAX_OPEN_SHARDS:
-                self._readers.popitem(last=False)[1].close()
-            reader = open_shard(self.contents.folder, path, self.contents.add_needed(self.columns))
-        self._readers[path] = reader
-        return reader

@@ -1,19 +1,14 @@
-"""The Laplacian edge extractor, on a batch of tensors for training and conversion, and on one picture in memory."""
+"""The Laplacian edge extractor, on a batch of tensors; ``picture_edges.py`` has it for one picture without torch."""
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sflow_pipeline.tensors import EdgeMap
 
 # ITU-R BT.601 luma, the weights OpenCV uses for RGB to grey.
 _LUMA = (0.299, 0.587, 0.114)
-#: DNED predicts strengths from 0 to 255; this much counts as an edge.
-EDGE_STRENGTH = 128
 
 
 def compute_laplacian(image: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
@@ -44,13 +39,6 @@ def extract_edges(image: UInt8[Tensor, "b 3 h w"], threshold: float | Float[Tens
     """
     limit = torch.as_tensor(threshold, device=image.device, dtype=torch.float32).reshape(-1, 1, 1, 1)
     return (compute_laplacian(image) > limit).float()
-
-
-def detect_edges(photo: NDArray[np.uint8], threshold: float) -> NDArray[np.bool_]:
-    """(h, w) Laplacian edges of a (h, w, 3) uint8 RGB picture: ``extract_edges`` by OpenCV."""
-    luma = cv2.cvtColor(photo.astype(np.float32) / 255.0, cv2.COLOR_RGB2GRAY)
-    smooth = cv2.GaussianBlur(luma, (3, 3), 0)
-    return np.asarray(np.abs(cv2.Laplacian(smooth, cv2.CV_32F, ksize=1)) > threshold)
 
 
 def _reflect_pad(image: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h2 w2"]:

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sflow_pipeline.addresses import join_address
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.picture_edges import detect_edges
 from sflow_pipeline.report.frame_pictures import PictureReader, list_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb
@@ -73,18 +72,13 @@ def draw_contact_sheet(contents: Contents, wanted: Set[int]) -> NDArray[np.uint8
 def _draw_row(row: Row, edge_threshold: float, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     photo = decode_rgb(row.require_file("image"), name=f"{row.sample_id}: image")
     render = row.decode_plane("render")
-    laplacian = None if render is None else _draw_laplacian(render, edge_threshold)
+    laplacian = None if render is None else detect_edges(render, edge_threshold) * np.uint8(255)
     height = max(1, round(photo.shape[0] * _CELL_WIDTH_PX / photo.shape[1]))
     cells = (render, colors[row.decode_label_map()], laplacian, row.decode_plane("edge"), photo)
     strip = [_fit(cell, height, is_label=index == 1) for index, cell in enumerate(cells)]
     gap = np.full((height, _GAP_PX, 3), _PAPER, np.uint8)
     spaced = [part for cell in strip for part in (cell, gap)][:-1]
     return np.concatenate([np.concatenate(spaced, axis=1), np.full((_GAP_PX, _width(), 3), _PAPER, np.uint8)])
-
-
-def _draw_laplacian(render: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
-    edges = extract_edges(torch.from_numpy(render).permute(2, 0, 1)[None], threshold)
-    return (edges[0, 0] * 255).to(torch.uint8).numpy()
 
 
 def _fit(cell: NDArray[np.uint8] | None, height: int, *, is_label: bool) -> NDArray[np.uint8]:

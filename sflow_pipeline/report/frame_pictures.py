@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.dataset.sample_dataset import SampleDataset
+from sflow_pipeline.dataset.row_reader import RowReader
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_jpeg, encode_label
 
@@ -48,7 +47,7 @@ class PictureReader:
     def __init__(self, contents: Contents, wanted: Sequence[str] = _COLUMNS) -> None:
         self._format = contents.label_format
         columns = tuple(name for name in wanted if name in contents.columns)
-        self._rows: SampleDataset[Any] = SampleDataset(contents, None, columns, None, None)
+        self._rows = RowReader(contents, None, columns)
         self._colors = list_colors(contents.label_space)
 
     def read_frame(self, rows: Sequence[int]) -> FramePictures:

@@ -50,3 +50,11 @@ def test_version_loads_nothing_heavy(code: str) -> None:
 
 def test_reading_yaml_loads_none_of_torch_ray_cv2() -> None:
     assert list_loaded(READ_YAML) & {"torch", "ray", "cv2"} == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["conversion.verify", "conversion.run_status", "report.dataset_page", "inspection.inspect_dump"],
+)
+def test_commands_that_run_no_network_load_no_torch(module: str) -> None:
+    assert list_loaded(f"import sflow_pipeline.{module}") & {"torch", "ray"} == set()

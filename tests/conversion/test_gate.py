@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from sflow_pipeline.conversion.gate import compute_edge_f1
-from sflow_pipeline.networks.edges import detect_edges, extract_edges
+from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.picture_edges import detect_edges
 
 
 def test_f1_by_hand():
