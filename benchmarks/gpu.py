@@ -1,4 +1,4 @@
-"""Everything to be known of a GPU in ten minutes: stages by size and batch, whole conversions, and how busy it was.
+"""Everything to be known of a GPU in ten minutes: whole conversions and how busy it was, stages, CUDA graphs.
 
     timeout 600 python benchmarks/gpu.py --out results
 
@@ -9,6 +9,7 @@ import argparse
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,7 +28,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16_000, help="of the conversion at 512x256; others by pixels")
     parser.add_argument("--size", action="append", help="of conversions; 512x256 and 1920x1080 where left out")
     parser.add_argument("--batch-size", action="append", type=int, help="1, 8 and 32 where left out")
+    parser.add_argument("--convert-batch-size", action="append", default=[], help="of conversions; auto where left out")
     parser.add_argument("--workers", action="append", type=int, help="of conversions; 1 where left out")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--gate", default="score", help="of conversions")
     parser.add_argument("--image-format", action="append", help="of conversions; png where left out")
     parser.add_argument("--out", type=Path, default=Path("gpu_results"))
@@ -41,8 +44,10 @@ def main() -> None:
         frames = max(1, round(chosen.frames * 512 * 256 / (width * height))) if chosen.frames > 100 else chosen.frames
         with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
             dump = link_sample_dump(Path(temporary), frames=frames, size=(width, height))
-            for workers, image_format in product(chosen.workers or [1], chosen.image_format or ["png"]):
-                conversions.append(convert(dump, Path(temporary) / "out", size, workers, image_format, chosen))
+            settings = product(chosen.workers or [1], chosen.image_format or ["png"], chosen.convert_batch_size or [""])
+            for workers, image_format, batch_size in settings:
+                out = Path(temporary) / "out"
+                conversions.append(convert(dump, out, size, workers, image_format, batch_size, chosen))
                 write(chosen.out / "conversions.json", conversions)
                 print(conversions[-1], flush=True)
     command = ["sflow-pipeline", "bench", "--device", chosen.device, "--repeats=3", "--json"]
@@ -52,15 +57,27 @@ def main() -> None:
     (chosen.out / "stages.json").write_text(done.stdout)
     for row in json.loads(done.stdout)["rows"]:
         print(row["size_px"], row["batch_size"], row["stage"], f"{row['frames_per_s']:.1f} frames/s", flush=True)
+    run_networks(chosen, sizes, batches)
+
+
+def run_networks(chosen: argparse.Namespace, sizes: list[str], batches: list[int]) -> None:
+    """``gpu_networks.py`` in a process of its own; last, because compilation may take what is left of the time."""
+    command = [sys.executable, str(Path(__file__).with_name("gpu_networks.py")), "--device", chosen.device]
+    command += [*(f"--size={size}" for size in sizes), *(f"--batch-size={size}" for size in batches)]
+    command += ["--no-compile"] if chosen.no_compile else []
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    (chosen.out / "networks.json").write_text(done.stdout)
+    print(done.stdout, flush=True)
 
 
 def convert(
-    dump: Path, out: Path, size: str, workers: int, image_format: str, chosen: argparse.Namespace
+    dump: Path, out: Path, size: str, workers: int, image_format: str, batch_size: str, chosen: argparse.Namespace
 ) -> dict[str, Any]:
     """One conversion by the command line: frames a second with and without its start, and how busy the GPU was."""
     shutil.rmtree(out, ignore_errors=True)
     command = ["sflow-pipeline", "convert", str(dump), str(out), "--device", chosen.device, "--gate", chosen.gate]
     command += ["--workers", str(workers), "--image-format", image_format, "--contradictions", "ignore", "--json"]
+    command += ["--batch-size", batch_size] if batch_size else []
     with Utilisation(chosen.device) as busy:
         started = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -72,6 +89,7 @@ def convert(
         "size": size,
         "workers": workers,
         "image_format": image_format,
+        "batch_size": batch_size or "auto",
         "rows": rows,
         "seconds": round(seconds, 1),
         "frames_per_s": round(rows / seconds, 1),

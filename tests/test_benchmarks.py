@@ -1,6 +1,7 @@
 """`make bench` works: its table and its file say the same, and every benchmark is in the registry and in its README."""
 
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -43,3 +44,16 @@ def test_a_ratio_well_above_the_kept_one_is_slower() -> None:
         assert list_slower({**ratios, "model / convolutions": 1.2 * ratios["model / convolutions"]}, ratios) == [
             "model / convolutions"
         ]
+
+
+def test_the_gpu_script_runs_on_a_cpu(tmp_path: Path) -> None:
+    options = ["--device=cpu", "--frames=2", "--size=64x32", "--batch-size=1", "--convert-batch-size=2", "--no-compile"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, str(FOLDER / "gpu.py"), *options, f"--out={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    (conversion,) = json.loads((tmp_path / "conversions.json").read_text())
+    assert (conversion["rows"], conversion["batch_size"]) == (2, "2")
+    assert {row["stage"] for row in json.loads((tmp_path / "stages.json").read_text())["rows"]} >= {"model", "pipeline"}
+    (network,) = json.loads((tmp_path / "networks.json").read_text())
+    assert network["way"] == "as it is" and network["frames_per_s"] > 0

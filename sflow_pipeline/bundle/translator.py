@@ -14,7 +14,7 @@ from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance import build_appearance_map
 from sflow_pipeline.networks.chroma import hold_chroma, list_chroma_shares
-from sflow_pipeline.networks.device import place_network, resolve_device
+from sflow_pipeline.networks.device import place_network, resolve_device, send
 from sflow_pipeline.networks.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges import extract_edges
 from sflow_pipeline.networks.flatness import hold_flatness
@@ -146,18 +146,18 @@ class Translator:
         picture = self._place(render)
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
-        edge = fuse_sides(sides, torch.from_numpy(alpha).to(self.device))
+        edge = fuse_sides(sides, self._send(alpha))
         boundary = self._find_boundaries(instance_map) if self.use_instances else None
-        classes = torch.from_numpy(class_index).to(self.device)
+        classes = self._send(class_index)
         colors, strength = None, None
         if self._palettes is not None:
             chosen = np.zeros(len(class_index), np.int64) if palette is None else palette
-            palettes = self._palettes[torch.from_numpy(chosen).to(self.device)]
+            palettes = self._palettes[self._send(chosen)]
             if self._use_appearance and appearance is not None:
                 shares = [appearance, np.zeros_like(appearance) if photo_colors is None else photo_colors]
-                strength, moved = (torch.from_numpy(share).to(self.device) for share in shares)
+                strength, moved = (torch.from_numpy(share) for share in shares)
                 source = picture if color_source is None else self._place(color_source)
-                stated = None if class_colors is None else torch.from_numpy(class_colors).to(self.device)
+                stated = None if class_colors is None else self._send(class_colors)
                 render_colors = to_unit_range(source)
                 colors = self._map_appearance(render_colors, classes, palettes.float(), strength, moved, stated)
             else:
@@ -167,7 +167,7 @@ class Translator:
             semantic = add_previous(semantic, None if previous is None else self._carry(previous, picture))
         painted = self._generator(semantic, edge.to(self.dtype))
         if strength is not None and colors is not None and bool((strength > 0).any()):
-            channel, follows = classes.long()[:, None], strength.view(-1, 1, 1, 1)
+            channel, follows = classes.long()[:, None], send(strength, self.device).view(-1, 1, 1, 1)
             painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel] * follows)
             painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
             is_flat = self._is_flat[channel] * follows
@@ -193,7 +193,7 @@ class Translator:
             is_stated = class_colors[..., 3] > 0
             own = torch.where(is_stated[..., None], class_colors[..., :3] / 127.5 - 1, own)
             share = torch.where(is_stated, class_colors[..., 3], share)
-        has_appearance = (3 * strength).clamp(max=1)
+        has_appearance, photo_colors = send((3 * strength).clamp(max=1), self.device), send(photo_colors, self.device)
         palettes = torch.lerp(palettes, darken_palette(palettes, own, share), has_appearance[:, None, None])
         follows = has_appearance * (1 - photo_colors)
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
@@ -205,7 +205,10 @@ class Translator:
 
     def _place(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
         """(b, 3, h, w) on the device, plane by plane, which is what everything around the networks is fastest on."""
-        return torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2).contiguous()
+        return self._send(pictures).permute(0, 3, 1, 2).contiguous()
+
+    def _send(self, array: NDArray[Any]) -> torch.Tensor:
+        return send(torch.from_numpy(array), self.device)
 
     def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
         size = next(len(array) for array in batch if array is not None)
@@ -220,4 +223,4 @@ class Translator:
                 hint="render instances too, or use a bundle that was trained without",
                 reason="no_instance",
             )
-        return build_boundary_map(torch.from_numpy(instance_map).to(self.device))
+        return build_boundary_map(self._send(instance_map))

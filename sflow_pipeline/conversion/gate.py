@@ -1,8 +1,9 @@
 """The gate: scores converted images and decides whether they are accepted."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
 _TOLERANCE = np.ones((3, 3), np.uint8)
+_THREADS = 8
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,22 @@ class EdgeGate:
         followed: Sequence[NDArray[np.uint8]] | None = None,  # noqa: ARG002
     ) -> list[Judgement]:
         """See ``Gate.judge``."""
-        return [
-            Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})
-            for photo, edge in zip(translation.photo, translation.edge, strict=True)
-        ]
+        return map_frames(self._judge, translation.photo, translation.edge)
+
+    def _judge(self, photo: NDArray[np.uint8], edge: NDArray[np.uint8]) -> Judgement:
+        return Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})
+
+
+def map_frames(function: Callable[..., _Result], *values: Sequence[Any]) -> list[_Result]:
+    """A function of each frame of a batch; of several frames at a time, because a GPU waits for the judgement.
+
+    >>> map_frames(max, [1, 5], [4, 2])
+    [4, 5]
+    """
+    if len(values[0]) == 1:
+        return list(map(function, *values))
+    with ThreadPoolExecutor(min(_THREADS, len(values[0])), "sflow-gate") as pool:
+        return list(pool.map(function, *values))
 
 
 def compute_edge_f1(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:

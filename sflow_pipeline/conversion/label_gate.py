@@ -13,7 +13,7 @@ from sflow_pipeline.bundle.appearance import is_blank
 from sflow_pipeline.bundle.metadata import CHECKS
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1
+from sflow_pipeline.conversion.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1, map_frames
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.networks.picture_edges import detect_edges
@@ -71,18 +71,20 @@ class LabelGate:
         """See ``Gate.judge``."""
         from sflow_pipeline.bundle.label_agreement import reduce_pair
 
-        reduced = [reduce_pair(*pair) for pair in zip(translation.photo, (f.class_index for f in frames), strict=True)]
-        renders = [reduce_pair(frame.render, frame.class_index) for frame in frames]
+        labels = [frame.class_index for frame in frames]
+        reduced = map_frames(reduce_pair, translation.photo, labels)
+        renders = map_frames(reduce_pair, [frame.render for frame in frames], labels)
         image_scores, render_scores = self._score(frames, reduced, renders)
         edges = self._edges.judge(frames, translation)
-        judgements = []
-        for i, frame in enumerate(frames):
+
+        def judge_frame(i: int) -> Judgement:
             picture, label = reduced[i]
-            source = renders[i][0] if followed is None else reduce_pair(followed[i], frame.class_index)[0]
-            checks = {**image_scores[i].checks, **self._check_structure(frame, source, picture, label)}
+            source = renders[i][0] if followed is None else reduce_pair(followed[i], frames[i].class_index)[0]
+            checks = {**image_scores[i].checks, **self._check_structure(frames[i], source, picture, label)}
             scores = {**edges[i].scores, **score_picture(picture, label, self._edges.threshold)}
-            judgements.append(self._judge(image_scores[i], render_scores[i], checks, scores))
-        return judgements
+            return self._judge(image_scores[i], render_scores[i], checks, scores)
+
+        return map_frames(judge_frame, range(len(frames)))
 
     def _check_structure(
         self,

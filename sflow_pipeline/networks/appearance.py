@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from sflow_pipeline.networks.device import send
 from sflow_pipeline.networks.palette import build_palette_map, measure_palette
 from sflow_pipeline.networks.plane_filters import box_mean, enlarge
 from sflow_pipeline.tensors import ClassIndexMap, Photo, to_luma
@@ -39,7 +40,7 @@ def build_appearance_map(
 
     Args:
         picture: whose colours, in [-1, 1].
-        strength: per image, 0 (class means) to 1 (the picture itself).
+        strength: per image, 0 (class means) to 1 (the picture itself); best on the host.
         palette: mean colours to use instead of the picture's own; the picture's detail is added to them. Above
             strength 0 the change follows the picture's edges where the labels' borders do not.
         own: the picture's mean colours, where they are known.
@@ -54,14 +55,15 @@ def build_appearance_map(
     """
     if own is None:
         own, _ = measure_palette(picture, class_index, classes)
-    position = (strength.to(picture) * len(CELLS_PX)).view(-1, 1, 1, 1)
+    levels = strength.cpu() * len(CELLS_PX)  # where strength is on the host, no GPU is waited for
+    position = send(strength, picture.device).to(picture).view(-1, 1, 1, 1) * len(CELLS_PX)
     appearance = None
     for number, cell_px in enumerate(CELLS_PX):
         share = (position - number).clamp(0, 1)
         # Two levels further on, nothing of this one is left.
-        if bool(((share > 0) & (position < number + 2)).any()):
+        if bool(((levels > number) & (levels < number + 2)).any()):
             finer = picture if cell_px == 1 else average_within_classes(picture, class_index, own, cell_px)
-            if appearance is None and bool((share == 1).all()):
+            if appearance is None and bool((levels >= number + 1).all()):
                 appearance = finer
             else:
                 coarser = build_palette_map(class_index, own) if appearance is None else appearance
@@ -73,7 +75,7 @@ def build_appearance_map(
     shift = build_palette_map(class_index, palette.to(picture) - own)
     follows = position.clamp(max=1)
     smooth = smooth_within_edges(shift, picture)
-    return appearance + (smooth if bool((follows == 1).all()) else torch.lerp(shift, smooth, follows))
+    return appearance + (smooth if bool((levels >= 1).all()) else torch.lerp(shift, smooth, follows))
 
 
 def smooth_within_edges(

@@ -33,7 +33,8 @@ def hold_flatness(photo: Photo, appearance: Photo, member: Float[Tensor, "b 1 h 
     """
     height = photo.shape[-2]
     near, far = (2 * max(1, round(share * height / 2)) + 1 for share in (_NEAR, _FAR))
-    region = _find_region(member)
+    # On a GPU the whole picture costs less than to wait for where its surfaces are.
+    region = _find_region(member) if member.device.type == "cpu" else (slice(None),) * 4
     if region is None:
         return photo
     held = photo.clone()

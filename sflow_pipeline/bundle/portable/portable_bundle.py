@@ -98,7 +98,5 @@ def _describe_interface(bundle: Bundle, exported: PortableBundle) -> dict[str, A
             "edge": "uint8 (batch, height, width): strength of the edges that the image follows",
         },
         "alphas": {name: list(weights) for name, weights in ALPHA_PRESETS.items()},
-        "palettes": painting.read_weights()["palettes"]["rgb"].tolist()
-        if painting.recipe.generator.use_palette
-        else [],
+        "palettes": palettes,
     }
