@@ -87,7 +87,7 @@ class EdgeGate:
         return Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})
 
 
-def map_frames(function: Callable[..., _Result], *values: Sequence[Any]) -> list[_Result]:
+def map_frames(function: Callable[..., _Result], *values: Sequence[Any] | NDArray[Any]) -> list[_Result]:
     """A function of each frame of a batch; of several frames at a time, because a GPU waits for the judgement.
 
     >>> map_frames(max, [1, 5], [4, 2])
