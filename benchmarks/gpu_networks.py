@@ -48,11 +48,11 @@ def main() -> None:
                 ways["compiled"] = compile_network
             for name, prepare in ways.items():
                 row = {"size": size, "batch_size": batch_size, "way": name, "precision": translator.precision}
-                found.append(row | measure(prepare, generator, inputs, batch_size, translator.device))
+                found.append(row | measure_way(prepare, generator, inputs, batch_size, translator.device))
     print(json.dumps(found, indent=2))
 
 
-def measure(
+def measure_way(
     prepare: Callable[[nn.Module, tuple[Tensor, ...]], Callable[[], object]],
     generator: nn.Module,
     inputs: tuple[Tensor, ...],
