@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import PurePosixPath
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.conversion.paint import Painted
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.conversion.summary import QuarantinedFrame
 from sflow_pipeline.errors import FrameError
@@ -19,6 +18,9 @@ from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import REASONS_PATH, LeftOut
 from sflow_pipeline.storage.shard_file import ShardFileWriter, read_shard
+
+if TYPE_CHECKING:
+    from sflow_pipeline.conversion.paint import Painted
 
 _MOST_EXAMPLES = 10
 
@@ -37,7 +39,7 @@ def is_over_limit(bad: int, frames: int, limit: float) -> bool:
     return bad > max(limit * frames, 1 if limit else 0) or (bad == frames > 0 and limit < 1)
 
 
-def describe_rejection(source: SourceFrame, decoded: DecodedFrame, variant: int, painted: Painted) -> dict[str, Any]:
+def describe_rejection(source: SourceFrame, decoded: DecodedFrame, variant: int, painted: "Painted") -> dict[str, Any]:
     """The quarantine row of a variant that the gate did not accept, with its image and label."""
     scores = dict(painted.judgement.scores)
     failed, weakest = scores.pop("failed_checks", None), scores.pop("weakest_class", None)

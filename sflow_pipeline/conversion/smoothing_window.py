@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sflow_pipeline.conversion.decode import DecodedFrame
 from sflow_pipeline.conversion.smoothing import REACH, Path, Shown, blend, find_paths
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.networks.optical_flow import measure_flow
 from sflow_pipeline.simulators.frame_table import find_usual_step
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ class SmoothingWindow:
         self._places = [known.get(item.ref.sample_id) or _Place(item, _show(item)) for item in run]
         self._paths = None
         if self._measures_flow:
+            from sflow_pipeline.networks.optical_flow import measure_flow  # with torch, see ``motion_source.py``
+
             for place, later in zip(self._places[:-1], run[1:], strict=True):
                 if place.shown.motion is None:
                     place.shown = Shown(
