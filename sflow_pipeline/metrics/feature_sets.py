@@ -24,8 +24,9 @@ class FeatureSets:
 
 @dataclass(frozen=True)
 class Measured:
-    """A number, its standard deviation over subsets where there are some, and a note for readers."""
+    """A number, its standard deviation over subsets where there are some, a note, and its 95 % interval."""
 
     value: float
     spread: float | None = None
     note: str = ""
+    interval: tuple[float, float] | None = None

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.metrics.frechet import check_features
-from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES
+from sflow_pipeline.metrics.interval import COVERAGE, REPLICATES, compute_draw_interval
 from sflow_pipeline.metrics.kernel import cubic_kernel
 
 _SEED = 20180104
@@ -79,6 +79,31 @@ def compute_kernel_ratio(
         interval = (float(low), float(high)) if np.isfinite([low, high]).all() else None
     value = float(ratios[0]) if np.isfinite(ratios[0]) else float("nan")
     return KernelRatio(value, interval, float(above[0]), float(below[0]))
+
+
+def compute_kernel_interval(
+    features: GroupedFeatures, reference: GroupedFeatures, replicates: int = REPLICATES
+) -> tuple[float, float] | None:
+    """95 % interval of the unbiased MMD² of two sets by drawing frames and photos anew; None with too few of them.
+
+    A frame or photo that is drawn twice is not paired with itself, which would raise the mean within a set.
+
+    Args:
+        features, reference: frames of each are drawn, with all that belongs to them.
+        replicates: draws of frames and photos; the same ones every time.
+
+    Raises:
+        ValueError: features do not fit together (see ``check_features``).
+    """
+    if min(features.frames, reference.frames) < MIN_FRAMES_FOR_INTERVAL:
+        return None
+    rng = np.random.default_rng(_SEED)
+    ours, photos = (
+        rng.multinomial(n, np.full(n, 1.0 / n), size=replicates).astype(np.float64)
+        for n in (features.frames, reference.frames)
+    )
+    within = _average_within(features, ours) + _average_within(reference, photos)
+    return compute_draw_interval(within - 2.0 * _average_across(features, reference, ours, photos))
 
 
 def draw_matched_distances(

@@ -1,13 +1,11 @@
-"""``kernel_<extractor>``: unbiased squared maximum mean discrepancy with the cubic kernel of KID."""
+"""Unbiased squared maximum mean discrepancy of two sets of features, with the cubic kernel of KID."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
-from sflow_pipeline.metrics.frechet import LEAST_IMAGES, check_features
-from sflow_pipeline.metrics.metric import FeatureMetric
+from sflow_pipeline.metrics.frechet import check_features
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
@@ -22,19 +20,6 @@ class KernelDistance:
     spread: float | None
     subsets: int
     subset_size: int
-
-
-def measure_kernel(sets: FeatureSets) -> Measured | None:
-    """Distance of a set of pictures to the real photos; None for the real photos themselves."""
-    if sets.reference is None:
-        return None
-    distance = compute_kernel_distance(sets.features, sets.reference)
-    how = (
-        f"{distance.subsets} subsets of {distance.subset_size}"
-        if distance.subsets > 1
-        else f"all {distance.subset_size}"
-    )
-    return Measured(distance.value, distance.spread, f"{how} images of each")
 
 
 def compute_kernel_distance(
@@ -92,14 +77,3 @@ def cubic_kernel(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
     """(n, m) values of k(x, y) = (x·y / d + 1)³ for (n, d) and (m, d) features."""
     kernel: NDArray[np.float64] = (first @ second.T / first.shape[1] + 1.0) ** 3
     return kernel
-
-
-KERNEL = FeatureMetric(
-    name="kernel",
-    protocol="unbiased squared MMD to the real photos with the kernel (x·y/d + 1)³, mean over subsets as in KID",
-    better="lower",
-    digits=4,
-    compute=measure_kernel,
-    known_as="kid",
-    least_images=LEAST_IMAGES,
-)

@@ -2,7 +2,7 @@
 
 from sflow_pipeline.metrics.feature_diversity import DIVERSITY, VARIANT_DIVERSITY
 from sflow_pipeline.metrics.frechet import FRECHET
-from sflow_pipeline.metrics.kernel import KERNEL
+from sflow_pipeline.metrics.kernel_metric import KERNEL
 from sflow_pipeline.metrics.metric import ConfusionMetric, FeatureMetric
 from sflow_pipeline.metrics.miou import MIOU, MIOU_COMMON
 from sflow_pipeline.metrics.pixel_accuracy import PIXEL_ACCURACY

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from sflow_pipeline.metrics import GroupedFeatures, compute_kernel_ratio
+from sflow_pipeline.metrics import GroupedFeatures, compute_kernel_ratio, compute_mmd2
+from sflow_pipeline.metrics.grouped_kernel import compute_kernel_interval
 
 
 def mmd2(x: np.ndarray, y: np.ndarray) -> float:
@@ -61,3 +62,21 @@ def test_other_frames_are_refused() -> None:
     photos = draw_frames(rng, 6, 2, 0.0)
     with pytest.raises(ValueError, match="same frames"):
         compute_kernel_ratio(draw_frames(rng, 5, 2, 0.0), photos, photos)
+
+
+def test_interval_of_a_distance_is_as_wide_as_experiments_scatter() -> None:
+    rng = np.random.default_rng(4)
+    values, widths, covered = [], [], 0
+    truth = np.mean([compute_mmd2(rng.normal(size=(40, 6)) + 0.5, rng.normal(size=(50, 6))) for _ in range(300)])
+    for _ in range(40):
+        first, second = (
+            GroupedFeatures(rng.normal(size=(n, 6)) + shift, np.arange(n), n) for n, shift in ((40, 0.5), (50, 0.0))
+        )
+        values.append(compute_mmd2(first.features, second.features))
+        low, high = compute_kernel_interval(first, second, replicates=200) or (0.0, 0.0)
+        widths.append(high - low)
+        covered += low < truth < high
+    low, high = np.quantile(values, [0.025, 0.975])
+    assert np.median(widths) == pytest.approx(high - low, rel=0.5)
+    assert covered >= 32
+    assert compute_kernel_interval(draw_frames(rng, 4, 9, 0.5), draw_frames(rng, 9, 1, 0.0)) is None

@@ -56,5 +56,5 @@ class WholeFeatures:
             if measured is not None:
                 value = finite(measured.value)
                 note = f"{measured.note}; {network}" if measured.note else network
-                scores[named.name] = Score(value, row.n, spread=measured.spread, note=note)
+                scores[named.name] = Score(value, row.n, measured.interval, measured.spread, note)
         return MeasureResult(scores)

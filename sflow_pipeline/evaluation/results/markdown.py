@@ -27,7 +27,7 @@ def draw_markdown(evaluation: Evaluation) -> str:
 def format_score(score: Score | None, metric: Metric) -> str:
     """A score with its interval or spread.
 
-    >>> from sflow_pipeline.metrics.kernel import KERNEL
+    >>> from sflow_pipeline.metrics.kernel_metric import KERNEL
     >>> from sflow_pipeline.metrics.miou import MIOU
     >>> format_score(Score(0.5432, 51, interval=(0.51, 0.57)), MIOU)
     '0.543 [0.510, 0.570]'
@@ -41,7 +41,7 @@ def format_score(score: Score | None, metric: Metric) -> str:
     if score.interval is not None:
         low, high = (f"{bound:{sign}.{metric.digits}f}" for bound in score.interval)
         text += f" [{low}, {high}]"
-    if score.spread is not None:
+    elif score.spread is not None:
         text += f" ± {score.spread:.{metric.digits}f}"
     return text
 
