@@ -9,7 +9,7 @@ from sflow_pipeline.tensors import Photo
 #: Side of the windows in which detail is measured, and below which it counts as detail, in shares of the height.
 _NEAR, _FAR = 1 / 40, 1 / 8
 #: Contrast, of 2, that a flat surface may have: reflections and noise of the camera.
-_FREE_CONTRAST = 0.05
+_FREE_CONTRAST = 0.02
 
 
 def hold_flatness(photo: Photo, appearance: Photo, member: Float[Tensor, "b 1 h w"]) -> Photo:
