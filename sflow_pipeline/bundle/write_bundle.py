@@ -60,13 +60,14 @@ def save_bundle(
 
 
 def add_palette_bundle(bundle: Bundle, source: Bundle) -> Bundle:
-    """Let another bundle of the same label space paint where images follow labels and edges alone.
+    """Let another bundle of the same label space paint where images follow labels and edges alone, as it does itself.
 
     Its kernels are kept in int8, which halves the file; pixels change by less than a grey level on average.
 
     Raises:
         BundleError: the bundles have different label spaces.
     """
+    source = source.for_labels_alone
     if source.label_space.digest != bundle.label_space.digest:
         raise BundleError(
             f"bundle {source.path}: its label space is {source.label_space.name}, and {bundle.label_space.name} is "

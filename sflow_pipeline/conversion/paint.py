@@ -67,6 +67,8 @@ class Painter:
         self.batch_size = settings.batch_size
         self._history: ImageHistory | None = None
         self._measured_colors: Measured = {}
+        #: Renders of the batch at hand in the light and paint of its variant, by frame and variant.
+        self._varied: dict[tuple[str, int], NDArray[np.uint8]] = {}
         self._window: SmoothingWindow | None = None
         self._colors = RigColors({}, settings)
 
@@ -139,6 +141,7 @@ class Painter:
         self, frames: list[DecodedFrame], looks: list[Look], attempts: int, variant: int
     ) -> list[Painted | Exception]:
         """Translate and judge a batch; if it fails, each frame alone, so that one bad frame costs itself only."""
+        self._varied = {}
         try:
             if self._window is None:
                 translation = self.translate(frames, looks, self._find_previous(frames, looks, variant))
@@ -260,12 +263,19 @@ class Painter:
         for row, frame, look in zip(table, frames, looks, strict=True):
             if not look.appearance:
                 continue
-            colors = self._colors.find(frame.ref.sequence_id, look.number, partial(self._vary, look=look))
+            colors = self._colors.find(frame.ref.sequence_id, look.number, partial(self._recolor, look=look))
             if colors is not None:
                 row[:, :3], row[:, 3] = colors.mean, colors.share
         return table if table.any() else None
 
     def _vary(self, frame: DecodedFrame, look: Look) -> NDArray[np.uint8]:
+        """``_recolor``, once for each frame and variant of a batch: images are painted from it and compared with it."""
+        key = (frame.ref.sample_id, look.number)
+        if key not in self._varied:
+            self._varied[key] = self._recolor(frame, look)
+        return self._varied[key]
+
+    def _recolor(self, frame: DecodedFrame, look: Look) -> NDArray[np.uint8]:
         """The render in the light and with the vehicles' paint of a variant; of variant 0 the render itself."""
         if not (look.number and look.appearance):
             return frame.render

@@ -67,6 +67,11 @@ def test_the_digest_covers_it(whole: Bundle, alone: Bundle, tmp_path: Path) -> N
     assert again.digest != whole.digest
 
 
+def test_a_bundle_that_holds_another_hands_that_one_on(whole: Bundle, tmp_path: Path) -> None:
+    again = add_palette_bundle(build(tmp_path / "third", 3, use_appearance=True), whole)
+    assert np.array_equal(paint(again, 0.0), paint(whole, 0.0))
+
+
 def test_workers_without_the_disk_paint_with_it(whole: Bundle) -> None:
     expected = paint(whole, 0.0)
     carried = whole.with_weights()

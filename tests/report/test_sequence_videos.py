@@ -84,21 +84,16 @@ def test_videos_are_no_part_of_the_dataset(dataset: Path) -> None:
     assert verify(str(dataset)).problems == ()
 
 
+def list_arguments(dump: Path, out: Path, bundle: Path) -> list[str]:
+    """Of a conversion of two frames."""
+    return ["convert", str(dump), str(out), "--bundle", str(bundle), "--workers", "1", "--limit", "2"]
+
+
 def test_convert_writes_videos_where_asked(street_dump: Path, random_bundle: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     out = tmp_path / "out"
-    arguments = [
-        "convert",
-        str(street_dump),
-        str(out),
-        "--bundle",
-        str(random_bundle),
-        "--workers",
-        "1",
-        "--limit",
-        "2",
-    ]
+    arguments = list_arguments(street_dump, out, random_bundle)
     result = CliRunner().invoke(app, [*arguments, "--gate", "off", "--video", "--json"])
     assert result.exit_code in (0, 3), result.output
     assert len(read_video(out / VIDEOS[0])[0]) == 2
@@ -110,17 +105,7 @@ def test_videos_are_made_again_where_the_images_were_made_in_another_way(
     from typer.testing import CliRunner
 
     out = tmp_path / "out"
-    arguments = [
-        "convert",
-        str(street_dump),
-        str(out),
-        "--bundle",
-        str(random_bundle),
-        "--workers",
-        "1",
-        "--limit",
-        "2",
-    ]
+    arguments = list_arguments(street_dump, out, random_bundle)
     found = []
     for shifts in ("1", "2"):
         CliRunner().invoke(app, [*arguments, "--gate", "off", "--video", "--json", "--shifts", shifts])
