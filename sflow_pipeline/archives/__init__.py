@@ -3,6 +3,7 @@
 import os
 import posixpath
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from sflow_pipeline.archives.archive import Archive, ArchiveError
@@ -14,9 +15,9 @@ from sflow_pipeline.archives.zip_file import open_zip
 from sflow_pipeline.untrusted.regular_file import read_regular
 
 __all__ = [
-    "PLAIN_SUFFIXES",
     "Archive",
     "ArchiveError",
+    "are_plain_names",
     "is_archive_name",
     "is_packed_name",
     "open_archive",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 #: Suffixes of neither archives nor records, checked first: nearly all files of a dump have them.
-PLAIN_SUFFIXES = (".png", ".jpg", ".npy", ".npz", ".exr")
+_PLAIN_SUFFIXES = (".png", ".jpg", ".npy", ".npz", ".exr")
 #: Names that are read as folders. Videos only if their name says rgb or semantic; others are previews.
 _NAME = re.compile(
     r".*\.(?:(?P<zip>zip)|(?P<tar>tar)|(?P<hdf5>hdf5|h5))"
@@ -43,7 +44,22 @@ def is_archive_name(name: str) -> bool:
     >>> [is_archive_name(name) for name in ("img.zip", "town_rgb.mp4", "preview.mp4", "0001.png")]
     [True, True, False, False]
     """
-    return not name.endswith(PLAIN_SUFFIXES) and _NAME.fullmatch(name) is not None
+    return not name.endswith(_PLAIN_SUFFIXES) and _NAME.fullmatch(name) is not None
+
+
+def are_plain_names(names: Sequence[str]) -> bool:
+    """Whether all of these names or paths have suffixes of neither archives nor records, as nearly all do.
+
+    >>> are_plain_names(["0001.png", "a.b/0001.npy"]), are_plain_names(["0001.png", "img.zip"]), are_plain_names([])
+    (True, False, True)
+    """
+    together = "\n".join((*names, ""))
+    left = len(names)
+    for suffix in sorted(_PLAIN_SUFFIXES, key=lambda suffix: not (names and names[0].endswith(suffix))):
+        if not left:  # one suffix that all have is the usual case
+            break
+        left -= together.count(f"{suffix}\n")
+    return not left
 
 
 def is_packed_name(name: str) -> bool:
@@ -52,7 +68,7 @@ def is_packed_name(name: str) -> bool:
     >>> is_packed_name("img.tar.gz"), is_packed_name("img.tar")
     (True, False)
     """
-    return not name.endswith(PLAIN_SUFFIXES) and _PACKED.fullmatch(name) is not None
+    return not name.endswith(_PLAIN_SUFFIXES) and _PACKED.fullmatch(name) is not None
 
 
 def split_archive(path: str) -> tuple[str, str] | None:

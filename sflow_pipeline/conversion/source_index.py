@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from sflow_pipeline.columns import MODALITIES
 from sflow_pipeline.errors import DumpError
-from sflow_pipeline.frames import FRAME_ORDER, Column, FrameRef, get_column, read_rows, sort_rows
+from sflow_pipeline.frames import FRAME_ORDER, Column, FrameRef, get_column, is_distinct, read_rows, sort_rows
 from sflow_pipeline.storage.filesystem import Folder
 
 _IO_THREADS = 8
@@ -131,9 +131,9 @@ def read_frames(index: pa.Table) -> list[SourceFrame]:
 
 def _identify(source: Folder, paths: Column, content_hash: bool) -> Column:
     """Identity of each file; a file of several frames is looked up once."""
-    distinct: Any = paths.unique().drop_null()
-    if len(distinct) == len(paths):
+    if is_distinct(paths) and not paths.null_count:
         return _look_up(source, paths, content_hash)
+    distinct: Any = paths.unique().drop_null()
     return _look_up(source, pa.chunked_array([distinct]), content_hash).take(pc.index_in(paths, value_set=distinct))
 
 
@@ -158,7 +158,7 @@ def _hash(source: Folder, path: str) -> str:
 
 
 def _check_unique(sample_ids: Column) -> None:
-    if pc.count_distinct(sample_ids).as_py() == len(sample_ids):
+    if is_distinct(sample_ids):
         return
     counts = sample_ids.value_counts()
     twice = [str(found["values"]) for found in counts if found["counts"].as_py() > 1]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from sflow_pipeline.archives import PLAIN_SUFFIXES, is_archive_name, is_packed_name, open_archive, split_archive
+from sflow_pipeline.archives import are_plain_names, is_archive_name, is_packed_name, open_archive, split_archive
 from sflow_pipeline.simulators.dump_files import is_remote, list_remote
 from sflow_pipeline.simulators.problems import ProblemLog
 
@@ -104,9 +104,10 @@ def _read_folder(
     prefix = f"{path}/" if path else ""
     try:
         with os.scandir(os.path.join(root, path)) as entries:
-            for entry in islice(entries, max_entries):
-                if entry.is_file(follow_symlinks=False):  # the usual case first
-                    files.append(entry.name)
+            listed = list(islice(entries, max_entries))
+            files = [entry.name for entry in listed if entry.is_file(follow_symlinks=False)]  # the usual case, and all
+            for entry in listed if len(files) < len(listed) else ():
+                if entry.is_file(follow_symlinks=False):
                     continue
                 if entry.is_symlink():
                     if not _is_wanted(entry.name, prefix, log):
@@ -124,9 +125,7 @@ def _read_folder(
     except OSError as error:
         log.add("unreadable_folder", path or ".", error.strerror or str(error))
     folders, files = _keep_wanted(folders, prefix, log), _keep_wanted(files, prefix, log)
-    together = "/".join((*files, ""))
-    are_plain = sum(together.count(f"{suffix}/") for suffix in PLAIN_SUFFIXES) == len(files)  # the usual case
-    for name in [] if are_plain else [name for name in files if not name.endswith(PLAIN_SUFFIXES)]:
+    for name in [] if are_plain_names(files) else list(files):
         if is_packed_name(name):
             log.add("packed_archive", prefix + name)
         if is_archive_name(name):

@@ -3,13 +3,12 @@
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice, pairwise
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sflow_pipeline.columns import PICTURE_SUFFIXES
 from sflow_pipeline.frames import (
@@ -17,6 +16,7 @@ from sflow_pipeline.frames import (
     concatenate_frames,
     find_runs,
     get_column,
+    is_distinct,
     iterate_values,
     read_rows,
     sort_frames,
@@ -69,11 +69,12 @@ class FrameTable:
             numbers: frame name -> frame number, where the names do not simply end in it.
             timestamps_s: frame name -> the moment that it shows, where a file states it.
         """
-        if len(files["render"].keys() & files["label"].keys()) < max(len(files["render"]), len(files["label"])):
+        if files["render"].keys() != files["label"].keys():
             files = align_padding(files)
         renders, labels = files["render"], files["label"]
-        names = sorted(renders if renders.keys() == labels.keys() else renders.keys() & labels.keys())
-        if len(names) < max(len(renders), len(labels)):
+        names = sorted(renders)
+        if renders.keys() != labels.keys():
+            names = sorted(renders.keys() & labels.keys())
             for name in sorted(renders.keys() - labels.keys()):
                 self.log.add("missing_label", renders[name])
             for name in sorted(labels.keys() - renders.keys()):
@@ -81,11 +82,12 @@ class FrameTable:
         if not names:
             return
         if numbers is None or not numbers.keys() >= set(names):
-            numbers = number_frames(names)
-        indices = [numbers[name] for name in names]
-        if not _is_ascending(indices):
-            names.sort(key=lambda name: (numbers[name], name))
+            indices = _list_numbers(names)
+        else:
             indices = [numbers[name] for name in names]
+        if not _is_ascending(indices):
+            order = sorted(zip(indices, names, strict=True))
+            indices, names = [number for number, _ in order], [name for _, name in order]
         self._check_extras(names, files)
         self._append(
             {
@@ -93,7 +95,7 @@ class FrameTable:
                 "sequence_id": [sequence_id] * len(names),
                 "frame_index": indices,
                 "split": [split] * len(names),
-                **{modality: list(map(paths.get, names)) for modality, paths in files.items() if paths},
+                **{modality: _list_paths(names, paths) for modality, paths in files.items() if paths},
                 **({"timestamp_s": [timestamps_s.get(name) for name in names]} if timestamps_s else {}),
             }
         )
@@ -144,13 +146,18 @@ class FrameTable:
                     self.log.add("missing_modality", files["render"][name], modality)
 
     def _leave_out_duplicates(self, frames: FrameList) -> FrameList:
-        if not frames or pc.count_distinct(sample_ids := frames.columns["sample_id"]).as_py() == len(frames):
+        if not frames or is_distinct(sample_ids := frames.columns["sample_id"]):
             return frames
         counts = Counter(iterate_values(sample_ids))
         is_unique = [counts[sample_id] == 1 for sample_id in iterate_values(sample_ids)]
         for frame in compress(frames, map(operator.not_, is_unique)):
             self.log.add("duplicate_id", frame.render, frame.sample_id)
         return FrameList({name: column.filter(pa.array(is_unique)) for name, column in frames.columns.items()})
+
+
+def _list_paths(names: list[str], paths: Mapping[str, str]) -> list[str | None]:
+    """The path of each name; the usual case, a folder that is in order, is quicker."""
+    return list(paths.values() if list(paths) == names else map(paths.get, names))
 
 
 def _is_ascending(numbers: list[int]) -> bool:
@@ -189,8 +196,14 @@ def number_frames(names: list[str]) -> dict[str, int]:
     >>> number_frames(["left", "right"])
     {'left': 0, 'right': 1}
     """
+    return dict(zip(names, _list_numbers(names), strict=True))
+
+
+def _list_numbers(names: Sequence[str]) -> list[int]:
     together = "".join(names)
     if together.isascii() and together.isdigit():  # the usual case, and much quicker
+        if len(set(map(len, names))) == 1 and len(names[0]) <= 18:
+            return list(map(int, names))  # names differ, and so do numbers of equally many digits
         digits = names
     else:
         digits = [(_NUMBER.findall(name) or [""])[-1] for name in names]
@@ -198,8 +211,8 @@ def number_frames(names: list[str]) -> dict[str, int]:
     if lengths and min(lengths) > 0 and max(lengths) <= 18:
         numbers = list(map(int, digits))
         if _is_ascending(numbers) or len(set(numbers)) == len(names):
-            return dict(zip(names, numbers, strict=True))
-    return {name: position for position, name in enumerate(names)}
+            return numbers
+    return list(range(len(names)))
 
 
 def find_gaps(numbers: list[int]) -> list[int]:

@@ -191,8 +191,8 @@ def _thin_out(files: Sequence[str]) -> tuple[str, ...]:
     """A few of the files whose names differ in digits only: one pattern stands for all."""
     counts: Counter[str] = Counter()
     kept = []
-    for file in files:
-        shape = file.translate(_ANY_DIGIT)
+    shapes = "/".join(files).translate(_ANY_DIGIT).split("/")
+    for file, shape in zip(files, shapes, strict=False):  # no file, one shape
         counts[shape] += 1
         if counts[shape] <= _LOOK_ALIKES:
             kept.append(file)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from sflow_pipeline.addresses import redact_address
-from sflow_pipeline.archives import PLAIN_SUFFIXES, open_archive, split_archive
+from sflow_pipeline.archives import are_plain_names, open_archive, split_archive
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.storage.local_file import TEMP_PREFIX, FileFacts, is_abandoned, stat_local, sync
 from sflow_pipeline.storage.process_identity import host_name
@@ -162,10 +162,9 @@ class Folder:
 
     def _holds_archived(self, paths: Sequence[str]) -> bool:
         """Whether some of these files could be in an archive."""
-        together = "\n".join((*paths, ""))
-        if sum(together.count(f"{suffix}\n") for suffix in PLAIN_SUFFIXES) < len(paths):
+        if not are_plain_names(paths):
             return True
-        if together.count(".") == len(paths):  # no folder has a dot in its name
+        if "".join(paths).count(".") == len(paths):  # no folder has a dot in its name
             return split_archive(self._base) is not None
         folders = {path.rpartition("/")[0] for path in paths}
         return any(split_archive(self.locate(folder)) for folder in folders)
