@@ -118,6 +118,14 @@ def convert_command(
     ] = None,
     device: Annotated[str | None, _model(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
     precision: Annotated[str | None, _model(help="auto, fp32 or bf16.", show_default="auto")] = None,
+    backend: Annotated[
+        str | None,
+        _model(
+            help="Folder of `models export` whose files run in torch's place, with --appearance palette.",
+            show_default="torch",
+            metavar="FOLDER",
+        ),
+    ] = None,
     variants: Annotated[int | None, _model(help="Variants of each frame.", show_default="1", metavar="N")] = None,
     alpha: Annotated[
         str | None,

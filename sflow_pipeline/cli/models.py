@@ -19,8 +19,8 @@ def models_export_command(
     """Write a bundle's networks for other programs and runtimes: their files, interface.json and a card.
 
     One graph holds edge extractor, DNED and generator, from a rendered frame and its classes to an image, for any batch
-    and size. It is compared with torch before it is written. onnx and openvino need the extra `export`. `convert` runs
-    torch alone.
+    and size. It is compared with torch before it is written. onnx and openvino need the extra `export`.
+    `convert --appearance palette --backend DEST` runs it in torch's place.
 
     Examples:
 

@@ -35,6 +35,7 @@ class ConvertOptions(TypedDict, total=False):
     workers: int | None
     address: str | None
     device: str
+    backend: str | None
     precision: Literal["auto", "fp32", "bf16"]
     batch_size: int | None
     split: str | None

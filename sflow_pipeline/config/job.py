@@ -105,6 +105,11 @@ class ConvertJob(BaseModel):
     workers: int | None = Field(None, ge=1, le=4096, description="how many worker processes; null decides")
     address: str | None = Field(None, description="address of a Ray cluster; null works on this machine")
     device: Device = Field("auto", description="auto, cpu, cuda or cuda:N")
+    backend: str | None = Field(
+        None,
+        description="folder of `models export` whose files run in torch's place, on the CPU in fp32, with appearance "
+        "palette; null is torch",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     batch_size: int | None = Field(
         None, ge=1, le=1024, description="frames translated at once; null takes 1 on a CPU, more on a GPU"
@@ -173,7 +178,7 @@ class ConvertJob(BaseModel):
             check_pixels(value)
         return value
 
-    @field_validator("sim_dir", "out_dir", "bundle", "label_space", "simulator", "address")
+    @field_validator("sim_dir", "out_dir", "bundle", "label_space", "simulator", "address", "backend")
     @classmethod
     def _check_name(cls, value: str | None) -> str | None:
         if value is not None and "\0" in value:

@@ -1,12 +1,16 @@
 """Choice of columns: what a dataset has beside images and labels, and which of it picture libraries decode."""
 
 from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import pyarrow.compute as pc
 
 from sflow_pipeline.columns import BY_NAME, OPTIONAL_COLUMNS, PICTURE_SUFFIXES
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.resize import is_resizable
 from sflow_pipeline.errors import FrameError, UsageError
-from sflow_pipeline.frames import FrameRef, iterate_column, iterate_sequences
+from sflow_pipeline.frames import FrameRef, get_column, iterate_column, iterate_sequences
 from sflow_pipeline.simulators import Dump
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_header import read_header
@@ -56,7 +60,9 @@ def list_raw_columns(frames: Sequence[FrameRef], columns: Sequence[str], source:
 
 
 def _are_exact_pictures(column: str, frames: Sequence[FrameRef], source: Folder) -> bool:
-    if any(path and not path.lower().endswith(PICTURE_SUFFIXES) for path in iterate_column(frames, column)):
+    lowered: Any = pc.utf8_lower(get_column(frames, column))
+    is_picture: Any = reduce(pc.or_, (pc.ends_with(lowered, suffix) for suffix in PICTURE_SUFFIXES))
+    if not pc.all(is_picture, min_count=0).as_py():
         return False
     looked_at = set()
     for sequence_id, paths in iterate_sequences(frames, column):

@@ -10,6 +10,7 @@ from typing import Any
 
 from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
+from sflow_pipeline.conversion.backend import choose_translator
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
 from sflow_pipeline.conversion.dataset_changes import compare_with_dataset
 from sflow_pipeline.conversion.engines.engine import Engine
@@ -33,7 +34,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.conversion.source_list import write_source_list
 from sflow_pipeline.conversion.summary import Summary
-from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
+from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
@@ -150,8 +151,7 @@ class ConversionRun:
         bad, frames = sum(record.quarantined for record in plan.kept), plan.frames
         self.progress.on_engine(self.workers, settings.device, settings.precision)
         if build_translator is None:
-            carried = self.resolved.bundle.with_weights()
-            build_translator = BundleTranslatorFactory(carried, settings.device, settings.precision, self.job.shifts)
+            build_translator = choose_translator(self.job, self.resolved.bundle, settings)
         if build_gate is None:
             build_gate = build_gate_factory(settings, self.resolved.bundle)
         build_painter = PainterFactory(settings, build_translator, build_gate)

@@ -14,6 +14,7 @@ from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.columns import estimate_row_bytes
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.appearance_choice import AppearanceChoice, choose_appearance
+from sflow_pipeline.conversion.backend import check_backend
 from sflow_pipeline.conversion.column_choice import choose_columns, list_raw_columns
 from sflow_pipeline.conversion.contradictions import find_contradictions
 from sflow_pipeline.conversion.device_facts import DeviceFacts, choose_batch_size, find_device
@@ -111,6 +112,7 @@ def resolve_settings(
     columns, warnings = choose_columns(job, dump, frames, is_resized)
     gate_digest, gate_notes = check_gate(job, bundle)
     choice = choose_appearance(job, bundle, frames, source)
+    backend_digest = "" if job.backend is None else check_backend(job, bundle, choice.strength).digest
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
     motion, motion_notes = find_motion(job, dump, frames, source)
     if bundle.recipe.generator.use_previous:
@@ -124,6 +126,7 @@ def resolve_settings(
     settings = replace(
         settings,
         gate_digest=gate_digest,
+        backend_digest=backend_digest,
         own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask),
         motion=motion,
         use_previous=bundle.recipe.generator.use_previous,
@@ -256,7 +259,7 @@ def _build_settings(
             f"dump {job.sim_dir}: no instance files, and bundle {bundle.name} paints from instance boundaries",
             hint="render instances too, or use a bundle that was trained without them (generator.use_instances: false)",
         )
-    facts = find(job.device, job.precision)
+    facts = find(job.device, job.precision) if job.backend is None else find("cpu", "fp32")
     largest = max(width * height for width, height in ([job.size] if job.size else sizes.values()))
     return ConversionSettings(
         job=job,

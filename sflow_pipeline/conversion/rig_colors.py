@@ -61,7 +61,7 @@ def choose_samples(index: pa.Table) -> Samples:
 
 def list_samples(samples: Samples, frames: Sequence[SourceFrame]) -> dict[str, tuple[SourceFrame, ...]]:
     """The samples that the frames of a shard need."""
-    rigs = dict.fromkeys(name_rig(frame.ref.sequence_id) for frame in frames)
+    rigs = dict.fromkeys(map(name_rig, dict.fromkeys(frame.ref.sequence_id for frame in frames)))
     return {rig: samples[rig] for rig in rigs if rig in samples}
 
 

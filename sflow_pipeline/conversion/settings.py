@@ -30,12 +30,11 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
         "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "split_by",
         "limit",
         "include", "shard_frames", "shard_bytes", "appearance", "max_unknown_fraction", "max_void_fraction",
-        "contradictions", "own_vehicle_mask",
+        "contradictions", "own_vehicle_mask", "backend",
     }
 )  # fmt: skip
 #: Fields that are younger than datasets, and the value that these were made with: shards with it stay as they are.
-_NOT_COUNTED_AT = {"image_format": "png"}
-_COUNTED_OF_FRAMES = ("sample_id", "sequence_id", "frame_index", "split", "render", "label")
+_NOT_COUNTED_AT = {"image_format": "png", "backend_digest": ""}
 #: Settings that do not decide what a shard holds, or that are counted in another form.
 _NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size", "use_previous"})  # the bundle's digest counts
 
@@ -63,6 +62,7 @@ class ConversionSettings:
         own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
         motion: the files that say how frames move, where images are smoothed along their motion.
         gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
+        backend_digest: of the exported files that run in torch's place; empty where torch runs.
     """
 
     job: ConvertJob
@@ -83,6 +83,7 @@ class ConversionSettings:
     precision: str
     batch_size: int = 1
     gate_digest: str = ""
+    backend_digest: str = ""
     own_vehicle_mask: bytes | None = None
     motion: MotionSource | None = None
     use_previous: bool = False
@@ -152,7 +153,11 @@ class ConversionSettings:
             for name, value in self.job.describe_content().items()
             if name not in _JOB_FIELDS_NOT_COUNTED and _NOT_COUNTED_AT.get(name, ...) != value
         }
-        counted = [item.name for item in fields(self) if item.name not in _NOT_COUNTED]
+        counted = [
+            item.name
+            for item in fields(self)
+            if item.name not in _NOT_COUNTED and _NOT_COUNTED_AT.get(item.name, ...) != getattr(self, item.name)
+        ]
         return compute_digest(
             {
                 "format_version": DATASET_FORMAT_VERSION,
@@ -199,4 +204,12 @@ def compute_fingerprint(
 
 
 def _describe_frame(ref: FrameRef) -> dict[str, Any]:
-    return {**{name: getattr(ref, name) for name in _COUNTED_OF_FRAMES}, "files": dict(ref.files)}
+    return {
+        "sample_id": ref.sample_id,
+        "sequence_id": ref.sequence_id,
+        "frame_index": ref.frame_index,
+        "split": ref.split,
+        "render": ref.render,
+        "label": ref.label,
+        "files": dict(ref.files),
+    }

@@ -17,6 +17,8 @@ from sflow_pipeline.storage.filesystem import Folder
 _IO_THREADS = 8
 #: Files that are looked up at once.
 _LOOKED_UP = 16384
+#: Columns that every index has, in the order of ``FrameRef``.
+_FIELDS = ("sample_id", "sequence_id", "frame_index", "split", "render", "label", "timestamp_s")
 #: Frames that a walk over an index has in memory.
 _AT_ONCE = 256
 
@@ -119,13 +121,16 @@ def build_index(
 
 def read_frames(index: pa.Table) -> list[SourceFrame]:
     """The frames of (a slice of) an index."""
+    columns: dict[str, list[Any]] = {name: index[name].to_pylist() for name in index.column_names}
+    modalities = [name for name in MODALITIES if name in columns]
+    carried = modalities[2:]
     frames = []
-    rows: list[dict[str, Any]] = index.to_pylist()
-    for row in rows:
-        fields = {name: row[name] for name in (*FRAME_ORDER, "timestamp_s", "render", "label")}
-        files = {name: row[name] for name in MODALITIES[2:] if row.get(name) is not None}
-        identities = {name: row[f"{name}_identity"] for name in MODALITIES if row.get(name) is not None}
-        frames.append(SourceFrame(FrameRef(**fields, files=files), identities))
+    by_row: Iterator[tuple[Any, ...]] = zip(*(columns[name] for name in _FIELDS), strict=True)
+    for row, (sample_id, sequence_id, frame_index, split, render, label, timestamp_s) in enumerate(by_row):
+        files = {name: path for name in carried if (path := columns[name][row]) is not None}
+        identities = {name: columns[f"{name}_identity"][row] for name in modalities if columns[name][row] is not None}
+        ref = FrameRef(sample_id, sequence_id, frame_index, split, render, label, files, timestamp_s)
+        frames.append(SourceFrame(ref, identities))
     return frames
 
 

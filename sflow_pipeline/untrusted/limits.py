@@ -22,15 +22,19 @@ class Limits:
     file_bytes: int = 1 << 29
 
 
+_DEFAULT = Limits()
+
+
 def read_limits() -> Limits:
     """The limits of this process.
 
     Raises:
         UsageError: an environment variable is no whole number above 0.
     """
-    default = Limits()
+    if PIXELS_VARIABLE not in os.environ and FILE_BYTES_VARIABLE not in os.environ:  # asked for every file
+        return _DEFAULT
     return Limits(
-        _read_variable(PIXELS_VARIABLE, default.pixels), _read_variable(FILE_BYTES_VARIABLE, default.file_bytes)
+        _read_variable(PIXELS_VARIABLE, _DEFAULT.pixels), _read_variable(FILE_BYTES_VARIABLE, _DEFAULT.file_bytes)
     )
 
 

@@ -23,6 +23,7 @@ OTHERS = {
     "appearance": 0.3,
     "bundle_digest": "other",
     "gate_digest": "0" * 64,
+    "backend_digest": "0" * 64,
     "edge_threshold": 0.123,
     "own_vehicle_mask": b"a picture",
     "use_instances": True,

@@ -10,7 +10,8 @@ _INTRODUCTION = """Laplacian edges, DNED and generator of a bundle of sflow-pipe
 """
 _LIMITS = """It computes what `sflow-pipeline convert --appearance palette` does: images follow edges, classes and a
 palette. Following the render's own colours (`--appearance` above 0), the gate and everything else that `convert` does
-around the networks is not part of it.
+around the networks is not part of it. `sflow-pipeline convert --appearance palette --backend FOLDER` runs these files
+in the whole pipeline, to compare a dataset of them with torch's.
 """
 _EXAMPLE = """```python
 import json, numpy as np

@@ -92,7 +92,7 @@ def draw_inputs(classes: int, size_px: tuple[int, int], *, has_colors: bool, bat
 
 def _compare(portable: PortableFormat, files: dict[str, bytes], networks: PortableNetworks, inputs: Inputs) -> float:
     """Mean difference of the files' images to torch's, in grey levels."""
-    found = portable.run(files, inputs)
+    found, _edge = portable.open(files)(inputs)
     with torch.inference_mode():
-        expected, _edge = networks(*(torch.from_numpy(array) for array in inputs.values()))
+        expected, _ = networks(*(torch.from_numpy(array) for array in inputs.values()))
     return float(np.abs(found.astype(np.int16) - expected.numpy()).mean())

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sflow_pipeline.bundle.portable.format import Inputs, PortableFormat
+from sflow_pipeline.bundle.portable.format import Inputs, PortableFormat, Run
 from sflow_pipeline.bundle.portable.networks import PortableNetworks
 from sflow_pipeline.errors import MissingExtraError
 
@@ -41,19 +41,25 @@ def build(networks: PortableNetworks, example: Inputs) -> dict[str, bytes]:
         return {FILE: path.read_bytes()}
 
 
-def run(files: Mapping[str, bytes], inputs: Inputs) -> NDArray[np.uint8]:
-    """Images by OpenVINO, which reads ONNX."""
+def open_files(files: Mapping[str, bytes]) -> Run:
+    """See ``PortableFormat.open``; by OpenVINO, which reads ONNX."""
     import openvino
 
-    return run_in_openvino(openvino.Core().read_model(files[FILE]), inputs)
+    return open_in_openvino(openvino.Core().read_model(files[FILE]))
 
 
-def run_in_openvino(model: Any, inputs: Inputs) -> NDArray[np.uint8]:
-    """Images of an OpenVINO model, computed in fp32; by default it is bf16 where the processor has it."""
+def open_in_openvino(model: Any) -> Run:
+    """An OpenVINO model in fp32; by default it is bf16 where the processor has it."""
     import openvino
 
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return np.asarray(compiled(inputs)["image"])
+    hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = openvino.Core().compile_model(model, "CPU", hints)
+
+    def run(inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        found = compiled(inputs)
+        return np.array(found["image"]), np.array(found["edge"])
+
+    return run
 
 
 def check_extra() -> None:
@@ -78,4 +84,4 @@ def run(inputs):
     return session.run(None, inputs)
 """
 
-FORMAT = PortableFormat("ONNX", (FILE,), build, run, _EXAMPLE, check_extra=check_extra)
+FORMAT = PortableFormat("ONNX", (FILE,), build, open_files, "openvino", _EXAMPLE, check_extra=check_extra)

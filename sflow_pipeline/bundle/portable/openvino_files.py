@@ -4,11 +4,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sflow_pipeline.bundle.portable import onnx_files
-from sflow_pipeline.bundle.portable.format import Inputs, PortableFormat
+from sflow_pipeline.bundle.portable.format import Inputs, PortableFormat, Run
 from sflow_pipeline.bundle.portable.networks import PortableNetworks
 
 FILES = ("networks.xml", "networks.bin")
@@ -25,12 +22,12 @@ def build(networks: PortableNetworks, example: Inputs) -> dict[str, bytes]:
         return {name: Path(folder, name).read_bytes() for name in FILES}
 
 
-def run(files: Mapping[str, bytes], inputs: Inputs) -> NDArray[np.uint8]:
-    """Images by OpenVINO in fp32."""
+def open_files(files: Mapping[str, bytes]) -> Run:
+    """See ``PortableFormat.open``."""
     import openvino
 
     graph, weights = (files[name] for name in FILES)
-    return onnx_files.run_in_openvino(openvino.Core().read_model(graph, weights), inputs)
+    return onnx_files.open_in_openvino(openvino.Core().read_model(graph, weights))
 
 
 _EXAMPLE = """import openvino
@@ -44,4 +41,4 @@ _REMARK = """The weights are fp32, and the hint `f32` keeps the arithmetic so. W
 without a hint where the processor has it, images of the default bundle differ by 0.2 grey levels on average.
 """
 
-FORMAT = PortableFormat("OpenVINO", FILES, build, run, _EXAMPLE, _REMARK, onnx_files.check_extra)
+FORMAT = PortableFormat("OpenVINO", FILES, build, open_files, "openvino", _EXAMPLE, _REMARK, onnx_files.check_extra)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sflow_pipeline.bundle.portable.format import Inputs, PortableFormat
+from sflow_pipeline.bundle.portable.format import Inputs, PortableFormat, Run
 from sflow_pipeline.bundle.portable.networks import PortableNetworks
 
 FILE = "networks.pt"
@@ -26,13 +26,18 @@ def build(networks: PortableNetworks, example: Inputs) -> dict[str, bytes]:
     return {FILE: _drop_source_lines(stream.getvalue())}
 
 
-def run(files: Mapping[str, bytes], inputs: Inputs) -> NDArray[np.uint8]:
-    """Images by TorchScript's interpreter."""
-    with warnings.catch_warnings(), torch.no_grad():
+def open_files(files: Mapping[str, bytes]) -> Run:
+    """See ``PortableFormat.open``; by TorchScript's interpreter."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = torch.jit.load(io.BytesIO(files[FILE]))
-        image, _edge = module(*(torch.from_numpy(array) for array in inputs.values()))
-    return np.asarray(image.numpy())
+
+    def run(inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        with torch.no_grad():
+            image, edge = module(*(torch.from_numpy(array) for array in inputs.values()))
+        return image.contiguous().numpy(), edge.numpy()
+
+    return run
 
 
 def _drop_source_lines(data: bytes) -> bytes:
@@ -55,4 +60,4 @@ _REMARK = """It takes `render`, `class_index`, `alpha` and, where the interface 
 the CPU. torch recommends `torch.export` for new programs; its graphs of these networks have one fixed size.
 """
 
-FORMAT = PortableFormat("TorchScript", (FILE,), build, run, _EXAMPLE, _REMARK)
+FORMAT = PortableFormat("TorchScript", (FILE,), build, open_files, "torch", _EXAMPLE, _REMARK)
