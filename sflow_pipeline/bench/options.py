@@ -31,6 +31,8 @@ class BenchOptions:
         device: as ``convert`` takes it.
         frames: of every stage and repeat, at least.
         repeats: rounds in which all stages take turns; medians count.
+        backend: folder of ``models export`` whose files are timed in the same rounds, on the CPU; torch then paints
+            from labels and edges alone, as they do.
         against: ``module:function`` of a generator that is timed in the same rounds, see ``load_painter``.
     """
 
@@ -41,6 +43,7 @@ class BenchOptions:
     device: str = "auto"
     frames: int = 4
     repeats: int = 3
+    backend: str | None = None
     against: str | None = None
 
 

@@ -7,18 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bench.operations import Operations, count_operations
-from sflow_pipeline.bench.options import Painter, run_painter
+from sflow_pipeline.bench.options import Painter as Against
+from sflow_pipeline.bench.options import run_painter
+from sflow_pipeline.bundle.portable.exported_networks import read_export
 from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.backend import build_export_factory
 from sflow_pipeline.conversion.decode import decode_frame
 from sflow_pipeline.conversion.label_gate import build_gate_factory
 from sflow_pipeline.conversion.look import draw_look
-from sflow_pipeline.conversion.paint import PainterFactory
+from sflow_pipeline.conversion.paint import Painter, PainterFactory
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard import convert_frames, convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask
-from sflow_pipeline.conversion.translator_factory import FrameTranslator
 from sflow_pipeline.networks.device import Device
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb
 from sflow_pipeline.storage.shard_file import ShardFileWriter
@@ -36,6 +38,7 @@ class Scene:
         batch_size: frames that are translated at once.
         frames: to draw; rounded up to two whole batches at least.
         against: generator to compare with, and its name.
+        backend: folder of exported networks to compare with; images then follow labels and edges alone.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class Scene:
         device: Device,
         batch_size: int,
         frames: int,
-        against: tuple[str, Painter] | None = None,
+        against: tuple[str, Against] | None = None,
+        backend: str | None = None,
     ) -> None:
         self.size_px, self.device, self.batch_size = size_px, device, batch_size
         self.count = batch_size * max(2, -(-frames // batch_size))
@@ -59,6 +63,7 @@ class Scene:
             "batch_size": batch_size,
             "shard_frames": self.count,
             "contradictions": "ignore",
+            "appearance": "auto" if backend is None else "palette",
         }
         resolved = resolve_job(build_job(fields if bundle is None else {**fields, "bundle": bundle}))
         self._settings: ConversionSettings = resolved.settings
@@ -69,8 +74,12 @@ class Scene:
         painter = PainterFactory(self._settings, lambda: translator, gate_factory)()
         self._painter = painter
         self._gate = painter.gate
-        self._translator: FrameTranslator = translator
         self._against = against
+        self._exported: Painter | None = None
+        if backend is not None:
+            networks = read_export(Path(backend), resolved.bundle, resolved.bundle.name)
+            self._exported = Painter(build_export_factory(networks, resolved.bundle)(), self._gate, self._settings)
+            self._exported_name = f"model by {networks.format}"
         self._batches = [self._decoded[i : i + batch_size] for i in range(0, self.count, batch_size)]
         self._looks = [draw_look(item.ref.sequence_id, 0, 0, self._settings) for item in self._decoded]
         self._images: list[Translation] = [
@@ -85,12 +94,14 @@ class Scene:
         """Stage -> what does it to all ``count`` frames."""
         stages: dict[str, Callable[[], object]] = {
             "decode": lambda: [decode_frame(frame, self._settings) for frame in self._frames],
-            "model": self._translate,
+            "model": lambda: self._translate(self._painter),
             "gate": self._judge,
             "encode": lambda: [encode_rgb(image) for image in self._photos()],
             "write": self._write,
             "pipeline": lambda: convert_shard(self._task(), self._settings, self._painter),
         }
+        if (exported := self._exported) is not None:
+            stages[self._exported_name] = lambda: self._translate(exported)
         if self._against is not None:
             name, paint = self._against
             run_painter(paint, name, self._decoded[0].class_index, self._decoded[0].render)
@@ -107,9 +118,9 @@ class Scene:
         counted = count_operations(lambda: self._painter.translate(self._batches[0], self._looks[: self.batch_size]))
         return Operations(counted.flop / self.batch_size, counted.bytes / self.batch_size)
 
-    def _translate(self) -> None:
+    def _translate(self, painter: Painter) -> None:
         for batch in self._batches:
-            self._painter.translate(batch, self._looks[: len(batch)])
+            painter.translate(batch, self._looks[: len(batch)])
 
     def _judge(self) -> None:
         for batch, images in zip(self._batches, self._images, strict=True):

@@ -50,7 +50,14 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda _te
                     on_step(f"{size_px[0]}x{size_px[1]}, {device.precision}, batch {batch_size}")
                     with TemporaryDirectory(prefix="sflow-bench-") as folder, _named_shortage(size_px, batch_size):
                         scene = Scene(
-                            Path(folder), options.bundle, size_px, device, batch_size, options.frames, against
+                            Path(folder),
+                            options.bundle,
+                            size_px,
+                            device,
+                            batch_size,
+                            options.frames,
+                            against,
+                            options.backend,
                         )
                         rows += _measure(scene, ceilings, options.repeats)
     return BenchResult(rows, ceilings, describe_machine(), Clock(devices[0].name).unit)

@@ -39,6 +39,14 @@ def bench_command(
             metavar="MODULE:FUNCTION",
         ),
     ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            "--backend",
+            help="Folder of `models export`, timed in the same rounds; images then follow labels and edges alone.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write a roofline picture (SVG) there.", metavar="FILE")
     ] = None,
@@ -76,6 +84,7 @@ def bench_command(
         device=device,
         frames=frames,
         repeats=repeats,
+        backend=backend,
         against=against,
     )
     result = run_bench(options, on_step=lambda text: print_stderr_line("measuring", text, "bold"))

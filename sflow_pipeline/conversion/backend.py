@@ -66,6 +66,11 @@ def choose_translator(job: ConvertJob, bundle: Bundle, settings: ConversionSetti
     networks = check_backend(job, bundle, settings.appearance)
     if networks.digest != settings.backend_digest:
         raise UsageError(f"backend {job.backend}: its files changed meanwhile", hint="run the command again")
+    return build_export_factory(networks, bundle)
+
+
+def build_export_factory(networks: "ExportedNetworks", bundle: Bundle) -> ExportTranslatorFactory:
+    """What workers build the translator of exported networks of this bundle with."""
     painting = bundle.for_labels_alone
     palettes = painting.read_weights()["palettes"]["rgb"].numpy() if painting.recipe.generator.use_palette else None
     return ExportTranslatorFactory(networks, palettes)

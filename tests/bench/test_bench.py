@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from sflow_pipeline.bench.operations import count_operations
 from sflow_pipeline.bench.options import load_painter
 from sflow_pipeline.bench.result import Row
+from sflow_pipeline.bundle import load_bundle
+from sflow_pipeline.bundle.portable.portable_bundle import export_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.cli.app import app
 from sflow_pipeline.errors import SflowError, UsageError
@@ -57,6 +59,16 @@ def test_every_stage_of_every_setting_has_a_row(tmp_path: Path, monkeypatch: pyt
     text = "".join(ET.fromstring(picture.read_text(encoding="utf-8")).itertext())
     assert "64x32 fp32: pipeline" in text
     assert "64x32 by 2 fp32: model" in text
+
+
+def test_an_export_is_timed_beside_torch(random_bundle: Path, tmp_path: Path) -> None:
+    export_bundle(load_bundle(random_bundle), tmp_path / "export", "torchscript")
+    stated = ["--bundle", str(random_bundle), "--precision", "fp32", "--backend", str(tmp_path / "export")]
+    rows = json.loads(run_bench(*stated, "--json"))["rows"]
+    assert [row["stage"] for row in rows] == [*STAGES, "model by torchscript"]
+    assert rows[-1]["share"] > 0
+    with pytest.raises(UsageError, match="no folder of `models export`"):
+        run_bench("--precision", "fp32", "--backend", str(tmp_path))
 
 
 def test_operations_of_a_convolution_are_those_of_its_formula() -> None:
