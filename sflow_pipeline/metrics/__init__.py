@@ -8,6 +8,7 @@ from sflow_pipeline.metrics.grouped_kernel import (
     GroupedFeatures,
     KernelRatio,
     compute_kernel_ratio,
+    draw_kernel_distances,
     draw_matched_distances,
 )
 from sflow_pipeline.metrics.interval import compute_draw_interval, compute_interval, compute_mean_interval
@@ -42,5 +43,6 @@ __all__ = [
     "compute_mmd2",
     "compute_pixel_accuracy",
     "count_confusion",
+    "draw_kernel_distances",
     "draw_matched_distances",
 ]

@@ -86,24 +86,39 @@ def compute_kernel_interval(
 ) -> tuple[float, float] | None:
     """95 % interval of the unbiased MMD² of two sets by drawing frames and photos anew; None with too few of them.
 
+    Args, errors: as of ``draw_kernel_distances``.
+    """
+    if min(features.frames, reference.frames) < MIN_FRAMES_FOR_INTERVAL:
+        return None
+    return compute_draw_interval(draw_kernel_distances(features, reference, replicates)[1:])
+
+
+def draw_kernel_distances(
+    features: GroupedFeatures, reference: GroupedFeatures, replicates: int = REPLICATES
+) -> NDArray[np.float64]:
+    """Unbiased MMD² of two sets, cubic kernel of KID, and the same with frames and photos drawn anew.
+
     A frame or photo that is drawn twice is not paired with itself, which would raise the mean within a set.
 
     Args:
         features, reference: frames of each are drawn, with all that belongs to them.
-        replicates: draws of frames and photos; the same ones every time.
+        replicates: draws of frames and photos; the same ones for every call with as many of both.
+
+    Returns:
+        (1 + replicates,) distances, the first of all frames once; NaN where a draw has fewer than two of either set.
 
     Raises:
         ValueError: features do not fit together (see ``check_features``).
     """
-    if min(features.frames, reference.frames) < MIN_FRAMES_FOR_INTERVAL:
-        return None
     rng = np.random.default_rng(_SEED)
     ours, photos = (
-        rng.multinomial(n, np.full(n, 1.0 / n), size=replicates).astype(np.float64)
+        np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1.0 / n), size=replicates)])
         for n in (features.frames, reference.frames)
     )
     within = _average_within(features, ours) + _average_within(reference, photos)
-    return compute_draw_interval(within - 2.0 * _average_across(features, reference, ours, photos))
+    distances = within - 2.0 * _average_across(features, reference, ours, photos)
+    drawn = np.minimum(*(d @ _one_hot(c).sum(axis=0) for d, c in ((ours, features), (photos, reference))))
+    return np.where(drawn >= 2, distances, np.nan)
 
 
 def draw_matched_distances(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sflow_pipeline.evaluation.measures.class_distance import ClassDistance
 from sflow_pipeline.evaluation.measures.clip_features import ClipFeatures
 from sflow_pipeline.evaluation.measures.matched_distance import MatchedDistance
 from sflow_pipeline.evaluation.measures.measure import Measure
@@ -42,6 +43,7 @@ _VIDEO_MEASURES: tuple[_Build, ...] = (
 #: In the order of the table's columns; None where its network is missing.
 MEASURES: tuple[_Build, ...] = (
     lambda inputs: RealismGain(inputs.extractor) if inputs.extractor else None,
+    lambda inputs: ClassDistance(inputs.depths, inputs.space) if inputs.depths else None,
     lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
     lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
     *_VIDEO_MEASURES,
