@@ -47,9 +47,9 @@ def evaluate_command(
         str | None,
         _features(
             help="A network that gives one vector a picture, or EfficientNet-Lite0, SqueezeNet, VGG, HED or "
-            "Inception-v3 weights, or a bundle's folder; none for no extractor. Perceptual networks also give class_kid "
-            "and class_gain, VGG-16 and HED skvd and ckvd. Where no judge is named either, features of the segmenter of "
-            "the dataset's bundle.",
+            "Inception-v3 weights, or a bundle's folder; none for no extractor. Perceptual networks also give "
+            "class_kid and class_gain, VGG-16 and HED skvd and ckvd. Where no judge is named either, features of the "
+            "segmenter of the dataset's bundle.",
             metavar="FILE",
         ),
     ] = None,

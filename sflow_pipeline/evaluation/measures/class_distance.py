@@ -106,11 +106,12 @@ class ClassDistance:
         stride = FRAME_WIDTH_PX / features.shape[-1]
         side, least = max(round(TILE_PX / stride), 1), LEAST_CLASS_PX / stride**2
         label = torch.from_numpy(channels.astype(np.int64))
+        cells = (features.shape[-2], features.shape[-1])
         found = {}
         for channel in np.unique(channels).tolist():
             if channel in (UNMAPPED, self._space.void_channel):
                 continue
-            share = F.adaptive_avg_pool2d((label == channel)[None].float(), features.shape[-2:])[0]
+            share = F.adaptive_avg_pool2d((label == channel)[None].float(), cells)[0]
             member = (share > LEAST_CELL_SHARE).float()
             counts = _sum_tiles(member[None], side)[0]
             sums = _sum_tiles(features * member, side)
@@ -177,8 +178,8 @@ class ClassDistance:
             if min(len(first.features), len(second.features)) < LEAST_TILES:
                 continue
             scale = np.maximum(np.sqrt((second.features**2).mean(axis=0)), 1e-6)
-            scaled = (GroupedFeatures(each.features / scale, each.groups, each.frames) for each in (first, second))
-            drawn[self._space.classes[channel].name] = draw_kernel_distances(*scaled)
+            scaled = [GroupedFeatures(each.features / scale, each.groups, each.frames) for each in (first, second)]
+            drawn[self._space.classes[channel].name] = draw_kernel_distances(scaled[0], scaled[1])
         return drawn
 
     def _build_score(self, row: Observations, drawn: NDArray[np.float64], note: str, details: dict[str, Any]) -> Score:
