@@ -1,8 +1,7 @@
 """Labels of which a part seems to be missing: much more of them is void than of the dump's other labels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -44,15 +43,30 @@ def set_half_void_aside(tasks: list[ShardTask], shares: NDArray[np.float64]) -> 
     usual = _find_usual(shares)
     changed = list(tasks)
     ends = np.cumsum([len(task.frames) for task in tasks])
-    found = _find_outliers(shares, usual)
-    for number, rows in groupby(found, lambda row: int(np.searchsorted(ends, row, "right"))):
+    aside_of: dict[int, dict[str, SetAside]] = {}
+    for row in _find_outliers(shares, usual):
+        owner = int(np.searchsorted(ends, row, "right"))
+        ref = tasks[owner].frames[row - int(ends[owner]) + len(tasks[owner].frames)].ref
+        for number in _list_readers(tasks, ends, owner, row):
+            aside_of.setdefault(number, {})[ref.sample_id] = _explain(ref.label, shares[row], usual)
+    for number, aside in aside_of.items():
         task = tasks[number]
-        first = int(ends[number]) - len(task.frames)
-        frames = [(task.frames[row - first].ref, shares[row]) for row in rows]
-        aside = {ref.sample_id: _explain(ref.label, share, usual) for ref, share in frames}
         fingerprint = compute_digest([task.fingerprint, sorted(aside)])
         changed[number] = replace(task, fingerprint=fingerprint, set_aside=aside)
     return changed
+
+
+def _list_readers(tasks: list[ShardTask], ends: NDArray[np.int64], owner: int, row: int) -> Iterator[int]:
+    """The shard of a row, and those around it that read it as a neighbour."""
+    yield owner
+    for number in range(owner - 1, -1, -1):
+        if row >= int(ends[number]) + len(tasks[number].neighbours.after):
+            break
+        yield number
+    for number in range(owner + 1, len(tasks)):
+        if row < int(ends[number - 1]) - len(tasks[number].neighbours.before):
+            break
+        yield number
 
 
 class _Usual(NamedTuple):

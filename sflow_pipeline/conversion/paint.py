@@ -1,6 +1,6 @@
 """Painting: translates frames with the looks drawn for them, judges, tries again with another where the gate asks."""
 
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,12 @@ from sflow_pipeline.conversion.own_vehicle import (
     find_own_vehicle,
 )
 from sflow_pipeline.conversion.rig import name_rig
-from sflow_pipeline.conversion.rig_colors import Measured, RigColors, Samples
+from sflow_pipeline.conversion.rig_colors import Measured, RigColors
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.smoothing_window import SmoothingWindow
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
-from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.networks.memory_shortage import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -72,20 +72,20 @@ class Painter:
         self._window: SmoothingWindow | None = None
         self._colors = RigColors({}, settings)
 
-    def begin(self, frames: Sequence[FrameRef], samples: Samples, killers: Set[str] = frozenset()) -> None:
+    def begin(self, task: ShardTask, before: Sequence[DecodedFrame] = ()) -> None:
         """Forget earlier images: a shard of the same run begins.
 
         Args:
-            frames: of the shard; they are painted in this order.
-            samples: the frames on which the colours of the shard's rigs are measured.
-            killers: sample ids of frames that must not be decoded.
+            task: the shard; its frames are painted in order.
+            before: its neighbours before it that could be decoded.
         """
-        self._colors = RigColors(samples, self._settings, killers, self._measured_colors)
+        self._colors = RigColors(task.samples, self._settings, task.killers, self._measured_colors)
         if self._settings.use_previous:
-            self._history = ImageHistory(frames)
+            self._history = ImageHistory([frame.ref for frame in task.frames])
         motion = self._settings.motion
         if motion is not None:
-            self._window = SmoothingWindow(self._settings.job.smooth, frames, measures_flow=motion.is_measured)
+            share, steps = self._settings.job.smooth, task.neighbours.steps
+            self._window = SmoothingWindow(share, steps, measures_flow=motion.is_measured, before=before)
 
     def paint(
         self, frames: Sequence[DecodedFrame], variant: int, following: Sequence[DecodedFrame] = ()
@@ -104,7 +104,7 @@ class Painter:
             SflowError: a fault of the job and not of a frame, such as too little memory.
         """
         if self._window is not None:
-            self._window.move_to(frames[0], following)
+            self._window.move_to(frames, following)
         results: dict[int, Painted | Exception] = {}
         pending = list(range(len(frames)))
         for attempt in range(1 + self.gate.retries):
@@ -146,7 +146,8 @@ class Painter:
             if self._window is None:
                 translation = self.translate(frames, looks, self._find_previous(frames, looks, variant))
             else:
-                translation = self._translate_smoothed(self._window, frames, looks, variant)
+                first = partial(self._draw_look, variant=variant, attempt=0)
+                translation = self._window.translate(frames, looks, variant, self._translate_each, first)
             translation = self._keep_own_vehicles(frames, looks, translation)
             # An image in another paint is no worse for it: it is compared with what it was made from.
             has_other_colors = any(look.number and look.appearance for look in looks)
@@ -202,27 +203,24 @@ class Painter:
     def _draw_look(self, frame: DecodedFrame, variant: int, attempt: int) -> Look:
         return fit_look(draw_look(frame.ref.sequence_id, variant, attempt, self._settings), frame.render)
 
-    def _translate_smoothed(
-        self, window: SmoothingWindow, frames: list[DecodedFrame], looks: list[Look], variant: int
-    ) -> "Translation":
-        assert len(frames) == 1  # each image has neighbours of its own
-        look = looks[0].identity
-        translation = window.find(look, variant)
-        if translation is None:
-            translation = self.translate(frames, looks)
-            window.keep(look, translation, variant)
-
-        def translate_neighbour(frame: DecodedFrame) -> "tuple[Hashable, Translation] | None":
-            chosen = self._draw_look(frame, variant, 0)
+    def _translate_each(self, frames: Sequence[DecodedFrame], looks: Sequence[Look]) -> "list[Translation | Exception]":
+        """The images of frames, one by one or in batches, or the errors that they raise, each alone."""
+        results: list[Translation | Exception] = []
+        for start in range(0, len(frames), self.batch_size):
+            part = slice(start, start + self.batch_size)
             try:
-                return chosen.identity, self.translate([frame], [chosen])
+                batch = self.translate(frames[part], looks[part])
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
                 reraise_fatal(error)
-                return None  # it is raised again when the frame's own turn comes
-
-        return replace(translation, photo=window.smooth(translation.photo[0], look, variant, translate_neighbour)[None])
+                pairs = zip(frames[part], looks[part], strict=True)
+                alone = len(frames[part]) == 1
+                results += [error] if alone else [self._translate_each([f], [look])[0] for f, look in pairs]
+                continue
+            for i in range(len(batch.photo)):
+                results.append(replace(batch, photo=batch.photo[i : i + 1], edge=batch.edge[i : i + 1]))
+        return results
 
     def _keep_own_vehicles(
         self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation"

@@ -119,7 +119,7 @@ def build_plan(
         elif record.fingerprint != task.fingerprint:
             reason = _explain_fingerprint(record, settings_fingerprint)
         else:
-            retry = find_changed_read(record.faults, task.frames, source)
+            retry = find_changed_read(record.faults, task.read_frames, source)
             damage = find_damage(out, record, check_digests=check_digests)
             reason = damage or (f"{retry} was left out and may be readable now" if retry else "")
         return PlannedShard(task, "redo" if reason else "keep", reason or "unchanged", record)

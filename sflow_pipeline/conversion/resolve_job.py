@@ -23,6 +23,7 @@ from sflow_pipeline.conversion.motion_source import describe_order, find_motion
 from sflow_pipeline.conversion.own_vehicle import read_own_vehicle_mask
 from sflow_pipeline.conversion.rig_colors import Samples, choose_samples, list_samples
 from sflow_pipeline.conversion.settings import ConversionSettings, compute_fingerprint
+from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS, NeighbourFinder
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.sharding import cut_shards
 from sflow_pipeline.conversion.source_index import SourceFrames, build_index
@@ -166,16 +167,19 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     tasks = []
     shared_samples: dict[tuple[str, ...], Samples] = {}
     samples = choose_samples(index) if settings.appearance else {}
+    finder = None if settings.motion is None else NeighbourFinder(index, settings.motion.reach)
     limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
     for span in cut_shards(index, frame_bytes, **limits, whole_sequences=settings.needs_order):
         group = SourceFrames(index, span.start, span.stop)
         shard_frames = list(group)
         measured = list_samples(samples, shard_frames)
-        fingerprint = sys.intern(compute_fingerprint(settings, shard_frames, measured.values()))
+        around = NO_NEIGHBOURS if finder is None else finder.find(span.start, span.stop)
+        fingerprint = sys.intern(compute_fingerprint(settings, shard_frames, measured.values(), around))
         size_bytes = int(frame_bytes[span.start : span.stop].sum())
         shared = shared_samples.setdefault(tuple(measured), measured)
         name = sys.intern(span.shard_id)
-        tasks.append(ShardTask(name, span.split, fingerprint, group, samples=shared, estimated_bytes=size_bytes))
+        task = ShardTask(name, span.split, fingerprint, group, {}, shared, size_bytes, around)
+        tasks.append(task)
     notes = [f"{path} is damaged, and splits are made anew" for path in damaged]
     notes += [problem.message for problem in dump.problems]
     for problem in find_contradictions(dump, frames, **find_stated(job)):

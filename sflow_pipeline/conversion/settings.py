@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
 from sflow_pipeline.conversion.motion_source import MotionSource
+from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS, Neighbours
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
@@ -99,7 +100,7 @@ class ConversionSettings:
     @property
     def needs_order(self) -> bool:
         """Whether an image depends on the one before it: a sequence is then converted in order, in one shard."""
-        return self.motion is not None or self.use_previous
+        return self.use_previous
 
     @property
     def repaints_vehicles(self) -> bool:
@@ -189,18 +190,35 @@ def _to_json(value: Any) -> Any:
 
 
 def compute_fingerprint(
-    settings: ConversionSettings, frames: Sequence[SourceFrame], samples: Iterable[Sequence[SourceFrame]] = ()
+    settings: ConversionSettings,
+    frames: Sequence[SourceFrame],
+    samples: Iterable[Sequence[SourceFrame]] = (),
+    neighbours: Neighbours = NO_NEIGHBOURS,
 ) -> str:
     """A shard's fingerprint: sha256 hex of its frames, their files' identities and the settings.
 
-    ``samples`` are the frames on which the colours of the shard's drives are measured.
+    ``samples`` are the frames on which the colours of the shard's drives are measured, ``neighbours`` those of other
+    shards on which its images depend.
 
     Other frames of the dump, the place of the folders, the number of workers and the frames' timestamps, which no row
     holds, do not count.
     """
-    described = [(_describe_frame(frame.ref), frame.identities) for frame in frames]
-    measured = [frame.identities for sample in samples for frame in sample]
-    return compute_digest({"settings": settings.fingerprint, "frames": described, "measured": measured})
+    content: dict[str, Any] = {
+        "settings": settings.fingerprint,
+        "frames": _describe_frames(frames),
+        "measured": [frame.identities for sample in samples for frame in sample],
+    }
+    if neighbours.steps:
+        content |= {
+            "before": _describe_frames(neighbours.before),
+            "after": _describe_frames(neighbours.after),
+            "steps": dict(neighbours.steps),
+        }
+    return compute_digest(content)
+
+
+def _describe_frames(frames: Iterable[SourceFrame]) -> list[tuple[dict[str, Any], dict[str, str]]]:
+    return [(_describe_frame(frame.ref), frame.identities) for frame in frames]
 
 
 def _describe_frame(ref: FrameRef) -> dict[str, Any]:

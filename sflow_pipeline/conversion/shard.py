@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def convert_shard(
     with ExitStack() as stack:
         writer = None
         quarantine = stack.enter_context(QuarantineWriter(out, f"quarantine/{task.split}/{task.shard_id}"))
-        for result in convert_frames(task, settings, painter, helpers):
+        for result in convert_frames(task, settings, painter, helpers, faults.__setitem__):
             if result.quarantine is not None:
                 quarantine.add(result.quarantine)
                 reasons[result.quarantine["reason"]] += 1
@@ -124,13 +125,20 @@ def convert_shard(
 
 
 def convert_frames(
-    task: ShardTask, settings: ConversionSettings, painter: Painter, helpers: FrameHelpers | None = None
+    task: ShardTask,
+    settings: ConversionSettings,
+    painter: Painter,
+    helpers: FrameHelpers | None = None,
+    on_fault: Callable[[str, str], None] = lambda _sample_id, _read_digest: None,
 ) -> Iterator[FrameResult]:
     """Convert a shard's frames in order, writing nothing.
 
     A frame that cannot be converted becomes a quarantine row; other frames are not affected.
+
+    Args:
+        task, settings, painter, helpers: as for ``convert_shard``.
+        on_fault: gets the sample id and the read digest of a neighbour that cannot be decoded.
     """
-    painter.begin([frame.ref for frame in task.frames], task.samples, task.killers)
     helpers = helpers or ThisProcess(settings)
     depth = _DEPTH * helpers.threads + settings.batch_size
     with (
@@ -140,8 +148,11 @@ def convert_frames(
         decode, encode = _hand_over(decoder, helpers), _hand_over(encoder, helpers)
         encoding: deque[_Encoding] = deque()
         try:
-            batches = _cut_batches(_decode_ahead(task, depth, decode), settings.batch_size)
-            for batch, following in _look_ahead(batches, 0 if settings.motion is None else REACH):
+            decoded = _decode_ahead(task, depth, decode)
+            painter.begin(task, list(_keep_decoded(islice(decoded, len(task.neighbours.before)), on_fault)))
+            batches = _cut_batches(islice(decoded, len(task.frames)), settings.batch_size)
+            after = _keep_decoded(decoded, on_fault) if task.neighbours.after else ()
+            for batch, following in _look_ahead(batches, after, 0 if settings.motion is None else REACH):
                 encoding += _paint_batch(batch, following, settings, painter, encode)
                 while len(encoding) > depth:
                     yield _finish(encoding.popleft())
@@ -180,7 +191,7 @@ class _Encoding:
 def _decode_ahead(task: ShardTask, depth: int, decode: _Submit) -> Iterator[_Decoded]:
     """Decode frames in order, ``depth`` of them ahead of their use."""
     decoding: deque[tuple[SourceFrame, Future[DecodedFrame]]] = deque()
-    waiting = iter(task.frames)
+    waiting = task.read_frames
     while True:
         while len(decoding) <= depth and (frame := next(waiting, None)) is not None:
             decoding.append((frame, decode(_decode, frame, task.set_aside.get(frame.ref.sample_id))))
@@ -210,8 +221,10 @@ def _cut_batches(frames: Iterable[_Decoded], batch_size: int) -> Iterator[list[_
         yield batch
 
 
-def _look_ahead(batches: Iterable[list[_Decoded]], count: int) -> Iterator[tuple[list[_Decoded], list[DecodedFrame]]]:
-    """Each batch with the decoded frames of the next ``count`` batches."""
+def _look_ahead(
+    batches: Iterable[list[_Decoded]], after: Iterable[DecodedFrame], count: int
+) -> Iterator[tuple[list[_Decoded], list[DecodedFrame]]]:
+    """Each batch with the decoded frames of the next ``count`` batches, and with ``after`` where these are fewer."""
     waiting: deque[list[_Decoded]] = deque()
 
     def take() -> tuple[list[_Decoded], list[DecodedFrame]]:
@@ -222,8 +235,19 @@ def _look_ahead(batches: Iterable[list[_Decoded]], count: int) -> Iterator[tuple
         waiting.append(batch)
         if len(waiting) > count:
             yield take()
+    rest = list(after)
     while waiting:
-        yield take()
+        batch, following = take()
+        yield batch, [*following, *rest]
+
+
+def _keep_decoded(frames: Iterable[_Decoded], on_fault: Callable[[str, str], None]) -> Iterator[DecodedFrame]:
+    """The neighbours that could be decoded."""
+    for source, decoded in frames:
+        if isinstance(decoded, DecodedFrame):
+            yield decoded
+        elif isinstance(decoded, FrameError) and decoded.read_digest is not None:
+            on_fault(source.ref.sample_id, decoded.read_digest)
 
 
 def _paint_batch(

@@ -1,124 +1,157 @@
-"""The frames around one that is smoothed, and their images as they come from the model."""
+"""The frames around those that are smoothed, and their images as they come from the model."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.look import Look
 from sflow_pipeline.conversion.smoothing import REACH, Path, Shown, blend, find_paths
-from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.simulators.frame_table import find_usual_step
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
+#: Images of frames as they come from the model, or the error that it raised for a frame.
+TranslateEach = Callable[[Sequence[DecodedFrame], Sequence[Look]], "list[Translation | Exception]"]
+
 
 @dataclass
 class _Place:
-    """A frame of the window, what it shows, and its images by variant: the look's identity and the image."""
+    """A frame of the window, what it shows, and its first images by variant: the look's identity and the image."""
 
     frame: DecodedFrame
     shown: Shown
-    images: dict[int, tuple[Hashable, "Translation"]] = field(default_factory=dict)
+    is_linked: bool = False
+    images: "dict[int, tuple[Hashable, Translation]]" = field(default_factory=dict)
 
 
 class SmoothingWindow:
-    """Consecutive frames of a sequence: those up to ``REACH`` before and after the one that is being painted.
+    """Frames in order: those that are being painted, and up to ``REACH`` before and after them.
 
-    It ends at a gap, a frame that was left out, one without flow where flow is the simulator's, and another size. What
-    the gate thinks of a neighbour does not count, and images of another look are not blended.
+    Nothing is blended over a gap, a frame that was left out, one without flow where flow is the simulator's, or another
+    size. What the gate thinks of a neighbour does not count, and images of another look are not blended.
 
     Args:
         share: of the neighbours' images; see ``blend``.
-        frames: of the shard, which holds whole sequences.
+        steps: sequence id -> the usual difference of its frame numbers.
         measures_flow: the motion is measured in the renders, because the dump states none.
+        before: the frames before the first one that is painted.
     """
 
-    def __init__(self, share: float, frames: Sequence[FrameRef], *, measures_flow: bool) -> None:
-        self._share = share
-        self._measures_flow = measures_flow
-        self._places: list[_Place] = []
-        self._index = 0
-        self._paths: dict[int, Path] | None = None
-        numbers: dict[str, list[int]] = {}
-        for frame in frames:
-            numbers.setdefault(frame.sequence_id, []).append(frame.frame_index)
-        self._steps = {name: find_usual_step(found) for name, found in numbers.items()}
-
-    def move_to(self, frame: DecodedFrame, following: Sequence[DecodedFrame]) -> None:
-        """Make a frame the one that is painted; ``following`` are those after it, as many as ``REACH`` if there are."""
-        known = {place.frame.ref.sample_id: place for place in self._places}
-        if self._places and self._places[self._index].frame.ref.sample_id == frame.ref.sample_id:
-            return
-        before = [place.frame for place in self._places[: self._index + 1]][-REACH:]
-        run = [frame]
-        for earlier in reversed(before):
-            if not self._follows(earlier, run[0]):
-                break
-            run.insert(0, earlier)
-        self._index = len(run) - 1
-        for later in following[:REACH]:
-            if not self._follows(run[-1], later):
-                break
-            run.append(later)
-        self._places = [known.get(item.ref.sample_id) or _Place(item, _show(item)) for item in run]
-        self._paths = None
-        if self._measures_flow:
-            from sflow_pipeline.networks.optical_flow import measure_flow  # with torch, see ``motion_source.py``
-
-            for place, later in zip(self._places[:-1], run[1:], strict=True):
-                if place.shown.motion is None:
-                    place.shown = Shown(
-                        place.shown.render, place.shown.classes, measure_flow(place.shown.render, later.render)
-                    )
-
-    def find(self, look: Hashable, variant: int) -> "Translation | None":
-        """The image of the frame that is painted, as it came from the model, where it was a neighbour's before."""
-        kept = self._places[self._index].images.get(variant)
-        return kept[1] if kept is not None and kept[0] == look else None
-
-    def smooth(
+    def __init__(
         self,
-        image: NDArray[np.uint8],
-        look: Hashable,
+        share: float,
+        steps: Mapping[str, int | None],
+        *,
+        measures_flow: bool,
+        before: Sequence[DecodedFrame] = (),
+    ) -> None:
+        self._share = share
+        self._steps = steps
+        self._measures_flow = measures_flow
+        self._places = [_Place(frame, _show(frame)) for frame in before]
+        self._at: dict[str, int] = {}
+        self._paths: dict[int, dict[int, Path]] = {}
+
+    def move_to(self, frames: Sequence[DecodedFrame], following: Sequence[DecodedFrame]) -> None:
+        """Make frames those that are painted; ``following`` are those after them, ``REACH`` if there are."""
+        known = {place.frame.ref.sample_id: place for place in self._places}
+        first = self._at.get(frames[0].ref.sample_id, len(self._places))
+        run = self._places[max(0, first - REACH) : first]
+        for frame in (*frames, *following[:REACH]):
+            run.append(known.get(frame.ref.sample_id) or _Place(frame, _show(frame)))
+        for place, later in pairwise(run):
+            if not place.is_linked:
+                motion = self._find_motion(place.frame, later.frame)
+                place.shown = Shown(place.shown.render, place.shown.classes, motion)
+                place.is_linked = True
+        self._places = run
+        self._at = {place.frame.ref.sample_id: i for i, place in enumerate(run)}
+        self._paths = {}
+
+    def translate(
+        self,
+        frames: Sequence[DecodedFrame],
+        looks: Sequence[Look],
         variant: int,
-        translate: Callable[[DecodedFrame], "tuple[Hashable, Translation] | None"],
-    ) -> NDArray[np.uint8]:
-        """An image of the frame that is painted, blended with those of its neighbours that have the same look.
+        translate_each: TranslateEach,
+        draw_look: Callable[[DecodedFrame], Look],
+    ) -> "Translation":
+        """Smoothed images of frames that are painted.
 
         Args:
-            image: (h, w, 3), from the model.
-            look: its identity.
+            frames: some of them.
+            looks: of each.
             variant: its number.
-            translate: makes the first image of a neighbour; None where that fails.
+            translate_each: the model.
+            draw_look: the look of a neighbour's first image.
+
+        Raises:
+            Exception: what the model raised for one of the frames; a neighbour's is raised when its turn comes.
         """
-        if self._paths is None:
-            self._paths = find_paths([place.shown for place in self._places], self._index)
+        wanted: dict[int, tuple[DecodedFrame, Look]] = {}
+        own = [self._at[frame.ref.sample_id] for frame in frames]
+        for index, frame, look in zip(own, frames, looks, strict=True):
+            if self._find(index, look.identity, variant) is None:
+                wanted[index] = (frame, look)
+        for neighbour in sorted({index + offset for index in own for offset in self._find_paths(index)} - set(own)):
+            place = self._places[neighbour]
+            if variant not in place.images:
+                wanted[neighbour] = (place.frame, draw_look(place.frame))
+        results = translate_each([frame for frame, _ in wanted.values()], [look for _, look in wanted.values()])
+        made = dict(zip(wanted, results, strict=True))
+        for index, result in made.items():
+            if not isinstance(result, Exception):
+                self._places[index].images.setdefault(variant, (wanted[index][1].identity, result))
+        images: list[Translation] = []
+        for index, look in zip(own, looks, strict=True):
+            image = self._find(index, look.identity, variant) or made[index]
+            if isinstance(image, Exception):
+                raise image
+            images.append(image)
+        photos = [
+            self._smooth(image.photo[0], index, look.identity, variant)
+            for image, index, look in zip(images, own, looks, strict=True)
+        ]
+        return replace(images[0], photo=np.stack(photos), edge=np.concatenate([image.edge for image in images]))
+
+    def _smooth(self, image: NDArray[np.uint8], index: int, look: Hashable, variant: int) -> NDArray[np.uint8]:
+        """An image, blended with those of its neighbours that have the same look."""
         others = []
-        for offset, path in self._paths.items():
-            place = self._places[self._index + offset]
-            if variant not in place.images and (made := translate(place.frame)) is not None:
-                place.images[variant] = made
-            kept = place.images.get(variant)
-            if kept is not None and kept[0] == look:
-                others.append((kept[1].photo[0], path))
+        for offset, path in self._find_paths(index).items():
+            kept = self._find(index + offset, look, variant)
+            if kept is not None:
+                others.append((kept.photo[0], path))
         return blend(image, others, self._share)
 
-    def keep(self, look: Hashable, translation: "Translation", variant: int) -> None:
-        """Remember the first image of the frame that is painted, for its neighbours."""
-        self._places[self._index].images.setdefault(variant, (look, translation))
+    def _find(self, index: int, look: Hashable, variant: int) -> "Translation | None":
+        kept = self._places[index].images.get(variant)
+        return kept[1] if kept is not None and kept[0] == look else None
 
-    def _follows(self, before: DecodedFrame, after: DecodedFrame) -> bool:
-        return (
+    def _find_paths(self, index: int) -> dict[int, Path]:
+        if index not in self._paths:
+            self._paths[index] = find_paths([place.shown for place in self._places], index)
+        return self._paths[index]
+
+    def _find_motion(self, before: DecodedFrame, after: DecodedFrame) -> NDArray[np.float32] | None:
+        """The motion from a frame to the next one of the window; None where that does not follow."""
+        follows = (
             before.ref.sequence_id == after.ref.sequence_id
             and after.ref.frame_index - before.ref.frame_index == self._steps.get(after.ref.sequence_id)
             and before.render.shape == after.render.shape
-            and (self._measures_flow or before.motion is not None)
         )
+        if not follows:
+            return None
+        if not self._measures_flow:
+            return before.motion
+        from sflow_pipeline.networks.optical_flow import measure_flow  # with torch, see ``motion_source.py``
+
+        return measure_flow(before.render, after.render)
 
 
 def _show(frame: DecodedFrame) -> Shown:
-    return Shown(frame.render, frame.class_index, frame.motion)
+    return Shown(frame.render, frame.class_index)

@@ -7,7 +7,7 @@ otherwise later, it is converted again.
 import errno
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
@@ -49,12 +49,12 @@ def compute_read_digest(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def find_changed_read(faults: Mapping[str, str], frames: Sequence[SourceFrame], source: Folder) -> str | None:
+def find_changed_read(faults: Mapping[str, str], frames: Iterable[SourceFrame], source: Folder) -> str | None:
     """The first frame among those left out that should be tried again; None if all read as they did.
 
     Args:
         faults: sample id -> digest of what was read, ``NOT_READ`` where that failed.
-        frames: of the shard.
+        frames: that the shard reads.
         source: the dump's folder.
     """
     if not faults:

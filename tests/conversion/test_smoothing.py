@@ -1,6 +1,7 @@
 """Smoothing along the motion of frames: steadier images, the same bytes on any worker, refusal of wrong flow."""
 
 import json
+import os
 import runpy
 import shutil
 from collections.abc import Callable
@@ -13,8 +14,10 @@ import pytest
 
 from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.config.job import ConvertJob, build_job
-from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.convert import convert, plan_conversion
 from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.look import Look
+from sflow_pipeline.conversion.paint import Painter
 from sflow_pipeline.conversion.smoothing import Shown, blend, find_paths, invert_motion
 from sflow_pipeline.conversion.smoothing_window import SmoothingWindow
 from sflow_pipeline.errors import ConfigError, UsageError
@@ -123,20 +126,91 @@ def test_labels_stay_as_they_are_byte_for_byte(
         assert row["label"]["bytes"] == (dump_of_street / row["label"]["path"]).read_bytes()
 
 
-def test_bytes_do_not_depend_on_limits_of_shards_or_on_an_interruption(
-    make: Callable[..., ConvertJob], images: Callable, snapshot: Callable, tmp_path: Path
+def test_a_sequence_that_is_cut_into_shards_is_what_it_is_as_a_whole(
+    make: Callable[..., ConvertJob], read_dataset: Callable, dump_of_street: Path, tmp_path: Path
 ) -> None:
-    """Each sequence is one shard, however small the limits; one that is lost is made again as it was."""
-    whole = images(make("whole", smooth=0.67))
-    cut = make("cut", smooth=0.67, shard_frames=2)
-    parts = images(cut)
-    assert all(np.array_equal(whole[key], parts[key]) for key in whole)
-    shards = sorted((tmp_path / "cut" / "data").rglob("*.parquet"))
-    assert len(shards) == 2
-    before = snapshot(tmp_path / "cut" / "data")
-    shards[1].unlink()
-    assert convert(cut).shards_converted == 1
-    assert snapshot(tmp_path / "cut" / "data") == before
+    """Every cell of every row, the bytes of images among them; the frame that is damaged lies at a border of shards."""
+    (dump_of_street / "street_0001" / "rgb" / "000002.png").write_bytes(b"no picture")
+    fields = {"smooth": 0.67, "variants": 2, "max_bad_fraction": 0.5}
+    rows = {}
+    for name, limits in (("whole", {}), ("cut", {"shard_frames": 2}), ("single", {"shard_frames": 1, "batch_size": 3})):
+        convert(make(name, **fields, **limits))
+        rows[name] = sorted(read_dataset(str(tmp_path / name)), key=lambda row: (row["sample_id"], row["variant"]))
+    assert len(list((tmp_path / "cut" / "data").rglob("*.parquet"))) > 4
+    assert len(rows["whole"]) == 2 * (2 * FRAMES - 1)
+    assert rows["cut"] == rows["whole"]
+    assert rows["single"] == rows["whole"]
+
+
+def test_a_batch_is_painted_as_its_frames_alone_and_with_its_neighbours(
+    make: Callable[..., ConvertJob], images: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No frame is painted twice within a shard."""
+    whole = images(make("one", smooth=0.67))
+    sizes: list[int] = []
+    translate = Painter.translate
+
+    def count(self: Painter, frames: list[DecodedFrame], *arguments: Any) -> Translation:
+        sizes.append(len(frames))
+        return translate(self, frames, *arguments)
+
+    monkeypatch.setattr(Painter, "translate", count)
+    batched = images(make("four", smooth=0.67, batch_size=4))
+    assert sum(sizes) == 2 * FRAMES
+    assert max(sizes) == 4
+    assert all(np.abs(whole[key].astype(int) - batched[key]).max() <= 1 for key in whole)
+
+
+def test_a_changed_frame_makes_the_shards_anew_that_it_reaches(
+    make: Callable[..., ConvertJob], snapshot: Callable, dump_of_street: Path, tmp_path: Path
+) -> None:
+    """At appearance 0 no colours are measured over the drive; shards of one frame show how far a frame reaches."""
+    job = make(smooth=0.67, appearance=0, shard_frames=1, content_hash=True)
+    assert convert(job).shards_converted == 2 * FRAMES
+    path = dump_of_street / "street_0000" / "rgb" / "000001.png"
+    cv2.imwrite(str(path), cv2.imread(str(path))[:, ::-1])
+    redone = [shard.task.shard_id[:18] for shard in plan_conversion(job).shards if shard.action == "redo"]
+    assert redone == [f"street_0000_00000{i}" for i in range(4)]
+    convert(job)
+    after = snapshot(tmp_path / "out" / "data")
+    fresh = make("fresh", smooth=0.67, appearance=0, shard_frames=1, content_hash=True)
+    convert(fresh)
+    assert after == snapshot(tmp_path / "fresh" / "data")
+    next((tmp_path / "out" / "data").rglob("*000003*.parquet")).unlink()
+    assert convert(job).shards_converted == 1
+    assert after == snapshot(tmp_path / "out" / "data")
+
+
+def test_a_neighbour_that_could_not_be_read_is_tried_again(
+    make: Callable[..., ConvertJob], dump_of_street: Path
+) -> None:
+    """Not only the shard of the frame is made again, but those that smoothed without it, too."""
+    path = dump_of_street / "street_0000" / "rgb" / "000002.png"
+    content, stat = path.read_bytes(), path.stat()
+    job = make(smooth=0.67, appearance=0, shard_frames=1, max_bad_fraction=0.5)
+    path.write_bytes(bytes(len(content)))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    convert(job)
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    redone = [shard.task.shard_id[:18] for shard in plan_conversion(job).shards if shard.action == "redo"]
+    assert redone == [f"street_0000_00000{i}" for i in range(5)]
+
+
+def test_a_label_that_stands_out_is_a_gap_in_every_shard(
+    make: Callable[..., ConvertJob], read_dataset: Callable, dump_of_street: Path, tmp_path: Path
+) -> None:
+    path = dump_of_street / "street_0000" / "semantic" / "000002.png"
+    label = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert label is not None
+    label[: SIZE[1] * 3 // 4] = 255  # void
+    cv2.imwrite(str(path), label)
+    rows = []
+    for name, frames in (("whole", 512), ("cut", 1)):
+        convert(make(name, smooth=0.67, shard_frames=frames, max_bad_fraction=0.5))
+        rows.append(sorted(read_dataset(str(tmp_path / name)), key=lambda row: row["sample_id"]))
+    assert len(rows[0]) == 2 * FRAMES - 1
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.ray
@@ -337,12 +411,20 @@ def test_images_of_another_look_are_not_blended() -> None:
         for i in range(2)
     ]
     photos = rng.integers(0, 256, (2, 1, 16, 16, 3), np.uint8)
-    made = Translation(photos[1], np.zeros((1, 16, 16), np.uint8))
-    window = SmoothingWindow(0.67, [frame.ref for frame in frames], measures_flow=False)
-    window.move_to(frames[0], frames[1:])
-    assert not np.array_equal(window.smooth(photos[0, 0], "look", 0, lambda _frame: ("look", made)), photos[0, 0])
-    assert np.array_equal(window.smooth(photos[0, 0], "another look", 0, lambda _frame: None), photos[0, 0])
-    assert np.array_equal(window.smooth(photos[0, 0], "look", 1, lambda _frame: None), photos[0, 0])
+    images = [Translation(photo, np.zeros((1, 16, 16), np.uint8)) for photo in photos]
+    look, other = (Look(np.zeros(5, np.float32), palette) for palette in (0, 1))
+    window = SmoothingWindow(0.67, {"s": 1}, measures_flow=False)
+    window.move_to(frames[:1], frames[1:])
+
+    def smooth(chosen: Look, neighbours: Look) -> np.ndarray:
+        found = window.translate(
+            frames[:1], [chosen], chosen.palette, lambda asked, _: [images[f.ref.frame_index] for f in asked],
+            lambda _: neighbours,
+        )  # fmt: skip
+        return found.photo[0]
+
+    assert not np.array_equal(smooth(look, look), photos[0, 0])
+    assert np.array_equal(smooth(other, look), photos[0, 0])
 
 
 def test_the_benchmark_makes_what_it_compares(

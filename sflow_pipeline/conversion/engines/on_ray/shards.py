@@ -21,6 +21,7 @@ from sflow_pipeline.conversion.engines.on_ray.progress import FrameCounter
 from sflow_pipeline.conversion.engines.on_ray.worker_pool import LockCheck, WorkerPool
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord
@@ -167,7 +168,7 @@ class _Try:
 
 def _isolate(pool: WorkerPool, task: ShardTask) -> ShardTask | FailedShard:
     """Bisect a shard to the one frame that crashes its worker; the shard without that frame."""
-    suspects = [frame for frame in task.frames if frame.ref.sample_id not in task.set_aside]
+    suspects = [frame for frame in task.read_frames if frame.ref.sample_id not in task.set_aside]
     while len(suspects) > 1:
         half = suspects[: len(suspects) // 2]
         # If the first half passes, the second is suspected; the check below covers a shard that no longer crashes.
@@ -184,7 +185,7 @@ def _kills(pool: WorkerPool, task: ShardTask) -> bool:
     for _ in range(1 + _MOST_LOST_NODES):
         worker = pool.start()
         try:
-            ray.get(worker.try_frames.remote(replace(task, samples={})))
+            ray.get(worker.try_frames.remote(replace(task, samples={}, neighbours=NO_NEIGHBOURS)))
         except RayTaskError as error:
             raise find_cause(error) from error
         except _WORKER_DIED as error:
