@@ -31,7 +31,9 @@ from sflow_pipeline.storage.video_writer import VideoWriter, import_av
 from sflow_pipeline.street.write_dump import write_sample_dump
 
 #: What is compared where no datasets are named.
-SETTINGS: dict[str, dict[str, float]] = {"converted": {}, "smooth 0.67": {"smooth": 0.67}, "shifts 2": {"shifts": 2}}
+SETTINGS: dict[str, dict[str, float]] = {
+    "independent": {"smooth": 0}, "smooth 1": {"smooth": 1}, "shifts 2": {"smooth": 0, "shifts": 2}
+}  # fmt: skip
 _STREET_FRAMES, _STREET_SEED = 60, 77
 #: Frames at the beginning and at the end whose means are compared.
 _ENDS = 10

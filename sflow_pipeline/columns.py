@@ -107,6 +107,8 @@ COLUMNS = (
     Column("palette", "int32", "origin"),
     Column("appearance", "float32", "origin"),
     Column("photo_colors", "float32", "origin"),
+    Column("smooth", "float32", "origin"),
+    Column("shifts", "int32", "origin"),
     _value("seed", "int64"),
     _value("bundle_digest", "string"),
     Column("attempts", "int32", "origin"),

@@ -10,7 +10,7 @@ from sflow_pipeline.columns import COLUMNS
 from sflow_pipeline.errors import SflowError
 
 #: Changes when the same input would be written differently; part of every shard's fingerprint.
-DATASET_FORMAT_VERSION = 5
+DATASET_FORMAT_VERSION = 6
 
 ALPHA_SIDES = 5
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

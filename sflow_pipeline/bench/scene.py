@@ -64,6 +64,7 @@ class Scene:
             "shard_frames": self.count,
             "contradictions": "ignore",
             "appearance": "auto" if backend is None else "palette",
+            "smooth": 0.0,
         }
         resolved = resolve_job(build_job(fields if bundle is None else {**fields, "bundle": bundle}))
         self._settings: ConversionSettings = resolved.settings

@@ -186,9 +186,9 @@ def convert_command(
     smooth: Annotated[
         float | None,
         _model(
-            help="Steadier video: share of the neighbouring images in each, carried along the simulator's flow or the "
-            "motion measured where there is none; try 0.67.",
-            show_default="0",
+            help="Steadier sequences: how far (0 to 1) each image is blended with its neighbours, carried along the "
+            "simulator's flow, or the motion measured where there is none.",
+            show_default="1 where the dump has flow, else 0",
             metavar="SHARE",
         ),
     ] = None,
@@ -294,7 +294,7 @@ def convert_command(
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 3 --workers 4
       sflow-pipeline convert SIM_DIR OUT_DIR --variants 4 --alpha even,crisp
       sflow-pipeline convert SIM_DIR OUT_DIR --split-by sequence 0.8/0.1/0.1
-      sflow-pipeline convert SIM_DIR OUT_DIR --smooth 0.67 --video
+      sflow-pipeline convert SIM_DIR OUT_DIR --smooth 1 --video
       sflow-pipeline convert SIM_DIR OUT_DIR --dry-run
     """
     flags: dict[str, Any] = {

@@ -234,9 +234,10 @@ def _facts_table(found: "Inspection") -> "Table":
 
 
 def _describe_video(found: "Inspection") -> str:
-    """How images of a sequence can be made steadier."""
-    along = "the dump's flow" if "flow" in found.modalities else "the motion measured in the pictures"
-    return f"convert --smooth 0.67 makes images steadier from frame to frame, along {along}"
+    """How images of a sequence are made steadier."""
+    if "flow" in found.modalities:
+        return "convert makes images steadier from frame to frame, along the dump's flow; --smooth 0 does not"
+    return "convert --smooth 1 makes images steadier from frame to frame, along the motion measured in the pictures"
 
 
 def _class_table(found: "Inspection") -> "Table":

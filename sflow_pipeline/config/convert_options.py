@@ -28,7 +28,7 @@ class ConvertOptions(TypedDict, total=False):
     own_vehicle_mask: str | Path | None
     own_vehicle: Literal["keep", "paint", "mask"]
     shifts: int
-    smooth: float
+    smooth: float | None
     gate: Literal["off", "score", "enforce"]
     gate_retries: int
     size: str | tuple[int, int] | None

@@ -86,12 +86,13 @@ class ConvertJob(BaseModel):
         description="each image is the mean of this many, made of the frame shifted by a few pixels: steadier in "
         "video, softer, and as many times the generator's work",
     )
-    smooth: float = Field(
-        0.0,
+    smooth: float | None = Field(
+        None,
         ge=0,
-        le=0.8,
-        description="share of the two images before and the two after in each image of a sequence, carried along the "
-        "simulator's flow, or the motion measured where there is none; 0 keeps images independent of each other",
+        le=1,
+        description="steadier sequences: how far each image is blended with the three before and the three after it, "
+        "carried along the simulator's flow, or the motion measured where there is none; 0 keeps images independent of "
+        "each other; null is 1 for dumps with flow, else 0",
     )
     gate: Literal["off", "score", "enforce"] = Field(
         "score",

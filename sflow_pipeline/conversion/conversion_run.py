@@ -66,6 +66,8 @@ class ConversionRun:
         self.resolved: ResolvedJob = resolve_job(job, self._engine.find_device)
         if self.resolved.appearance.reason:
             progress.on_step(f"appearance {self.resolved.appearance.strength:g}: {self.resolved.appearance.reason}")
+        if job.smooth is None and self.resolved.settings.smooth:
+            progress.on_step("smooth 1: consecutive frames are blended along the dump's flow; --smooth 0 does not")
         self.job = job
         self.workers = 1
         self.is_writing = False
@@ -254,6 +256,7 @@ class ConversionRun:
             workers=self.workers,
             device=self.resolved.settings.device,
             precision=self.resolved.settings.precision,
+            smooth=self.resolved.settings.smooth,
             duration_s=time.monotonic() - started,
             warnings=tuple(self.warnings),
         )

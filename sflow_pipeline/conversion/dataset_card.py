@@ -103,6 +103,7 @@ def build_card(
         ),
         ("computed", _describe_device(settings)),
         ("appearance", _describe_appearance(resolved)),
+        ("from frame to frame", _describe_smoothing(settings)),
         *((f"unit of {name}", escape_markdown(str(unit))) for name, unit in _list_units(resolved)),
         ("frames", str(sum(record.frames for record in records))),
         ("rows", str(rows)),
@@ -165,6 +166,16 @@ def _describe_appearance(resolved: ResolvedJob) -> str:
     return f"{chosen}; class colours moved by {resolved.job.photo_colors:g} towards photos'"
 
 
+def _describe_smoothing(settings: ConversionSettings) -> str:
+    """How images depend on each other, for the card."""
+    if settings.use_previous:
+        return "each image is made from the one before it"
+    if settings.motion is None:
+        return "images are independent"
+    along = "the motion measured in the pictures" if settings.motion.is_measured else "the simulator's flow"
+    return f"each image blended with its neighbours along {along}, {settings.smooth:g} of 1"
+
+
 def _list_units(resolved: ResolvedJob) -> list[tuple[str, Any]]:
     """(column, unit) of the columns that the dump states a unit for."""
     units = resolved.dump.metadata.get("units", {})
@@ -200,6 +211,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
         precision=settings.precision,
         batch_size=settings.counted_batch_size,
         appearance=settings.appearance,
+        smooth=settings.smooth,
         warnings=resolved.warnings,
         left_out=left_out,
         shards=tuple(records),

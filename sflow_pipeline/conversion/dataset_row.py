@@ -48,6 +48,8 @@ def build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: C
         "palette": painted.look.palette,
         "appearance": painted.look.appearance,
         "photo_colors": painted.look.photo_colors,
+        "smooth": settings.smooth,
+        "shifts": settings.job.shifts,
         "seed": settings.job.seed,
         "bundle_digest": settings.bundle_digest,
         "attempts": painted.attempts,

@@ -19,22 +19,24 @@ from sflow_pipeline.storage.flow_codec import decode_motion
 
 #: Pairs of frames that are compared along their flow before a conversion starts, at most.
 _TRIED = 24
-_WITHOUT = "or convert without --smooth"
+_WITHOUT = "or convert with --smooth 0"
 
 
 @dataclass(frozen=True)
 class MotionSource:
-    """The files that say how frames move.
+    """How far images are smoothed, and the files that say how frames move.
 
     Attributes:
         files: columns: ``flow``, and ``occlusion`` where the dump has it; none where the motion is measured in the
             rendered frames.
         simulator: layout of the dump, which decides the unit of flow in pictures.
+        share: of neighbours' images, 0 to 1, see ``blend``.
         reach: frames on each side that are blended, which decides bytes.
     """
 
     files: tuple[str, ...]
     simulator: str
+    share: float = 1.0
     reach: int = REACH
 
     @property
@@ -67,27 +69,37 @@ class MotionSource:
 def find_motion(
     job: ConvertJob, dump: Dump, frames: Sequence[FrameRef], source: Folder
 ) -> tuple[MotionSource | None, list[str]]:
-    """What says how frames move, and warnings about it; None where the job smooths nothing.
+    """How far images are smoothed and what says how frames move, and warnings about it; None where nothing is smoothed.
+
+    Where the job leaves it open, images are smoothed along the simulator's flow, where that fits the pictures.
 
     Raises:
-        UsageError: nothing can be smoothed: no consecutive frames, flow that cannot be read or that has no values, or a
-            bundle that paints frames in order; or the flow does not lead from a frame to the next one.
+        UsageError: the job asks for it and nothing can be smoothed: no consecutive frames, flow that cannot be read or
+            that has no values, or flow that does not lead from a frame to the next one.
     """
-    if not job.smooth:
+    is_open, has_flow = job.smooth is None, "flow" in dump.modalities
+    if job.smooth == 0 or (is_open and not has_flow):
         return None, []
-    where = f"smooth {job.smooth:g}: dump {job.sim_dir}"
-    has_flow = "flow" in dump.modalities
+    share = 1.0 if job.smooth is None else job.smooth
     pairs, gaps, without = _find_pairs(frames, needs_flow=has_flow)
+    if not pairs and is_open:
+        return None, []
     if not pairs:
         raise UsageError(
-            f"{where} has no two consecutive frames in any sequence{' of which the first has flow' * has_flow}",
+            f"smooth {share:g}: dump {job.sim_dir} has no two consecutive frames in any sequence"
+            f"{' of which the first has flow' * has_flow}",
             hint=f"put the frames of a drive into one sequence, numbered in order, {_WITHOUT}",
         )
     names = ("flow", "occlusion") if has_flow else ()
-    motion = MotionSource(tuple(name for name in names if name in dump.modalities), dump.simulator)
+    motion = MotionSource(tuple(name for name in names if name in dump.modalities), dump.simulator, share)
     warnings = []
     if has_flow:
-        _check_pairs(pairs, motion, source, job.sim_dir)
+        try:
+            _check_pairs(pairs, motion, source, job.sim_dir)
+        except UsageError as error:
+            if not is_open:
+                raise
+            return None, [f"images of sequences are not smoothed: {error}"]
     else:
         warnings.append("the dump has no flow: images are smoothed along the motion measured in its pictures")
     if gaps:

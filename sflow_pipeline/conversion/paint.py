@@ -22,13 +22,18 @@ from sflow_pipeline.conversion.rig import name_rig
 from sflow_pipeline.conversion.rig_colors import Measured, RigColors
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
-from sflow_pipeline.conversion.smoothing_window import SmoothingWindow
+from sflow_pipeline.conversion.smoothing_window import SmoothingWindow, translate_each
 from sflow_pipeline.conversion.translator_factory import FrameTranslator, TranslatorFactory
 from sflow_pipeline.conversion.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.networks.memory_shortage import is_out_of_memory
+from sflow_pipeline.storage.process_identity import count_cores
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
+
+
+#: Frames that are smoothed at once beside a GPU.
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,9 @@ class Painter:
             self._history = ImageHistory([frame.ref for frame in task.frames])
         motion = self._settings.motion
         if motion is not None:
-            share, steps = self._settings.job.smooth, task.neighbours.steps
-            self._window = SmoothingWindow(share, steps, measures_flow=motion.is_measured, before=before)
+            # On a CPU every core has a worker of its own; beside a GPU they are free.
+            threads = 1 if self._settings.device == "cpu" else min(_MOST_THREADS, count_cores())
+            self._window = SmoothingWindow(motion, task.neighbours.steps, before, threads)
 
     def paint(
         self, frames: Sequence[DecodedFrame], variant: int, following: Sequence[DecodedFrame] = ()
@@ -147,7 +153,8 @@ class Painter:
                 translation = self.translate(frames, looks, self._find_previous(frames, looks, variant))
             else:
                 first = partial(self._draw_look, variant=variant, attempt=0)
-                translation = self._window.translate(frames, looks, variant, self._translate_each, first)
+                translate = partial(translate_each, self.translate, self.batch_size)
+                translation = self._window.translate(frames, looks, variant, translate, first)
             translation = self._keep_own_vehicles(frames, looks, translation)
             # An image in another paint is no worse for it: it is compared with what it was made from.
             has_other_colors = any(look.number and look.appearance for look in looks)
@@ -202,25 +209,6 @@ class Painter:
 
     def _draw_look(self, frame: DecodedFrame, variant: int, attempt: int) -> Look:
         return fit_look(draw_look(frame.ref.sequence_id, variant, attempt, self._settings), frame.render)
-
-    def _translate_each(self, frames: Sequence[DecodedFrame], looks: Sequence[Look]) -> "list[Translation | Exception]":
-        """The images of frames, one by one or in batches, or the errors that they raise, each alone."""
-        results: list[Translation | Exception] = []
-        for start in range(0, len(frames), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            try:
-                batch = self.translate(frames[part], looks[part])
-            except Exception as error:
-                if is_out_of_memory(error):
-                    raise
-                reraise_fatal(error)
-                pairs = zip(frames[part], looks[part], strict=True)
-                alone = len(frames[part]) == 1
-                results += [error] if alone else [self._translate_each([f], [look])[0] for f, look in pairs]
-                continue
-            for i in range(len(batch.photo)):
-                results.append(replace(batch, photo=batch.photo[i : i + 1], edge=batch.edge[i : i + 1]))
-        return results
 
     def _keep_own_vehicles(
         self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation"

@@ -115,22 +115,23 @@ def resolve_settings(
     choice = choose_appearance(job, bundle, frames, source)
     backend_digest = "" if job.backend is None else check_backend(job, bundle, choice.strength).digest
     settings = _build_settings(job, (source, out), bundle, dump, columns, frames, sizes, find, choice.strength)
-    motion, motion_notes = find_motion(job, dump, frames, source)
-    if bundle.recipe.generator.use_previous:
-        if motion is not None:
-            raise UsageError(
-                f"smooth {job.smooth:g}: bundle {bundle.name} paints each frame from the image before it, and "
-                "smoothing needs the images after it, too",
-                hint="convert without --smooth",
-            )
-        motion_notes += describe_order(bundle.name, frames)
+    is_sequential = bundle.recipe.generator.use_previous
+    if is_sequential and job.smooth:
+        raise UsageError(
+            f"smooth {job.smooth:g}: bundle {bundle.name} paints each frame from the image before it, and "
+            "smoothing needs the images after it, too",
+            hint="convert without --smooth",
+        )
+    motion, motion_notes = (
+        (None, describe_order(bundle.name, frames)) if is_sequential else find_motion(job, dump, frames, source)
+    )
     settings = replace(
         settings,
         gate_digest=gate_digest,
         backend_digest=backend_digest,
         own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask),
         motion=motion,
-        use_previous=bundle.recipe.generator.use_previous,
+        use_previous=is_sequential,
     )
     if settings.needs_order:  # an image is judged before the next one is made from it
         settings = replace(settings, batch_size=1)

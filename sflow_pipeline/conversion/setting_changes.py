@@ -16,9 +16,10 @@ SETTINGS_PATH = f"{STATE_PATH}/settings.json"
 _SOURCE_FACTS = (
     "simulator", "simulator_version", "label_encoding", "label_table_format", "label_rule", "instance_encoding"
 )  # fmt: skip
-#: ``appearance`` is the job's, resolved. The fingerprint covers the rest.
+#: ``appearance`` and ``smooth`` are the job's, resolved. The fingerprint covers the rest.
 _FACTS = (
-    "appearance", "device", "precision", "batch_size", "edge_threshold", "format_version", "settings_fingerprint"
+    "appearance", "smooth", "device", "precision", "batch_size", "edge_threshold", "format_version",
+    "settings_fingerprint"
 )  # fmt: skip
 _OF_THE_SOURCE = frozenset({"sim_dir", "label_space", *_SOURCE_FACTS})
 

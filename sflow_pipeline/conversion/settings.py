@@ -31,7 +31,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
         "sim_dir", "simulator", "layout", "label_space", "label_encoding", "instance_encoding", "split", "split_by",
         "limit",
         "include", "shard_frames", "shard_bytes", "appearance", "max_unknown_fraction", "max_void_fraction",
-        "contradictions", "own_vehicle_mask", "backend",
+        "contradictions", "own_vehicle_mask", "backend", "smooth",
     }
 )  # fmt: skip
 #: Fields that are younger than datasets, and the value that these were made with: shards with it stay as they are.
@@ -61,7 +61,7 @@ class ConversionSettings:
         device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
         own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
-        motion: the files that say how frames move, where images are smoothed along their motion.
+        motion: how far images are smoothed, and what says how frames move; None where they are independent.
         gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
         backend_digest: of the exported files that run in torch's place; empty where torch runs.
     """
@@ -96,6 +96,11 @@ class ConversionSettings:
         motion = () if self.motion is None else self.motion.files
         needed = [*motion, *(("instance",) if self.use_instances or self.repaints_vehicles else ())]
         return ("render", "label", *columns, *(name for name in needed if name not in columns))
+
+    @property
+    def smooth(self) -> float:
+        """How far images are blended with their neighbours, 0 to 1."""
+        return 0.0 if self.motion is None else self.motion.share
 
     @property
     def needs_order(self) -> bool:

@@ -4,7 +4,7 @@ Reading and decoding run in threads of their own, encoding in others, translatio
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from sflow_pipeline.conversion.dataset_row import build_row
-from sflow_pipeline.conversion.decode import DecodedFrame, decode_frame
+from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.decoded_frames import Decoded, cut_batches, decode_ahead, keep_decoded, look_ahead
 from sflow_pipeline.conversion.fatal_errors import reraise_fatal
 from sflow_pipeline.conversion.frame_helpers import FrameHelpers, ThisProcess
 from sflow_pipeline.conversion.paint import Painted, Painter
 from sflow_pipeline.conversion.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
+from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.smoothing import REACH
 from sflow_pipeline.conversion.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
@@ -148,11 +149,11 @@ def convert_frames(
         decode, encode = _hand_over(decoder, helpers), _hand_over(encoder, helpers)
         encoding: deque[_Encoding] = deque()
         try:
-            decoded = _decode_ahead(task, depth, decode)
-            painter.begin(task, list(_keep_decoded(islice(decoded, len(task.neighbours.before)), on_fault)))
-            batches = _cut_batches(islice(decoded, len(task.frames)), settings.batch_size)
-            after = _keep_decoded(decoded, on_fault) if task.neighbours.after else ()
-            for batch, following in _look_ahead(batches, after, 0 if settings.motion is None else REACH):
+            decoded = decode_ahead(task, depth, decode)
+            painter.begin(task, list(keep_decoded(islice(decoded, len(task.neighbours.before)), on_fault)))
+            batches = cut_batches(islice(decoded, len(task.frames)), settings.batch_size)
+            after = keep_decoded(decoded, on_fault) if task.neighbours.after else ()
+            for batch, following in look_ahead(batches, after, 0 if settings.motion is None else REACH):
                 encoding += _paint_batch(batch, following, settings, painter, encode)
                 while len(encoding) > depth:
                     yield _finish(encoding.popleft())
@@ -174,10 +175,6 @@ def _hand_over(pool: ThreadPoolExecutor, helpers: FrameHelpers) -> _Submit:
     return submit
 
 
-#: A frame, decoded, or the error that decoding it raised.
-_Decoded = tuple[SourceFrame, DecodedFrame | Exception]
-
-
 @dataclass(frozen=True)
 class _Encoding:
     """A frame whose rows are being encoded."""
@@ -188,70 +185,8 @@ class _Encoding:
     error: Exception | None = None
 
 
-def _decode_ahead(task: ShardTask, depth: int, decode: _Submit) -> Iterator[_Decoded]:
-    """Decode frames in order, ``depth`` of them ahead of their use."""
-    decoding: deque[tuple[SourceFrame, Future[DecodedFrame]]] = deque()
-    waiting = task.read_frames
-    while True:
-        while len(decoding) <= depth and (frame := next(waiting, None)) is not None:
-            decoding.append((frame, decode(_decode, frame, task.set_aside.get(frame.ref.sample_id))))
-        if not decoding:
-            return
-        frame, future = decoding.popleft()
-        try:
-            yield frame, future.result()
-        except Exception as error:  # noqa: BLE001  a fault of the frame or of the code: the other frames go on
-            reraise_fatal(error)
-            yield frame, error
-
-
-def _cut_batches(frames: Iterable[_Decoded], batch_size: int) -> Iterator[list[_Decoded]]:
-    """Group frames in order: at most ``batch_size`` decoded ones of one size; failed ones keep their place."""
-    batch: list[_Decoded] = []
-    shapes: list[tuple[int, ...]] = []
-    for source, decoded in frames:
-        shape = decoded.class_index.shape if isinstance(decoded, DecodedFrame) else None
-        if shape is not None and shapes and (len(shapes) == batch_size or shape != shapes[0]):
-            yield batch
-            batch, shapes = [], []
-        batch.append((source, decoded))
-        if shape is not None:
-            shapes.append(shape)
-    if batch:
-        yield batch
-
-
-def _look_ahead(
-    batches: Iterable[list[_Decoded]], after: Iterable[DecodedFrame], count: int
-) -> Iterator[tuple[list[_Decoded], list[DecodedFrame]]]:
-    """Each batch with the decoded frames of the next ``count`` batches, and with ``after`` where these are fewer."""
-    waiting: deque[list[_Decoded]] = deque()
-
-    def take() -> tuple[list[_Decoded], list[DecodedFrame]]:
-        batch = waiting.popleft()
-        return batch, [decoded for later in waiting for _, decoded in later if isinstance(decoded, DecodedFrame)]
-
-    for batch in batches:
-        waiting.append(batch)
-        if len(waiting) > count:
-            yield take()
-    rest = list(after)
-    while waiting:
-        batch, following = take()
-        yield batch, [*following, *rest]
-
-
-def _keep_decoded(frames: Iterable[_Decoded], on_fault: Callable[[str, str], None]) -> Iterator[DecodedFrame]:
-    """The neighbours that could be decoded."""
-    for source, decoded in frames:
-        if isinstance(decoded, DecodedFrame):
-            yield decoded
-        elif isinstance(decoded, FrameError) and decoded.read_digest is not None:
-            on_fault(source.ref.sample_id, decoded.read_digest)
-
-
 def _paint_batch(
-    batch: Sequence[_Decoded],
+    batch: Sequence[Decoded],
     following: Sequence[DecodedFrame],
     settings: ConversionSettings,
     painter: Painter,
@@ -283,12 +218,6 @@ def _paint_batch(
                 rejected.append(encode(_describe_rejection, source, decoded, variant, painted))
         started.append(_Encoding(source, tuple(rows), tuple(rejected)))
     return started
-
-
-def _decode(frame: SourceFrame, why: SetAside | None, settings: ConversionSettings) -> DecodedFrame:
-    if why is not None:
-        raise FrameError(why.message, hint=why.hint, reason=why.reason)
-    return decode_frame(frame, settings)
 
 
 def _describe_rejection(

@@ -1,6 +1,11 @@
-"""Motion-compensated smoothing: an image blended with those before and after it, carried along the motion."""
+"""Motion-compensated smoothing: the detail of key frames carried along the motion, over a mean of neighbours.
 
-from collections.abc import Sequence
+A mean of aligned images holds still, and loses the detail in which they differ. So each image takes that detail from
+the key frames before and after it, fading from one to the other with weights whose squares add to 1: it is as strong as
+the model painted it, and changes as slowly as the weights do.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,11 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-#: Frames on each side that are blended, and their weights by distance; those of one side add to 1.
-REACH = 2
-_WEIGHTS = (2 / 3, 1 / 3)
+#: Every so many frames is a key frame, by the numbers of frames, so that none depends on where a sequence begins.
+KEY_EVERY = 4
+#: Frames on each side that an image may depend on.
+REACH = KEY_EVERY - 1
+#: Strength of the detail in which images differ: all of it would flicker a little more, and be a little sharper.
+_DETAIL = 0.85
 #: Difference of the renders along the motion, in grey levels, at which a weight has fallen to 1/e.
 _CONTRAST = 40.0
+_ALIKE = np.exp(-np.square(np.arange(256) / _CONTRAST)).astype(np.float32)
+_ALIKE[255] = 0
 #: A backward motion that a refinement still moves by more than this, in px, is that of another surface.
 _CONVERGED_PX = 0.5
 
@@ -33,10 +43,16 @@ class Shown:
     motion: NDArray[np.float32] | None = None
 
     @cached_property
-    def backward(self) -> NDArray[np.float32]:
-        """(h, w, 2) px from each pixel of the next frame back to its place in this one, NaN where none is known."""
+    def forward_step(self) -> NDArray[np.float32]:
+        """(h, w, 3) x and y px to the next frame, 0 where they are not known, and 1 where they are."""
         assert self.motion is not None
-        return invert_motion(self.motion)
+        return _mark_known(self.motion)
+
+    @cached_property
+    def backward_step(self) -> NDArray[np.float32]:
+        """(h, w, 3) x and y px from each pixel of the next frame back to this one, and 1 where they are known."""
+        assert self.motion is not None
+        return _mark_known(invert_motion(self.motion))
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class Path:
 
     Attributes:
         places: (h, w, 2) x and y in the other frame.
-        weight: (h, w) of the other frame's image, 0 where it does not show the same surface.
+        weight: (h, w) of the other frame's image, 0 to 1: 0 where it does not show the same surface.
     """
 
     places: NDArray[np.float32]
@@ -55,11 +71,11 @@ class Path:
 def find_paths(run: Sequence[Shown], index: int) -> dict[int, Path]:
     """The places of a frame's pixels in its neighbours, as offset -> path.
 
-    A neighbour counts where the motion to it is known all the way, the class there is the same, and the renders look
-    alike.
+    A neighbour counts where the motion to it is known all the way, the class there and around is the same, and the
+    renders look alike.
 
     Args:
-        run: consecutive frames of one size.
+        run: consecutive frames; the motion of one that the next does not follow is None.
         index: of the frame.
     """
     found = {}
@@ -73,56 +89,90 @@ def find_paths(run: Sequence[Shown], index: int) -> dict[int, Path]:
             earlier = run[other - 1 if direction > 0 else other]
             if earlier.motion is None:
                 break
-            places, known = _follow(places, known, earlier.motion if direction > 0 else earlier.backward)
-            weight = _WEIGHTS[distance - 1] * _compare(run[index], run[other], places) * known
-            found[direction * distance] = Path(places, weight.astype(np.float32))
+            places, known = _follow(places, known, earlier.forward_step if direction > 0 else earlier.backward_step)
+            found[direction * distance] = Path(places, _compare(run[index], run[other], places, known))
     return found
 
 
 def blend(
-    image: NDArray[np.uint8], others: Sequence[tuple[NDArray[np.uint8], Path]], share: float
+    image: NDArray[np.uint8], others: Mapping[int, tuple[NDArray[np.uint8], Path]], position: int, share: float
 ) -> NDArray[np.uint8]:
     """An image, blended with those of its neighbours.
 
     Args:
         image: (h, w, 3) uint8 RGB.
-        others: neighbours' images, and where the image's pixels are in them.
-        share: of all neighbours together, where they show the same; what they do not show stays the image's own.
+        others: offset -> the neighbour's image, and where the image's pixels are in it.
+        position: of the frame, counted in frames; multiples of ``KEY_EVERY`` are key frames.
+        share: 0 to 1: of the neighbours, where they show the same; what they do not show stays the image's own.
 
     >>> rng = np.random.default_rng(0)
-    >>> noise = [rng.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(5)]
+    >>> noise = [rng.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(7)]
     >>> grey, road = np.full((16, 16, 3), 128, np.uint8), np.zeros((16, 16), np.uint8)
-    >>> paths = find_paths([Shown(grey, road, np.zeros((16, 16, 2), np.float32))] * 5, 2)
-    >>> smooth = blend(noise[2], [(noise[2 + offset], path) for offset, path in paths.items()], 0.67)
-    >>> bool(smooth.std() < 0.6 * noise[2].std())
-    True
+    >>> paths = find_paths([Shown(grey, road, np.zeros((16, 16, 2), np.float32))] * 7, 3)
+    >>> smooth = [blend(noise[3], {o: (noise[3 + o], path) for o, path in paths.items()}, at, 1.0) for at in (0, 1)]
+    >>> [round(float(item.std() / noise[3].std()), 1) for item in smooth]
+    [0.9, 0.8]
     """
-    change = np.zeros(image.shape, np.float32)
+    weights = _weigh({offset: path.weight * share for offset, (_, path) in others.items()}, position)
     own = image.astype(np.float32)
-    for other, path in others:
-        carried = _remap(other.astype(np.float32), path.places, cv2.INTER_CUBIC)
-        change += path.weight[..., None] * (carried - own)
-    return np.asarray(np.clip(own + share / 2 * change, 0, 255).round(), np.uint8)
+    change = np.zeros(image.shape, np.float32)
+    for offset, weight in weights.items():
+        other, path = others[offset]
+        change += weight[..., None] * (_remap(other, path.places, cv2.INTER_CUBIC) - own)
+    return np.asarray(np.clip(own + change, 0, 255).round(), np.uint8)
+
+
+def _weigh(alike: Mapping[int, NDArray[np.float32]], position: int) -> dict[int, NDArray[np.float32]]:
+    """offset -> (h, w) weight of a neighbour's image; they add to 1 with that of the image itself.
+
+    Args:
+        alike: offset -> (h, w) how far it shows the same, 0 to 1.
+        position: of the frame.
+    """
+    if not alike:
+        return {}
+    shape = next(iter(alike.values())).shape
+    since = position % KEY_EVERY
+    angle = since / KEY_EVERY * np.pi / 2
+    keys = {-since: float(np.cos(angle)), KEY_EVERY - since: float(np.sin(angle))} if since else {0: 1.0}
+    whole = np.ones(shape, np.float32)
+    detail = {
+        offset: (alike[offset] if offset else whole) * np.float32(strength)
+        for offset, strength in keys.items()
+        if not offset or offset in alike
+    }
+    # The squares of the weights of detail add to that of ``held``, what is left of it is the image's own.
+    held = np.max([alike[offset] if offset else whole for offset in detail], axis=0) if detail else np.zeros_like(whole)
+    scale = held / np.sqrt(np.maximum(sum((np.square(part) for part in detail.values()), np.zeros_like(whole)), 1e-12))
+    detail = {offset: part * scale * np.float32(_DETAIL) for offset, part in detail.items()}
+    rest = _DETAIL * np.sqrt(1 - np.square(held)) + sum(detail.values(), np.zeros_like(whole))
+    of_mean = (1 - rest) / (1 + sum(alike.values(), np.zeros_like(whole)))
+    return {offset: alike[offset] * of_mean + detail.get(offset, np.float32(0)) for offset in alike}
+
+
+def _mark_known(motion: NDArray[np.float32]) -> NDArray[np.float32]:
+    known = _find_known(motion)[..., None]
+    return np.concatenate([np.where(known, motion, np.float32(0)), known.astype(np.float32)], axis=2)
 
 
 def _follow(
     places: NDArray[np.float32], known: NDArray[np.bool_], step: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Places moved on by one frame's motion, and whether they are known and inside the picture."""
-    has_value = _find_known(step)
-    moved = places + _remap(np.where(has_value[..., None], step, np.float32(0)), places, cv2.INTER_LINEAR)
+    found = _remap(step, places, cv2.INTER_LINEAR)
+    moved = places + found[..., :2]
     # All four pixels between which a place lies must have a value.
-    known = known & (_remap(has_value.astype(np.float32), places, cv2.INTER_LINEAR) > 0.99)
-    return moved, known & _find_inside(moved)
+    return moved, known & (found[..., 2] > 0.99) & _find_inside(moved)
 
 
-def _compare(frame: Shown, other: Shown, places: NDArray[np.float32]) -> NDArray[np.float32]:
+def _compare(frame: Shown, other: Shown, places: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(h, w) 1 where the other frame shows the same class and looks the same, less the more the renders differ."""
-    render = _remap(other.render, places, cv2.INTER_LINEAR)
-    classes = _remap(other.classes, places, cv2.INTER_NEAREST)
-    difference = cv2.transform(cv2.absdiff(frame.render, render).astype(np.float32), np.full((1, 3), 1 / 3))
-    difference = cv2.blur(difference, (3, 3))
-    return np.asarray(np.exp(-np.square(difference / _CONTRAST)) * (classes == frame.classes), np.float32)
+    difference = cv2.absdiff(frame.render, _remap(other.render, places, cv2.INTER_LINEAR))
+    difference = cv2.blur(cv2.transform(difference, np.full((1, 3), 1 / 3)), (3, 3))
+    same = (_remap(other.classes, places, cv2.INTER_NEAREST) == frame.classes).astype(np.uint8)
+    same = cv2.erode(same, np.ones((3, 3), np.uint8))  # outlines stay the image's own
+    difference[(same == 0) | ~known] = 255
+    return np.asarray(_ALIKE[difference])
 
 
 def _remap(values: NDArray, places: NDArray[np.float32], interpolation: int) -> NDArray:  # type: ignore[type-arg]

@@ -1,21 +1,26 @@
 """The frames around those that are smoothed, and their images as they come from the model."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import pairwise, repeat
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.decode import DecodedFrame
+from sflow_pipeline.conversion.fatal_errors import reraise_fatal
 from sflow_pipeline.conversion.look import Look
+from sflow_pipeline.conversion.motion_source import MotionSource
 from sflow_pipeline.conversion.smoothing import REACH, Path, Shown, blend, find_paths
+from sflow_pipeline.networks.memory_shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
 #: Images of frames as they come from the model, or the error that it raised for a frame.
+_Made = TypeVar("_Made")
 TranslateEach = Callable[[Sequence[DecodedFrame], Sequence[Look]], "list[Translation | Exception]"]
 
 
@@ -36,23 +41,22 @@ class SmoothingWindow:
     size. What the gate thinks of a neighbour does not count, and images of another look are not blended.
 
     Args:
-        share: of the neighbours' images; see ``blend``.
+        motion: how far images are blended, and whether the motion is measured in the renders.
         steps: sequence id -> the usual difference of its frame numbers.
-        measures_flow: the motion is measured in the renders, because the dump states none.
         before: the frames before the first one that is painted.
+        threads: frames that are smoothed at once.
     """
 
     def __init__(
         self,
-        share: float,
+        motion: MotionSource,
         steps: Mapping[str, int | None],
-        *,
-        measures_flow: bool,
         before: Sequence[DecodedFrame] = (),
+        threads: int = 1,
     ) -> None:
-        self._share = share
+        self._motion = motion
         self._steps = steps
-        self._measures_flow = measures_flow
+        self._threads = threads
         self._places = [_Place(frame, _show(frame)) for frame in before]
         self._at: dict[str, int] = {}
         self._paths: dict[int, dict[int, Path]] = {}
@@ -98,6 +102,7 @@ class SmoothingWindow:
         for index, frame, look in zip(own, frames, looks, strict=True):
             if self._find(index, look.identity, variant) is None:
                 wanted[index] = (frame, look)
+        self._map(self._find_paths, own)
         for neighbour in sorted({index + offset for index in own for offset in self._find_paths(index)} - set(own)):
             place = self._places[neighbour]
             if variant not in place.images:
@@ -113,20 +118,24 @@ class SmoothingWindow:
             if isinstance(image, Exception):
                 raise image
             images.append(image)
-        photos = [
-            self._smooth(image.photo[0], index, look.identity, variant)
-            for image, index, look in zip(images, own, looks, strict=True)
-        ]
+        identities = [look.identity for look in looks]
+        photos = self._map(self._smooth, [image.photo[0] for image in images], own, identities, repeat(variant))
         return replace(images[0], photo=np.stack(photos), edge=np.concatenate([image.edge for image in images]))
+
+    def _map(self, function: Callable[..., _Made], *arguments: Iterable[Any]) -> list[_Made]:
+        if self._threads == 1:
+            return list(map(function, *arguments))
+        with ThreadPoolExecutor(self._threads, "sflow-smooth") as pool:
+            return list(pool.map(function, *arguments))
 
     def _smooth(self, image: NDArray[np.uint8], index: int, look: Hashable, variant: int) -> NDArray[np.uint8]:
         """An image, blended with those of its neighbours that have the same look."""
-        others = []
+        others = {}
         for offset, path in self._find_paths(index).items():
             kept = self._find(index + offset, look, variant)
             if kept is not None:
-                others.append((kept.photo[0], path))
-        return blend(image, others, self._share)
+                others[offset] = (kept.photo[0], path)
+        return blend(image, others, self._number(self._places[index].frame), self._motion.share)
 
     def _find(self, index: int, look: Hashable, variant: int) -> "Translation | None":
         kept = self._places[index].images.get(variant)
@@ -137,6 +146,10 @@ class SmoothingWindow:
             self._paths[index] = find_paths([place.shown for place in self._places], index)
         return self._paths[index]
 
+    def _number(self, frame: DecodedFrame) -> int:
+        """The number of a frame, counted in the sequence's usual steps."""
+        return frame.ref.frame_index // (self._steps.get(frame.ref.sequence_id) or 1)
+
     def _find_motion(self, before: DecodedFrame, after: DecodedFrame) -> NDArray[np.float32] | None:
         """The motion from a frame to the next one of the window; None where that does not follow."""
         follows = (
@@ -146,7 +159,7 @@ class SmoothingWindow:
         )
         if not follows:
             return None
-        if not self._measures_flow:
+        if not self._motion.is_measured:
             return before.motion
         from sflow_pipeline.networks.optical_flow import measure_flow  # with torch, see ``motion_source.py``
 
@@ -155,3 +168,31 @@ class SmoothingWindow:
 
 def _show(frame: DecodedFrame) -> Shown:
     return Shown(frame.render, frame.class_index)
+
+
+def translate_each(
+    translate: "Callable[[Sequence[DecodedFrame], Sequence[Look]], Translation]",
+    batch_size: int,
+    frames: Sequence[DecodedFrame],
+    looks: Sequence[Look],
+) -> "list[Translation | Exception]":
+    """The images of frames, translated in batches; where one fails, each of its frames alone, or the error it raises.
+
+    Raises:
+        SflowError, MemoryError, …: a fault of the job or the machine, and not of a frame.
+    """
+    results: list[Translation | Exception] = []
+    for start in range(0, len(frames), batch_size):
+        part = slice(start, start + batch_size)
+        try:
+            batch = translate(frames[part], looks[part])
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            reraise_fatal(error)
+            is_alone = len(frames[part]) == 1
+            results += [error] if is_alone else translate_each(translate, 1, frames[part], looks[part])
+            continue
+        for i in range(len(batch.photo)):
+            results.append(replace(batch, photo=batch.photo[i : i + 1], edge=batch.edge[i : i + 1]))
+    return results

@@ -31,6 +31,7 @@ class Summary:
         label_files: what they are to the simulator's labels, for people.
         edge_f1_mean: how well photos follow their edges, 0 to 1.
         workers, device, precision: who did it.
+        smooth: how far images were blended with their neighbours, 0 to 1.
         duration_s: wall-clock.
         warnings: problems that did not stop the job.
     """
@@ -54,6 +55,7 @@ class Summary:
     workers: int
     device: str
     precision: str
+    smooth: float
     duration_s: float
     warnings: tuple[str, ...]
 

@@ -126,7 +126,8 @@ def inspect_dump(
     target = load_label_space(model_label_space) if model_label_space else loaded.label_space
     mapping = build_mapping(dump.label_format.space, target)
     chosen = _choose(dump.frames, sample)
-    settings = resolve_settings(job, loaded, dump, dump.frames, lambda *_: DeviceFacts("cpu", "fp32")).settings
+    alone = job.model_copy(update={"smooth": 0.0})  # to find the motion, pictures are read, and torch is loaded
+    settings = resolve_settings(alone, loaded, dump, dump.frames, lambda *_: DeviceFacts("cpu", "fp32")).settings
     settings = replace(settings, target_space=target)
     tally = Tally(dump, mapping, settings)
     drawn = _choose(chosen, thumbnails, read_all=0) if thumbnails else []

@@ -11,7 +11,6 @@ from sflow_pipeline.conversion.label_census import take_census
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.resolve_job import resolve_job
 from sflow_pipeline.conversion.shard import convert_frames
-from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS, NeighbourFinder
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source_index import SourceFrames, build_index
 from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
@@ -56,11 +55,9 @@ def time_a_few_frames(
     settings = resolved.settings
 
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
-        index = build_index(chosen, settings.source, settings.modalities)
-        found = SourceFrames(index)
-        around = NO_NEIGHBOURS if settings.motion is None else NeighbourFinder(index, 0).find(0, len(found))
+        found = SourceFrames(build_index(chosen, settings.source, settings.modalities))
         take_census([found], settings, None)
-        results = convert_frames(ShardTask("trial", "train", "", found, neighbours=around), settings, painter)
+        results = convert_frames(ShardTask("trial", "train", "", found), settings, painter)
         return [row for result in results for row in result.rows]
 
     with single_threaded():

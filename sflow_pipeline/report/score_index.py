@@ -14,7 +14,7 @@ from sflow_pipeline.report.page_parts import clip
 from sflow_pipeline.storage.commits import ShardRecord
 
 #: How an image was made; pages state their range.
-_ORIGIN_COLUMNS = ("appearance", "photo_colors")
+_ORIGIN_COLUMNS = ("appearance", "photo_colors", "smooth", "shifts")
 
 
 @dataclass(frozen=True)

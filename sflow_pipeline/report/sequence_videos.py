@@ -23,7 +23,9 @@ VIDEOS_PATH = "report/videos"
 INDEX_PATH = f"{VIDEOS_PATH}/index.json"
 DEFAULT_FPS = 10.0
 #: What decides a row's pictures, beside the settings of the conversion.
-_FACTS = ("source_sha256", "bundle_digest", "seed", "palette", "appearance", "photo_colors", "attempts")
+_FACTS = (
+    "source_sha256", "bundle_digest", "seed", "palette", "appearance", "photo_colors", "smooth", "shifts", "attempts"
+)  # fmt: skip
 #: Changes whenever the same rows give another video.
 _VERSION = 1
 

@@ -129,6 +129,7 @@ class Manifest:
         device, precision: hardware kind and number format that the networks ran on.
         batch_size: frames translated at once, which decides kernels on a GPU; None on a CPU, where it does not matter.
         appearance: how far images follow their renders, resolved; None for bundles without an appearance map.
+        smooth: how far images are blended with their neighbours, resolved.
         warnings: about the dump and the job.
         left_out: files of no frame; None if there are none.
         reasons_sha256: of the text file of what was left out; None without one, as in older datasets.
@@ -156,6 +157,7 @@ class Manifest:
     splits: Mapping[str, Counts]
     batch_size: int | None = None
     appearance: float | None = None
+    smooth: float = 0.0
     reasons_sha256: str | None = None
     tool: str = _TOOL
     format_version: int = DATASET_FORMAT_VERSION
