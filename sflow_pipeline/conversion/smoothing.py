@@ -23,6 +23,9 @@ _DETAIL = 0.85
 _CONTRAST = 40.0
 _ALIKE = np.exp(-np.square(np.arange(256) / _CONTRAST)).astype(np.float32)
 _ALIKE[255] = 0
+#: Distance from outlines, in px, up to which what the model paints beside them is not carried away from them, and how
+#: much farther from one a pixel may be than the one that is carried to it; at twice that its weight is 0.
+_BESIDE_PX, _FARTHER_PX = 6.0, 1.0
 #: A backward motion that a refinement still moves by more than this, in px, is that of another surface.
 _CONVERGED_PX = 0.5
 
@@ -41,6 +44,13 @@ class Shown:
     render: NDArray[np.uint8]
     classes: NDArray[np.uint8]
     motion: NDArray[np.float32] | None = None
+
+    @cached_property
+    def outline_px(self) -> NDArray[np.float32]:
+        """(h, w) px to the nearest border of the label, 6 at most."""
+        around = np.ones((3, 3), np.uint8)
+        inside = (cv2.erode(self.classes, around) == cv2.dilate(self.classes, around)).astype(np.uint8)
+        return np.asarray(np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, 3), _BESIDE_PX), np.float32)
 
     @cached_property
     def forward_step(self) -> NDArray[np.float32]:
@@ -166,13 +176,18 @@ def _follow(
 
 
 def _compare(frame: Shown, other: Shown, places: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(h, w) 1 where the other frame shows the same class and looks the same, less the more the renders differ."""
+    """(h, w) 1 where the other frame shows the same class and looks the same, less the more the renders differ.
+
+    A model paints shades and bright lines beside outlines. These must not be carried with the ground from which the
+    outline moves away, so a place nearer to an outline than the pixel itself does not count.
+    """
     difference = cv2.absdiff(frame.render, _remap(other.render, places, cv2.INTER_LINEAR))
     difference = cv2.blur(cv2.transform(difference, np.full((1, 3), 1 / 3)), (3, 3))
     same = (_remap(other.classes, places, cv2.INTER_NEAREST) == frame.classes).astype(np.uint8)
     same = cv2.erode(same, np.ones((3, 3), np.uint8))  # outlines stay the image's own
     difference[(same == 0) | ~known] = 255
-    return np.asarray(_ALIKE[difference])
+    farther = frame.outline_px - _remap(other.outline_px, places, cv2.INTER_LINEAR)
+    return np.asarray(_ALIKE[difference] * np.clip(2 - farther / _FARTHER_PX, 0, 1), np.float32)
 
 
 def _remap(values: NDArray, places: NDArray[np.float32], interpolation: int) -> NDArray:  # type: ignore[type-arg]

@@ -28,7 +28,7 @@ def sim(street_dump: Path, tmp_path: Path) -> Path:
 def run(sim: Path, tmp_path: Path, random_bundle: Path):
     def start(**fields):
         places = {"sim_dir": str(sim), "out_dir": str(tmp_path / "out"), "bundle": str(random_bundle)}
-        options = {"workers": 1, "shard_frames": 3, "precision": "fp32", "max_bad_fraction": 0.9}
+        options = {"workers": 1, "shard_frames": 3, "precision": "fp32", "max_bad_fraction": 0.9, "smooth": 0.0}
         return convert(build_job({**places, **options, **fields}))
 
     return start

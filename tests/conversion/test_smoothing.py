@@ -419,6 +419,21 @@ def test_nothing_is_carried_over_a_border_of_the_label_or_a_change_of_the_render
     assert not np.array_equal(smooth[:, 16:], image[:, 16:])
 
 
+def test_what_is_painted_beside_an_outline_is_not_left_behind_by_it() -> None:
+    """A pole moves 4 px to the right in each frame, before a ground that stands still."""
+    frames = [show(shape=(32, 64)) for _ in range(4)]
+    for i, frame in enumerate(frames):
+        frame.classes[:, 10 + 4 * i : 14 + 4 * i] = 1
+        assert frame.motion is not None
+        frame.motion[:, 10 + 4 * i : 14 + 4 * i] = (4, 0)
+    weight = find_paths(frames, 3)[-2].weight
+    beside_now, beside_then, far = weight[:, 29:31], weight[:, 11:13], weight[:, 45:]
+    assert beside_then.max() == 0
+    assert far.min() == 1
+    assert beside_now.min() == 1
+    assert weight[:, 23:25].min() > 0
+
+
 def test_paths_lead_along_the_motion_of_every_frame_between() -> None:
     """The picture moves by 3 px to the right and 1 px down in each frame."""
     paths = find_paths([show(motion=(3, 1))] * 7, 3)
