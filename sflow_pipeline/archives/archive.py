@@ -20,6 +20,7 @@ class Archive:
         sizes: path of a file in it -> bytes, for files whose size is known before they are read.
         fps: frames per second of a video.
         times_s: of a video's frames, from the first one on.
+        lost_frames: of a video: how many it states to hold beyond those that are there.
         changes_values: of a video: why its pixels are not those that were put in, "" where they are.
     """
 
@@ -30,6 +31,7 @@ class Archive:
     fps: float | None = None
     changes_values: str = ""
     times_s: tuple[float, ...] = ()
+    lost_frames: int = 0
 
     def read(self, member: str) -> bytes:
         """One file.
@@ -55,6 +57,7 @@ def build_archive(
     fps: float | None = None,
     changes_values: str = "",
     times_s: tuple[float, ...] = (),
+    lost_frames: int = 0,
 ) -> Archive:
     """An archive of the files in ``marks``; names that are absolute or lead out of it are dropped."""
     folders: dict[str, set[str]] = {"": set()}
@@ -73,7 +76,7 @@ def build_archive(
         folder: (tuple(sorted(names)), tuple(sorted(set(files.get(folder, ())) - names)))
         for folder, names in folders.items()
     }
-    return Archive(listing, kept, sizes, read, fps, changes_values, times_s)
+    return Archive(listing, kept, sizes, read, fps, changes_values, times_s, lost_frames)
 
 
 def check_size(name: str, size_bytes: int) -> None:

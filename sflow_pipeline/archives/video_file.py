@@ -41,7 +41,10 @@ def open_video(path: str, mtime_ns: int) -> Archive:
             raise ArchiveError(0, f"{name} is damaged ({error}); copy the video again") from error
 
     marks = dict.fromkeys(names, mtime_ns)
-    return build_archive(marks, {}, read, fps=frames.fps, changes_values=frames.changes_values, times_s=frames.times_s)
+    return build_archive(
+        marks, {}, read, fps=frames.fps, changes_values=frames.changes_values, times_s=frames.times_s,
+        lost_frames=frames.lost,
+    )  # fmt: skip
 
 
 class _Frames:
@@ -65,6 +68,7 @@ class _Frames:
             (packet.pts, packet.is_keyframe) for packet in self._container.demux(stream) if packet.pts is not None
         ]
         self.times: list[int] = sorted(time for time, _ in packets)
+        self.lost = max(0, stream.frames - len(self.times))
         self._keys = sorted(time for time, is_key in packets if is_key)
         unit = float(stream.time_base or 0)
         self.times_s = tuple((time - self.times[0]) * unit for time in self.times)

@@ -40,8 +40,6 @@ def run_in_terminal(job: ConvertJob, *, dry_run: bool, quiet: bool, as_json: boo
         typer.echo(json.dumps(facts, indent=2, default=str))
     elif not quiet:
         _print_summary(result)
-        if result.videos and job.smooth is None and not result.summary.smooth:
-            typer.echo("steadier from frame to frame: convert with --smooth 1")
     raise typer.Exit(exit_code)
 
 

@@ -99,7 +99,7 @@ def find_motion(
         except UsageError as error:
             if not is_open:
                 raise
-            return None, [f"images of sequences are not smoothed: {error}"]
+            return None, [f"images of sequences are not smoothed: {error}; {error.hint}"]
     else:
         warnings.append("the dump has no flow: images are smoothed along the motion measured in its pictures")
     if gaps:

@@ -123,7 +123,10 @@ def _open_video(path: Path, name: str) -> Footage:
         for number, member in zip(numbers, members, strict=True)
         if number is not None
     ]
-    return Footage(_make_safe(name), frames, fps, (f"{path}: {note}",) if note else ())
+    notes = [f"{path}: {note}"] * bool(note)
+    if video.lost_frames:
+        notes.append(f"{path}: {video.lost_frames} of its frames cannot be read; copy it again")
+    return Footage(_make_safe(name), frames, fps, tuple(notes))
 
 
 def number_frames(times_s: Sequence[float], fps: float | None) -> tuple[list[int | None], float | None, str]:

@@ -164,6 +164,15 @@ def test_frames_of_a_variable_rate_are_numbered_by_their_times(
     assert note in "".join(footage.notes)
 
 
+def test_a_video_that_breaks_off_says_how_many_frames_are_lost(street: list[StreetFrame], tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.avi", [frame.render for frame in street] * 3, list(range(12)))
+    content = video.read_bytes()
+    video.write_bytes(content[: len(content) // 2])
+    (footage,) = open_footage(video)
+    assert 0 < len(footage.frames) < 12
+    assert f"{12 - len(footage.frames)} of its frames cannot be read" in " ".join(footage.notes)
+
+
 def test_a_video_of_one_frame_is_labelled(street: list[StreetFrame], tmp_path: Path) -> None:
     summary = label_footage(write_video(tmp_path / "a.mp4", [street[0].render], [0]), tmp_path / "out", device="cpu")
     assert (summary.frames, summary.notes) == (1, ())
