@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sflow_pipeline.columns import MODALITIES
+from sflow_pipeline.frames import Column
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.write_errors import translate_write_errors
@@ -44,58 +45,103 @@ def write_source_list(out: Folder, index: pa.Table) -> None:
 
 
 def compare_sources(out: Folder, index: pa.Table) -> SourceChanges | None:
-    """Compare an index's files with those of the last finished run; None where none is recorded."""
-    before = load_source_list(out)
-    if before is None:
-        return None
-    new: list[str] = []
-    changed: list[str] = []
-    gone: list[str] = []
-    start = 0
-    for now in _list_sources(index):  # both are sorted, so that parts of both are compared
-        stop = bisect_right(before["path"], str(now["path"][-1]), start, key=str)
-        known, place = (
-            before.slice(start, stop - start),
-            pc.index_in(now["path"], before["path"].slice(start, stop - start)),
-        )
-        same = now.filter(pc.is_valid(place))
-        is_same = pc.equal(same["identity"], known["identity"].take(place.drop_null()))
-        new += _list_paths(now, pc.is_null(place))
-        changed += _list_paths(same, pc.invert(is_same))
-        gone += _list_paths(known, pc.invert(pc.is_in(known["path"], value_set=now["path"])))
-        start = stop
-    gone += map(str, before["path"].slice(start))
-    return SourceChanges(tuple(new), tuple(changed), tuple(gone), before.num_rows - len(changed) - len(gone))
-
-
-def load_source_list(out: Folder) -> pa.Table | None:
-    """Path and identity of the last finished run's files; None where there is no list that can be read."""
+    """Compare an index's files with those of the last finished run; None where there is no list that can be read."""
     try:
         with out.open_input(SOURCES_PATH) as stream:
-            return pq.read_table(stream, schema=_SCHEMA)
+            before = _RecordedFiles(pq.ParquetFile(stream))
+            return _compare(before, index)
     except (OSError, ValueError, pa.ArrowException):
         return None
 
 
+def _compare(before: "_RecordedFiles", index: pa.Table) -> SourceChanges:
+    new: list[str] = []
+    changed: list[str] = []
+    gone: list[str] = []
+    unchanged = 0
+    for now in _list_sources(index):  # both are sorted, so that parts of both are compared
+        known = before.take_until(str(now["path"][-1]))
+        place = pc.index_in(now["path"], value_set=known["path"])
+        same = now.filter(pc.is_valid(place))
+        is_same = pc.equal(same["identity"], known["identity"].take(place.drop_null()))
+        new += _list_paths(now, pc.is_null(place))
+        others = _list_paths(same, pc.invert(is_same))
+        changed += others
+        gone += _list_paths(known, pc.invert(pc.is_in(known["path"], value_set=now["path"])))
+        unchanged += same.num_rows - len(others)
+    gone += before.list_rest()
+    return SourceChanges(tuple(new), tuple(changed), tuple(gone), unchanged)
+
+
+class _RecordedFiles:
+    """Files of a list, read in the order of their paths as they are taken.
+
+    Raises:
+        ValueError: it is the list of something else.
+    """
+
+    def __init__(self, file: pq.ParquetFile) -> None:
+        if file.schema_arrow.remove_metadata() != _SCHEMA:
+            raise ValueError("not a list of source files")
+        self._batches = file.iter_batches(_AT_ONCE)
+        self._read = _SCHEMA.empty_table()
+
+    def take_until(self, path: str) -> pa.Table:
+        """The next files, up to this path and with it."""
+        taken = []
+        while True:
+            stop = bisect_right(self._read["path"], path, key=str)
+            taken.append(self._read.slice(0, stop))
+            self._read = self._read.slice(stop)
+            if self._read.num_rows or (batch := next(self._batches, None)) is None:
+                return pa.concat_tables(taken)
+            self._read = pa.Table.from_batches([batch])
+
+    def list_rest(self) -> list[str]:
+        """The paths of all further files."""
+        parts = [self._read, *(pa.Table.from_batches([batch]) for batch in self._batches)]
+        return [str(path) for part in parts for path in part["path"]]
+
+
+class _FilesOfModality:
+    """Files of one modality, taken in the order of their paths; the columns themselves are not copied."""
+
+    def __init__(self, paths: Column, identities: Column) -> None:
+        self._paths = paths
+        self._identities = identities
+        self._rows: Any = pc.sort_indices(paths).slice(0, len(paths) - paths.null_count)
+        self._start = 0
+
+    @property
+    def left(self) -> int:
+        return len(self._rows) - self._start
+
+    def look_ahead(self, files: int) -> str:
+        """The path after which so many files are taken, or all."""
+        return self._read(self._start + min(files, self.left) - 1)
+
+    def take_until(self, path: str) -> pa.Table:
+        """The next files, up to this path and with it."""
+        stop = bisect_right(range(len(self._rows)), path, self._start, key=self._read)
+        rows = self._rows.slice(self._start, stop - self._start)
+        self._start = stop
+        return pa.table({"path": self._paths.take(rows), "identity": self._identities.take(rows)}).cast(_SCHEMA)
+
+    def _read(self, place: int) -> str:
+        return str(self._paths[self._rows[place].as_py()])
+
+
 def _list_sources(index: pa.Table) -> Iterator[pa.Table]:
     """Every file once, sorted by path, in parts."""
-    parts = [
-        pa.table({"path": index[name], "identity": index[f"{name}_identity"]}).cast(_SCHEMA)
-        for name in MODALITIES
-        if name in index.column_names
-    ]
-    table = pa.concat_tables(parts) if parts else _SCHEMA.empty_table()
-    table = (table.filter(pc.is_valid(table["path"])) if table["path"].null_count else table).combine_chunks()
-    order = pc.sort_indices(table["path"])
-    last = None
-    for start in range(0, len(order), _AT_ONCE):
-        part = table.take(order.slice(start, _AT_ONCE)).combine_chunks()
+    names = [name for name in MODALITIES if name in index.column_names]
+    modalities = [_FilesOfModality(index[name], index[f"{name}_identity"]) for name in names]
+    while (largest := max(modalities, key=lambda files: files.left, default=None)) and largest.left:
+        last = largest.look_ahead(max(1, _AT_ONCE // len(modalities)))
+        part = pa.concat_tables([files.take_until(last) for files in modalities])
+        part = part.take(pc.sort_indices(part["path"])).combine_chunks()
         paths = part["path"].combine_chunks()
         is_first = pc.not_equal(paths.slice(1), paths.slice(0, len(paths) - 1))
-        part = part.filter(pa.concat_arrays([pa.array([str(paths[0]) != last]), is_first]))
-        last = str(paths[-1])
-        if part.num_rows:
-            yield part
+        yield part.filter(pa.concat_arrays([pa.array([True]), is_first]))
 
 
 def _list_paths(table: pa.Table, mask: Any) -> list[str]:

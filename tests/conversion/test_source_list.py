@@ -3,10 +3,11 @@
 import random
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sflow_pipeline.conversion import source_list
-from sflow_pipeline.conversion.source_list import compare_sources, load_source_list, write_source_list
+from sflow_pipeline.conversion.source_list import SOURCES_PATH, compare_sources, write_source_list
 from sflow_pipeline.storage.filesystem import Folder
 
 
@@ -36,8 +37,8 @@ def test_what_changed_is_named(tmp_path, monkeypatch, seed, at_once):
     out = Folder(str(tmp_path))
     assert compare_sources(out, make_index(now)) is None
     write_source_list(out, make_index(before))
-    listed = load_source_list(out)
-    assert listed is not None and listed.to_pydict() == {
+    listed = pq.read_table(tmp_path / SOURCES_PATH)
+    assert listed.to_pydict() == {
         "path": sorted(before),
         "identity": [before[p] for p in sorted(before)],
     }
@@ -48,3 +49,15 @@ def test_what_changed_is_named(tmp_path, monkeypatch, seed, at_once):
     assert found.gone == tuple(sorted(before.keys() - now.keys()))
     assert found.changed == tuple(sorted(path for path in both if before[path] != now[path]))
     assert found.unchanged == sum(before[path] == now[path] for path in both)
+
+
+def test_a_list_that_cannot_be_read_is_none(tmp_path):
+    out, index = Folder(str(tmp_path)), make_index(draw(0))
+    write_source_list(out, index)
+    path = tmp_path / SOURCES_PATH
+    whole = path.read_bytes()
+    pq.write_table(pa.table({"path": ["a"], "size": [1]}), path)
+    assert compare_sources(out, index) is None
+    for damaged in (b"", whole[:-20], whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :]):
+        path.write_bytes(damaged)
+        assert compare_sources(out, index) is None
