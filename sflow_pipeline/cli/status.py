@@ -18,7 +18,9 @@ _WATCH_EVERY_S = 2.0
 
 def status_command(
     out_dir: Annotated[str, typer.Argument(help="The dataset's folder.", metavar="OUT_DIR")],
-    watch: Annotated[bool, typer.Option("--watch", help="Print again every two seconds until the run ends.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Wait for the run, and print every two seconds until it ends.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print how far a conversion is: frames, shards, rate, time left, retries, quarantined frames by reason, workers.
@@ -38,7 +40,12 @@ def status_command(
 
     out, console = Folder(out_dir), Console()
     before: dict[str, Any] = {}
+    is_waiting = False
     while True:
+        if not _has_begun(out):
+            _wait_or_raise(out, watch=watch, is_told=is_waiting)
+            is_waiting = True
+            continue
         facts = _read(out)
         if as_json:
             typer.echo(json.dumps(facts, indent=None if watch else 2))
@@ -54,6 +61,27 @@ def status_command(
 
 
 _EXIT_CODES = {"running": CLEAN, "failed": FAILED, "stopped": FAILED, "dead": FAILED}
+
+
+def _has_begun(out: "Folder") -> bool:
+    """Whether a run or a dataset is there, sound or not."""
+    from sflow_pipeline.conversion.run_status import STATUS_PATH
+    from sflow_pipeline.storage.manifest import MANIFEST_PATH
+
+    return any(facts.size_bytes >= 0 for facts in out.stat([STATUS_PATH, MANIFEST_PATH]))
+
+
+def _wait_or_raise(out: "Folder", *, watch: bool, is_told: bool) -> None:
+    from sflow_pipeline.errors import OutputError
+
+    if not watch:
+        raise OutputError(
+            f"{out.uri}: no dataset, and no run has written there",
+            hint="check the path; a run writes there once it has read its dump, and --watch waits for it",
+        )
+    if not is_told:
+        typer.echo(f"{out.uri}: no run has written there yet; waiting", err=True)
+    time.sleep(_WATCH_EVERY_S)
 
 
 def _read(out: "Folder") -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.smoothing import REACH
 from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.stage_timer import OnStage, Stage, ignore_stage, timed
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage.commits import ShardRecord, write_commit
 from sflow_pipeline.storage.shard_file import ShardFileWriter
@@ -56,6 +57,7 @@ def convert_shard(
     on_frame: Callable[[], None] = lambda: None,
     check_lock: Callable[[], None] = lambda: None,
     helpers: FrameHelpers | None = None,
+    on_stage: OnStage = ignore_stage,
 ) -> ShardRecord:
     """Convert a shard, write its files and commit it.
 
@@ -67,6 +69,7 @@ def convert_shard(
         on_frame: called after each frame.
         check_lock: called before anything appears under its final name; raises where the run has lost the folder.
         helpers: decode frames and encode rows; this process by default.
+        on_stage: gets the seconds of every stage.
 
     Raises:
         OutputError: the disk is full, the run has lost the folder, ….
@@ -80,7 +83,7 @@ def convert_shard(
     with ExitStack() as stack:
         writer = None
         quarantine = stack.enter_context(QuarantineWriter(out, f"quarantine/{task.split}/{task.shard_id}"))
-        for result in convert_frames(task, settings, painter, helpers, faults.__setitem__):
+        for result in convert_frames(task, settings, painter, helpers, faults.__setitem__, on_stage):
             if result.quarantine is not None:
                 quarantine.add(result.quarantine)
                 reasons[result.quarantine["reason"]] += 1
@@ -95,7 +98,8 @@ def convert_shard(
                 if writer is None:
                     stem = f"data/{task.split}/{task.shard_id}"
                     writer = stack.enter_context(ShardFileWriter(out, stem, settings.row_schema, settings.job.format))
-                writer.add(row)
+                with timed("write", on_stage):
+                    writer.add(row)
                 scores.append(row["edge_f1"])
             on_frame()
         check_lock()
@@ -131,13 +135,14 @@ def convert_frames(
     painter: Painter,
     helpers: FrameHelpers | None = None,
     on_fault: Callable[[str, str], None] = lambda _sample_id, _read_digest: None,
+    on_stage: OnStage = ignore_stage,
 ) -> Iterator[FrameResult]:
     """Convert a shard's frames in order, writing nothing.
 
     A frame that cannot be converted becomes a quarantine row; other frames are not affected.
 
     Args:
-        task, settings, painter, helpers: as for ``convert_shard``.
+        task, settings, painter, helpers, on_stage: as for ``convert_shard``.
         on_fault: gets the sample id and the read digest of a neighbour that cannot be decoded.
     """
     helpers = helpers or ThisProcess(settings)
@@ -146,7 +151,8 @@ def convert_frames(
         ThreadPoolExecutor(helpers.threads, "sflow-decode") as decoder,
         ThreadPoolExecutor(helpers.threads, "sflow-encode") as encoder,
     ):
-        decode, encode = _hand_over(decoder, helpers), _hand_over(encoder, helpers)
+        decode = _hand_over(decoder, helpers, "decode", on_stage)
+        encode = _hand_over(encoder, helpers, "encode", on_stage)
         encoding: deque[_Encoding] = deque()
         try:
             decoded = decode_ahead(task, depth, decode)
@@ -154,7 +160,8 @@ def convert_frames(
             batches = cut_batches(islice(decoded, len(task.frames)), settings.batch_size)
             after = keep_decoded(decoded, on_fault) if task.neighbours.after else ()
             for batch, following in look_ahead(batches, after, 0 if settings.motion is None else REACH):
-                encoding += _paint_batch(batch, following, settings, painter, encode)
+                with timed("paint", on_stage):
+                    encoding += _paint_batch(batch, following, settings, painter, encode)
                 while len(encoding) > depth:
                     yield _finish(encoding.popleft())
             while encoding:
@@ -168,9 +175,13 @@ def convert_frames(
 _Submit = Callable[..., Future[Any]]
 
 
-def _hand_over(pool: ThreadPoolExecutor, helpers: FrameHelpers) -> _Submit:
+def _hand_over(pool: ThreadPoolExecutor, helpers: FrameHelpers, stage: Stage, on_stage: OnStage) -> _Submit:
+    def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        with timed(stage, on_stage):
+            return helpers.call(function, *arguments)
+
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        return pool.submit(lambda: helpers.call(function, *arguments))
+        return pool.submit(run, function, *arguments)
 
     return submit
 

@@ -17,6 +17,7 @@ from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, Ray
 
 from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.on_ray.failures import describe_cluster_failure, find_cause, is_node_lost
+from sflow_pipeline.conversion.engines.on_ray.metrics import RayMetrics
 from sflow_pipeline.conversion.engines.on_ray.progress import FrameCounter
 from sflow_pipeline.conversion.engines.on_ray.worker_pool import LockCheck, WorkerPool
 from sflow_pipeline.conversion.paint import PainterFactory
@@ -88,7 +89,17 @@ def run_on_ray(
     running: dict[Any, tuple[Any, _Try]] = {}
     searching: set[Future[ShardTask | FailedShard]] = set()
     idle: list[Any] = []
-    counter = FrameCounter(on_frames, on_ready)
+    metrics = RayMetrics(settings.out.uri)
+
+    def note_frames(frames: int) -> None:
+        metrics.record("sflow_frames", frames)
+        on_frames(frames)
+
+    def note_ready(ready: int) -> None:
+        metrics.record("sflow_workers_ready", ready)
+        on_ready(ready)
+
+    counter = FrameCounter(note_frames, note_ready)
     with ThreadPoolExecutor(workers, "sflow-search") as searchers:
         try:
             while queue or running or searching:
@@ -98,6 +109,8 @@ def run_on_ray(
                         pool.stop(idle.pop())
                     worker = idle.pop() if idle and not attempt.is_suspect else pool.start()
                     running[worker.convert.remote(attempt.task)] = (worker, attempt)
+                metrics.record("sflow_shards_waiting", len(queue))
+                metrics.record("sflow_shards_running", len(running) + len(searching))
                 done, _ = ray.wait(list(running), timeout=_POLL_S) if running else ([], [])
                 counter.ask(worker for worker, _attempt in running.values())
                 for reference in done:
@@ -110,6 +123,7 @@ def run_on_ray(
                         pool.stop(worker)
                         pool.check_start(error)
                         on_warning(f"shard {attempt.task.shard_id}: {attempt.note_death(error)}")
+                        metrics.record("sflow_retries", 1, cause="node" if is_node_lost(error) else "worker")
                         if attempt.deaths < _MOST_DEATHS:
                             queue.appendleft(attempt)
                         else:
@@ -121,11 +135,13 @@ def run_on_ray(
                         idle.append(worker)
                     else:  # where nodes were lost, another worker may be waiting for its place
                         pool.stop(worker)
+                    metrics.record_shard(record)
                     yield record
                 for future in [future for future in searching if future.done()]:
                     searching.remove(future)
                     outcome = future.result()
                     if isinstance(outcome, FailedShard):
+                        metrics.record("sflow_shards", 1, outcome="failed")
                         on_failed(outcome)
                     else:
                         queue.appendleft(_Try(outcome))
@@ -134,6 +150,8 @@ def run_on_ray(
         except RayError as error:
             raise describe_cluster_failure(error) from error
         finally:
+            metrics.record("sflow_shards_waiting", 0)
+            metrics.record("sflow_shards_running", 0)
             pool.close()
 
 

@@ -8,6 +8,7 @@ import ray
 
 from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
 from sflow_pipeline.conversion.engines.on_ray.helpers import RayHelpers, count_helpers, count_own_helpers, start_helpers
+from sflow_pipeline.conversion.engines.on_ray.metrics import RayMetrics
 from sflow_pipeline.conversion.engines.threads import limit_threads
 from sflow_pipeline.conversion.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
@@ -43,6 +44,7 @@ class ShardWorker:
             share = count_own_helpers()
             helpers = start_helpers(ray.put(settings), limits, share) if share else []  # they end with this worker
         self._helpers = RayHelpers(helpers, settings, share) if helpers else None
+        self._metrics = RayMetrics(settings.out.uri)
         self._frames = 0
 
     def _count(self) -> None:
@@ -55,7 +57,10 @@ class ShardWorker:
     def convert(self, task: ShardTask) -> ShardRecord:
         """See ``convert_shard``."""
         limit_threads()  # OpenMP counts per calling thread, and Ray calls from one of its own
-        return convert_shard(task, self._settings, self._painter, self._count, self._check_lock, self._helpers)
+        on_stage = self._metrics.record_stage
+        return convert_shard(
+            task, self._settings, self._painter, self._count, self._check_lock, self._helpers, on_stage
+        )
 
     def try_frames(self, task: ShardTask) -> None:
         """Convert frames without writing them."""
