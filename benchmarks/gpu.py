@@ -77,6 +77,7 @@ def convert(
     shutil.rmtree(out, ignore_errors=True)
     command = ["sflow-pipeline", "convert", str(dump), str(out), "--device", chosen.device, "--gate", chosen.gate]
     command += ["--workers", str(workers), "--image-format", image_format, "--contradictions", "ignore", "--json"]
+    command += ["--smooth", "0"]  # frames alone; docs/video.md has what smoothing takes
     command += ["--batch-size", batch_size] if batch_size else []
     with Utilisation(chosen.device) as busy:
         started = time.perf_counter()

@@ -140,7 +140,7 @@ def _convert(dump: str, bundle: str, out: str, workers: int, shard_frames: int) 
 
     clock = Clock()
     fields = {"sim_dir": dump, "out_dir": out, "bundle": bundle, "workers": workers, "shard_frames": shard_frames}
-    fields |= {"appearance": 1.0, "gate": "off"}
+    fields |= {"appearance": 1.0, "gate": "off", "smooth": 0.0}
     wait_for_start()
     started = time.perf_counter()
     summary = convert(build_job(fields), progress=clock)
