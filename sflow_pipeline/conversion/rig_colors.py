@@ -1,6 +1,6 @@
 """Class colours of a drive, measured on a few of its frames, so that colours are moved alike in all of them."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,9 +59,9 @@ def choose_samples(index: pa.Table) -> Samples:
     return {rig: tuple(next(frames) for _ in rows) for rig, rows in chosen.items()}
 
 
-def list_samples(samples: Samples, frames: Sequence[SourceFrame]) -> dict[str, tuple[SourceFrame, ...]]:
-    """The samples that the frames of a shard need."""
-    rigs = dict.fromkeys(map(name_rig, dict.fromkeys(frame.ref.sequence_id for frame in frames)))
+def list_samples(samples: Samples, sequence_ids: Iterable[str]) -> dict[str, tuple[SourceFrame, ...]]:
+    """The samples that frames of these sequences need."""
+    rigs = dict.fromkeys(map(name_rig, dict.fromkeys(sequence_ids)))
     return {rig: samples[rig] for rig in rigs if rig in samples}
 
 

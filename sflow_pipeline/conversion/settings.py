@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
+from sflow_pipeline.conversion.frame_text import describe_frame, encode_frames
 from sflow_pipeline.conversion.motion_source import MotionSource
 from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS, Neighbours
-from sflow_pipeline.conversion.source_index import SourceFrame
-from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.conversion.source_index import SourceFrame, SourceFrames
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelFormat
-from sflow_pipeline.storage.canonical_json import compute_digest
+from sflow_pipeline.storage.canonical_json import compute_digest, encode_compact
 from sflow_pipeline.storage.filesystem import Folder
 
 #: Raised whenever the same input gives other bytes.
@@ -196,7 +196,7 @@ def _to_json(value: Any) -> Any:
 
 def compute_fingerprint(
     settings: ConversionSettings,
-    frames: Sequence[SourceFrame],
+    frames: SourceFrames,
     samples: Iterable[Sequence[SourceFrame]] = (),
     neighbours: Neighbours = NO_NEIGHBOURS,
 ) -> str:
@@ -208,31 +208,14 @@ def compute_fingerprint(
     Other frames of the dump, the place of the folders, the number of workers and the frames' timestamps, which no row
     holds, do not count.
     """
-    content: dict[str, Any] = {
-        "settings": settings.fingerprint,
-        "frames": _describe_frames(frames),
-        "measured": [frame.identities for sample in samples for frame in sample],
+    members = {
+        "frames": encode_frames(frames),
+        "measured": encode_compact([frame.identities for sample in samples for frame in sample]),
+        "settings": encode_compact(settings.fingerprint),
     }
     if neighbours.steps:
-        content |= {
-            "before": _describe_frames(neighbours.before),
-            "after": _describe_frames(neighbours.after),
-            "steps": dict(neighbours.steps),
-        }
-    return compute_digest(content)
-
-
-def _describe_frames(frames: Iterable[SourceFrame]) -> list[tuple[dict[str, Any], dict[str, str]]]:
-    return [(_describe_frame(frame.ref), frame.identities) for frame in frames]
-
-
-def _describe_frame(ref: FrameRef) -> dict[str, Any]:
-    return {
-        "sample_id": ref.sample_id,
-        "sequence_id": ref.sequence_id,
-        "frame_index": ref.frame_index,
-        "split": ref.split,
-        "render": ref.render,
-        "label": ref.label,
-        "files": dict(ref.files),
-    }
+        members["before"] = encode_compact([describe_frame(frame) for frame in neighbours.before])
+        members["after"] = encode_compact([describe_frame(frame) for frame in neighbours.after])
+        members["steps"] = encode_compact(dict(neighbours.steps))
+    text = ",".join(f'"{name}":{value}' for name, value in sorted(members.items()))
+    return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()

@@ -70,6 +70,10 @@ class SourceFrames(Sequence[SourceFrame]):
             stream.write_table(self._index.slice(self._rows.start, len(self)))
         return _restore_frames, (sink.getvalue().to_pybytes(),)
 
+    def read_table(self) -> pa.Table:
+        """The rows of these frames."""
+        return self._index.slice(self._rows.start, len(self))
+
     def read_column(self, name: str) -> list[Any]:
         """One column of the index for these frames; None for each where the index lacks it."""
         if name not in self._index.column_names:

@@ -21,5 +21,13 @@ def compute_digest(content: object) -> str:
     >>> compute_digest({"a": 1, "b": 2}) == compute_digest({"b": 2, "a": 1})
     True
     """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(encode_compact(content).encode()).hexdigest()
+
+
+def encode_compact(content: object) -> str:
+    """JSON in ASCII with sorted keys and no spaces, of which ``compute_digest`` is.
+
+    >>> encode_compact({"b": 1, "a": "ä"})
+    '{"a":"\\\\u00e4","b":1}'
+    """
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

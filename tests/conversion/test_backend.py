@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from ray import cloudpickle
 
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.portable import FORMATS
+from sflow_pipeline.bundle.portable.exported_networks import read_export
 from sflow_pipeline.bundle.portable.portable_bundle import export_bundle
+from sflow_pipeline.conversion.backend import build_export_factory
 from sflow_pipeline.conversion.convert import convert, plan_conversion
 from sflow_pipeline.errors import MissingExtraError, SflowError, UsageError
 
@@ -54,6 +57,20 @@ def test_an_export_converts_as_torch_does(make_palette_job, exports, to, read_da
         assert decode(after["image"]).std() > 1  # a picture of something
     images = {row["image"]["bytes"] for row in other}
     assert len(images) == 6  # variants and frames differ
+
+
+def test_workers_elsewhere_need_no_folder(appearance_bundle, exports, tmp_path):
+    folder, bundle = tmp_path / "export", load_bundle(appearance_bundle)
+    shutil.copytree(exports["torchscript"], folder)
+    carried = cloudpickle.dumps(build_export_factory(read_export(folder, bundle, "random"), bundle))
+    shutil.rmtree(folder)
+    translator = cloudpickle.loads(carried)()
+    render, class_index = np.full((2, 24, 40, 3), 90, np.uint8), np.zeros((2, 24, 40), np.uint8)
+    class_index[1, :, 20:] = 3
+    both = translator.translate(class_index, render, np.full((2, 5), 0.2, np.float32))
+    assert (both.photo.shape, both.edge.shape) == ((2, 24, 40, 3), (2, 24, 40))
+    alone = translator.translate(class_index[1:], render[1:], np.full((1, 5), 0.2, np.float32))
+    np.testing.assert_array_equal(alone.photo[0], both.photo[1])
 
 
 def test_a_dataset_of_torch_is_converted_again_and_then_kept(make_palette_job, exports):
