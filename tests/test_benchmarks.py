@@ -57,3 +57,12 @@ def test_the_gpu_script_runs_on_a_cpu(tmp_path: Path) -> None:
     assert {row["stage"] for row in json.loads((tmp_path / "stages.json").read_text())["rows"]} >= {"model", "pipeline"}
     (network,) = json.loads((tmp_path / "networks.json").read_text())
     assert network["way"] == "as it is" and network["frames_per_s"] > 0
+
+
+def test_other_runtimes_are_compared_with_torch() -> None:
+    command = [sys.executable, str(FOLDER / "runtimes.py"), "--size=64x32", "--rounds=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
+    assert [row[0] for row in rows][:4] == ["torch fp32", "torch bf16", "OpenVINO f32", "OpenVINO bf16"]
+    assert all(float(row[1]) > 0 and float(row[4]) < 1 for row in rows[:4])
