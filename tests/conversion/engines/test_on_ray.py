@@ -3,6 +3,11 @@
 import os
 import signal
 import sys
+import time
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -21,6 +26,7 @@ from sflow_pipeline.errors import LabelSpaceError, OutputError  # noqa: E402
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 CRASH_COLOR = (1, 2, 3)
+METRIC_TAGS = ("stage", "reason", "cause", "outcome")
 
 
 class CrashesOnColor:
@@ -51,6 +57,21 @@ class DiesOnce(CrashesOnColor):
         return super().translate(class_index, render, alpha, **look)
 
 
+class WaitsFor(CrashesOnColor):
+    """A model that paints its second batch once a file exists."""
+
+    def __init__(self, bundle_path: str, marker: str) -> None:
+        super().__init__(bundle_path)
+        self._marker = Path(marker)
+        self._has_painted = False
+
+    def translate(self, class_index, render, alpha, **look):
+        while self._has_painted and not self._marker.exists():
+            time.sleep(0.05)
+        self._has_painted = True
+        return super().translate(class_index, render, alpha, **look)
+
+
 class FullDisk:
     def translate(self, *_batch, **_look):
         raise OutputError("the disk is full", hint="free some space")
@@ -72,9 +93,41 @@ class Steps(SilentProgress):
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        _system_config={"metrics_report_interval_ms": 500},
+    )
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def read_metrics():
+    """Sums over all processes of this node's exported metrics of a dataset: (name, value of its tag) -> value."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    (node,) = ray.nodes()
+    url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+
+    def read(out_dir, until):
+        for _ in range(600):
+            found = Counter()
+            with suppress(OSError):
+                text = urllib.request.urlopen(url, timeout=10).read().decode()
+                samples = [
+                    sample for family in parser.text_string_to_metric_families(text) for sample in family.samples
+                ]
+                for name, labels, value, *_rest in samples:
+                    if labels.get("dataset") == out_dir:
+                        found[name, *(labels[tag] for tag in METRIC_TAGS if tag in labels)] += value
+            if until(found):
+                return found
+            time.sleep(0.2)
+        pytest.fail(f"after two minutes the node exports {dict(found)}")
+
+    return read
 
 
 def _paint_crash_color(path: Path) -> None:
@@ -93,7 +146,9 @@ def test_two_workers_write_what_one_process_writes(make_job, snapshot, tmp_path)
     assert steps.events[start + 1 : start + 3] == ["converting", "1 of 2 workers ready"]
 
 
-def test_a_frame_that_crashes_workers_costs_itself_alone(dump, make_job, read_dataset, read_quarantine, random_bundle):
+def test_a_frame_that_crashes_workers_costs_itself_alone(
+    dump, make_job, read_dataset, read_quarantine, random_bundle, read_metrics
+):
     _paint_crash_color(dump.root / "town01/rgb/0002.png")
     job = make_job(workers=2, max_bad_fraction=0.2)
     warnings = []
@@ -105,6 +160,12 @@ def test_a_frame_that_crashes_workers_costs_itself_alone(dump, make_job, read_da
     assert len(read_dataset(job.out_dir)) == 11
     assert any("died twice" in warning for warning in summary.warnings), warnings
     assert verify(job.out_dir).problems == ()
+
+    shards = float(summary.shards_converted)
+    found = read_metrics(job.out_dir, lambda found: found["ray_sflow_shards_total", "converted"] == shards)
+    assert found["ray_sflow_quarantined_total", "killed_worker"] == 1
+    assert found["ray_sflow_retries_total", "worker"] == 2
+    assert found["ray_sflow_frames_total",] >= summary.frames
 
 
 def test_two_crashing_frames_in_one_shard(dump, make_job, read_quarantine, random_bundle):
@@ -170,3 +231,20 @@ def test_labels_are_untouched(dump, make_job, read_dataset):
     for row in rows:
         assert row["label"]["bytes"] == (dump.root / row["label"]["path"]).read_bytes()
         assert np.frombuffer(row["image"]["bytes"], np.uint8).size > 0
+
+
+def test_a_run_is_seen_in_the_metrics_of_ray(make_job, random_bundle, read_metrics, tmp_path):
+    marker = tmp_path / "marker"
+    job = make_job(workers=1, address="auto", batch_size=1)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(convert, job, build_translator=lambda: WaitsFor(str(random_bundle), str(marker)))
+        try:
+            seen = read_metrics(job.out_dir, lambda found: found["ray_sflow_stage_seconds_count", "paint"] >= 1)
+        finally:
+            marker.touch()
+        shards = float(run.result().shards_converted)
+    assert seen["ray_sflow_stage_seconds_count", "decode"] >= 1
+    assert seen["ray_sflow_stage_seconds_sum", "paint"] > 0
+    done = read_metrics(job.out_dir, lambda found: found["ray_sflow_shards_total", "converted"] == shards)
+    assert done["ray_sflow_frames_total",] == 12
+    assert done["ray_sflow_shards_waiting",] == done["ray_sflow_shards_running",] == 0
