@@ -1,7 +1,7 @@
 """Frames in, frames out: a simulator's loop with a bundle in it, and percentiles of the time from one to the other.
 
-Put your simulator in place of ``StreetSequence``. With two threads the next frame is rendered while one is painted; a
-queue of one holds no frame longer than that.
+Put your simulator in place of ``StreetSequence``. A frame is rendered when the image of the one before is there, as in
+a loop with an agent. With ``--ahead`` it is rendered meanwhile: more frames a second, but each waits for its turn.
 
     python examples/live_frames.py --size 1280x720 --frames 50
 """
@@ -9,8 +9,8 @@ queue of one holds no frame longer than that.
 import argparse
 import time
 from collections.abc import Iterator
-from queue import Queue
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--ahead", action="store_true", help="render the next frame while one is painted")
     chosen = parser.parse_args()
     width_px, height_px = map(int, chosen.size.split("x"))
     bundle = load_bundle()
@@ -37,27 +38,36 @@ def main() -> None:
 
     street = StreetSequence(seed=0, sequence_index=0, frames=chosen.frames + 2, size=(width_px, height_px), look="cg")
     latencies_ms = []
-    for number, (began_s, render, label_map) in enumerate(render_ahead(street, chosen.frames + 2)):
-        image = paint(render, label_map)  # (h, w, 3) uint8, for the camera topic, the encoder, the agent, …
-        assert image.shape == render.shape
-        if number >= 2:  # kernels are chosen with the first ones
+    started_s = time.perf_counter()
+    for number, (began_s, frame) in enumerate(render_frames(street, chosen.frames + 2, is_ahead=chosen.ahead)):
+        image = paint(frame.render, frame.label_map)  # (h, w, 3) uint8, for the camera topic, the encoder, the agent, …
+        assert image.shape == frame.render.shape
+        if number < 2:  # kernels are chosen with the first ones
+            started_s = time.perf_counter()
+        else:
             latencies_ms.append(1000 * (time.perf_counter() - began_s))
+    rate = chosen.frames / (time.perf_counter() - started_s)
     p50, p90, p99 = np.percentile(latencies_ms, (50, 90, 99))
     print(f"{chosen.size}, {len(latencies_ms)} frames: 50 % within {p50:.0f} ms, 90 % {p90:.0f} ms, 99 % {p99:.0f} ms")
+    print(f"{rate:.2f} frames/s with rendering")
 
 
-def render_ahead(street: StreetSequence, frames: int) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Moment at which each frame was rendered, render and label map; one frame ahead, in a thread of its own."""
-    ready: Queue[tuple[float, np.ndarray, np.ndarray]] = Queue(maxsize=1)
+def render_frames(street: StreetSequence, frames: int, *, is_ahead: bool) -> Iterator[tuple[float, Any]]:
+    """Moment at which each frame was rendered, and the frame; where ``is_ahead``, while the one before is painted."""
 
-    def render_all() -> None:
+    def render(number: int) -> tuple[float, Any]:
+        frame = street.render_frame(number)
+        return time.perf_counter(), frame
+
+    with ThreadPoolExecutor(1) as renderer:
+        following = renderer.submit(render, 0)
         for number in range(frames):
-            frame = street.render_frame(number)
-            ready.put((time.perf_counter(), frame.render, frame.label_map))
-
-    Thread(target=render_all, daemon=True).start()
-    for _ in range(frames):
-        yield ready.get()
+            rendered = following.result()
+            if is_ahead and number + 1 < frames:
+                following = renderer.submit(render, number + 1)
+            yield rendered
+            if not is_ahead and number + 1 < frames:
+                following = renderer.submit(render, number + 1)
 
 
 if __name__ == "__main__":
