@@ -21,7 +21,7 @@ _SPACE = f"sflow-{os.getpid()}"
 _HERE, _THERE = "10.203.77.1", "10.203.77.2"
 _PATIENCE_S = 240
 #: Nodes whose cores are busy start their agents and workers slowly, and answer late; none of that is a dead node.
-_SYSTEM = {
+PATIENT_SYSTEM = {
     "agent_register_timeout_ms": 1000 * _PATIENCE_S,
     "worker_register_timeout_seconds": _PATIENCE_S,
     "health_check_initial_delay_ms": 10_000,
@@ -42,8 +42,8 @@ class Keeper:
 
         self._has_space = self._has_space or _make_space()
         address = _HERE if self._has_space else "127.0.0.1"
-        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": address, "_system_config": _SYSTEM}
-        self._cluster = Cluster(initialize_head=True, head_node_args={**head, "gcs_server_port": _find_port()})
+        head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": address, "_system_config": PATIENT_SYSTEM}
+        self._cluster = Cluster(initialize_head=True, head_node_args={**head, "gcs_server_port": find_port()})
         for _ in range(int(nodes)):
             self._add(address)
         if self._has_space:
@@ -84,7 +84,7 @@ class Keeper:
 
     def cut(self) -> dict[str, Any]:
         """Take the far node off the network; how many workers are there."""
-        killed = sum(self._far is not None and _is_below(pid, self._far.pid) for pid in list_workers())
+        killed = sum(self._far is not None and is_below(pid, self._far.pid) for pid in list_workers())
         _ip("-n", _SPACE, "link", "set", "sflow1", "down")
         return {"killed": killed}
 
@@ -127,7 +127,7 @@ class Keeper:
     def _stop_far(self) -> None:
         if self._far is None:
             return
-        for pid in [pid for pid in _list_processes() if _is_below(pid, self._far.pid)]:
+        for pid in [pid for pid in list_processes() if is_below(pid, self._far.pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
@@ -138,12 +138,10 @@ class Keeper:
 
 def list_workers() -> list[int]:
     """Processes of conversion workers of this keeper's cluster."""
-    return [
-        pid for pid in _list_processes() if _read(pid, "cmdline").startswith(WORKER) and _is_below(pid, os.getpid())
-    ]
+    return [pid for pid in list_processes() if _read(pid, "cmdline").startswith(WORKER) and is_below(pid, os.getpid())]
 
 
-def _list_processes() -> list[int]:
+def list_processes() -> list[int]:
     return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
 
 
@@ -159,13 +157,13 @@ def _parent(pid: int) -> int:
     return int(fields[1]) if fields else 0
 
 
-def _is_below(pid: int, ancestor: int) -> bool:
+def is_below(pid: int, ancestor: int) -> bool:
     while pid > 1 and pid != ancestor:
         pid = _parent(pid)
     return pid == ancestor
 
 
-def _find_port() -> int:
+def find_port() -> int:
     with socket.socket() as probe:
         probe.bind(("", 0))
         port: int = probe.getsockname()[1]
@@ -208,7 +206,7 @@ def _serve() -> None:
         keeper.close()
 
 
-def _have_patience() -> None:
+def have_patience() -> None:
     """Without dashboards, which take a process each; nodes may take their time to start where cores are busy."""
     from ray._private import node, services
 
@@ -233,5 +231,5 @@ if __name__ == "__main__":
 
     ctypes.CDLL(None).prctl(36, 1)  # orphans of killed raylets stay below this process, where they are counted
     sys.stdout = sys.stderr
-    _have_patience()
+    have_patience()
     _serve()
