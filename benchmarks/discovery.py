@@ -56,7 +56,7 @@ def walk(root: str, *, look_up: bool) -> int:
 
 
 def index_files(root: str) -> int:
-    from sflow_pipeline.conversion.source_index import build_index
+    from sflow_pipeline.conversion.source.source_index import build_index
     from sflow_pipeline.simulators import discover
     from sflow_pipeline.storage.filesystem import Folder
 
@@ -68,7 +68,7 @@ def _main(mode: str, root: str) -> None:
     if mode == "index":
         import pyarrow as pa
 
-        import sflow_pipeline.conversion.source_index
+        import sflow_pipeline.conversion.source.source_index
         import sflow_pipeline.simulators
         import sflow_pipeline.storage.image_codec  # noqa: F401  loading code, OpenCV among it, is start-up
 

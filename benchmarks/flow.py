@@ -14,7 +14,7 @@ def measure(options: Options) -> list[Measurement]:
     import cv2
     import torch
 
-    from sflow_pipeline.networks.farneback import DEFAULT_SETTINGS, compute_farneback_flow
+    from sflow_pipeline.networks.motion.farneback import DEFAULT_SETTINGS, compute_farneback_flow
     from sflow_pipeline.street import StreetSequence
 
     street = StreetSequence(seed=1, sequence_index=0, frames=2, size=SIZE_PX, look="camera")

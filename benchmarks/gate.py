@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.measurement import Measurement, Options
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.label_gate import LabelGate
+from sflow_pipeline.conversion.gate.label_gate import LabelGate
 
 _SIZES_PX = ((480, 360), (1024, 512))
 

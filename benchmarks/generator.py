@@ -20,7 +20,7 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.config.recipe import load_recipe
     from sflow_pipeline.label_spaces import load_label_space
     from sflow_pipeline.networks.device import place_network, resolve_device
-    from sflow_pipeline.networks.generator import build_generator
+    from sflow_pipeline.networks.generators.generator import build_generator
     from sflow_pipeline.tensors import build_semantic_map
 
     device = resolve_device("cpu")

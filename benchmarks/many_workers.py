@@ -49,7 +49,7 @@ def _run(workers: int, frames: int) -> None:
 
     from sflow_pipeline.conversion.engines.on_ray import shards
     from sflow_pipeline.conversion.shard_task import ShardTask
-    from sflow_pipeline.conversion.source_index import SourceFrames
+    from sflow_pipeline.conversion.source.source_index import SourceFrames
 
     ray.init(address="local", num_cpus=_PROCESSES, include_dashboard=False, log_to_driver=False)
     actor = ray.remote(_Devices).options(num_cpus=1, max_concurrency=2 * workers)

@@ -96,9 +96,9 @@ def _loop_bare(dump: str, bundle: str, frames: int) -> None:
     from sflow_pipeline.bundle.alpha import draw_alpha
     from sflow_pipeline.bundle.translator import Translator
     from sflow_pipeline.config.job import build_job
-    from sflow_pipeline.conversion.decode import decode_frame
     from sflow_pipeline.conversion.engines.threads import limit_threads
-    from sflow_pipeline.conversion.resolve_job import resolve_job
+    from sflow_pipeline.conversion.frame.decode import decode_frame
+    from sflow_pipeline.conversion.job.resolve_job import resolve_job
 
     limit_threads()
     resolved = resolve_job(build_job({"sim_dir": dump, "out_dir": f"{dump}-none", "bundle": bundle, "limit": 24}))
@@ -121,7 +121,7 @@ def _convert(dump: str, bundle: str, out: str, workers: int, shard_frames: int) 
 
     from sflow_pipeline.config.job import build_job
     from sflow_pipeline.conversion.convert import convert
-    from sflow_pipeline.conversion.progress import SilentProgress
+    from sflow_pipeline.conversion.status.progress import SilentProgress
     from sflow_pipeline.storage.commits import ShardRecord
 
     class Clock(SilentProgress):

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.decode import decode_frame
 from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
-from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.frame.decode import decode_frame
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
 from sflow_pipeline.street.write_dump import write_sample_dump
 
 #: Frames that int8 is calibrated with, and all frames.

@@ -29,7 +29,7 @@ def measure(options: Options) -> list[Measurement]:
     from sflow_pipeline.config.recipe import load_recipe
     from sflow_pipeline.label_spaces import load_label_space
     from sflow_pipeline.networks.device import resolve_device
-    from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+    from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
     from sflow_pipeline.training.data.crops import CropSampler
     from sflow_pipeline.training.data.photo_set import pack_photo_set
     from sflow_pipeline.training.step.context import StepContext

@@ -26,7 +26,7 @@ from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.evaluation.measures.warping import compare_along
 from sflow_pipeline.evaluation.photos import DatasetPhotos
 from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
-from sflow_pipeline.networks.optical_flow import measure_flow
+from sflow_pipeline.networks.motion.optical_flow import measure_flow
 from sflow_pipeline.storage.video_writer import VideoWriter, import_av
 from sflow_pipeline.street.write_dump import write_sample_dump
 

@@ -8,8 +8,8 @@ from sflow_pipeline.addresses import redact_address, redact_text
 from sflow_pipeline.config.convert_options import ConvertOptions
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert as convert_dump
-from sflow_pipeline.conversion.notification import notify
-from sflow_pipeline.conversion.progress import Progress, SilentProgress, TqdmProgress
+from sflow_pipeline.conversion.status.notification import notify
+from sflow_pipeline.conversion.status.progress import Progress, SilentProgress, TqdmProgress
 from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.report.contact_sheet import write_contact_sheet

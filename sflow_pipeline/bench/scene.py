@@ -12,14 +12,14 @@ from sflow_pipeline.bench.options import run_painter
 from sflow_pipeline.bundle.portable.exported_networks import read_export
 from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.backend import build_export_factory
-from sflow_pipeline.conversion.decode import decode_frame
-from sflow_pipeline.conversion.label_gate import build_gate_factory
-from sflow_pipeline.conversion.look import draw_look
-from sflow_pipeline.conversion.paint import Painter, PainterFactory
-from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.frame.decode import decode_frame
+from sflow_pipeline.conversion.gate.label_gate import build_gate_factory
+from sflow_pipeline.conversion.job.backend import build_export_factory
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.painting.look import draw_look
+from sflow_pipeline.conversion.painting.paint import Painter, PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard import convert_frames, convert_shard
+from sflow_pipeline.conversion.shard.shard import convert_frames, convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.networks.device import Device
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb

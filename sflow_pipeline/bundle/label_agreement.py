@@ -27,7 +27,7 @@ from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.bundle.metadata import UsualAgreement
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.device import Device
-from sflow_pipeline.networks.lite_segmenter import LiteSegmenter
+from sflow_pipeline.networks.segmenters.lite_segmenter import LiteSegmenter
 from sflow_pipeline.tensors import to_unit_range
 
 #: Pictures are reduced to half their height, within these limits; those of less than the lower one keep their size.

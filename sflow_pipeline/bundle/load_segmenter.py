@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError
 from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.segmenters import build_segmenter
+from sflow_pipeline.networks.segmenters.segmenters import build_segmenter
 
 
 def load_segmenter(bundle: Bundle, state: Mapping[str, Tensor], device: Device) -> nn.Module:

@@ -12,16 +12,16 @@ from torch import nn
 from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
-from sflow_pipeline.networks.appearance import build_appearance_map
-from sflow_pipeline.networks.chroma import hold_chroma, list_chroma_shares
+from sflow_pipeline.networks.appearance.appearance import build_appearance_map
+from sflow_pipeline.networks.appearance.chroma import hold_chroma, list_chroma_shares
+from sflow_pipeline.networks.appearance.flatness import hold_flatness
+from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
+from sflow_pipeline.networks.appearance.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.networks.device import place_network, resolve_device, send
-from sflow_pipeline.networks.dned import Dned, fuse_sides
-from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.flatness import hold_flatness
-from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.illumination import HELD_ILLUMINATION, hold_illumination
-from sflow_pipeline.networks.palette import build_palette_map, darken_palette, measure_palette
-from sflow_pipeline.networks.previous_image import add_previous, carry_image
+from sflow_pipeline.networks.edges.dned import Dned, fuse_sides
+from sflow_pipeline.networks.edges.edges import extract_edges
+from sflow_pipeline.networks.generators.generator import build_generator
+from sflow_pipeline.networks.motion.previous_image import add_previous, carry_image
 from sflow_pipeline.networks.shifted_mean import ShiftedMean
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
 

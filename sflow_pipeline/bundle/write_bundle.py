@@ -154,8 +154,8 @@ def build_random_bundle(path: Path, seed: int = 0, recipe: Recipe | None = None)
     """A small bundle with random weights: for tests and benchmarks of everything around the model."""
     import torch
 
-    from sflow_pipeline.networks.dned import Dned
-    from sflow_pipeline.networks.generator import build_generator
+    from sflow_pipeline.networks.edges.dned import Dned
+    from sflow_pipeline.networks.generators.generator import build_generator
 
     small = {"generator": {"width": 9, "blocks": 1}, "dned": {"widths": (4, 4, 4, 4, 4)}}
     recipe = recipe or Recipe.model_validate({"name": "random", **small})

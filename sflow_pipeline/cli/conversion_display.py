@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from sflow_pipeline.cli.bar import Bar
 
 if TYPE_CHECKING:
-    from sflow_pipeline.conversion.plan import Action, Plan
+    from sflow_pipeline.conversion.plan.plan import Action, Plan
     from sflow_pipeline.storage.commits import ShardRecord
 
 _LINE_EVERY_S = 15.0
@@ -78,7 +78,7 @@ class ConversionDisplay:
 def describe_plan(plan: "Plan") -> str:
     """Shards and frames of a plan in one line.
 
-    >>> from sflow_pipeline.conversion.plan import Plan
+    >>> from sflow_pipeline.conversion.plan.plan import Plan
     >>> describe_plan(Plan((), ()))
     '0 shards of 0 frames: nothing to do'
     """

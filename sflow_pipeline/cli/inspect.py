@@ -99,7 +99,7 @@ def inspect_command(
 
     Ends with the exit code of a conversion: 1 where it would stop, 3 where it would leave out frames or files.
     """
-    from sflow_pipeline.conversion.label_census import VOID_WARNING
+    from sflow_pipeline.conversion.labels.census import VOID_WARNING
     from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
     limits = {

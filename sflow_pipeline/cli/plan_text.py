@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sflow_pipeline.conversion.plan import Plan
-    from sflow_pipeline.conversion.source_list import SourceChanges
+    from sflow_pipeline.conversion.plan.plan import Plan
+    from sflow_pipeline.conversion.source.source_list import SourceChanges
 
 _SHOWN_FILES = 5
 

@@ -19,7 +19,7 @@ def run_in_terminal(job: ConvertJob, *, dry_run: bool, quiet: bool, as_json: boo
     """Convert, or print the plan; ends with the command's exit code."""
     from sflow_pipeline.cli.conversion_display import ConversionDisplay
     from sflow_pipeline.conversion.convert import plan_conversion
-    from sflow_pipeline.conversion.losses import check_losses
+    from sflow_pipeline.conversion.plan.losses import check_losses
     from sflow_pipeline.run import run_job
     from sflow_pipeline.storage.filesystem import Folder
 

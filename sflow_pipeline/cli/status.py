@@ -65,7 +65,7 @@ _EXIT_CODES = {"running": CLEAN, "failed": FAILED, "stopped": FAILED, "dead": FA
 
 def _has_begun(out: "Folder") -> bool:
     """Whether a run or a dataset is there, sound or not."""
-    from sflow_pipeline.conversion.run_status import STATUS_PATH
+    from sflow_pipeline.conversion.status.run_status import STATUS_PATH
     from sflow_pipeline.storage.manifest import MANIFEST_PATH
 
     return any(facts.size_bytes >= 0 for facts in out.stat([STATUS_PATH, MANIFEST_PATH]))
@@ -86,7 +86,7 @@ def _wait_or_raise(out: "Folder", *, watch: bool, is_told: bool) -> None:
 
 def _read(out: "Folder") -> dict[str, Any]:
     """The run's status, or that of the finished dataset."""
-    from sflow_pipeline.conversion.run_status import RunStatus, read_run_status
+    from sflow_pipeline.conversion.status.run_status import RunStatus, read_run_status
     from sflow_pipeline.errors import OutputError
     from sflow_pipeline.storage.manifest import MANIFEST_PATH, load_manifest
 

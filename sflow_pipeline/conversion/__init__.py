@@ -1,13 +1,14 @@
 """Conversion of a simulator dump to a dataset.
 
-The order of a run (``convert``):
+The order of a run (``convert``), and the folder of each step:
 
-1. ``resolve_job``: bundle, dump, label spaces and columns become ``settings``; ``source_index`` lists every frame with
-   its files' identities, ``sharding`` cuts the list.
-2. ``label_census``: class ids of every label, checked against the label space.
+1. ``job``: bundle, dump, label spaces and columns become ``settings``; ``source`` lists every frame with its files'
+   identities, ``shard/sharding`` cuts the list; ``dump_checks`` look for files that contradict each other.
+2. ``labels``: class ids of every label, counted and checked against the label space.
 3. ``plan``: committed shards whose fingerprint is unchanged are kept, the others converted.
-4. ``engines``: each shard goes to ``shard`` in this process or on Ray.
-5. ``shard``: ``decode`` (with ``resize``), ``paint`` (look, translation, ``gate``), encoding, shard file, commit.
+4. ``engines``: each shard goes to ``shard`` in this process or on Ray; ``status`` tells how far it is.
+5. ``shard``: ``frame`` decodes, ``painting`` draws looks and translates, ``motion`` blends along a sequence, ``gate``
+   judges; then encoding, shard file, commit.
 6. ``dataset_card``: label spaces, card and manifest; ``summary`` for the caller.
 
 ``verify`` checks a finished dataset.

@@ -10,31 +10,31 @@ from typing import Any
 
 from sflow_pipeline.addresses import redact_text
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.backend import choose_translator
 from sflow_pipeline.conversion.dataset_card import describe_label_files, write_documents
-from sflow_pipeline.conversion.dataset_changes import compare_with_dataset
 from sflow_pipeline.conversion.engines.engine import Engine
-from sflow_pipeline.conversion.gate import GateFactory
-from sflow_pipeline.conversion.half_void import set_half_void_aside
-from sflow_pipeline.conversion.label_census import (
+from sflow_pipeline.conversion.gate.gate import GateFactory
+from sflow_pipeline.conversion.gate.label_gate import build_gate_factory
+from sflow_pipeline.conversion.job.backend import choose_translator
+from sflow_pipeline.conversion.job.resolve_job import ResolvedJob, resolve_job
+from sflow_pipeline.conversion.labels.census import (
     LabelCensus,
     check_census,
     check_void,
     take_census,
 )
-from sflow_pipeline.conversion.label_counts import LabelCounts
-from sflow_pipeline.conversion.label_gate import build_gate_factory
-from sflow_pipeline.conversion.paint import PainterFactory
-from sflow_pipeline.conversion.plan import Plan, build_plan
-from sflow_pipeline.conversion.progress import Progress
-from sflow_pipeline.conversion.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
-from sflow_pipeline.conversion.resolve_job import ResolvedJob, resolve_job
-from sflow_pipeline.conversion.run_status import StatusWriter
+from sflow_pipeline.conversion.labels.counts import LabelCounts
+from sflow_pipeline.conversion.labels.half_void import set_half_void_aside
+from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.translator_factory import TranslatorFactory
+from sflow_pipeline.conversion.plan.dataset_changes import compare_with_dataset
+from sflow_pipeline.conversion.plan.plan import Plan, build_plan
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.source_index import SourceFrame
-from sflow_pipeline.conversion.source_list import write_source_list
+from sflow_pipeline.conversion.shard.quarantine import is_over_limit, list_examples, write_left_out, write_reasons
+from sflow_pipeline.conversion.source.source_index import SourceFrame
+from sflow_pipeline.conversion.source.source_list import write_source_list
+from sflow_pipeline.conversion.status.progress import Progress
+from sflow_pipeline.conversion.status.run_status import StatusWriter
 from sflow_pipeline.conversion.summary import Summary
-from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder

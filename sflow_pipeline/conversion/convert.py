@@ -6,15 +6,15 @@ from contextlib import ExitStack
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.conversion_run import ConversionRun
-from sflow_pipeline.conversion.dataset_changes import write_settings
 from sflow_pipeline.conversion.engines.interruption import raise_on_sigterm
-from sflow_pipeline.conversion.gate import GateFactory
-from sflow_pipeline.conversion.losses import check_losses
-from sflow_pipeline.conversion.plan import Plan
-from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.conversion.run_status import StatusWriter
+from sflow_pipeline.conversion.gate.gate import GateFactory
+from sflow_pipeline.conversion.painting.translator_factory import TranslatorFactory
+from sflow_pipeline.conversion.plan.dataset_changes import write_settings
+from sflow_pipeline.conversion.plan.losses import check_losses
+from sflow_pipeline.conversion.plan.plan import Plan
+from sflow_pipeline.conversion.status.progress import Progress, SilentProgress
+from sflow_pipeline.conversion.status.run_status import StatusWriter
 from sflow_pipeline.conversion.summary import Summary
-from sflow_pipeline.conversion.translator_factory import TranslatorFactory
 from sflow_pipeline.storage.manifest import MANIFEST_PATH, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 

@@ -8,10 +8,10 @@ import yaml
 
 from sflow_pipeline import __version__
 from sflow_pipeline.addresses import name_folder, strip_secrets
-from sflow_pipeline.conversion.label_census import LabelCensus
-from sflow_pipeline.conversion.quarantine import write_reasons
-from sflow_pipeline.conversion.resolve_job import ResolvedJob
+from sflow_pipeline.conversion.job.resolve_job import ResolvedJob
+from sflow_pipeline.conversion.labels.census import LabelCensus
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard.quarantine import write_reasons
 from sflow_pipeline.label_spaces import LabelSpace, describe_label_space
 from sflow_pipeline.markdown import draw_table, escape_markdown
 from sflow_pipeline.storage.canonical_json import encode_json

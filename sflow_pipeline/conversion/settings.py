@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
-from sflow_pipeline.conversion.frame_text import describe_frame, encode_frames
-from sflow_pipeline.conversion.motion_source import MotionSource
-from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS, Neighbours
-from sflow_pipeline.conversion.source_index import SourceFrame, SourceFrames
+from sflow_pipeline.conversion.motion.motion_source import MotionSource
+from sflow_pipeline.conversion.motion.shard_neighbours import NO_NEIGHBOURS, Neighbours
+from sflow_pipeline.conversion.source.frame_text import describe_frame, encode_frames
+from sflow_pipeline.conversion.source.source_index import SourceFrame, SourceFrames
 from sflow_pipeline.label_spaces import UNMAPPED, LabelMapping, LabelSpace, build_mapping
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION, build_row_schema
 from sflow_pipeline.simulators import LabelFormat

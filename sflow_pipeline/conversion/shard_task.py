@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from sflow_pipeline.conversion.rig_colors import Samples
-from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS, Neighbours
-from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.motion.shard_neighbours import NO_NEIGHBOURS, Neighbours
+from sflow_pipeline.conversion.source.source_index import SourceFrame
 
+#: Rig -> the frames that are measured for it.
+Samples = Mapping[str, tuple[SourceFrame, ...]]
 #: One for all shards, of which there may be many.
 _NOTHING: Mapping[str, Any] = {}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from sflow_pipeline.conversion.decode import resize_label
-from sflow_pipeline.conversion.progress import Progress, SilentProgress
-from sflow_pipeline.conversion.quarantine import build_reasons
+from sflow_pipeline.conversion.frame.decode import resize_label
+from sflow_pipeline.conversion.shard.quarantine import build_reasons
+from sflow_pipeline.conversion.status.progress import Progress, SilentProgress
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import FrameError, SflowError, first_line
 from sflow_pipeline.storage.commits import ShardRecord, load_commits

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from sflow_pipeline.errors import MissingExtraError
 from sflow_pipeline.networks.layers import pad_to_multiple
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
 from sflow_pipeline.tensors import Photo
 
 

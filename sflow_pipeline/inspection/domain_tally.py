@@ -12,7 +12,7 @@ from sflow_pipeline.evaluation.photo_source import LabelledPhoto
 from sflow_pipeline.evaluation.reference_networks.segmenter import ReferenceSegmenter
 from sflow_pipeline.label_spaces import UNMAPPED, LabelSpace, build_mapping
 from sflow_pipeline.metrics import count_confusion
-from sflow_pipeline.networks.picture_edges import detect_edges
+from sflow_pipeline.networks.edges.picture_edges import detect_edges
 
 #: Cells of the layout a side.
 GRID = 16

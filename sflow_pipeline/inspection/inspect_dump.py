@@ -10,11 +10,11 @@ import numpy as np
 
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.contradictions import CONTRADICTIONS, find_contradictions
-from sflow_pipeline.conversion.device_facts import DeviceFacts
-from sflow_pipeline.conversion.label_census import measure_void
-from sflow_pipeline.conversion.resolve_job import find_stated, resolve_settings
-from sflow_pipeline.conversion.source_index import build_index, read_frames
+from sflow_pipeline.conversion.dump_checks.contradictions import CONTRADICTIONS, find_contradictions
+from sflow_pipeline.conversion.job.device_facts import DeviceFacts
+from sflow_pipeline.conversion.job.resolve_job import find_stated, resolve_settings
+from sflow_pipeline.conversion.labels.census import measure_void
+from sflow_pipeline.conversion.source.source_index import build_index, read_frames
 from sflow_pipeline.frames import FrameRef, iterate_column
 from sflow_pipeline.inspection.tally import ClassShare, Tally, UnmappedId
 from sflow_pipeline.inspection.thumbnail import Thumbnail

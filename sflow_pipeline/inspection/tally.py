@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from sflow_pipeline.columns import MODALITIES, OPTIONAL_COLUMNS, estimate_row_bytes
-from sflow_pipeline.conversion.decode import decode_frame
-from sflow_pipeline.conversion.half_void import find_half_void
-from sflow_pipeline.conversion.label_census import (
+from sflow_pipeline.conversion.frame.decode import decode_frame
+from sflow_pipeline.conversion.labels.census import (
     LabelCensus,
     check_census,
     check_void,
 )
-from sflow_pipeline.conversion.label_counts import list_file_ids
-from sflow_pipeline.conversion.quarantine import is_over_limit
+from sflow_pipeline.conversion.labels.counts import list_file_ids
+from sflow_pipeline.conversion.labels.half_void import find_half_void
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.shard.quarantine import is_over_limit
+from sflow_pipeline.conversion.source.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError, LabelSpaceError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.inspection.thumbnail import Thumbnail, draw_thumbnail

@@ -7,13 +7,13 @@ from typing import Any
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.engines.threads import single_threaded
-from sflow_pipeline.conversion.label_census import take_census
-from sflow_pipeline.conversion.paint import PainterFactory
-from sflow_pipeline.conversion.resolve_job import resolve_job
-from sflow_pipeline.conversion.shard import convert_frames
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.labels.census import take_census
+from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.translator_factory import BundleTranslatorFactory, TranslatorFactory
+from sflow_pipeline.conversion.shard.shard import convert_frames
 from sflow_pipeline.conversion.shard_task import ShardTask
-from sflow_pipeline.conversion.source_index import SourceFrames, build_index
-from sflow_pipeline.conversion.translator_factory import BundleTranslatorFactory, TranslatorFactory
+from sflow_pipeline.conversion.source.source_index import SourceFrames, build_index
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.frames import FrameRef
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from sflow_pipeline.networks.compact_generator import CompactGenerator
+from sflow_pipeline.networks.generators.compact import CompactGenerator
 
 #: bf16 loses accuracy, so it must be clearly faster.
 _MOST_TIME = 0.8

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.addresses import join_address
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.networks.picture_edges import detect_edges
+from sflow_pipeline.networks.edges.picture_edges import detect_edges
 from sflow_pipeline.report.frame_pictures import PictureReader, list_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb

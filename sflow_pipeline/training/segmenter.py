@@ -21,8 +21,8 @@ from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.miou import compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
 from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.lite_segmenter import LiteSegmenter, begin_from_imagenet, fold_gains
-from sflow_pipeline.networks.segmenters import build_segmenter
+from sflow_pipeline.networks.segmenters.lite_segmenter import LiteSegmenter, begin_from_imagenet, fold_gains
+from sflow_pipeline.networks.segmenters.segmenters import build_segmenter
 from sflow_pipeline.tensors import Photo, to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.crop_mixing import mix_crops

@@ -9,7 +9,7 @@ from sflow_pipeline.bundle import Bundle, SegmenterScores, add_segmenter, keep_s
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, TrainingError
 from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes

@@ -16,8 +16,8 @@ from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.portable import FORMATS
 from sflow_pipeline.bundle.portable.exported_networks import read_export
 from sflow_pipeline.bundle.portable.portable_bundle import export_bundle
-from sflow_pipeline.conversion.backend import build_export_factory
 from sflow_pipeline.conversion.convert import convert, plan_conversion
+from sflow_pipeline.conversion.job.backend import build_export_factory
 from sflow_pipeline.errors import MissingExtraError, SflowError, UsageError
 
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from sflow_pipeline.cli.app import app
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.channel_order import judge_channel_order, measure_tints
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.label_contradictions import count_mixed
-from sflow_pipeline.conversion.sampled_frame import SampledFrame
+from sflow_pipeline.conversion.dump_checks.channel_order import judge_channel_order, measure_tints
+from sflow_pipeline.conversion.dump_checks.label_contradictions import count_mixed
+from sflow_pipeline.conversion.dump_checks.sampled_frame import SampledFrame
 from sflow_pipeline.errors import DumpError, LabelSpaceError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.inspection.inspect_dump import inspect_dump

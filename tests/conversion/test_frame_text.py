@@ -5,8 +5,8 @@ import json
 import pyarrow as pa
 import pytest
 
-from sflow_pipeline.conversion.frame_text import encode_frames
-from sflow_pipeline.conversion.source_index import SourceFrames
+from sflow_pipeline.conversion.source.frame_text import encode_frames
+from sflow_pipeline.conversion.source.source_index import SourceFrames
 
 
 def build_rows(word: str, depth: list[str | None]) -> list[dict]:

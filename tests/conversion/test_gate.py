@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from sflow_pipeline.conversion.gate import compute_edge_f1
-from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.picture_edges import detect_edges
+from sflow_pipeline.conversion.gate.gate import compute_edge_f1
+from sflow_pipeline.networks.edges.edges import extract_edges
+from sflow_pipeline.networks.edges.picture_edges import detect_edges
 
 
 def test_f1_by_hand():

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sflow_pipeline.conversion import label_counts
 from sflow_pipeline.conversion.convert import convert, plan_conversion
-from sflow_pipeline.conversion.label_census import take_census
-from sflow_pipeline.conversion.label_counts import count_in_threads
-from sflow_pipeline.conversion.resolve_job import resolve_job
-from sflow_pipeline.conversion.source_index import SourceFrames
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.labels import counts as label_counts
+from sflow_pipeline.conversion.labels.census import take_census
+from sflow_pipeline.conversion.labels.counts import count_in_threads
+from sflow_pipeline.conversion.source.source_index import SourceFrames
 from sflow_pipeline.errors import LabelSpaceError
 from sflow_pipeline.storage.filesystem import Folder
 

@@ -28,7 +28,7 @@ from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.dataset.sample_dataset import open_dataset
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.networks.device import Device
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
 from sflow_pipeline.report.dataset_page import write_report_page
 
 SKY, ROAD, TREE = 0, 3, 5

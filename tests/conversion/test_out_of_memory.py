@@ -14,10 +14,10 @@ import torch
 from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.conversion import conversion_run
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.decode import decode_frame
-from sflow_pipeline.conversion.gate import EdgeGate
-from sflow_pipeline.conversion.paint import Painted, Painter
-from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.frame.decode import decode_frame
+from sflow_pipeline.conversion.gate.gate import EdgeGate
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.painting.paint import Painted, Painter
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import SflowError
 

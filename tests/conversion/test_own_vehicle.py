@@ -13,7 +13,7 @@ from PIL import Image
 
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.own_vehicle import apply_own_vehicle, find_own_vehicle
+from sflow_pipeline.conversion.painting.own_vehicle import apply_own_vehicle, find_own_vehicle
 from sflow_pipeline.errors import UsageError
 
 

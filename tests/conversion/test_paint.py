@@ -10,10 +10,10 @@ import pytest
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.gate import Judgement
-from sflow_pipeline.conversion.look import draw_look
-from sflow_pipeline.conversion.paint import Painted, Painter
-from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.gate.gate import Judgement
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.painting.look import draw_look
+from sflow_pipeline.conversion.painting.paint import Painted, Painter
 from sflow_pipeline.conversion.verify import verify
 
 

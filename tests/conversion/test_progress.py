@@ -1,7 +1,7 @@
 """A conversion says which step it is at before its first frame is through, and how far that step is."""
 
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.progress import SilentProgress
+from sflow_pipeline.conversion.status.progress import SilentProgress
 
 
 class Notes(SilentProgress):

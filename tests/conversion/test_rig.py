@@ -8,7 +8,7 @@ import pytest
 
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.rig import name_rig
+from sflow_pipeline.conversion.painting.rig import name_rig
 from sflow_pipeline.dataset.contents import load_contents
 
 

@@ -12,8 +12,8 @@ from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.resolve_job import resolve_job
-from sflow_pipeline.conversion.rig_colors import RigColors
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.painting.rig_colors import RigColors
 from sflow_pipeline.storage import image_codec
 
 CLASSES = 12

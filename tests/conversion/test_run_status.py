@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sflow_pipeline.conversion import run_status
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.progress import SilentProgress
-from sflow_pipeline.conversion.run_status import STATUS_PATH, read_run_status
+from sflow_pipeline.conversion.status import run_status
+from sflow_pipeline.conversion.status.progress import SilentProgress
+from sflow_pipeline.conversion.status.run_status import STATUS_PATH, read_run_status
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.run import run_job
 from sflow_pipeline.storage.filesystem import Folder

@@ -4,8 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from sflow_pipeline.conversion.motion_source import MotionSource
-from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
+from sflow_pipeline.conversion.motion.motion_source import MotionSource
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators import LabelFormat

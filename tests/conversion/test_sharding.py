@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sflow_pipeline.conversion.sharding import cut_shards
+from sflow_pipeline.conversion.shard.sharding import cut_shards
 
 
 def _cut(

@@ -16,12 +16,12 @@ import pytest
 from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.config.job import ConvertJob, build_job
 from sflow_pipeline.conversion.convert import convert, plan_conversion
-from sflow_pipeline.conversion.decode import DecodedFrame
-from sflow_pipeline.conversion.look import Look
-from sflow_pipeline.conversion.motion_source import MotionSource
-from sflow_pipeline.conversion.paint import Painter
-from sflow_pipeline.conversion.smoothing import Shown, blend, find_paths, invert_motion
-from sflow_pipeline.conversion.smoothing_window import SmoothingWindow
+from sflow_pipeline.conversion.frame.decode import DecodedFrame
+from sflow_pipeline.conversion.motion.motion_source import MotionSource
+from sflow_pipeline.conversion.motion.smoothing import Shown, blend, find_paths, invert_motion
+from sflow_pipeline.conversion.painting.look import Look
+from sflow_pipeline.conversion.painting.paint import Painter
+from sflow_pipeline.conversion.painting.smoothing_window import SmoothingWindow
 from sflow_pipeline.errors import ConfigError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.storage import image_codec

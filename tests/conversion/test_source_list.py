@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sflow_pipeline.conversion import source_list
-from sflow_pipeline.conversion.source_list import SOURCES_PATH, compare_sources, write_source_list
+from sflow_pipeline.conversion.source import source_list
+from sflow_pipeline.conversion.source.source_list import SOURCES_PATH, compare_sources, write_source_list
 from sflow_pipeline.storage.filesystem import Folder
 
 

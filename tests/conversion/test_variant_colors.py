@@ -4,7 +4,7 @@ import colorsys
 
 import numpy as np
 
-from sflow_pipeline.conversion.variant_colors import Light, draw_light, relight, repaint_vehicles
+from sflow_pipeline.conversion.painting.variant_colors import Light, draw_light, relight, repaint_vehicles
 
 RED_CARS = np.full((20, 40, 3), (180, 30, 30), np.uint8)
 EVERYWHERE = np.ones((20, 40), bool)

@@ -14,7 +14,7 @@ from sflow_pipeline.config.downstream_job import load_downstream_job
 from sflow_pipeline.downstream.compare import Comparer
 from sflow_pipeline.downstream.results import ArmResult, ArmScores, Comparison, SeedScore
 from sflow_pipeline.downstream.segmentation import Segmentation
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
 
 Write = Callable[..., Path]
 

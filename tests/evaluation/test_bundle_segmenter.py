@@ -16,7 +16,7 @@ from sflow_pipeline.config.network_recipes import SegmenterRecipe
 from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
 from sflow_pipeline.evaluation.reference_networks.kinds import load_network_spec
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from sflow_pipeline.evaluation.measures.edge_statistics import (
     count_orientations,
 )
 from sflow_pipeline.evaluation.results.markdown import draw_markdown
-from sflow_pipeline.networks.picture_edges import detect_edges
+from sflow_pipeline.networks.edges.picture_edges import detect_edges
 
 Write = Callable[..., Path]
 

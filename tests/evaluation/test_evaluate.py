@@ -278,7 +278,7 @@ def test_only_inception_weights_of_fid_make_a_fid(tmp_path: Path, classes: int, 
 
     from sflow_pipeline.evaluation.measures.whole_features import WholeFeatures
     from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
-    from sflow_pipeline.networks.inception import InceptionFeatures
+    from sflow_pipeline.networks.features.inception import InceptionFeatures
 
     torch.manual_seed(0)
     state = InceptionFeatures(is_fid=True).state_dict()

@@ -150,7 +150,7 @@ def _run_driver(
     import resource
 
     from sflow_pipeline.cli.app import main
-    from sflow_pipeline.conversion import backend as module
+    from sflow_pipeline.conversion.job import backend as module
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

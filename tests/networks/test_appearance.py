@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from sflow_pipeline.networks.appearance import average_within_classes, build_appearance_map
-from sflow_pipeline.networks.generator import GeneratorRecipe, build_generator
-from sflow_pipeline.networks.palette import build_own_palette_map, measure_palette
+from sflow_pipeline.networks.appearance.appearance import average_within_classes, build_appearance_map
+from sflow_pipeline.networks.appearance.palette import build_own_palette_map, measure_palette
+from sflow_pipeline.networks.generators.generator import GeneratorRecipe, build_generator
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import torch
 
-from sflow_pipeline.networks.chroma import hold_chroma
+from sflow_pipeline.networks.appearance.chroma import hold_chroma
 
 
 def _to_lab(picture: torch.Tensor) -> np.ndarray:

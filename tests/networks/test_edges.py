@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from sflow_pipeline.networks.edges import compute_laplacian, extract_edges
+from sflow_pipeline.networks.edges.edges import compute_laplacian, extract_edges
 
 
 def laplacian_by_opencv(rgb: np.ndarray) -> np.ndarray:

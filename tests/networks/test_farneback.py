@@ -9,8 +9,13 @@ import pytest
 import torch
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.networks.farneback import DEFAULT_SETTINGS, FarnebackSettings, compute_farneback_flow, to_grey
-from sflow_pipeline.networks.warping import find_visible, warp
+from sflow_pipeline.networks.motion.farneback import (
+    DEFAULT_SETTINGS,
+    FarnebackSettings,
+    compute_farneback_flow,
+    to_grey,
+)
+from sflow_pipeline.networks.motion.warping import find_visible, warp
 from sflow_pipeline.street import Look, StreetFrame, StreetSequence
 
 SETTINGS = [

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 
 from sflow_pipeline.config.network_recipes import GeneratorRecipe
-from sflow_pipeline.networks.compact_generator import CompactGenerator
-from sflow_pipeline.networks.dned import Dned, fuse_sides, uniform_alpha
-from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.edges.dned import Dned, fuse_sides, uniform_alpha
+from sflow_pipeline.networks.generators.compact import CompactGenerator
+from sflow_pipeline.networks.generators.generator import build_generator
 
 
 @pytest.mark.parametrize("kind", ["compact", "resnet", "unet", "global_local"])

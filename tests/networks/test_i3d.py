@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-from sflow_pipeline.networks.i3d import I3d, load_i3d
+from sflow_pipeline.networks.features.i3d import I3d, load_i3d
 
 
 @pytest.fixture(scope="module")

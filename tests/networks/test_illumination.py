@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from sflow_pipeline.networks.illumination import hold_illumination
+from sflow_pipeline.networks.appearance.illumination import hold_illumination
 
 
 def draw(seed: int, height: int, width: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.networks.inception import InceptionFeatures, load_inception
+from sflow_pipeline.networks.features.inception import InceptionFeatures, load_inception
 
 #: Features 0, 1, 320, 1000, 1500 and 2047, and the mean of all 2048, by torch-fidelity 0.4.0 on the same input.
 BY_TORCH_FIDELITY = (0.91486210, 0.30691338, 0.0, 0.18670484, 18.70726395, 17.53587914)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.networks.lite_segmenter import LiteSegmenter, begin_from_imagenet, fold_gains
+from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.segmenters.lite_segmenter import LiteSegmenter, begin_from_imagenet, fold_gains
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.networks.hed import HedFeatures
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures, load_perceptual
-from sflow_pipeline.networks.squeezenet_features import SqueezeNet11Features
-from sflow_pipeline.networks.vgg_features import Vgg16Features
+from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.features.hed import HedFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures, load_perceptual
+from sflow_pipeline.networks.features.squeezenet import SqueezeNet11Features
+from sflow_pipeline.networks.features.vgg import Vgg16Features
 from sflow_pipeline.training.step.losses import measure_scales, perceptual_loss
 
 #: torchvision's vgg19().features: layer number → channels in and out.

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from sflow_pipeline.networks.flatness import hold_flatness
-from sflow_pipeline.networks.plane_filters import blur, box_mean, enlarge
+from sflow_pipeline.networks.appearance.flatness import hold_flatness
+from sflow_pipeline.networks.appearance.plane_filters import blur, box_mean, enlarge
 
 
 @pytest.mark.parametrize("side", [1, 5, 31])

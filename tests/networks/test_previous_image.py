@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import torch
 
-from sflow_pipeline.networks.previous_image import add_previous, carry_image
+from sflow_pipeline.networks.motion.previous_image import add_previous, carry_image
 
 HEIGHT, WIDTH = 96, 160
 

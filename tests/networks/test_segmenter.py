@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sflow_pipeline.config.network_recipes import SegmenterRecipe
-from sflow_pipeline.networks.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
 
 
 @pytest.mark.parametrize("size", [(64, 96), (37, 53), (1, 1)])

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sflow_pipeline.config.network_recipes import GeneratorRecipe
-from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.generators.generator import build_generator
 from sflow_pipeline.networks.shifted_mean import SHIFTS_PX, ShiftedMean
 
 

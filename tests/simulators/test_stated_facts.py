@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sflow_pipeline.config.job import build_job
-from sflow_pipeline.conversion.resolve_job import resolve_job
+from sflow_pipeline.conversion.job.resolve_job import resolve_job
 from sflow_pipeline.errors import ConfigError, DumpError, FrameError, UsageError
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.layouts.pattern import compile_layout

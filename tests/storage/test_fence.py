@@ -10,7 +10,7 @@ import pytest
 
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.run_status import STATUS_PATH
+from sflow_pipeline.conversion.status.run_status import STATUS_PATH
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage.filesystem import Folder

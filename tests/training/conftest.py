@@ -11,7 +11,7 @@ import torch
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.networks.device import Device
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.real_photos import load_real_photos
 from sflow_pipeline.training.step.context import StepContext

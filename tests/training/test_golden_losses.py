@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
 
 #: Stage → the terms of three consecutive steps, fp32, one thread.
 GOLDEN: dict[int, list[dict[str, float]]] = {

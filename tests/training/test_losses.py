@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.networks.discriminator import DiscriminatorOutput
+from sflow_pipeline.networks.discriminators.discriminator import DiscriminatorOutput
 from sflow_pipeline.training.step.losses import discriminator_loss, generator_loss, gradient_penalty, repetition_loss
 from sflow_pipeline.training.step.step_rng import StepRng
 

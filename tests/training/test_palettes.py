@@ -12,7 +12,7 @@ from sflow_pipeline.bundle.translator import Translator, draw_alpha
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.networks.palette import fill_palettes, measure_palette
+from sflow_pipeline.networks.appearance.palette import fill_palettes, measure_palette
 from sflow_pipeline.training.train import train
 
 

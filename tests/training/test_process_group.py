@@ -12,7 +12,7 @@ from torch import Tensor
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.device import Device
-from sflow_pipeline.networks.squeezenet_features import SqueezeNetFeatures
+from sflow_pipeline.networks.features.squeezenet import SqueezeNetFeatures
 from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.data.real_photos import load_real_photos

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sflow_pipeline.config.recipe import load_recipe
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.step.train_step import train_step
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError, UsageError
-from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.run.loop import TrainingProgress
 from sflow_pipeline.training.step.render_terms import tone_loss
 from sflow_pipeline.training.train import train

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import OutputError, TrainingError, UsageError
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.run.checkpoint import save_checkpoint
 from sflow_pipeline.training.run.loop import TrainingProgress
 from sflow_pipeline.training.step.state import build_state

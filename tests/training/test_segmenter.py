@@ -12,8 +12,8 @@ from sflow_pipeline.bundle.translator import Translator, draw_alpha
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.networks.segmenter import Segmenter
-from sflow_pipeline.networks.segmenters import build_segmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenters import build_segmenter
 from sflow_pipeline.tensors import to_unit_range
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.photo_set import PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set

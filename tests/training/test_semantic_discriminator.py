@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
 from sflow_pipeline.training.step.losses import semantic_discriminator_loss, semantic_loss
 from sflow_pipeline.training.step.train_step import train_step
 from sflow_pipeline.training.train import train

@@ -8,7 +8,7 @@ import torch
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
-from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.generators.generator import build_generator
 from sflow_pipeline.training.step.state import build_state
 from sflow_pipeline.training.train import train
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from sflow_pipeline.bundle import build_random_bundle, load_bundle
 from sflow_pipeline.config.decode import parse_settings
 from sflow_pipeline.config.recipe import load_recipe
-from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.networks.perceptual import SqueezeNetFeatures
+from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures
 from sflow_pipeline.simulators import discover
 
 ROOT = Path(__file__).parents[2]

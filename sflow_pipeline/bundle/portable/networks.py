@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from sflow_pipeline.bundle.translator import Translator
-from sflow_pipeline.networks.dned import fuse_sides
-from sflow_pipeline.networks.edges import extract_edges
+from sflow_pipeline.networks.edges.dned import fuse_sides
+from sflow_pipeline.networks.edges.edges import extract_edges
 from sflow_pipeline.tensors import to_bytes
 
 

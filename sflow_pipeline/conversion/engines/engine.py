@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from typing import Any
 
 from sflow_pipeline.config.job import ConvertJob
-from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.workers import choose_workers
-from sflow_pipeline.conversion.label_counts import LabelCounts, count_in_threads
-from sflow_pipeline.conversion.paint import PainterFactory
+from sflow_pipeline.conversion.job.device_facts import DeviceFacts, find_device
+from sflow_pipeline.conversion.labels.counts import LabelCounts, count_in_threads
+from sflow_pipeline.conversion.painting.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
-from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.source.source_index import SourceFrame
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.process_identity import count_cores
 from sflow_pipeline.storage.run_lock import RunLock

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
-from sflow_pipeline.conversion.paint import PainterFactory
+from sflow_pipeline.conversion.painting.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard import convert_shard
+from sflow_pipeline.conversion.shard.shard import convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.storage.commits import ShardRecord
 

@@ -19,7 +19,7 @@ from sflow_pipeline.evaluation.measures.edge_statistics import (
 )
 from sflow_pipeline.evaluation.photo_source import PhotoSource
 from sflow_pipeline.evaluation.photos import DatasetPhotos
-from sflow_pipeline.networks.picture_edges import EDGE_STRENGTH, detect_edges
+from sflow_pipeline.networks.edges.picture_edges import EDGE_STRENGTH, detect_edges
 from sflow_pipeline.storage.image_codec import decode_plane, decode_rgb
 
 

@@ -16,7 +16,7 @@ from sflow_pipeline.evaluation.results.scores import Score, finite
 from sflow_pipeline.evaluation.video_frames import find_clips
 from sflow_pipeline.metrics import Metric
 from sflow_pipeline.metrics.frechet import compute_frechet
-from sflow_pipeline.networks.i3d import CLIP_FRAMES, SIDE_PX, load_i3d
+from sflow_pipeline.networks.features.i3d import CLIP_FRAMES, SIDE_PX, load_i3d
 
 MIN_CLIPS = 2
 

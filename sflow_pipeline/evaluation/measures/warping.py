@@ -19,9 +19,9 @@ from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.results.scores import Score
 from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
 from sflow_pipeline.metrics import Metric
-from sflow_pipeline.networks.motion_check import MotionCheck
-from sflow_pipeline.networks.optical_flow import measure_flow
-from sflow_pipeline.networks.warping import find_inside, warp
+from sflow_pipeline.networks.motion.motion_check import MotionCheck
+from sflow_pipeline.networks.motion.optical_flow import measure_flow
+from sflow_pipeline.networks.motion.warping import find_inside, warp
 
 _ERROR = (
     "mean absolute difference, in grey levels of 255, of a frame and the next one warped back to it along {}, over the "

@@ -11,9 +11,9 @@ from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.reference_networks.program_file import Network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.networks.device import place_network
-from sflow_pipeline.networks.lite_segmenter import LiteSegmenter
-from sflow_pipeline.networks.segmenter import Segmenter
-from sflow_pipeline.networks.segmenters import build_segmenter
+from sflow_pipeline.networks.segmenters.lite_segmenter import LiteSegmenter
+from sflow_pipeline.networks.segmenters.segmenter import Segmenter
+from sflow_pipeline.networks.segmenters.segmenters import build_segmenter
 
 PURPOSES = ("judge",)
 SEGMENTER_FILE = "segmenter.safetensors"

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from sflow_pipeline.evaluation.reference_networks.extractor import Extractor
 from sflow_pipeline.networks.device import place_network
-from sflow_pipeline.networks.perceptual import load_perceptual
-from sflow_pipeline.networks.vgg_features import Vgg16Features
+from sflow_pipeline.networks.features.perceptual import load_perceptual
+from sflow_pipeline.networks.features.vgg import Vgg16Features
 
 
 class FeatureDepths:

@@ -6,7 +6,7 @@ from typing import Any
 from sflow_pipeline.evaluation.reference_networks.program_file import Network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.metrics import INCEPTION
-from sflow_pipeline.networks.inception import load_inception
+from sflow_pipeline.networks.features.inception import load_inception
 
 PURPOSES = ("extractor",)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sflow_pipeline.evaluation.reference_networks.spec import FilterName, InputRange, NetworkSpec
-from sflow_pipeline.networks.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from sflow_pipeline.networks.features.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 
 def build_input(pictures: NDArray[np.uint8], spec: NetworkSpec, device: str) -> Float[Tensor, "n 3 h w"]:

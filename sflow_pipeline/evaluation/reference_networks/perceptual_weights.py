@@ -9,7 +9,7 @@ from sflow_pipeline.errors import UsageError, first_line
 from sflow_pipeline.evaluation.reference_networks.program_file import Network
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 from sflow_pipeline.networks.device import place_network
-from sflow_pipeline.networks.perceptual import load_perceptual
+from sflow_pipeline.networks.features.perceptual import load_perceptual
 
 PURPOSES = ("extractor",)
 #: Tensors of which every perceptual network has one, and Inception none.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.networks.motion_check import MotionCheck
+from sflow_pipeline.networks.motion.motion_check import MotionCheck
 from sflow_pipeline.simulators import Dump
 from sflow_pipeline.storage.flow_codec import decode_motion
 from sflow_pipeline.training.data.crops import find_video_pairs

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.palette import fill_palettes, measure_palette
+from sflow_pipeline.networks.appearance.palette import fill_palettes, measure_palette
 from sflow_pipeline.tensors import to_unit_range
 from sflow_pipeline.training.data.photo_set import PhotoSet
 

@@ -10,7 +10,7 @@ from torch import nn
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.networks.device import Device
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
-from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.palette import build_own_palette_map
-from sflow_pipeline.networks.previous_image import add_previous
+from sflow_pipeline.networks.appearance.palette import build_own_palette_map
+from sflow_pipeline.networks.edges.dned import fuse_sides, uniform_alpha
+from sflow_pipeline.networks.edges.edges import extract_edges
+from sflow_pipeline.networks.motion.previous_image import add_previous
 from sflow_pipeline.storage.image_codec import encode_rgb
 from sflow_pipeline.tensors import build_semantic_map, to_bytes, to_unit_range
 from sflow_pipeline.training.data.crops import CropSampler

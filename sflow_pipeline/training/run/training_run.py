@@ -9,8 +9,8 @@ from sflow_pipeline.bundle import Bundle, load_bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import OutputError, TrainingError, UsageError
 from sflow_pipeline.networks.device import Device, resolve_device
-from sflow_pipeline.networks.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.networks.perceptual import PerceptualNetwork, load_perceptual
+from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork, load_perceptual
 from sflow_pipeline.training.data.crops import find_video_pairs
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.process_group import WorkerOptions

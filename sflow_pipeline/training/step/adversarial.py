@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sflow_pipeline.networks.discriminator import DiscriminatorOutput
+from sflow_pipeline.networks.discriminators.discriminator import DiscriminatorOutput
 from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.step.augmentation import Augmentation
 from sflow_pipeline.training.step.context import StepContext

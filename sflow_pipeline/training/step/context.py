@@ -9,7 +9,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import Device, place_network
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.training.data.class_weights import compute_class_weights
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
-from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.networks.discriminators.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.tensors import ClassIndexMap, Photo
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.inputs import StepInputs

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.farneback import Flow, compute_farneback_flow, to_grey
-from sflow_pipeline.networks.warping import find_inside, find_visible, warp
+from sflow_pipeline.networks.motion.farneback import Flow, compute_farneback_flow, to_grey
+from sflow_pipeline.networks.motion.warping import find_inside, find_visible, warp
 from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.data.crops import PairBatch
 from sflow_pipeline.training.step.context import StepContext

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from sflow_pipeline.networks.previous_image import add_previous
+from sflow_pipeline.networks.motion.previous_image import add_previous
 from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.state import TrainingState

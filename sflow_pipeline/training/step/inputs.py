@@ -8,10 +8,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.networks.appearance import build_appearance_map
-from sflow_pipeline.networks.dned import SIDES, fuse_sides
-from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.palette import build_own_palette_map
+from sflow_pipeline.networks.appearance.appearance import build_appearance_map
+from sflow_pipeline.networks.appearance.palette import build_own_palette_map
+from sflow_pipeline.networks.edges.dned import SIDES, fuse_sides
+from sflow_pipeline.networks.edges.edges import extract_edges
 from sflow_pipeline.tensors import (
     ClassIndexMap,
     EdgeMap,

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.discriminator import DiscriminatorOutput
-from sflow_pipeline.networks.dned import mix_sides
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.discriminators.discriminator import DiscriminatorOutput
+from sflow_pipeline.networks.edges.dned import mix_sides
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.tensors import ClassIndexMap, EdgeMap, Photo
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 from sflow_pipeline.training.step.step_rng import StepRng

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.palette import build_palette_map, measure_palette
+from sflow_pipeline.networks.appearance.palette import build_palette_map, measure_palette
 from sflow_pipeline.tensors import ClassIndexMap, Photo, to_luma
 from sflow_pipeline.training.step.step_rng import StepRng
 

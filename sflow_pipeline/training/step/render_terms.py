@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sflow_pipeline.networks.appearance import build_appearance_map
-from sflow_pipeline.networks.dned import fuse_sides, uniform_alpha
-from sflow_pipeline.networks.edges import extract_edges
-from sflow_pipeline.networks.illumination import HELD_ILLUMINATION, hold_illumination
-from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.networks.appearance.appearance import build_appearance_map
+from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
+from sflow_pipeline.networks.discriminators.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.networks.edges.dned import fuse_sides, uniform_alpha
+from sflow_pipeline.networks.edges.edges import extract_edges
 from sflow_pipeline.tensors import (
     ClassIndexMap,
     EdgeMap,

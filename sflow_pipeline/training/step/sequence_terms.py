@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from sflow_pipeline.networks.discriminator import DiscriminatorOutput, MultiScaleDiscriminator
-from sflow_pipeline.networks.previous_image import carry_image
+from sflow_pipeline.networks.discriminators.discriminator import DiscriminatorOutput, MultiScaleDiscriminator
+from sflow_pipeline.networks.motion.previous_image import carry_image
 from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.generate import generate

@@ -14,11 +14,11 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import place_network
-from sflow_pipeline.networks.discriminator import MultiScaleDiscriminator, build_sequence_discriminator
-from sflow_pipeline.networks.dned import Dned
-from sflow_pipeline.networks.generator import build_generator
-from sflow_pipeline.networks.perceptual import PerceptualNetwork
-from sflow_pipeline.networks.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.networks.discriminators.discriminator import MultiScaleDiscriminator, build_sequence_discriminator
+from sflow_pipeline.networks.discriminators.semantic_discriminator import SemanticDiscriminator
+from sflow_pipeline.networks.edges.dned import Dned
+from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
+from sflow_pipeline.networks.generators.generator import build_generator
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 #: Former names of tensors in checkpoints.

@@ -11,7 +11,7 @@ from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError, first_line
 from sflow_pipeline.label_spaces import load_label_space
-from sflow_pipeline.networks.generator import build_generator
+from sflow_pipeline.networks.generators.generator import build_generator
 from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import MAX_SHIFT_PX

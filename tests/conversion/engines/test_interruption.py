@@ -12,7 +12,7 @@ import pytest
 
 from sflow_pipeline import run
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.progress import SilentProgress
+from sflow_pipeline.conversion.status.progress import SilentProgress
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage.commits import load_commits

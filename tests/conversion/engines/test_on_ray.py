@@ -19,7 +19,7 @@ ray = pytest.importorskip("ray")
 from sflow_pipeline.bundle import load_bundle  # noqa: E402
 from sflow_pipeline.conversion.convert import convert  # noqa: E402
 from sflow_pipeline.conversion.engines import engine  # noqa: E402
-from sflow_pipeline.conversion.progress import SilentProgress  # noqa: E402
+from sflow_pipeline.conversion.status.progress import SilentProgress  # noqa: E402
 from sflow_pipeline.conversion.verify import verify  # noqa: E402
 from sflow_pipeline.errors import LabelSpaceError, OutputError  # noqa: E402
 

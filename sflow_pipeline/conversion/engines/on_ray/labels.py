@@ -9,9 +9,9 @@ from ray.exceptions import RayError, RayTaskError
 
 from sflow_pipeline.conversion.engines.on_ray.failures import describe_cluster_failure, find_cause
 from sflow_pipeline.conversion.engines.threads import limit_opencv
-from sflow_pipeline.conversion.label_counts import LabelCounts, count_labels
+from sflow_pipeline.conversion.labels.counts import LabelCounts, count_labels
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.source_index import SourceFrame
+from sflow_pipeline.conversion.source.source_index import SourceFrame
 from sflow_pipeline.untrusted.limits import Limits, apply_limits, read_limits
 
 #: Labels of one task: seconds of work for large ones, so that a lost node costs little.

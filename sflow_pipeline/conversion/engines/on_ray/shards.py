@@ -15,14 +15,14 @@ from typing import Any
 import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
-from sflow_pipeline.conversion.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.engines.on_ray.failures import describe_cluster_failure, find_cause, is_node_lost
 from sflow_pipeline.conversion.engines.on_ray.metrics import RayMetrics
 from sflow_pipeline.conversion.engines.on_ray.progress import FrameCounter
 from sflow_pipeline.conversion.engines.on_ray.worker_pool import LockCheck, WorkerPool
-from sflow_pipeline.conversion.paint import PainterFactory
+from sflow_pipeline.conversion.job.device_facts import DeviceFacts, find_device
+from sflow_pipeline.conversion.motion.shard_neighbours import NO_NEIGHBOURS
+from sflow_pipeline.conversion.painting.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard_neighbours import NO_NEIGHBOURS
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.ray_cluster import ClusterFacts
 from sflow_pipeline.storage.commits import ShardRecord

@@ -10,9 +10,9 @@ from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
 from sflow_pipeline.conversion.engines.on_ray.helpers import RayHelpers, count_helpers, count_own_helpers, start_helpers
 from sflow_pipeline.conversion.engines.on_ray.metrics import RayMetrics
 from sflow_pipeline.conversion.engines.threads import limit_threads
-from sflow_pipeline.conversion.paint import PainterFactory
+from sflow_pipeline.conversion.painting.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
-from sflow_pipeline.conversion.shard import convert_frames, convert_shard
+from sflow_pipeline.conversion.shard.shard import convert_frames, convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.errors import SflowError
 from sflow_pipeline.storage.commits import ShardRecord

@@ -1,0 +1,1 @@
+"""One frame from its files: read, checked, decoded."""

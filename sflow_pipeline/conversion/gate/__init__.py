@@ -1,0 +1,1 @@
+"""Scores of images against their labels, and the decision whether they are accepted."""

@@ -1,0 +1,119 @@
+"""The gate: scores converted images and decides whether they are accepted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.conversion.frame.decode import DecodedFrame
+from sflow_pipeline.networks.edges.picture_edges import EDGE_STRENGTH, detect_edges
+
+if TYPE_CHECKING:
+    from sflow_pipeline.bundle.translator import Translation
+
+_TOLERANCE = np.ones((3, 3), np.uint8)
+_THREADS = 8
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The gate's result for one image.
+
+    Attributes:
+        scores: score column -> value.
+        is_accepted: whether the image may become a row.
+    """
+
+    scores: Mapping[str, float | str | None]
+    is_accepted: bool = True
+
+
+class Gate(Protocol):
+    """Judges images between translation and encoding; one per worker, in the thread that owns the device."""
+
+    @property
+    def retries(self) -> int:
+        """How often an image that is not accepted is painted again with another look."""
+
+    def judge(
+        self,
+        frames: Sequence[DecodedFrame],
+        translation: "Translation",
+        followed: Sequence[NDArray[np.uint8]] | None = None,
+    ) -> list[Judgement]:
+        """Judge a batch.
+
+        Args:
+            frames: label, render and further files of each frame.
+            translation: the images, one per frame.
+            followed: the picture whose detail each image follows: the render in another light and with other paint on
+                vehicles, where a variant has them; the renders themselves where None.
+
+        Returns:
+            one judgement per frame; ``scores`` has a value for every required score column of the schema.
+        """
+
+
+#: Called once in every worker; must be picklable.
+GateFactory = Callable[[], Gate]
+
+
+@dataclass(frozen=True)
+class EdgeGate:
+    """Scores how well images follow the requested edges, and accepts all.
+
+    Attributes:
+        threshold: of the Laplacian edge extractor.
+    """
+
+    threshold: float
+    retries: int = 0
+
+    def judge(
+        self,
+        frames: Sequence[DecodedFrame],  # noqa: ARG002
+        translation: "Translation",
+        followed: Sequence[NDArray[np.uint8]] | None = None,  # noqa: ARG002
+    ) -> list[Judgement]:
+        """See ``Gate.judge``."""
+        return map_frames(self._judge, translation.photo, translation.edge)
+
+    def _judge(self, photo: NDArray[np.uint8], edge: NDArray[np.uint8]) -> Judgement:
+        return Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})
+
+
+def map_frames(function: Callable[..., _Result], *values: Sequence[Any] | NDArray[Any]) -> list[_Result]:
+    """A function of each frame of a batch; of several frames at a time, because a GPU waits for the judgement.
+
+    >>> map_frames(max, [1, 5], [4, 2])
+    [4, 5]
+    """
+    if len(values[0]) == 1:
+        return list(map(function, *values))
+    with ThreadPoolExecutor(min(_THREADS, len(values[0])), "sflow-gate") as pool:
+        return list(pool.map(function, *values))
+
+
+def compute_edge_f1(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
+    """F1 of two (h, w) edge maps, an edge counting as matched when the other has one within 1 px; 1 if both are empty.
+
+    >>> edge = np.zeros((5, 5), bool); edge[2] = True
+    >>> compute_edge_f1(np.roll(edge, 1, axis=0), edge), compute_edge_f1(np.roll(edge, 2, axis=0), edge)
+    (1.0, 0.0)
+    """
+    if not found.any() and not wanted.any():
+        return 1.0
+    precision = _share_near(found, wanted)
+    recall = _share_near(wanted, found)
+    return 0.0 if precision + recall == 0 else 2 * precision * recall / (precision + recall)
+
+
+def _share_near(edges: NDArray[np.bool_], others: NDArray[np.bool_]) -> float:
+    count = int(edges.sum())
+    near = cv2.dilate(others.view(np.uint8), _TOLERANCE).view(bool)
+    return float((edges & near).sum()) / count if count else 0.0

@@ -1,0 +1,1 @@
+"""Motion of a sequence, and images blended along it."""

@@ -1,0 +1,54 @@
+"""The last images of a sequence, one per variant: what the next frame's image is made from."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sflow_pipeline.conversion.frame.decode import DecodedFrame
+from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.simulators.frame_table import find_usual_step
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last image: its frame, its look, and the image (h, w, 3) itself."""
+
+    frame: DecodedFrame
+    look: Hashable
+    photo: NDArray[np.uint8]
+
+
+class ImageHistory:
+    """Images of a shard's frames in order; a shard holds whole sequences, so that it depends on no other one.
+
+    It starts anew with a sequence, after a gap, a frame that was left out, another size, and another look, which the
+    gate may ask for.
+
+    Args:
+        frames: of the shard.
+    """
+
+    def __init__(self, frames: Sequence[FrameRef]) -> None:
+        self._last: dict[int, Last] = {}
+        numbers: dict[str, list[int]] = {}
+        for frame in frames:
+            numbers.setdefault(frame.sequence_id, []).append(frame.frame_index)
+        self._steps = {name: find_usual_step(found) for name, found in numbers.items()}
+
+    def find(self, frame: DecodedFrame, look: Hashable, variant: int) -> Last | None:
+        """The image of the frame before this one, of the same look; None where there is none."""
+        last = self._last.get(variant)
+        return last if last is not None and last.look == look and self._follows(last.frame, frame) else None
+
+    def keep(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> None:
+        """Remember an image that is written."""
+        self._last[variant] = Last(frame, look, photo)
+
+    def _follows(self, before: DecodedFrame, after: DecodedFrame) -> bool:
+        return (
+            before.ref.sequence_id == after.ref.sequence_id
+            and after.ref.frame_index - before.ref.frame_index == self._steps.get(after.ref.sequence_id)
+            and before.render.shape == after.render.shape
+        )

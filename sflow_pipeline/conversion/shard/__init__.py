@@ -1,0 +1,1 @@
+"""Conversion of one shard: cut, decode, paint, encode, publish."""

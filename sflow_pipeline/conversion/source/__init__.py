@@ -1,0 +1,1 @@
+"""Source files of a dump in order, with their identities."""

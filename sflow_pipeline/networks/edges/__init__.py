@@ -1,0 +1,1 @@
+"""Edge maps: the Laplacian, and the network that repairs it."""

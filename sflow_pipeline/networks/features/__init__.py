@@ -1,0 +1,1 @@
+"""Published networks as feature extractors: perceptual distances, discriminators, metrics."""

@@ -1,0 +1,1 @@
+"""Generators, by the name that a recipe gives."""

@@ -1,0 +1,1 @@
+"""Optical flow, warping along it, and the check of stated motion."""

@@ -1,0 +1,1 @@
+"""Segmenters, by the name that a recipe gives."""
