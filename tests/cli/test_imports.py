@@ -54,7 +54,7 @@ def test_reading_yaml_loads_none_of_torch_ray_cv2() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["conversion.verify", "conversion.run_status", "report.dataset_page", "inspection.inspect_dump"],
+    ["conversion.verify", "conversion.status.run_status", "report.dataset_page", "inspection.inspect_dump"],
 )
 def test_commands_that_run_no_network_load_no_torch(module: str) -> None:
     assert list_loaded(f"import sflow_pipeline.{module}") & {"torch", "ray"} == set()
