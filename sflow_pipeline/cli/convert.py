@@ -23,9 +23,7 @@ def convert_command(
     ] = None,
     label_space: Annotated[
         str | None,
-        _input(
-            help="Label space of the labels: a name (`list label-spaces`) or a YAML file.", show_default="the dump's"
-        ),
+        _input(help="Label space of the labels: a name (`list label-spaces`) or a file.", show_default="the dump's"),
     ] = None,
     label_encoding: Annotated[
         str | None,
@@ -231,8 +229,7 @@ def convert_command(
         int | None, _output(help="Maximum bytes in a shard, estimated.", show_default="268435456", metavar="N")
     ] = None,
     workers: Annotated[
-        int | None,
-        _run(help="Worker processes.", show_default="chosen for machine and work", metavar="N"),
+        int | None, _run(help="Worker processes.", show_default="chosen for machine and work", metavar="N")
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -249,11 +246,7 @@ def convert_command(
     ] = None,
     resume: Annotated[
         bool | None,
-        _run(
-            "--resume/--no-resume",
-            help="Keep what is committed and unchanged.",
-            show_default="resume",
-        ),
+        _run("--resume/--no-resume", help="Keep what is committed and unchanged.", show_default="resume"),
     ] = None,
     replace: Annotated[
         bool | None,
