@@ -447,6 +447,20 @@ def test_paths_lead_along_the_motion_of_every_frame_between() -> None:
         assert not weight[:, 32 - 3 * offset :].any() if offset > 0 else not weight[:, : -3 * offset].any()
 
 
+def test_a_shadow_that_moves_over_the_ground_stays_where_each_image_has_it() -> None:
+    """The model paints a dark spot 24 px farther in every image, on ground that stands still."""
+    images = np.full((9, 48, 240, 3), 110, np.uint8)
+    for i, image in enumerate(images):
+        image[12:36, 24 * i + 2 : 24 * i + 22] = 40
+    run = [show(shape=(48, 240))] * len(images)
+    for i in range(3, 6):
+        paths = find_paths(run[i - 3 : i + 4], 3)
+        smooth = blend(images[i], {o: (images[i + o], path) for o, path in paths.items()}, i, 1)
+        spots = [float(smooth[18:30, 24 * k + 8 : 24 * k + 16].mean()) for k in range(9)]
+        assert spots[i] < 42
+        assert min(spots[:i] + spots[i + 1 :]) > 108
+
+
 def test_detail_in_which_images_differ_stays_and_changes_slowly() -> None:
     """Images of noise, of a scene that stands still: their mean would have a deviation of 0.38."""
     rng = np.random.default_rng(0)

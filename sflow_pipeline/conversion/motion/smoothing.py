@@ -23,6 +23,9 @@ _DETAIL = 0.85
 _CONTRAST = 40.0
 _ALIKE = np.exp(-np.square(np.arange(256) / _CONTRAST)).astype(np.float32)
 _ALIKE[255] = 0
+#: What a model paints beside what moves, such as the shadow under a car, must not be carried with the road: difference
+#: of images along the motion, in grey levels of means over so many px, at which a weight has fallen to 1/e.
+_PAINTED_CONTRAST, _PAINTED_PX = 20.0, 9
 #: Distance from outlines, in px, up to which what the model paints beside them is not carried away from them, and how
 #: much farther from one a pixel may be than the one that is carried to it; at twice that its weight is 0.
 _BESIDE_PX, _FARTHER_PX = 6.0, 1.0
@@ -123,13 +126,20 @@ def blend(
     >>> [round(float(item.std() / noise[3].std()), 1) for item in smooth]
     [0.9, 0.8]
     """
-    weights = _weigh({offset: path.weight * share for offset, (_, path) in others.items()}, position)
     own = image.astype(np.float32)
+    carried = {offset: _remap(other, path.places, cv2.INTER_CUBIC) for offset, (other, path) in others.items()}
+    alike = {offset: others[offset][1].weight * share * _agree(image, other) for offset, other in carried.items()}
     change = np.zeros(image.shape, np.float32)
-    for offset, weight in weights.items():
-        other, path = others[offset]
-        change += weight[..., None] * (_remap(other, path.places, cv2.INTER_CUBIC) - own)
+    for offset, weight in _weigh(alike, position).items():
+        change += weight[..., None] * (carried[offset] - own)
     return np.asarray(np.clip(own + change, 0, 255).round(), np.uint8)
+
+
+def _agree(image: NDArray[np.uint8], carried: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w) 1 where two images have the same light over some pixels, less the more they differ."""
+    difference = cv2.transform(image.astype(np.float32) - carried, np.full((1, 3), 1 / 3, np.float32))
+    light = cv2.blur(difference, (_PAINTED_PX, _PAINTED_PX))
+    return np.asarray(np.exp(-np.square(light / _PAINTED_CONTRAST)), np.float32)
 
 
 def _weigh(alike: Mapping[int, NDArray[np.float32]], position: int) -> dict[int, NDArray[np.float32]]:
