@@ -1,4 +1,4 @@
-"""Everything to be known of a GPU in ten minutes: whole conversions and how busy it was, stages, CUDA graphs.
+"""Everything to be known of a GPU in ten minutes: whole conversions with and without CUDA graphs, and its stages.
 
     timeout 600 python benchmarks/gpu.py --out results
 
@@ -7,6 +7,7 @@ On a CPU (``--device cpu --frames 8 --size 64x32 --batch-size 1``) it only shows
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--workers", action="append", type=int, help="of conversions; 1 where left out")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--gate", default="score", help="of conversions")
+    parser.add_argument("--graphs", action="append", choices=["on", "off"], help="of conversions; both where left out")
     parser.add_argument("--image-format", action="append", help="of conversions; png where left out")
     parser.add_argument("--out", type=Path, default=Path("gpu_results"))
     chosen = parser.parse_args()
@@ -47,9 +50,15 @@ def main() -> None:
             settings = product(chosen.workers or [1], chosen.image_format or ["png"], chosen.convert_batch_size or [""])
             for workers, image_format, batch_size in settings:
                 out = Path(temporary) / "out"
-                conversions.append(convert(dump, out, size, workers, image_format, batch_size, chosen))
+                found = [
+                    convert(dump, out, size, workers, image_format, batch_size, chosen, graphs)
+                    for graphs in chosen.graphs or ["on", "off"]
+                ]
+                for row in found:
+                    row["same_bytes"] = row["digest"] == found[0]["digest"]
+                    print(row, flush=True)
+                conversions += found
                 write(chosen.out / "conversions.json", conversions)
-                print(conversions[-1], flush=True)
     command = ["sflow-pipeline", "bench", "--device", chosen.device, "--repeats=3", "--json"]
     command += [f"--plot={chosen.out}/roofline.svg", *(f"--size={size}" for size in sizes)]
     command += [f"--batch-size={size}" for size in batches]
@@ -71,9 +80,16 @@ def run_networks(chosen: argparse.Namespace, sizes: list[str], batches: list[int
 
 
 def convert(
-    dump: Path, out: Path, size: str, workers: int, image_format: str, batch_size: str, chosen: argparse.Namespace
+    dump: Path,
+    out: Path,
+    size: str,
+    workers: int,
+    image_format: str,
+    batch_size: str,
+    chosen: argparse.Namespace,
+    graphs: str,
 ) -> dict[str, Any]:
-    """One conversion by the command line: frames a second with and without its start, and how busy the GPU was."""
+    """One conversion by the command line: frames a second, how busy the GPU was, and a digest of all its shards."""
     shutil.rmtree(out, ignore_errors=True)
     command = ["sflow-pipeline", "convert", str(dump), str(out), "--device", chosen.device, "--gate", chosen.gate]
     command += ["--workers", str(workers), "--image-format", image_format, "--contradictions", "ignore", "--json"]
@@ -81,13 +97,17 @@ def convert(
     command += ["--batch-size", batch_size] if batch_size else []
     with Utilisation(chosen.device) as busy:
         started = time.perf_counter()
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        environment = {**os.environ, "SFLOW_CUDA_GRAPHS": "1" if graphs == "on" else "0"}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
         seconds = time.perf_counter() - started
     summary = json.loads(done.stdout)
     rows = summary["rows"]
     stored = sum(path.stat().st_size for path in (out / "data").rglob("*.parquet"))
+    shards = json.loads((out / "manifest.json").read_text())["shards"]
     return {
         "size": size,
+        "graphs": graphs,
+        "digest": sha256("".join(shard["sha256"] for shard in shards).encode()).hexdigest(),
         "workers": workers,
         "image_format": image_format,
         "batch_size": batch_size or "auto",

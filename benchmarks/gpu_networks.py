@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_networks.py --size 512x256 --batch-size 8
 
-Conversions run it as it is; this says what the others would bring on a GPU. On a CPU there are no graphs.
+Conversions replay CUDA graphs of all that is around it, too. On a CPU there are none.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """A batch on the device: the tensor types that networks pass to each other."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import torch
@@ -15,8 +16,19 @@ Photo: TypeAlias = Float[Tensor, "b 3 h w"]
 #: (b, h, w) channel index of each pixel's class, position in the label space's class list.
 ClassIndexMap: TypeAlias = UInt8[Tensor, "b h w"]
 
-#: Weights of red, green and blue.
-_LUMA = (0.299, 0.587, 0.114)
+#: Weights of red, green and blue (ITU-R BT.601), which OpenCV uses, too.
+LUMA = (0.299, 0.587, 0.114)
+
+
+def fill_vector(values: Sequence[float], like: Tensor) -> Float[Tensor, " n"]:
+    """Numbers as a vector on the device and in the number format of ``like``.
+
+    The device fills it in: numbers that came from the host would make the host wait for a GPU.
+
+    >>> fill_vector((0.25, 0.5), torch.zeros(1))
+    tensor([0.2500, 0.5000])
+    """
+    return torch.stack([like.new_full((), value) for value in values])
 
 
 def build_semantic_map(
@@ -75,7 +87,7 @@ def to_luma(photo: Photo) -> Float[Tensor, "b 1 h w"]:
     >>> to_luma(torch.full((1, 3, 2, 2), 0.5)).mean().item()
     0.5
     """
-    return (photo * photo.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return (photo * fill_vector(LUMA, photo).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def to_bytes(photo: Photo) -> UInt8[Tensor, "b 3 h w"]:

@@ -52,8 +52,9 @@ def test_the_gpu_script_runs_on_a_cpu(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER / "gpu.py"), *options, f"--out={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    (conversion,) = json.loads((tmp_path / "conversions.json").read_text())
-    assert (conversion["rows"], conversion["batch_size"]) == (2, "2")
+    conversions = json.loads((tmp_path / "conversions.json").read_text())
+    assert [(row["graphs"], row["rows"], row["batch_size"]) for row in conversions] == [("on", 2, "2"), ("off", 2, "2")]
+    assert all(row["same_bytes"] for row in conversions)
     assert {row["stage"] for row in json.loads((tmp_path / "stages.json").read_text())["rows"]} >= {"model", "pipeline"}
     (network,) = json.loads((tmp_path / "networks.json").read_text())
     assert network["way"] == "as it is" and network["frames_per_s"] > 0

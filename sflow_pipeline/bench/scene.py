@@ -39,6 +39,9 @@ class Scene:
         frames: to draw; rounded up to two whole batches at least.
         against: generator to compare with, and its name.
         backend: folder of exported networks to compare with; images then follow labels and edges alone.
+
+    Attributes:
+        model_operations: of the whole translator, per frame.
     """
 
     def __init__(
@@ -83,6 +86,9 @@ class Scene:
             self._exported_name = f"model by {networks.format}"
         self._batches = [self._decoded[i : i + batch_size] for i in range(0, self.count, batch_size)]
         self._looks = [draw_look(item.ref.sequence_id, 0, 0, self._settings) for item in self._decoded]
+        # The first batch of all: a GPU replays later ones as a CUDA graph, whose operations nobody can count.
+        counted = count_operations(lambda: painter.translate(self._batches[0], self._looks[:batch_size]))
+        self.model_operations = Operations(counted.flop / batch_size, counted.bytes / batch_size)
         self._images: list[Translation] = [
             painter.translate(batch, self._looks[: len(batch)]) for batch in self._batches
         ]
@@ -113,11 +119,6 @@ class Scene:
         """Stage -> the least that it must do, by the library that does it."""
         renders = self._read_renders()
         return {"decode": lambda: [decode_rgb(data, check_first=False) for data in renders]}
-
-    def count_model_operations(self) -> Operations:
-        """Of the whole translator, per frame."""
-        counted = count_operations(lambda: self._painter.translate(self._batches[0], self._looks[: self.batch_size]))
-        return Operations(counted.flop / self.batch_size, counted.bytes / self.batch_size)
 
     def _translate(self, painter: Painter) -> None:
         for batch in self._batches:

@@ -94,7 +94,7 @@ def _measure(scene: Scene, ceilings: Ceilings, repeats: int) -> list[Row]:
     stages, bare = scene.list_stages(), scene.list_bare_stages()
     seconds: dict[str, list[float]] = {name: [] for name in stages}
     bare_seconds: dict[str, list[float]] = {name: [] for name in bare}
-    operations = scene.count_model_operations()
+    operations = scene.model_operations
     clock = Clock(scene.device.name)
     clocks = {"write": Clock("disk")}
     for _ in range(repeats):

@@ -89,6 +89,7 @@ class ArrayPainter:
 
     def _halve_batches(self, count: int, shape: tuple[int, ...], error: Exception) -> None:
         if count > 1:
+            self._translator.drop_graphs()
             self._batch_size = (count + 1) // 2
             return
         device = self._translator.device

@@ -26,7 +26,7 @@ from sflow_pipeline.bundle.label_place import compare_moved, compare_moved_edges
 from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.bundle.metadata import UsualAgreement
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.networks.device import Device
+from sflow_pipeline.networks.device import Device, fetch, send
 from sflow_pipeline.networks.segmenters.lite_segmenter import LiteSegmenter
 from sflow_pipeline.tensors import to_unit_range
 
@@ -102,6 +102,7 @@ class AgreementScorer:
         self._weights = torch.tensor(weights, device=device.name)
         self.void_channel = self._space.void_channel
         self._channels = [i for i in range(self._space.num_classes) if i != self._space.void_channel]
+        self._kept = torch.tensor(self._channels, device=device.name)
         self._channel_bytes = torch.tensor(self._channels, dtype=torch.uint8, device=device.name)
         self._names = [self._space.classes[channel].name for channel in self._channels]
         self._positions = torch.full((256,), len(self._channels), dtype=torch.long, device=device.name)
@@ -163,8 +164,9 @@ class AgreementScorer:
 
     def _predict(self, pairs: Sequence[ReducedPair]) -> tuple[Tensor, Tensor]:
         """(b, classes, h, w) logits and (b, h, w) channels, of every second pixel where pictures are large."""
-        picture = torch.from_numpy(np.stack([pair[0] for pair in pairs])).to(self._device.name)
-        truth = torch.from_numpy(np.stack([pair[1] for pair in pairs])).to(self._device.name)
+        picture, truth = (
+            send(torch.from_numpy(np.stack(each)), self._device.name) for each in zip(*pairs, strict=True)
+        )
         unit = to_unit_range(picture.permute(0, 3, 1, 2)).to(self._device.dtype)
         unit = unit.contiguous(memory_format=torch.channels_last)
         if truth.shape[1] < WORKING_HEIGHT_PX:
@@ -181,14 +183,15 @@ class AgreementScorer:
 
     def _tabulate(self, position: Tensor, labelled: Tensor, predicted: Tensor) -> list[NDArray[np.float64]]:
         """Confusion counts of each picture, (labelled classes, predicted classes)."""
-        count = len(self._channels)
-        pairs = torch.where(labelled, position, count) * count + predicted
-        tables = [torch.bincount(item.flatten(), minlength=(count + 1) * count).cpu().numpy() for item in pairs]
-        return [table.reshape(-1, count)[:-1].astype(np.float64) for table in tables]
+        count, pictures = len(self._channels), len(position)
+        picture = torch.arange(pictures, device=position.device)[:, None, None]
+        cells = (picture * (count + 1) + torch.where(labelled, position, count)) * count + predicted
+        tables = torch.bincount(cells.flatten(), minlength=pictures * (count + 1) * count).cpu().numpy()
+        return list(tables.reshape(pictures, count + 1, count)[:, :-1].astype(np.float64))
 
     def _count(self, logits: Tensor, truth: Tensor) -> list[Agreement]:
         """As ``_compare``, without checks."""
-        best, predicted = logits[:, self._channels].softmax(dim=1).max(dim=1)
+        best, predicted = logits[:, self._kept].softmax(dim=1).max(dim=1)
         unfamiliar = (best < _UNFAMILIAR_BELOW).float().mean(dim=(1, 2)).tolist()
         tables = self._tabulate(*self._place(truth), predicted)
         return [
@@ -198,7 +201,7 @@ class AgreementScorer:
 
     def _compare(self, pairs: Sequence[ReducedPair], logits: Tensor, truth: Tensor) -> list[Agreement]:
         """Agreements from (b, classes, h, w) logits and (b, h, w) channels of these pairs."""
-        log_probability = logits[:, self._channels].log_softmax(dim=1)
+        log_probability = logits[:, self._kept].log_softmax(dim=1)
         position, labelled = self._place(truth)
         wanted = ((truth[:, None] == self._channel_bytes[:, None, None]) & labelled[:, None]).float()
         best, predicted = log_probability.max(dim=1)
@@ -210,19 +213,21 @@ class AgreementScorer:
         surprise = (best - own).clamp(max=-LEAST_LOG) * labelled
         straight = score_label(position, labelled, bounded)
         values = {
-            "region": -find_largest_mean(surprise * self._weights[self._channels][position]),
+            "region": -find_largest_mean(surprise * self._weights[self._kept][position]),
             "likelihood": -surprise.sum(dim=(1, 2)) / count_labelled(labelled),
             "naming": compare_exchanged(mean_log, counts / total[:, None]),
-            "place": compare_moved(position, labelled, bounded) + self._compare_edges(pairs).to(position.device),
+            "place": compare_moved(position, labelled, bounded) + send(self._compare_edges(pairs), position.device),
             "mirror": straight - score_label(position.flip(2), labelled.flip(2), bounded),
             "unfamiliar": (best < np.log(_UNFAMILIAR_BELOW)).float().mean(dim=(1, 2)),
         }
         if self.void_channel is not None:
             void = (logits[:, self.void_channel] - logits.logsumexp(dim=1)).exp()
             values["blank"] = -find_largest_mean(void)
-        columns = {name: value.double().cpu().numpy() for name, value in values.items()}
-        gaps, marked = (best - own).cpu().numpy(), labelled.cpu().numpy()
-        called, positions = (plane.to(torch.uint8).cpu().numpy() for plane in (predicted, position))
+        planes = (best - own, labelled, predicted.to(torch.uint8), position.to(torch.uint8))
+        rows, gaps, marked, called, positions = (
+            tensor.numpy() for tensor in fetch([torch.stack(list(values.values())).double(), *planes])
+        )
+        columns = dict(zip(values, rows, strict=True))
         return [
             _summarise(
                 table,

@@ -1,5 +1,6 @@
 """The translator: a bundle's networks on a device."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,8 @@ from sflow_pipeline.networks.appearance.chroma import hold_chroma, list_chroma_s
 from sflow_pipeline.networks.appearance.flatness import hold_flatness
 from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
 from sflow_pipeline.networks.appearance.palette import build_palette_map, darken_palette, measure_palette
-from sflow_pipeline.networks.device import place_network, resolve_device, send
+from sflow_pipeline.networks.cuda_graphs import GraphedFunction, find_recorder
+from sflow_pipeline.networks.device import place_network, resolve_device
 from sflow_pipeline.networks.edges.dned import Dned, fuse_sides
 from sflow_pipeline.networks.edges.edges import extract_edges
 from sflow_pipeline.networks.generators.generator import build_generator
@@ -78,6 +80,9 @@ class Translator:
         self._is_flat = torch.tensor([float(i in flat) for i in range(self.classes)], device=self.device)
         self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
         self._palettes = None if palettes is None else palettes.to(self.device, self.dtype)
+        self._graphed: GraphedFunction | None = None
+        if self.device != "cpu":
+            self._graphed = GraphedFunction(self._paint, self.device, find_recorder(self.device))
 
     @property
     def networks(self) -> tuple[Dned, nn.Module]:
@@ -106,8 +111,8 @@ class Translator:
         """Translate a batch.
 
         On a CPU a frame's result is the same in any batch: frames are translated one by one, because kernels are chosen
-        by batch size and differ in rounding, and batches are no faster there. On a GPU the batch is translated at once;
-        results are the same for batches of the same shape.
+        by batch size and differ in rounding, and batches are no faster there. On a GPU the batch is translated at once,
+        from the third of a shape on as a CUDA graph; results are the same for batches of the same shape.
 
         Args:
             class_index: (b, h, w) channel of each pixel's class in the bundle's label space.
@@ -143,72 +148,98 @@ class Translator:
             if follows_labels.all():
                 return self._palette_translator.translate(class_index, render, alpha, instance_map, palette)
             return self._translate_one_by_one(*batch)
-        picture = self._place(render)
+        arrays = {"class_index": class_index, "render": render, "alpha": alpha}
+        if self.use_instances:
+            arrays["instance_map"] = self._check_instances(instance_map)
+        strengths: tuple[float, ...] | None = None
+        if self._palettes is not None:
+            arrays["palette"] = np.zeros(len(render), np.int64) if palette is None else palette
+            if self._use_appearance and appearance is not None:
+                strengths = tuple(np.unique(appearance).tolist())
+                arrays["appearance"] = appearance
+                arrays["photo_colors"] = np.zeros_like(appearance) if photo_colors is None else photo_colors
+                further = {"color_source": color_source, "class_colors": class_colors}
+                arrays |= {name: array for name, array in further.items() if array is not None}
+        if self._use_previous and previous is not None:
+            arrays["previous"] = previous
+        inputs = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        painted = self._paint(strengths, inputs) if self._graphed is None else self._graphed(strengths, inputs)
+        photo, edge = (tensor.numpy() for tensor in painted)
+        return Translation(photo, edge)
+
+    def drop_graphs(self) -> None:
+        """Give the memory of CUDA graphs back, where there are any, and make no more: memory is short."""
+        for graphed in self._list_graphed():
+            graphed.drop("too little memory")
+
+    @property
+    def graph_failure(self) -> str | None:
+        """Why no CUDA graphs are replayed on a GPU; None where they are, and where nothing failed."""
+        return next((graphed.failure for graphed in self._list_graphed() if graphed.failure), None)
+
+    def _list_graphed(self) -> list[GraphedFunction]:
+        inside = self.__dict__.get("_palette_translator")  # it is not loaded for this
+        own = [] if self._graphed is None else [self._graphed]
+        return own if inside is None else own + inside._list_graphed()
+
+    def _paint(self, strengths: Hashable, inputs: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What runs on the device: nothing in it waits for a GPU, or depends on the content of ``inputs``.
+
+        Args:
+            strengths: the different numbers in ``appearance``; None where images follow labels and edges alone.
+            inputs: the arguments of ``translate`` that are used.
+
+        Returns:
+            (b, h, w, 3) images and (b, h, w) edges, uint8.
+        """
+        picture = _split_planes(inputs["render"])
         laplacian = extract_edges(picture, self.threshold)
         sides = self._dned(laplacian.to(self.dtype))
-        edge = fuse_sides(sides, self._send(alpha))
-        boundary = self._find_boundaries(instance_map) if self.use_instances else None
-        classes = self._send(class_index)
-        colors, strength = None, None
+        edge = fuse_sides(sides, inputs["alpha"])
+        boundary = build_boundary_map(inputs["instance_map"]) if "instance_map" in inputs else None
+        classes = inputs["class_index"]
+        colors = None
+        follows_render = isinstance(strengths, tuple) and any(strengths)
         if self._palettes is not None:
-            chosen = np.zeros(len(class_index), np.int64) if palette is None else palette
-            palettes = self._palettes[self._send(chosen)]
-            if self._use_appearance and appearance is not None:
-                shares = [appearance, np.zeros_like(appearance) if photo_colors is None else photo_colors]
-                strength, moved = (torch.from_numpy(share) for share in shares)
-                source = picture if color_source is None else self._place(color_source)
-                stated = None if class_colors is None else self._send(class_colors)
-                render_colors = to_unit_range(source)
-                colors = self._map_appearance(render_colors, classes, palettes.float(), strength, moved, stated)
+            palettes = self._palettes[inputs["palette"]]
+            if isinstance(strengths, tuple):
+                colors = self._map_appearance(picture, inputs, palettes.float(), strengths)
             else:
                 colors = build_palette_map(classes, palettes)
         semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
         if self._use_previous:
-            semantic = add_previous(semantic, None if previous is None else self._carry(previous, picture))
+            semantic = add_previous(semantic, _carry(inputs["previous"], picture) if "previous" in inputs else None)
         painted = self._generator(semantic, edge.to(self.dtype))
-        if strength is not None and colors is not None and bool((strength > 0).any()):
-            channel, follows = classes.long()[:, None], send(strength, self.device).view(-1, 1, 1, 1)
+        if follows_render and colors is not None:
+            channel, follows = classes.long()[:, None], inputs["appearance"].view(-1, 1, 1, 1)
             painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel] * follows)
             painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
             is_flat = self._is_flat[channel] * follows
             painted = hold_flatness(painted, colors, is_flat)
-        photo = to_bytes(painted)
-        return Translation(
-            photo=photo.permute(0, 2, 3, 1).contiguous().cpu().numpy(),
-            edge=(edge[:, 0] * 255.0).round().to(torch.uint8).cpu().numpy(),
-        )
+        photo = to_bytes(painted).permute(0, 2, 3, 1).contiguous()
+        return photo, (edge[:, 0] * 255.0).round().to(torch.uint8)
 
     def _map_appearance(
         self,
-        render: torch.Tensor,
-        classes: torch.Tensor,
+        picture: torch.Tensor,
+        inputs: Mapping[str, torch.Tensor],
         palettes: torch.Tensor,
-        strength: torch.Tensor,
-        photo_colors: torch.Tensor,
-        class_colors: torch.Tensor | None,
+        strengths: tuple[float, ...],
     ) -> torch.Tensor:
         """The appearance map, its class means between the palette's and the render's; at strength 0 the palette's."""
+        render = to_unit_range(_split_planes(inputs["color_source"]) if "color_source" in inputs else picture)
+        classes, strength = inputs["class_index"], inputs["appearance"]
         own, share = measure_palette(render, classes, self.classes)
-        if class_colors is not None:
+        if "class_colors" in inputs:
+            class_colors = inputs["class_colors"]
             is_stated = class_colors[..., 3] > 0
             own = torch.where(is_stated[..., None], class_colors[..., :3] / 127.5 - 1, own)
             share = torch.where(is_stated, class_colors[..., 3], share)
-        has_appearance, photo_colors = send((3 * strength).clamp(max=1), self.device), send(photo_colors, self.device)
+        has_appearance = (3 * strength).clamp(max=1)
         palettes = torch.lerp(palettes, darken_palette(palettes, own, share), has_appearance[:, None, None])
-        follows = has_appearance * (1 - photo_colors)
+        follows = has_appearance * (1 - inputs["photo_colors"])
         means = torch.lerp(palettes, own, follows[:, None, None] * (share > 0)[..., None])
-        return build_appearance_map(render, classes, self.classes, strength, means, own).clamp(-1, 1)
-
-    def _carry(self, previous: NDArray[np.uint8], picture: torch.Tensor) -> torch.Tensor:
-        before, image = (to_unit_range(self._place(previous[:, i])) for i in range(2))
-        return carry_image(image, before, to_unit_range(picture))
-
-    def _place(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
-        """(b, 3, h, w) on the device, plane by plane, which is what everything around the networks is fastest on."""
-        return self._send(pictures).permute(0, 3, 1, 2).contiguous()
-
-    def _send(self, array: NDArray[Any]) -> torch.Tensor:
-        return send(torch.from_numpy(array), self.device)
+        return build_appearance_map(render, classes, self.classes, strength, means, own, strengths).clamp(-1, 1)
 
     def _translate_one_by_one(self, *batch: NDArray[Any] | None) -> Translation:
         size = next(len(array) for array in batch if array is not None)
@@ -216,11 +247,22 @@ class Translator:
         single = [self.translate(*frame) for frame in frames]
         return Translation(np.concatenate([t.photo for t in single]), np.concatenate([t.edge for t in single]))
 
-    def _find_boundaries(self, instance_map: NDArray[np.int64] | None) -> torch.Tensor:
+    def _check_instances(self, instance_map: NDArray[np.int64] | None) -> NDArray[np.int64]:
         if instance_map is None:
             raise FrameError(
                 "the frame has no instance file, and the bundle paints from instance boundaries",
                 hint="render instances too, or use a bundle that was trained without",
                 reason="no_instance",
             )
-        return build_boundary_map(self._send(instance_map))
+        return instance_map
+
+
+def _split_planes(pictures: torch.Tensor) -> torch.Tensor:
+    """(b, 3, h, w) of (b, h, w, 3), plane by plane, which is what everything around the networks is fastest on."""
+    return pictures.permute(0, 3, 1, 2).contiguous()
+
+
+def _carry(previous: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    """What the image before shows where the picture shows it now; ``previous`` as for ``translate``."""
+    before, image = (to_unit_range(_split_planes(previous[:, i])) for i in range(2))
+    return carry_image(image, before, to_unit_range(picture))

@@ -14,6 +14,7 @@ from sflow_pipeline.conversion.dataset_card import describe_label_files, write_d
 from sflow_pipeline.conversion.engines.engine import Engine
 from sflow_pipeline.conversion.gate.gate import GateFactory
 from sflow_pipeline.conversion.gate.label_gate import build_gate_factory
+from sflow_pipeline.conversion.gpu_remarks import list_gpu_remarks
 from sflow_pipeline.conversion.job.backend import choose_translator
 from sflow_pipeline.conversion.job.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.labels.census import (
@@ -71,7 +72,7 @@ class ConversionRun:
         self.job = job
         self.workers = 1
         self.is_writing = False
-        self._has_smaller_batches = False
+        self._said: set[str] = set()
         for warning in self.resolved.warnings:
             self.warn(warning)
 
@@ -170,7 +171,7 @@ class ConversionRun:
         ):
             bad += record.quarantined
             self.progress.on_shard(record)
-            self._note_batch_size(record)
+            self._note_gpu(record)
             self._check_bad(bad, frames)
 
     def _note_ready(self, ready: int, workers: int) -> None:
@@ -189,16 +190,11 @@ class ConversionRun:
             self.progress.on_retry()
         self.warn(text)
 
-    def _note_batch_size(self, record: ShardRecord) -> None:
-        """Say once that memory was too short for the batches of the settings."""
-        if record.batch_size is None or self._has_smaller_batches:
-            return
-        self._has_smaller_batches = True
-        stated, used = self.resolved.settings.batch_size, record.batch_size
-        self.warn(
-            f"{record.shard_id}: the GPU has too little memory for {stated} frames at once; {used} are translated, "
-            f"which rounds single pixels otherwise; --batch-size {used} makes every run the same"
-        )
+    def _note_gpu(self, record: ShardRecord) -> None:
+        for subject, text in list_gpu_remarks(record, self.resolved.settings.batch_size).items():
+            if subject not in self._said:
+                self._said.add(subject)
+                self.warn(text)
 
     def _check_bad(self, bad: int, frames: int) -> None:
         limit = self.job.max_bad_fraction

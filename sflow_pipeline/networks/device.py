@@ -1,6 +1,7 @@
 """The device that networks run on and the number format they run in."""
 
 import re
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeVar, cast
 
 import torch
@@ -87,12 +88,33 @@ def place_network(network: Network, device: torch.device | str, dtype: torch.dty
     return network
 
 
-def send(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+def send(tensor: torch.Tensor, device: torch.device | str, place: torch.Tensor | None = None) -> torch.Tensor:
     """A tensor on a device; from the host to a GPU through pinned memory, so that nothing waits for what it computes.
+
+    Args:
+        place: memory of the device that the tensor is written to; new memory where None.
 
     >>> send(torch.ones(2), "cpu").tolist()
     [1.0, 1.0]
     """
-    if torch.device(device).type != "cuda" or tensor.device.type != "cpu":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    is_pinned = torch.device(device).type == "cuda" and tensor.device.type == "cpu"
+    source = tensor.pin_memory() if is_pinned else tensor
+    if place is None:
+        return source.to(device, non_blocking=is_pinned)
+    return place.copy_(source, non_blocking=is_pinned)
+
+
+def fetch(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Copies of tensors on the host; from a GPU into pinned memory, waiting for it once.
+
+    >>> fetch([torch.ones(2), torch.zeros(1)])
+    [tensor([1., 1.]), tensor([0.])]
+    """
+    is_on_gpu = any(tensor.is_cuda for tensor in tensors)
+    copies = [
+        torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=is_on_gpu).copy_(tensor, non_blocking=is_on_gpu)
+        for tensor in tensors
+    ]
+    if is_on_gpu:
+        torch.cuda.current_stream(tensors[0].device).synchronize()
+    return copies

@@ -45,6 +45,7 @@ class ShardRecord:
         settings_fingerprint: sha256 hex of the settings alone; empty in records of older versions.
         batch_size: frames that a GPU translated at once at the end of the shard where its memory was too short for as
             many as the settings say; kernels, and so the rounding of pixels, depend on it. None elsewhere.
+        graph_failure: why a GPU ran kernel by kernel and not as CUDA graphs, which changes no byte; None elsewhere.
     """
 
     shard_id: str
@@ -63,6 +64,7 @@ class ShardRecord:
     edge_f1_mean: float | None = None
     settings_fingerprint: str = ""
     batch_size: int | None = None
+    graph_failure: str | None = None
 
     @property
     def quarantined(self) -> int:

@@ -37,6 +37,16 @@ class SmallMemory:
         return Translation(render, np.zeros(render.shape[:3], np.uint8))
 
 
+class WithGraphs(SmallMemory):
+    """The same with graphs on the GPU, until they are taken away."""
+
+    graph_failure: str | None = None
+
+    def drop_graphs(self) -> None:
+        self.sizes.append(0)
+        self.graph_failure = "too little memory"
+
+
 @pytest.fixture
 def paint(make_job):
     """Paints as many frames with a model on a GPU, in batches of eight."""
@@ -64,6 +74,14 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(paint, fitting, sizes
     model.sizes.clear()
     painter.paint([make_frame(0), make_frame(1)], 0)  # later batches begin with the smaller size
     assert model.sizes == {8: [8], 4: [4], 1: [1, 1]}[fitting]
+
+
+def test_graphs_give_their_memory_back_before_a_smaller_batch_is_tried(paint):
+    model = WithGraphs(4)
+    painter, painted = paint(model, 8)
+    assert model.sizes == [8, 0, 4, 4]
+    assert [item.photo[0, 0, 0] for item in painted] == list(range(10, 18))
+    assert painter.graph_failure == "too little memory"
 
 
 def test_one_frame_that_does_not_fit_ends_the_run_with_a_way_out(paint):
@@ -104,10 +122,13 @@ def test_smaller_batches_are_said_once_and_recorded(make_job, monkeypatch):
 
     monkeypatch.setattr(conversion_run, "resolve_job", resolve_on_gpu)
     job = make_job()
-    summary = convert(job, build_translator=lambda: SmallMemory(2))
-    said = [warning for warning in summary.warnings if "too little memory" in warning]
+    summary = convert(job, build_translator=lambda: WithGraphs(2))
+    said = [warning for warning in summary.warnings if "frames at once" in warning]
     assert len(said) == 1
     assert "4 frames at once; 2 are translated" in said[0]
+    assert [warning for warning in summary.warnings if "CUDA graphs" in warning] == [
+        "the GPU runs without CUDA graphs (too little memory): the same images, more slowly"
+    ]
     shards = json.loads((Path(job.out_dir) / "manifest.json").read_text())["shards"]
     assert len(shards) == 4
     assert {shard["batch_size"] for shard in shards} == {2}

@@ -21,7 +21,7 @@ from sflow_pipeline.conversion.painting.own_vehicle import (
 from sflow_pipeline.conversion.painting.rig import name_rig
 from sflow_pipeline.conversion.painting.rig_colors import Measured, RigColors
 from sflow_pipeline.conversion.painting.smoothing_window import SmoothingWindow, translate_each
-from sflow_pipeline.conversion.painting.translator_factory import FrameTranslator, TranslatorFactory
+from sflow_pipeline.conversion.painting.translator_factory import FrameTranslator, GraphedTranslator, TranslatorFactory
 from sflow_pipeline.conversion.painting.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
@@ -30,7 +30,6 @@ from sflow_pipeline.storage.process_identity import count_cores
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
-
 
 #: Frames that are smoothed at once beside a GPU.
 _MOST_THREADS = 8
@@ -76,6 +75,11 @@ class Painter:
         self._varied: dict[tuple[str, int], NDArray[np.uint8]] = {}
         self._window: SmoothingWindow | None = None
         self._colors = RigColors({}, settings)
+
+    @property
+    def graph_failure(self) -> str | None:
+        """Why a GPU runs the networks kernel by kernel and not as CUDA graphs; None elsewhere."""
+        return self._translator.graph_failure if isinstance(self._translator, GraphedTranslator) else None
 
     def begin(self, task: ShardTask, before: Sequence[DecodedFrame] = ()) -> None:
         """Forget earlier images: a shard of the same run begins.
@@ -140,6 +144,8 @@ class Painter:
                     raise
                 if self.batch_size == 1:
                     raise describe_shortage(self._settings.device) from error
+                if isinstance(self._translator, GraphedTranslator):
+                    self._translator.drop_graphs()
                 self.batch_size = (self.batch_size + 1) // 2
         return results
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,18 @@ class FrameTranslator(Protocol):
         class_colors: NDArray[np.float32] | None = None,
         previous: NDArray[np.uint8] | None = None,
     ) -> "Translation": ...
+
+
+@runtime_checkable
+class GraphedTranslator(FrameTranslator, Protocol):
+    """One that replays CUDA graphs, which change no byte and hold memory."""
+
+    @property
+    def graph_failure(self) -> str | None:
+        """Why there are none; None where there are some or nothing failed."""
+
+    def drop_graphs(self) -> None:
+        """Give their memory back, and make no more."""
 
 
 #: Called once in every worker; must be picklable.

@@ -123,6 +123,7 @@ def convert_shard(
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
         settings_fingerprint=settings.fingerprint,
         batch_size=painter.batch_size if painter.batch_size < (settings.counted_batch_size or 0) else None,
+        graph_failure=painter.graph_failure,
     )
     check_lock()
     write_commit(out, record)

@@ -12,6 +12,9 @@ The appearance map replaces the palette map, three channels in [-1, 1]. It is a 
 Levels in between are linear mixtures of their neighbours.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -35,15 +38,17 @@ def build_appearance_map(
     strength: Float[Tensor, " b"],
     palette: Float[Tensor, "b classes 3"] | None = None,
     own: Float[Tensor, "b classes 3"] | None = None,
+    known: Sequence[float] | None = None,
 ) -> Float[Tensor, "b 3 h w"]:
     """Colours of a picture at the level that ``strength`` says, class by class, so that nothing leaks over borders.
 
     Args:
         picture: whose colours, in [-1, 1].
-        strength: per image, 0 (class means) to 1 (the picture itself); best on the host.
+        strength: per image, 0 (class means) to 1 (the picture itself).
         palette: mean colours to use instead of the picture's own; the picture's detail is added to them. Above
             strength 0 the change follows the picture's edges where the labels' borders do not.
         own: the picture's mean colours, where they are known.
+        known: the numbers in ``strength``, in any order, so that no GPU is waited for.
 
     >>> picture = torch.rand(1, 3, 32, 48) * 2 - 1
     >>> labels = torch.zeros(1, 32, 48, dtype=torch.uint8)
@@ -55,15 +60,15 @@ def build_appearance_map(
     """
     if own is None:
         own, _ = measure_palette(picture, class_index, classes)
-    levels = strength.cpu() * len(CELLS_PX)  # where strength is on the host, no GPU is waited for
+    levels = np.array(strength.tolist() if known is None else known, np.float32) * len(CELLS_PX)
     position = send(strength, picture.device).to(picture).view(-1, 1, 1, 1) * len(CELLS_PX)
     appearance = None
     for number, cell_px in enumerate(CELLS_PX):
         share = (position - number).clamp(0, 1)
         # Two levels further on, nothing of this one is left.
-        if bool(((levels > number) & (levels < number + 2)).any()):
+        if ((levels > number) & (levels < number + 2)).any():
             finer = picture if cell_px == 1 else average_within_classes(picture, class_index, own, cell_px)
-            if appearance is None and bool((levels >= number + 1).all()):
+            if appearance is None and (levels >= number + 1).all():
                 appearance = finer
             else:
                 coarser = build_palette_map(class_index, own) if appearance is None else appearance
@@ -75,7 +80,7 @@ def build_appearance_map(
     shift = build_palette_map(class_index, palette.to(picture) - own)
     follows = position.clamp(max=1)
     smooth = smooth_within_edges(shift, picture)
-    return appearance + (smooth if bool((levels >= 1).all()) else torch.lerp(shift, smooth, follows))
+    return appearance + (smooth if (levels >= 1).all() else torch.lerp(shift, smooth, follows))
 
 
 def smooth_within_edges(
@@ -125,7 +130,9 @@ def average_within_classes(
     padding = (0, -width % cell_px, 0, -height % cell_px)
     result = torch.zeros_like(picture)
     padded = F.pad(picture, padding)
-    for class_number in torch.unique(class_index).tolist():
+    # On a GPU all classes cost less than to wait for which of them the pictures show.
+    is_on_host = class_index.device.type == "cpu"
+    for class_number in torch.unique(class_index).tolist() if is_on_host else range(means.shape[1]):
         member = (class_index == class_number)[:, None].to(picture.dtype)
         inside = F.pad(member, padding)
         prior = _PRIOR_PX / cell_px**2

@@ -1,14 +1,10 @@
 """The Laplacian edge extractor, on a batch of tensors; ``picture_edges.py`` has it for one picture without torch."""
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from sflow_pipeline.tensors import EdgeMap
-
-# ITU-R BT.601 luma, the weights OpenCV uses for RGB to grey.
-_LUMA = (0.299, 0.587, 0.114)
+from sflow_pipeline.tensors import LUMA, EdgeMap, fill_vector
 
 
 def compute_laplacian(image: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
@@ -16,11 +12,13 @@ def compute_laplacian(image: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w
 
     Agrees with ``cv2.GaussianBlur(luma, (3, 3), 0)`` then ``cv2.Laplacian(…, ksize=1)`` on float32 luma.
 
+    >>> import torch
     >>> compute_laplacian(torch.full((1, 3, 5, 7), 9, dtype=torch.uint8)).abs().max().item() < 1e-6
     True
     """
-    weights = torch.tensor(_LUMA, device=image.device).view(1, 3, 1, 1) / 255.0
-    luma = (image.float() * weights).sum(dim=1, keepdim=True)
+    picture = image.float()
+    weights = fill_vector(LUMA, picture).view(1, 3, 1, 1) / 255.0
+    luma = (picture * weights).sum(dim=1, keepdim=True)
     smooth = _reflect_pad(luma)
     smooth = 0.25 * smooth[..., :-2] + 0.5 * smooth[..., 1:-1] + 0.25 * smooth[..., 2:]
     smooth = 0.25 * smooth[..., :-2, :] + 0.5 * smooth[..., 1:-1, :] + 0.25 * smooth[..., 2:, :]
@@ -33,11 +31,12 @@ def compute_laplacian(image: UInt8[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w
 def extract_edges(image: UInt8[Tensor, "b 3 h w"], threshold: float | Float[Tensor, " b"]) -> EdgeMap:
     """Binary edge map: 1 where |Laplacian| exceeds the threshold, per image where a vector is given.
 
+    >>> import torch
     >>> step = torch.zeros(1, 3, 4, 8, dtype=torch.uint8); step[..., 4:] = 255
     >>> extract_edges(step, 0.1)[0, 0, 0].tolist()
     [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     """
-    limit = torch.as_tensor(threshold, device=image.device, dtype=torch.float32).reshape(-1, 1, 1, 1)
+    limit = threshold.to(image.device).view(-1, 1, 1, 1) if isinstance(threshold, Tensor) else threshold
     return (compute_laplacian(image) > limit).float()
 
 

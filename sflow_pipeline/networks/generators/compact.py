@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sflow_pipeline.networks.layers import PixelNorm, SemanticResBlock, activate, pad_to_multiple
-from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap
+from sflow_pipeline.tensors import EdgeMap, Photo, SemanticMap, fill_vector
 
 
 class CompactGenerator(nn.Module):
@@ -101,7 +101,7 @@ class CompactGenerator(nn.Module):
         a chequerboard; both are one 5x5 convolution.
         """
         features, edge = self.refine.weight.split((8, 1 + self.detail), dim=1)
-        line = features.new_tensor((0.25, 0.5, 0.25))
+        line = fill_vector((0.25, 0.5, 0.25), features)
         smooth = F.conv2d(features.flatten(0, 1)[:, None], torch.outer(line, line)[None, None], padding=2)
         weight = torch.cat((smooth.view(-1, 8, 5, 5), F.pad(edge, (1, 1, 1, 1))), dim=1)
         return F.conv2d(x, weight.contiguous(memory_format=torch.channels_last), self.refine.bias, padding=2)

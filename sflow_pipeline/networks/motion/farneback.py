@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.errors import UsageError
-from sflow_pipeline.tensors import to_luma
+from sflow_pipeline.tensors import fill_vector, to_luma
 
 #: (b, 1, h, w) grey values in [0, 255].
 GreyPicture = Float[Tensor, "b 1 h w"]
@@ -122,7 +122,7 @@ def _reduce(picture: GreyPicture, scale: float, size: tuple[int, int]) -> Float[
     """The smoothed picture at a level's size."""
     sigma = (1 / scale - 1) * 0.5
     side = max(round(sigma * 5) | 1, 3)
-    kernel = picture.new_tensor(_gaussian(side // 2, sigma) if sigma else (0.25, 0.5, 0.25))
+    kernel = fill_vector(_gaussian(side // 2, sigma) if sigma else (0.25, 0.5, 0.25), picture)
     return _resize(_filter(picture, kernel, kernel, "reflect"), size)
 
 
@@ -161,8 +161,8 @@ def _expand(picture: GreyPicture, settings: FarnebackSettings) -> Float[Tensor, 
     # The inverse of the weighted moments of (1, x, y, x², y², xy); they are separable, so x² and y² do not couple.
     own = 1 / (fourth - second**2)
     constant = -second * own
-    g0 = picture.new_tensor(g)
-    x = picture.new_tensor(list(offsets))
+    g0 = fill_vector(g, picture)
+    x = fill_vector([float(x) for x in offsets], picture)
     g1, g2 = g0 * x, g0 * x * x
     pad = F.pad(picture, (reach,) * 4, mode="replicate")
     down = F.conv2d(pad, torch.stack([g0, g1, g2]).view(3, 1, -1, 1))  # (b, 3, h, w + 2 reach)
@@ -215,7 +215,7 @@ def _border_weights(side: int, like: Tensor) -> Float[Tensor, " side"]:
 def _average(systems: Float[Tensor, "b 5 h w"], settings: FarnebackSettings) -> Float[Tensor, "b 5 h w"]:
     reach = settings.winsize // 2
     if settings.use_gaussian:
-        kernel = systems.new_tensor(_gaussian(reach, reach * 0.3))
+        kernel = fill_vector(_gaussian(reach, reach * 0.3), systems)
         return _filter(systems, kernel, kernel, "replicate")
     padded = F.pad(systems, (reach,) * 4, mode="replicate")
     return F.avg_pool2d(F.avg_pool2d(padded, (settings.winsize, 1), 1), (1, settings.winsize), 1)
