@@ -12,6 +12,7 @@ from sflow_pipeline.conversion.painting.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source.source_index import SourceFrame
+from sflow_pipeline.errors import SflowError
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.process_identity import count_cores
 from sflow_pipeline.storage.run_lock import RunLock
@@ -19,6 +20,8 @@ from sflow_pipeline.storage.run_lock import RunLock
 _WITHOUT_RAY = "convert with --workers 1, which needs no Ray"
 #: Fewer labels are counted before Ray has started.
 _FEWEST_LABELS = 2000
+#: From so many frames and cores on, processes that read and write frames beside one GPU are worth the start of Ray.
+_FRAMES_WORTH_HELPERS, _CORES_WORTH_HELPERS = 5000, 4
 
 
 class Engine:
@@ -54,7 +57,7 @@ class Engine:
         if self._facts is None and labels >= _FEWEST_LABELS:
             workers = self.choose_workers(settings, tasks)
             if workers > 1:
-                self._connect(workers)
+                self._connect(_count_cpus(settings, workers))
 
     def count_labels(
         self, groups: Sequence[Sequence[SourceFrame]], settings: ConversionSettings
@@ -93,7 +96,7 @@ class Engine:
         Raises:
             SflowError: workers cannot start, the disk is full, ….
         """
-        if self._job.address is None and workers == 1:
+        if self._job.address is None and workers == 1 and not self._find_helpers(tasks, settings):
             from sflow_pipeline.conversion.engines.in_process import run_in_process
 
             self._on_step("loading the networks")
@@ -101,8 +104,7 @@ class Engine:
         from sflow_pipeline.conversion.engines.on_ray.shards import run_on_ray
 
         if self._facts is None:
-            # GPUs need cores beside their workers', to read and write frames.
-            self._connect(workers if settings.device == "cpu" else max(workers, count_cores()))
+            self._connect(_count_cpus(settings, workers))
         self._on_step("starting the workers, each of which loads the networks")
         return run_on_ray(
             tasks,
@@ -117,9 +119,28 @@ class Engine:
             on_warning=on_warning,
         )
 
+    def _find_helpers(self, tasks: Sequence[ShardTask], settings: ConversionSettings) -> bool:
+        """Whether other processes read and write for this machine's GPU, which paints faster than one of them does."""
+        frames = sum(len(task.frames) for task in tasks)
+        is_worth_it = self._job.workers is None and settings.device == "cuda" and frames >= _FRAMES_WORTH_HELPERS
+        if not is_worth_it or count_cores() < _CORES_WORTH_HELPERS:
+            return False
+        if self._facts is None:
+            try:
+                self._connect(count_cores())
+            except SflowError as error:
+                self._on_step(f"{error.message}; frames are read and written by this process")
+                return False
+        return bool(self._facts.gpus)
+
     def _connect(self, workers: int) -> None:
         from sflow_pipeline.ray_cluster import connect
 
         place = "starting Ray on this machine" if self._job.address is None else "joining the Ray cluster"
         self._on_step(place)
         self._facts = self._stack.enter_context(connect(self._job.address, workers, without_ray=_WITHOUT_RAY))
+
+
+def _count_cpus(settings: ConversionSettings, workers: int) -> int:
+    """Cores that Ray may use here: GPUs need some beside their workers', to read and write frames."""
+    return workers if settings.device == "cpu" else max(workers, count_cores())

@@ -1,4 +1,4 @@
-"""Conversion of shards in this process, one after the other: no start-up time; for one GPU or a small CPU."""
+"""Conversion of shards in this process, one after the other: no start-up time; for few frames, or a small CPU."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -6,9 +6,14 @@ from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.painting.paint import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
+from sflow_pipeline.conversion.shard.frame_helpers import ThisProcess
 from sflow_pipeline.conversion.shard.shard import convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.storage.commits import ShardRecord
+from sflow_pipeline.storage.process_identity import count_cores
+
+#: Threads that decode, and as many that encode, beside a GPU; Python lets no more work at once.
+_MOST_THREADS = 8
 
 
 def run_in_process(
@@ -26,8 +31,11 @@ def run_in_process(
     """
     if not tasks:
         return
+    # On a CPU the model needs the cores; beside a GPU they decode and encode.
+    threads = 1 if settings.device == "cpu" else max(1, min(_MOST_THREADS, count_cores() - 1))
+    helpers = ThisProcess(settings, threads)
     with single_threaded(), reused_memory():
         painter = build_painter()
         on_ready(1)
         for task in tasks:
-            yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock)
+            yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock, helpers)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import cv2
@@ -95,8 +96,13 @@ def map_frames(function: Callable[..., _Result], *values: Sequence[Any] | NDArra
     """
     if len(values[0]) == 1:
         return list(map(function, *values))
-    with ThreadPoolExecutor(min(_THREADS, len(values[0])), "sflow-gate") as pool:
-        return list(pool.map(function, *values))
+    return list(_start_threads().map(function, *values))
+
+
+@cache
+def _start_threads() -> ThreadPoolExecutor:
+    """The threads of this process, once: to start them for every batch would take a quarter of a GPU's time for it."""
+    return ThreadPoolExecutor(_THREADS, "sflow-gate")
 
 
 def compute_edge_f1(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:

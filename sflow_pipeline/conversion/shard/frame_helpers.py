@@ -26,7 +26,7 @@ class FrameHelpers(Protocol):
 
 @dataclass(frozen=True)
 class ThisProcess:
-    """The worker's own process: one thread decodes, another encodes."""
+    """The worker's own process: ``threads`` decode, and as many encode."""
 
     settings: ConversionSettings
     threads: int = 1

@@ -1,5 +1,7 @@
 """Flat surfaces of vehicles stay flat: generators trained on photos of cars add lamps and lettering to bare panels."""
 
+import cv2
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -62,13 +64,8 @@ def _hold(photo: Photo, appearance: Photo, member: Float[Tensor, "b 1 h w"], nea
 
 def _find_region(member: Float[Tensor, "b 1 h w"]) -> tuple[slice, ...] | None:
     """The rectangle around all that is not 0; None if everything is. Outside it nothing is read or changed."""
-    rows = (member > 0).any(dim=3).any(dim=1).any(dim=0).nonzero()
-    columns = (member > 0).any(dim=2).any(dim=1).any(dim=0).nonzero()
-    if not len(rows):
+    inside = np.asarray((member.numpy() > 0).any(axis=(0, 1)), np.uint8)
+    left, top, width, height = cv2.boundingRect(inside)
+    if not width:
         return None
-    return (
-        slice(None),
-        slice(None),
-        slice(int(rows[0]), int(rows[-1]) + 1),
-        slice(int(columns[0]), int(columns[-1]) + 1),
-    )
+    return slice(None), slice(None), slice(top, top + height), slice(left, left + width)

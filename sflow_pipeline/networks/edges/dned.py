@@ -44,10 +44,18 @@ class Dned(nn.Module):
         full = x.shape[-2:]
         sides = []
         for k, (stage, side) in enumerate(zip(self.stages, self.sides, strict=True)):
-            x = stage(F.max_pool2d(x, 2) if k else x)
+            x = stage(_halve(x) if k else x)
             logits = side(x).float()
             sides.append(F.interpolate(logits, size=full, mode="bilinear", align_corners=False) if k else logits)
         return torch.cat(sides, dim=1)[..., :height, :width]
+
+
+def _halve(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
+    """Maxima of 2x2 pixels; in bf16 on a CPU two steps of pairs take a fifth of the time of a pooling."""
+    if x.dtype != torch.bfloat16 or x.device.type != "cpu" or x.requires_grad:
+        return F.max_pool2d(x, 2)
+    rows = torch.maximum(x[..., ::2, :], x[..., 1::2, :])
+    return torch.maximum(rows[..., ::2], rows[..., 1::2])
 
 
 def mix_sides(sides: Float[Tensor, "b 5 h w"], alpha: Float[Tensor, "b 5"]) -> Float[Tensor, "b 1 h w"]:
