@@ -31,7 +31,7 @@ class FrameRef:
         sample_id: ``<sequence_id>/<frame name>``, unique within a dump, safe as a file name below an output folder.
         sequence_id, frame_index, split: place in the dump; ``frame_index`` orders the frames of a sequence, as the
             simulator numbers them.
-        render, label: the simulator's picture and the class ids.
+        render, label: the simulator's picture, "" in a dump without pictures, and the class ids.
         files: further modality -> path, see ``MODALITIES``; each can be read as an attribute, too, None without a file.
         timestamp_s: the moment that the frame shows, in seconds, from one origin per sequence; None if unknown.
 
@@ -53,6 +53,11 @@ class FrameRef:
         if name in _CARRIED:
             return self.files.get(name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def source(self) -> str:
+        """The file that its image is made from: the simulator's picture, or the label where there is none."""
+        return self.render or self.label
 
     def with_files(self, **paths: str | None) -> "FrameRef":
         """The same frame with further files; None adds nothing."""
@@ -105,7 +110,7 @@ class FrameList(Sequence[FrameRef]):
         carried = [name for name in read if name in _CARRIED]
         for row in range(len(read["sample_id"])):
             files = {name: path for name in carried if (path := read[name][row])}
-            yield FrameRef(**{name: read[name][row] for name in known}, files=files)
+            yield FrameRef(**{"render": "", **{name: read[name][row] for name in known}}, files=files)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -125,7 +130,7 @@ def _to_arrow(name: str, values: Sequence[Any] | Column) -> Column:
 def get_column(frames: Sequence[FrameRef], name: str) -> Column:
     """A field of every frame as an Arrow column; null where a frame lacks it."""
     if not isinstance(frames, FrameList):
-        return _to_arrow(name, [getattr(frame, name) for frame in frames])
+        return _to_arrow(name, list(iterate_column(frames, name)))
     column = frames.columns.get(name)
     return _to_arrow(name, [None] * len(frames)) if column is None else column
 
@@ -133,7 +138,8 @@ def get_column(frames: Sequence[FrameRef], name: str) -> Column:
 def iterate_column(frames: Sequence[FrameRef], name: str) -> Iterator[Any]:
     """A field of one frame after the other; None where a frame lacks it."""
     if not isinstance(frames, FrameList):
-        return (getattr(frame, name) for frame in frames)
+        values = (getattr(frame, name) for frame in frames)
+        return (value or None for value in values) if name == "render" else values
     return iterate_values(frames.columns[name]) if name in frames.columns else repeat(None, len(frames))
 
 
@@ -162,7 +168,7 @@ def has_column(frames: Sequence[FrameRef], name: str) -> bool:
     """
     if isinstance(frames, FrameList):
         return name in frames.columns and frames.columns[name].null_count < len(frames)
-    return any(getattr(frame, name) is not None for frame in frames)
+    return any(value is not None for value in iterate_column(frames, name))
 
 
 def with_column(frames: Sequence[FrameRef], name: str, values: Sequence[Any] | Column) -> FrameList:

@@ -235,6 +235,8 @@ def _facts_table(found: "Inspection") -> "Table":
 
 def _describe_video(found: "Inspection") -> str:
     """How images of a sequence are made steadier."""
+    if "render" not in found.modalities:
+        return "images are independent: smoothing compares pictures, and there are none"
     if "flow" in found.modalities:
         return "convert makes images steadier from frame to frame, along the dump's flow; --smooth 0 does not"
     return "convert --smooth 1 makes images steadier from frame to frame, along the motion measured in the pictures"

@@ -30,7 +30,7 @@ def list_void_ids(space: LabelSpace) -> NDArray[np.bool_]:
 
 
 def check_content(
-    render: NDArray[np.uint8],
+    render: NDArray[np.uint8] | None,
     label_map: NDArray[Any],
     is_void: NDArray[np.bool_],
     paths: tuple[str, str],
@@ -41,7 +41,7 @@ def check_content(
     """Refuse frames that show nothing; looks at about 96 pixels a side, at all of them only where it is a close call.
 
     Args:
-        render: (h, w, 3) uint8 RGB.
+        render: (h, w, 3) uint8 RGB; None in a dump without pictures.
         label_map: (h, w) class ids.
         is_void: of ``list_void_ids``.
         paths: of the picture and the label, for errors.
@@ -51,7 +51,7 @@ def check_content(
     Raises:
         FrameError: ``void_label``; ``blank_render``.
     """
-    step = max(1, min(render.shape[:2]) // _SIDE_PX)
+    step = max(1, min(label_map.shape) // _SIDE_PX)
     void = is_void[label_map[::step, ::step]].mean()
     if void > most_void - _ROUGH and (void := is_void[label_map].mean()) > most_void:
         raise FrameError(
@@ -60,7 +60,7 @@ def check_content(
             + ("" if void > 0.999 else f"; --max-frame-void is {most_void:g}"),
             reason="void_label",
         )
-    if follows_render and is_blank(render[::step, ::step]) and is_blank(render):
+    if render is not None and follows_render and is_blank(render[::step, ::step]) and is_blank(render):
         shares = np.bincount(label_map[::step, ::step].ravel()) / label_map[::step, ::step].size
         if (shares >= _CLASS_SHARE).sum() > 1:
             raise FrameError(

@@ -35,7 +35,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
     }
 )  # fmt: skip
 #: Fields that are younger than datasets, and the value that these were made with: shards with it stay as they are.
-_NOT_COUNTED_AT = {"image_format": "png", "backend_digest": ""}
+_NOT_COUNTED_AT = {"image_format": "png", "backend_digest": "", "has_renders": True}
 #: Settings that do not decide what a shard holds, or that are counted in another form.
 _NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size", "use_previous"})  # the bundle's digest counts
 
@@ -61,6 +61,7 @@ class ConversionSettings:
         device, precision: of the networks; other hardware gives slightly other pixels.
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
         own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
+        has_renders: the dump has pictures; where it has none, ``region_picture`` draws them from labels and instances.
         motion: how far images are smoothed, and what says how frames move; None where they are independent.
         gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
         backend_digest: of the exported files that run in torch's place; empty where torch runs.
@@ -87,6 +88,7 @@ class ConversionSettings:
     backend_digest: str = ""
     own_vehicle_mask: bytes | None = None
     motion: MotionSource | None = None
+    has_renders: bool = True
     use_previous: bool = False
 
     @property
@@ -94,8 +96,10 @@ class ConversionSettings:
         """The files of a frame that are read."""
         columns = [name for name in self.columns if name not in ("render", "edge")]
         motion = () if self.motion is None else self.motion.files
-        needed = [*motion, *(("instance",) if self.use_instances or self.repaints_vehicles else ())]
-        return ("render", "label", *columns, *(name for name in needed if name not in columns))
+        needs_instances = self.use_instances or self.repaints_vehicles or not self.has_renders
+        needed = [*motion, *(("instance",) if needs_instances else ())]
+        first = ("render", "label") if self.has_renders else ("label",)
+        return (*first, *columns, *(name for name in needed if name not in columns))
 
     @property
     def smooth(self) -> float:

@@ -48,7 +48,7 @@ class Sample:
 
     Attributes:
         sample_id, sequence_id, frame_index, variant, split: identity.
-        source_uri: the simulator's picture, relative to the dump.
+        source_uri: the simulator's picture, relative to the dump; the label in a dump without pictures.
         scores: of the image.
         contents: column -> decoded content. Every content column can also be read as an attribute, such as
             ``sample.depth``; it is None if it was not asked for or the row has none.

@@ -139,6 +139,7 @@ class FolderPhotos:
     ) -> None:
         self.uri = path
         self.dump = self._dump = discover(path, **(options or {}))
+        self._dump.check_renders()
         if split is not None:
             check_name("split", split, sorted({frame.split for frame in self._dump.frames}), path)
         self._frames = [

@@ -89,7 +89,7 @@ class Tally:
         self.source_bytes += sum(max(fact.size_bytes, 0) for fact in self._folder.stat(paths))
         is_strange = False
         try:
-            width_px, height_px = read_size_px(self._read(frame.render), name=frame.render)
+            width_px, height_px = read_size_px(self._read(frame.source), name=frame.source)
             self.sizes[f"{width_px}x{height_px}"] += 1
             self.pixels += width_px * height_px
             self.output_bytes += estimate_row_bytes((width_px, height_px), self._columns)
@@ -98,7 +98,8 @@ class Tally:
             decoded = decode_frame(source, self._settings)
             if is_drawn:
                 label_map = self._dump.label_format.refine(reading.label_map)
-                self.thumbnails.append(draw_thumbnail(frame.sample_id, decoded.render, label_map, self._mapping.source))
+                render = decoded.render if frame.render else None
+                self.thumbnails.append(draw_thumbnail(frame.sample_id, render, label_map, self._mapping.source))
         except FrameError as error:
             if is_strange and error.reason == "unknown_id":
                 return  # `find_failure` says more about it

@@ -86,6 +86,9 @@ def _draw_example(contents: Contents, row: dict[str, Any], budget: PageBudget) -
 
 
 def _read_render(source: Folder, row: dict[str, Any]) -> str:
+    """The simulator's picture; empty in a dump without pictures, whose rows were made from their labels."""
+    if row["source_uri"] == row.get("label_uri"):
+        return ""
     try:
         picture = decode_rgb(source.read_bytes(row["source_uri"]))
     except (OSError, ValueError, SflowError):

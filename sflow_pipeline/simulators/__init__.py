@@ -19,6 +19,7 @@ from sflow_pipeline.simulators.dump_files import find_kind, local_path
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_times import add_timestamps
 from sflow_pipeline.simulators.label_format import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
+from sflow_pipeline.simulators.label_rules import RULE_OF_SPACE
 from sflow_pipeline.simulators.layout_proposal import propose_layout
 from sflow_pipeline.simulators.layouts import LAYOUTS, pattern
 from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
@@ -56,6 +57,8 @@ _COMMON_WORDS = frozenset(
         "and",
         "real",
         "photos",
+        "sequence",
+        "optionally",
     )
 )
 
@@ -214,6 +217,7 @@ def _apply(stated: StatedFacts, dump: Dump) -> Dump:
         frames=add_timestamps(frames, fps) if fps else frames,
         label_encoding=stated.label_encoding or dump.label_encoding,
         label_table_format="" if stated.label_encoding else dump.label_table_format,
+        label_rule=RULE_OF_SPACE.get(dump.label_space, "") if isinstance(dump.label_space, str) else "",
         instance_encoding=stated.instance_encoding or dump.instance_encoding,
         fps=fps,
         metadata={**dump.metadata, **stated.metadata, **merged},

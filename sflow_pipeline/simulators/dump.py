@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sflow_pipeline.columns import MODALITIES
+from sflow_pipeline.errors import DumpError
 from sflow_pipeline.frames import FrameRef, has_column, iterate_column
 from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding, LabelSpace, load_label_space
 from sflow_pipeline.simulators.dump_files import open_folder
@@ -91,6 +92,18 @@ class Dump:
             self.label_rule,
             self.instance_encoding,
         )
+
+    def check_renders(self) -> None:
+        """Refuse a dump without pictures, for what compares or trains with them.
+
+        Raises:
+            DumpError: no frame has one.
+        """
+        if not has_column(self.frames, "render"):
+            raise DumpError(
+                f"dump {self.root}: has labels and no pictures",
+                hint="it can be converted, which makes images from labels alone; name a folder with pictures here",
+            )
 
     @property
     def folder(self) -> Folder:

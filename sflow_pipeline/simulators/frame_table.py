@@ -65,13 +65,15 @@ class FrameTable:
         Args:
             sequence_id: its id, a relative path.
             split: ``train``, ``val``, ``test`` or another name.
-            files: modality -> frame name -> path relative to the dump; ``render`` and ``label`` must be there.
+            files: modality -> frame name -> path relative to the dump; ``label`` must be there, and ``render`` unless
+                no frame of the dump has a picture.
             numbers: frame name -> frame number, where the names do not simply end in it.
             timestamps_s: frame name -> the moment that it shows, where a file states it.
         """
-        if files["render"].keys() != files["label"].keys():
+        if files.get("render", files["label"]).keys() != files["label"].keys():
             files = align_padding(files)
-        renders, labels = files["render"], files["label"]
+        labels = files["label"]
+        renders = files.get("render", labels)
         names = sorted(renders)
         if renders.keys() != labels.keys():
             names = sorted(renders.keys() & labels.keys())
@@ -143,7 +145,7 @@ class FrameTable:
             for modality, paths in extras:
                 is_end_of_motion = modality in _MOTION and name in (names[0], names[-1])
                 if paths and name not in paths and not is_end_of_motion:
-                    self.log.add("missing_modality", files["render"][name], modality)
+                    self.log.add("missing_modality", files.get("render", files["label"])[name], modality)
 
     def _leave_out_duplicates(self, frames: FrameList) -> FrameList:
         if not frames or is_distinct(sample_ids := frames.columns["sample_id"]):
@@ -151,7 +153,7 @@ class FrameTable:
         counts = Counter(iterate_values(sample_ids))
         is_unique = [counts[sample_id] == 1 for sample_id in iterate_values(sample_ids)]
         for frame in compress(frames, map(operator.not_, is_unique)):
-            self.log.add("duplicate_id", frame.render, frame.sample_id)
+            self.log.add("duplicate_id", frame.source, frame.sample_id)
         return FrameList({name: column.filter(pa.array(is_unique)) for name, column in frames.columns.items()})
 
 

@@ -1,7 +1,7 @@
 """Pairs of file groups that belong together frame by frame, and the path patterns that describe them."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -28,6 +28,11 @@ class GroupPair:
     groups: tuple[FileGroup, FileGroup]
     patterns: tuple[str, str]
     frames: int
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is one group, without a partner."""
+        return self.patterns[0] == self.patterns[1]
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,17 @@ def find_pairs(groups: Sequence[FileGroup]) -> list[GroupPair]:
         pieces = tuple(_compare(one, other))
         if any(piece.kind == "difference" for piece in pieces):
             alike.setdefault(tuple(piece.key for piece in pieces), []).append((one, other, pieces))
+    found = [pair for places in alike.values() if (pair := _join(places)) is not None]
+    return sorted((pair for pair in found if not pair.is_alone), key=lambda pair: -pair.frames)
+
+
+def find_alone(groups: Sequence[FileGroup], name_kind: Callable[[FileGroup], object]) -> list[GroupPair]:
+    """Every group as a pair with itself, joined with those of its kind in other places, most frames first."""
+    alike: dict[tuple[object, ...], list[_Place]] = {}
+    for group in groups:
+        pieces = tuple(_compare(group, group))
+        key = (name_kind(group), *(piece.key for piece in pieces))
+        alike.setdefault(key, []).append((group, group, pieces))
     found = [pair for places in alike.values() if (pair := _join(places)) is not None]
     return sorted(found, key=lambda pair: -pair.frames)
 
@@ -122,8 +138,6 @@ def _join(places: Sequence[_Place]) -> GroupPair | None:
     one, other, _ = places[0]
     columns = list(zip(*(pieces for _one, _other, pieces in places), strict=True))
     described = [_describe(column) for column in columns]
-    if all(left == right for left, right in described):
-        return None
     keys = [list(zip(*place[0].names, strict=True)) for place in places]
     varying = {i for values in keys for i, value in enumerate(values) if len(set(value)) > 1}
     described = _name_placeholders(_merge_numbers(described), varying)

@@ -42,3 +42,5 @@ def split_untagged(label_map: NDArray[Any]) -> NDArray[Any]:
 
 #: Rule name, as manifests state it -> (h, w) ids in, (h, w) ids out.
 LABEL_RULES: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"sky_touches_top": split_untagged}
+#: Label space -> the rule for its labels, in whatever layout they are.
+RULE_OF_SPACE: Mapping[str, str] = {"carla-0.9.9": "sky_touches_top"}

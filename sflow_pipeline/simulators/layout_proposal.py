@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +13,21 @@ from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelEncoding, LabelSpace, from_colors, list_label_spaces, load_label_space
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.file_groups import FileGroup, group_files
-from sflow_pipeline.simulators.group_pairs import GroupPair, find_pairs
+from sflow_pipeline.simulators.group_pairs import GroupPair, find_alone, find_pairs
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
+from sflow_pipeline.simulators.role_words import find_measurement_word, find_other_word, says_picture
 from sflow_pipeline.storage.webp_header import is_webp
 
 _MAX_CLASSES = 96
 _LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
-_OBJECT_WORDS = re.compile(r"inst|object|panoptic|depth|normal|flow|edge")
 _INSTANCE_WORDS = re.compile(r"inst|object|panoptic")
 _SURE, _CLEAR = 0.99, 0.3
 _SHOWN = 4
+_OTHER_PICTURES = (".bmp", ".ppm", ".tga", ".jp2", ".tif", ".tiff", ".exr")
+_PICTURES = ("pictures", "grey pictures", "16-bit colours")
+_UNIT_TOLERANCE = 0.03
 _PLACEHOLDER = "LABEL_SPACE"
 
 
@@ -53,7 +56,10 @@ class SpaceGuess:
 
 
 def propose_layout(root: str) -> LayoutProposal:
-    """Find folders or endings whose files pair up, and tell pictures from labels by looking at a few of them."""
+    """Find folders or endings whose files pair up, and tell pictures from labels by looking at a few of them.
+
+    Where nothing can be the simulator's picture, labels alone.
+    """
     groups = group_files(quick_look(root))
     kinds: dict[str, str] = {}
 
@@ -62,22 +68,32 @@ def propose_layout(root: str) -> LayoutProposal:
             kinds[group.title] = _find_kind(root, group)
         return kinds[group.title]
 
+    def describe(group: FileGroup) -> str:
+        word = find_other_word(group) if kind_of(group) != "labels" else None
+        return f"{kind_of(group)}, {word} by name" if word else kind_of(group)
+
     def find(groups: Sequence[FileGroup], *kinds: str) -> list[GroupPair]:
         return [
             pair
             for pair in find_pairs(groups)[:200]
-            if kind_of(pair.groups[0]) in kinds and kind_of(pair.groups[1]) == "labels"
+            if find_other_word(*pair.groups) is None
+            and find_measurement_word(*reversed(pair.groups)) is None
+            and kind_of(pair.groups[0]) in kinds
+            and kind_of(pair.groups[1]) == "labels"
         ]
 
     pairs = find(groups, "pictures")
     if not pairs:
         groups = [group.without_constants() for group in groups]
-        pairs = find(groups, "pictures") or find(groups, "grey pictures", "16-bit colours")
-    found = ", ".join(f"{group.title} ({kind_of(group)})" for group in groups[:8]) + (", …" if len(groups) > 8 else "")
+        pairs = find(groups, _PICTURES[0]) or find(groups, *_PICTURES[1:])
+    found = ", ".join(f"{group.title} ({describe(group)})" for group in groups[:8]) + (", …" if len(groups) > 8 else "")
+    formats = "" if pairs else _explain_formats(groups, kind_of)
+    pairs = pairs or ([] if formats else _find_labels_alone(groups, kind_of))
     if not pairs:
-        return LayoutProposal(found, {}, _explain_formats(groups, kind_of))
+        return LayoutProposal(found, {}, formats)
     best = max(pairs, key=_rank)
-    layout = {"render": best.patterns[0], "label": best.patterns[1], **_find_instances(groups, best, kind_of)}
+    layout = {} if best.is_alone else {"render": best.patterns[0]}
+    layout |= {"label": best.patterns[1], **_find_instances(groups, best, kind_of)}
     sample = read_label_sample(root, best.groups[1].paths)
     encoding = detect_label_encoding(sample)
     guesses = guess_label_space(sample, encoding)
@@ -140,20 +156,42 @@ def _find_kind(root: str, group: FileGroup) -> str:
     if values <= _MAX_CLASSES:
         return "labels"
     if pixels.dtype == np.uint8:
-        return "pictures" if is_color else "grey pictures"
-    return "16-bit colours" if is_color else "numbers per pixel"
+        return "grey pictures" if not is_color else "normals" if _are_normals(thin[..., :3]) else "pictures"
+    if not is_color:
+        return "numbers per pixel"
+    return "16-bit colours" if says_picture(group) else "16-bit values"
+
+
+def _are_normals(pixels: NDArray[np.int64]) -> bool:
+    """Whether the colours (h, w, 3) of nearly all pixels are unit vectors, as normal maps hold them; black is none."""
+    lengths = np.linalg.norm(pixels[pixels.any(axis=2)] / 127.5 - 1, axis=1)
+    return len(lengths) > 0 and bool((np.abs(lengths - 1) < _UNIT_TOLERANCE).mean() > _SURE)
 
 
 def _rank(pair: GroupPair) -> tuple[int, int, int]:
     words = pair.groups[1].words
     return (
-        -len(_OBJECT_WORDS.findall(words)),
+        -len(_INSTANCE_WORDS.findall(words)),
         len(_LABEL_WORDS.findall(words)) - len(_LABEL_WORDS.findall(pair.groups[0].words)),
         pair.frames,
     )
 
 
-def _find_instances(groups: Sequence[FileGroup], best: GroupPair, kind_of: Any) -> dict[str, str]:
+def _find_labels_alone(groups: Sequence[FileGroup], kind_of: Callable[[FileGroup], str]) -> list[GroupPair]:
+    """Groups of labels; none where some other group may hold the pictures that belong to them."""
+    files = [group for group in groups if find_measurement_word(group) is None]
+    may_be_pictures = (*_PICTURES, *(f"{suffix} files" for suffix in _OTHER_PICTURES))
+    if any(
+        says_picture(group) or (kind_of(group).lower() in may_be_pictures and find_other_word(group) is None)
+        for group in files
+    ):
+        return []
+    return find_alone([group for group in files if kind_of(group) == "labels"], find_other_word)
+
+
+def _find_instances(
+    groups: Sequence[FileGroup], best: GroupPair, kind_of: Callable[[FileGroup], str]
+) -> dict[str, str]:
     """The pattern of files beside the best pair whose path says instances."""
     for pair in find_pairs(groups)[:200]:
         other = pair.groups[1]
@@ -177,8 +215,13 @@ def _write_command(
     stated = "" if encoding == "ids" else f" --label-encoding {encoding}"
     patterns = ",".join(f"{column}={pattern}" for column, pattern in layout.items())
     command = f"sflow-pipeline convert {shlex.quote(root)} OUT_DIR --layout {shlex.quote(patterns)}"
+    what = (
+        f"{pair.groups[1].title} holds labels, and there are no pictures: images are made from labels alone"
+        if pair.is_alone
+        else f"{pair.groups[0].title} and {pair.groups[1].title} pair up"
+    )
     summary = (
-        f"{pair.groups[0].title} and {pair.groups[1].title} pair up; labels look like {encoding}; label spaces that "
+        f"{what}; labels look like {encoding}; label spaces that "
         f"explain them: {shares or 'none that is known, so write a YAML file'}. Convert with"
     )
     lines = [
@@ -195,12 +238,14 @@ def _write_command(
     return "\n".join(lines)
 
 
-def _explain_formats(groups: Sequence[FileGroup], kind_of: Any) -> str:
+def _explain_formats(groups: Sequence[FileGroup], kind_of: Callable[[FileGroup], str]) -> str:
     """What to write again, where frames pair up but for the format of pictures or labels; "" elsewhere."""
     shared = {frozenset(group.names): group for group in groups if group.is_picture}
     partners = [(group, shared.get(frozenset(group.names))) for group in groups if not group.is_picture]
     partners.sort(key=lambda pair: -len(_LABEL_WORDS.findall(pair[0].words)))
     for group, partner in partners:
+        if find_measurement_word(group):
+            continue
         if partner is not None and kind_of(partner) == "labels":
             return f"{group.title}: write pictures as PNG or JPEG"
         if partner is not None or _LABEL_WORDS.search(group.words):

@@ -33,12 +33,12 @@ def align_names(files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, s
     """The same files under the names of their renders, where names differ from those in what all of a kind share.
 
     Args:
-        files: modality -> frame name -> path; ``render`` is there.
+        files: modality -> frame name -> path; ``label`` is there, whose names count in a dump without renders.
 
     >>> align_names({"render": {"rgb_07": "a"}, "label": {"id_07": "b"}})["label"]
     {'rgb_07': 'b'}
     """
-    renders = files["render"]
+    renders = files.get("render", files["label"])
     are_other = {modality: bool(paths) and paths.keys().isdisjoint(renders) for modality, paths in files.items()}
     affixes = find_affixes(renders) if any(are_other.values()) else None
     if affixes is None:
@@ -56,13 +56,13 @@ def align_padding(files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str,
     """The same files under the names of their renders, where names differ in leading zeros only.
 
     Args:
-        files: modality -> frame name -> path; ``render`` is there.
+        files: modality -> frame name -> path; ``label`` is there, whose names count in a dump without renders.
 
     >>> align_padding({"render": {"f7": "a"}, "label": {"f0007": "b"}})["label"]
     {'f7': 'b'}
     """
     names: dict[str, list[str]] = {}
-    for name in files["render"]:
+    for name in files.get("render", files["label"]):
         names.setdefault(_strip_zeros(name), []).append(name)
     aligned = {}
     for modality, paths in files.items():

@@ -69,8 +69,12 @@ class PatternFinder:
     is_exclusive: bool = False
 
     def frames(self) -> FrameList:
-        """Every frame with a picture and a label, sorted; what is left out is in ``log``."""
+        """Every frame with a picture and a label, sorted; what is left out is in ``log``.
+
+        Without a pattern of pictures, every label is a frame.
+        """
         table = FrameTable(self.log)
+        required = [name for name in ("render", "label") if name in self.patterns]
         sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
         numbers: dict[tuple[str, str], dict[str, int]] = {}
         twice: set[tuple[tuple[str, str], str]] = set()
@@ -89,7 +93,7 @@ class PatternFinder:
                     taken = pattern.pattern if self.is_exclusive else None
                     place = self.identify(match)
                     key = place.split, place.sequence_id
-                    files = sequences.setdefault(key, {"render": {}, "label": {}}).setdefault(modality, {})
+                    files = sequences.setdefault(key, {name: {} for name in required}).setdefault(modality, {})
                     first = files.setdefault(place.frame, path)
                     if first != path:
                         self.log.add("duplicate_id", first)

@@ -20,6 +20,10 @@ _WORDING: dict[str, tuple[Severity, str]] = {
         "error",
         "{n} labels without a picture were left out: {first}; add the pictures or remove the labels",
     ),
+    "no_renders": (
+        "warning",
+        "no pictures beside the labels ({first}): images are made from labels alone, as with --appearance palette",
+    ),
     "missing_modality": ("warning", "{n} frames lack a file that the rest of their sequence has: {first}"),
     "unmatched": (
         "warning",

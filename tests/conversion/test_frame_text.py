@@ -36,9 +36,10 @@ def build_index(rows: list[dict]) -> pa.Table:
 def expect(rows: list[dict]) -> str:
     described = []
     for row in rows:
-        named = {name: row[name] for name in ("sample_id", "sequence_id", "frame_index", "split", "render", "label")}
+        named = {name: row[name] for name in ("sample_id", "sequence_id", "frame_index", "split", "label")}
+        named["render"] = row.get("render", "")
         files = {} if row.get("depth") is None else {"depth": row["depth"]}
-        identities = {name: row[f"{name}_identity"] for name in ("render", "label", *files)}
+        identities = {name: row[f"{name}_identity"] for name in ("render", "label", *files) if name in row}
         described.append([{**named, "files": files}, identities])
     return json.dumps(described, sort_keys=True, separators=(",", ":"))
 
@@ -54,6 +55,12 @@ def test_a_slice_and_an_index_without_further_files():
     rows = [{key: value for key, value in row.items() if "depth" not in key} for row in build_rows("t", [None] * 5)]
     index = pa.concat_tables([build_index(rows[:2]), build_index(rows[2:])])
     assert encode_frames(SourceFrames(index, 1, 4)) == expect(rows[1:4])
+
+
+@pytest.mark.parametrize("word", ["town01", "Straße"])
+def test_an_index_without_pictures(word):
+    rows = [{key: value for key, value in row.items() if "render" not in key} for row in build_rows(word, ["a.npy"])]
+    assert encode_frames(SourceFrames(build_index(rows))) == expect(rows)
 
 
 def test_one_name_that_needs_escaping_among_plain_ones():

@@ -113,6 +113,8 @@ def test_a_stated_layout(make_layout: MakeLayout, load_layout: Callable[[str], o
     [
         ({"render": "a/{frame}.png"}, "has no pattern for label"),
         ({"render": "a/b.png", "label": "c/d.png"}, "has placeholders none"),
+        ({"label": "c/d.png"}, "has placeholders none"),
+        ({"label": "{a}/{frame}.png", "instance": "{frame}.png"}, "label has {a}, {frame}"),
         ({"render": "{sequence}/{frame}.png", "label": "{frame}.png"}, "render has {frame}, {sequence}"),
         ({"render": "{frame}.png", "label": "{frame}.gif", "lidar": "{frame}.bin"}, "no column lidar"),
         ({"render": "{frame}.png", "label": "{Frame}.png"}, "a brace without a name"),
@@ -122,7 +124,7 @@ def test_a_wrong_layout_is_a_config_error(layout: dict[str, str], rule: str) -> 
     with pytest.raises(ConfigError) as caught:
         compile_layout(layout)
     assert rule in caught.value.message and caught.value.hint
-    assert "label" not in rule or "such as render=images/{sequence}/{frame}.png,label=" in caught.value.hint
+    assert "for label" not in rule or "such as render=images/{sequence}/{frame}.png,label=" in caught.value.hint
 
 
 def test_a_layout_and_a_simulator_exclude_each_other(make_layout: MakeLayout) -> None:
@@ -169,3 +171,18 @@ def test_without_a_rate_nothing_states_the_time(make_layout: MakeLayout) -> None
     assert {frame.timestamp_s for frame in discover(str(make_layout("kitti"))).frames} == {None}
     video = discover(str(make_layout("shift")))
     assert all(frame.timestamp_s is not None for frame in video.frames) == (video.fps is not None)
+
+
+def test_the_rule_of_a_label_space_holds_in_any_layout(tmp_path: Path) -> None:
+    label = np.full((16, 16), 7, np.uint8)
+    label[:8], label[10:12] = 0, 0
+    (tmp_path / "ids").mkdir()
+    assert cv2.imwrite(str(tmp_path / "ids" / "1.png"), label)
+    dump = discover(str(tmp_path), layout={"label": "ids/{frame}.png"}, label_space="carla-0.9.9")
+    data = (tmp_path / "ids" / "1.png").read_bytes()
+    names = {item.id: item.name for item in dump.label_format.space.classes}
+    painted = dump.label_format.read_for_network(data, None, "ids/1.png", (16, 16))
+    assert [names[i] for i in painted[[0, 8, 10], 0].tolist()] == ["sky", "road", "terrain"]
+    assert dump.label_format.read(data, None, "ids/1.png").label_map[0, 0] == 0
+    other = discover(str(tmp_path), layout={"label": "ids/{frame}.png"}, label_space="carla-0.9.13")
+    assert other.label_rule == ""

@@ -71,18 +71,20 @@ def _look(dump: Dump, frames: Sequence[FrameRef]) -> Iterator[SampledFrame]:
         try:
             own = read_label(position, frame)
             others = [read_label(position + step, frame) for step in (-1, 1)]
-            render = image_codec.decode_rgb(folder.read_bytes(frame.render), name=frame.render)
+            render = (
+                image_codec.decode_rgb(folder.read_bytes(frame.render), name=frame.render) if frame.render else None
+            )
         except (OSError, FrameError):
             continue  # conversion reports it
         if own is None:
             continue
-        edges = find_edges(render)
+        edges = None if render is None else find_edges(render)
         others.append(np.ascontiguousarray(own[:, ::-1]))
         before, after, flipped = (
             None if edges is None or label is None else compare_agreement(edges, own, label) for label in others
         )
-        shown = "" if is_blank(render) else hashlib.sha256(render.tobytes()).hexdigest()
-        tints = measure_tints(render, own, dump.label_format.space)
+        shown = "" if render is None or is_blank(render) else hashlib.sha256(render.tobytes()).hexdigest()
+        tints = None if render is None else measure_tints(render, own, dump.label_format.space)
         yield SampledFrame(frame, own, tints, before, after, flipped, shown)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
+from sflow_pipeline.conversion.frame.region_picture import draw_regions
 from sflow_pipeline.conversion.frame.source_reading import compute_read_digest, read_frame_files
 from sflow_pipeline.conversion.frame_content import check_content
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
@@ -26,14 +27,14 @@ class DecodedFrame:
 
     Attributes:
         ref: identity and paths.
-        render: (h, w, 3) uint8 RGB, of the output's size.
+        render: (h, w, 3) uint8 RGB, of the output's size; drawn from the label in a dump without pictures.
         label_bytes: the label file: untouched, or of the output's size.
         class_index: (h, w) uint8 channels of the bundle's label space.
         instance_map: (h, w) numbers that tell objects apart, where the bundle paints from them or variants differ in
             the paint of vehicles.
         files: optional file columns -> bytes to write.
         texts: optional text columns -> text to write.
-        source_sha256, label_sha256: of the render and label files.
+        source_sha256, label_sha256: of the files ``ref.source`` and ``ref.label``.
         motion: (h, w, 2) px to the next frame, NaN where it is not known, where images are smoothed along it.
     """
 
@@ -65,9 +66,9 @@ def decode_frame(source: SourceFrame, settings: ConversionSettings) -> DecodedFr
 
 def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: ConversionSettings) -> DecodedFrame:
     ref = source.ref
-    render = image_codec.decode_rgb(data["render"], name=ref.render)
-    source_px = (render.shape[1], render.shape[0])
-    picture = f"its picture {ref.render}"
+    render = image_codec.decode_rgb(data["render"], name=ref.render) if ref.render else None
+    source_px = image_codec.read_size_px(data["label"], name=ref.label) if render is None else _get_size_px(render)
+    picture = _name_picture(ref)
     label_map = settings.label_format.read_for_network(
         data["label"], data.get("label_table"), ref.label, source_px, picture
     )
@@ -75,28 +76,29 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         render,
         label_map,
         settings.void_ids,
-        (ref.render, ref.label),
+        (ref.source, ref.label),
         most_void=settings.most_void,
         follows_render=settings.appearance != 0,
     )
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
-    instance_map = None
+    instance_map: NDArray[np.int64] | None = None
     if settings.use_instances and "instance" not in data:
         raise FrameError(
-            f"{ref.render}: has no instance file, and the bundle paints from instance boundaries",
+            f"{ref.source}: has no instance file, and the bundle paints from instance boundaries",
             hint="render instances too, or use a bundle that was trained without",
             reason="no_instance",
         )
-    if "instance" in data and (settings.use_instances or settings.repaints_vehicles):
+    if "instance" in data and (settings.use_instances or settings.repaints_vehicles or render is None):
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
-    motion = _decode_motion(data, ref, settings, (render.shape[0], render.shape[1]))
+    motion = _decode_motion(data, ref, settings, (source_px[1], source_px[0]))
     label_bytes = data["label"]
-    digests = (hashlib.sha256(data["render"]).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
+    digests = (hashlib.sha256(data.get("render", label_bytes)).hexdigest(), hashlib.sha256(label_bytes).hexdigest())
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
     size_px = settings.job.size
     if size_px is not None and size_px != source_px:
-        render = resize_picture(render, size_px)
+        render = None if render is None else resize_picture(render, size_px)
+        label_map = resize_nearest(label_map, size_px)
         label_bytes = resize_label(label_bytes, ref.label, settings.label_format.encoding, size_px)
         class_index = resize_nearest(class_index, size_px)
         instance_map = None if instance_map is None else resize_nearest(instance_map, size_px)
@@ -105,14 +107,27 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
                 continue
             path = str(getattr(ref, name))
             files[name] = (
-                image_codec.encode_rgb(render) if name == "render" else resize_carried(content, name, path, size_px)
+                image_codec.encode_rgb(render)
+                if name == "render" and render is not None
+                else resize_carried(content, name, path, size_px)
             )
     texts = {
         name: _decode_text(data[name], str(getattr(ref, name)))
         for name in TEXT_COLUMNS
         if name in data and name in settings.columns
     }
+    if render is None:
+        render = draw_regions(label_map, instance_map)
     return DecodedFrame(ref, render, label_bytes, class_index, files, texts, *digests, instance_map, motion)
+
+
+def _get_size_px(picture: NDArray[np.uint8]) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]
+
+
+def _name_picture(ref: FrameRef) -> str:
+    """The file whose size all files of a frame have, for errors."""
+    return f"its picture {ref.render}" if ref.render else f"its label {ref.label}"
 
 
 def _decode_motion(
@@ -173,7 +188,7 @@ def _check_carried(
                 )
         else:
             continue
-        image_codec.check_size(size_px, source_px, name=path, picture=f"its picture {source.ref.render}")
+        image_codec.check_size(size_px, source_px, name=path, picture=_name_picture(source.ref))
 
 
 def _decode_text(data: bytes, path: str) -> str:

@@ -96,14 +96,14 @@ class LabelGate:
         """Checks against what the image follows, at the working size; none where the image does not follow it."""
         from sflow_pipeline.bundle.structure import check_structure
 
-        if not self._compare_structure or is_blank(frame.render):
+        if not self._compare_structure or not frame.ref.render or is_blank(frame.render):
             return {}
         return check_structure(followed, image, label, self._scorer.void_channel)
 
     def _judge(
         self,
         image: "Agreement",
-        render: "Agreement",
+        render: "Agreement | None",
         checks: Mapping[str, float],
         scores: dict[str, float | str | None],
     ) -> Judgement:
@@ -117,8 +117,8 @@ class LabelGate:
                 "miou": image.miou,
                 "rare_recall": image.rare_recall,
                 "unfamiliar": image.unfamiliar,
-                "render_pixel_accuracy": render.pixel_accuracy,
-                "render_miou": render.miou,
+                "render_pixel_accuracy": None if render is None else render.pixel_accuracy,
+                "render_miou": None if render is None else render.miou,
                 "weakest_class": find_weakest_class(image, self._thresholds),
                 "failed_checks": None if failed is None else ",".join(failed),
             },
@@ -127,8 +127,10 @@ class LabelGate:
 
     def _score(
         self, frames: Sequence[DecodedFrame], images: Sequence["ReducedPair"], renders: Sequence["ReducedPair"]
-    ) -> tuple[list["Agreement"], list["Agreement"]]:
+    ) -> tuple[list["Agreement"], Sequence["Agreement | None"]]:
         """Scores of the images, and of the renders, which all variants and attempts of a batch share."""
+        if not any(frame.ref.render for frame in frames):
+            return self._scorer.score_reduced(images, self._batch_size), [None] * len(frames)
         names = [frame.ref.sample_id for frame in frames]
         if all(name in self._renders for name in names):
             scores = self._scorer.score_reduced(images, self._batch_size)

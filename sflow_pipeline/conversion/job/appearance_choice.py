@@ -10,7 +10,7 @@ from sflow_pipeline.bundle import Bundle
 from sflow_pipeline.bundle.appearance import is_blank
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.errors import FrameError, UsageError
-from sflow_pipeline.frames import FrameRef
+from sflow_pipeline.frames import FrameRef, has_column
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 
@@ -40,7 +40,7 @@ def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef
     bundle's palettes and the labels decide alone.
 
     Raises:
-        UsageError: the job states a strength above 0, and the bundle has no appearance map.
+        UsageError: the job states a strength above 0, and the bundle has no appearance map, or the dump no pictures.
     """
     if not bundle.recipe.generator.use_appearance:
         if job.appearance not in ("auto", 0.0):
@@ -50,6 +50,14 @@ def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef
                 hint="leave out --appearance, or use a bundle whose recipe has generator.use_appearance: true",
             )
         return AppearanceChoice(None)
+    if not has_column(frames, "render"):
+        if job.appearance not in ("auto", 0.0):
+            raise UsageError(
+                f"appearance {job.appearance:g}: dump {job.sim_dir} has no pictures that images could follow",
+                hint="leave out --appearance: images are then made from labels alone; or name the pictures of the "
+                "simulator's RGB camera with --layout render=…,label=…",
+            )
+        return AppearanceChoice(0.0)  # the dump's problems say why
     if job.appearance != "auto":
         return AppearanceChoice(job.appearance)
     renders = _read_renders(frames, source)

@@ -29,7 +29,7 @@ from sflow_pipeline.conversion.shard.sharding import cut_shards
 from sflow_pipeline.conversion.shard_task import Samples, ShardTask
 from sflow_pipeline.conversion.source.source_index import SourceFrames, build_index
 from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
-from sflow_pipeline.frames import FrameList, FrameRef, find_runs, iterate_sequences
+from sflow_pipeline.frames import FrameList, FrameRef, find_runs, has_column, iterate_sequences
 from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
@@ -231,7 +231,7 @@ def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[i
     """Sequence -> (width, height) of its first picture that can be read."""
     sizes: dict[str, tuple[int, int]] = {}
     sequence_ids: dict[str, None] = {}
-    for sequence_id, paths in iterate_sequences(frames, "render"):
+    for sequence_id, paths in iterate_sequences(frames, "render" if has_column(frames, "render") else "label"):
         sequence_ids[sequence_id] = None
         for path in paths if sequence_id not in sizes else ():
             with contextlib.suppress(FrameError, OSError):
@@ -280,6 +280,7 @@ def _build_settings(
         bundle_digest=bundle.digest,
         edge_threshold=bundle.recipe.edges.threshold,
         use_instances=use_instances,
+        has_renders="render" in dump.modalities,
         device=facts.device,
         precision=facts.precision,
         batch_size=job.batch_size or choose_batch_size(facts, largest),

@@ -74,13 +74,18 @@ def find_motion(
     Where the job leaves it open, images are smoothed along the simulator's flow, where that fits the pictures.
 
     Raises:
-        UsageError: the job asks for it and nothing can be smoothed: no consecutive frames, flow that cannot be read or
-            that has no values, or flow that does not lead from a frame to the next one.
+        UsageError: the job asks for it and nothing can be smoothed: no pictures, no consecutive frames, flow that
+            cannot be read or that has no values, or flow that does not lead from a frame to the next one.
     """
     is_open, has_flow = job.smooth is None, "flow" in dump.modalities
     if job.smooth == 0 or (is_open and not has_flow):
         return None, []
     share = 1.0 if job.smooth is None else job.smooth
+    if "render" not in dump.modalities:
+        lacks = "has no pictures, whose light says where flow can be followed"
+        if is_open:
+            return None, [f"images of sequences are not smoothed: the dump {lacks}"]
+        raise UsageError(f"smooth {share:g}: dump {job.sim_dir} {lacks}", hint=_WITHOUT.removeprefix("or "))
     pairs, gaps, without = _find_pairs(frames, needs_flow=has_flow)
     if not pairs and is_open:
         return None, []

@@ -39,7 +39,7 @@ def build_row(decoded: DecodedFrame, painted: Painted, variant: int, settings: C
         "label": {"bytes": decoded.label_bytes, "path": ref.label},
         **carried,
         **decoded.texts,
-        "source_uri": ref.render,
+        "source_uri": ref.source,
         "source_sha256": decoded.source_sha256,
         "label_sha256": decoded.label_sha256,
         "width_px": painted.photo.shape[1],

@@ -70,10 +70,10 @@ def describe_quarantine(frame: SourceFrame, error: BaseException) -> dict[str, A
         "sequence_id": ref.sequence_id,
         "frame_index": ref.frame_index,
         "split": ref.split,
-        "source_uri": ref.render,
+        "source_uri": ref.source,
         "label_uri": ref.label,
         "reason": error.reason if isinstance(error, FrameError) else "unexpected",
-        "message": str(error) if is_known else f"{ref.render}: {type(error).__name__}: {error}",
+        "message": str(error) if is_known else f"{ref.source}: {type(error).__name__}: {error}",
         "hint": error.hint if isinstance(error, FrameError) else "please report this with the frame",
     }
 

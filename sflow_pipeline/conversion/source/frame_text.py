@@ -22,7 +22,7 @@ def encode_frames(frames: SourceFrames) -> str:
     """
     index = frames.read_table()
     modalities = sorted(name for name in MODALITIES if name in index.column_names)
-    texts = [index[name] for name in {*_TEXTS, *modalities}]
+    texts = [index[name] for name in {*_TEXTS, *modalities} if name in index.column_names]
     if any(pc.any(pc.match_substring_regex(text, _ESCAPED), min_count=0).as_py() for text in texts):
         return encode_compact([describe_frame(frame) for frame in read_frames(index)])
     carried = {name: index[name] for name in modalities if name not in ("label", "render")}
@@ -30,7 +30,8 @@ def encode_frames(frames: SourceFrames) -> str:
     pieces: list[Any] = ['[{"files":{', _encode_members(carried, index.num_rows), '},"frame_index":']
     pieces.append(index["frame_index"].cast(pa.string()))
     for name in _TEXTS:
-        pieces += [f',"{name}":"' if name == _TEXTS[0] else f'","{name}":"', index[name]]
+        pieces += [f',"{name}":"' if name == _TEXTS[0] else f'","{name}":"']
+        pieces += [index[name] if name in index.column_names else ""]  # a dump without pictures
     pieces += ['"},{', _encode_members(identities, index.num_rows), "}]"]
     rows: Any = pc.binary_join_element_wise(*pieces, "")
     return f"[{','.join(rows.to_pylist())}]"

@@ -17,7 +17,7 @@ from sflow_pipeline.storage.filesystem import Folder
 _IO_THREADS = 8
 #: Files that are looked up at once.
 _LOOKED_UP = 16384
-#: Columns that every index has, in the order of ``FrameRef``.
+#: Columns of an index, in the order of ``FrameRef``; that of a dump without pictures has no ``render``.
 _FIELDS = ("sample_id", "sequence_id", "frame_index", "split", "render", "label", "timestamp_s")
 #: Frames that a walk over an index has in memory.
 _AT_ONCE = 256
@@ -127,7 +127,8 @@ def read_frames(index: pa.Table) -> list[SourceFrame]:
     """The frames of (a slice of) an index."""
     columns: dict[str, list[Any]] = {name: index[name].to_pylist() for name in index.column_names}
     modalities = [name for name in MODALITIES if name in columns]
-    carried = modalities[2:]
+    carried = [name for name in modalities if name not in ("render", "label")]
+    columns.setdefault("render", [""] * index.num_rows)
     frames = []
     by_row: Iterator[tuple[Any, ...]] = zip(*(columns[name] for name in _FIELDS), strict=True)
     for row, (sample_id, sequence_id, frame_index, split, render, label, timestamp_s) in enumerate(by_row):

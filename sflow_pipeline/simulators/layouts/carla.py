@@ -126,7 +126,6 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         frames=frames,
         problems=log.problems(),
         why=evidence.text,
-        label_rule="sky_touches_top" if label_space == "carla-0.9.9" else "",
         metadata={"units": _UNITS},
     )
 

@@ -1,6 +1,9 @@
-"""The plain layout: ``[<sequence>/]{rgb,semantic,…}/<frame>.<ext>`` with an optional ``dataset.yaml``."""
+"""The plain layout: ``[<sequence>/]{rgb,semantic,…}/<frame>.<ext>`` with an optional ``dataset.yaml``.
 
-from sflow_pipeline.columns import COLUMNS
+A dump in which no sequence has a folder ``rgb`` has labels alone.
+"""
+
+from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
@@ -15,16 +18,23 @@ NAME = "folder"
 
 #: folder name -> modality, file suffixes.
 _FOLDERS = {column.folder: (column.name, column.suffixes) for column in COLUMNS if column.folder}
-LAYOUT = "[<sequence>/]{rgb,semantic}/<frame>.png, optionally " + ", ".join(
+LAYOUT = "[<sequence>/]{rgb,semantic}/<frame>.png, or semantic without rgb, optionally " + ", ".join(
     folder for folder, (modality, _suffixes) in _FOLDERS.items() if modality not in ("render", "label")
 )
 
 
 def matches(root: str) -> str | None:
     """See ``Adapter.matches``."""
-    for found in quick_look(root):
+    look = quick_look(root)
+    for found in look:
         if {"rgb", "semantic"} <= set(found.folders):
             return f"{found.path or 'the folder'} holds rgb and semantic"
+    # Labels alone, unless pictures may be in a folder or under a name that this layout does not have.
+    parents = {folder.path for folder in look if "semantic" in folder.folders}
+    pictures = [folder for folder in look if any(file.lower().endswith(PICTURE_SUFFIXES) for file in folder.files)]
+    places = [folder.path.rpartition("/")[::2] for folder in pictures]
+    if places and all(parent in parents and name in _FOLDERS and name != "rgb" for parent, name in places):
+        return f"{min(parents) or 'the folder'} holds semantic, and no folder is named rgb"
     return None
 
 
@@ -43,8 +53,15 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     table = FrameTable(log)
     waiting: dict[str, set[str]] = {}
     found: dict[str, dict[str, dict[str, str]]] = {}
+    without_rgb: list[tuple[str, dict[str, dict[str, str]]]] = []
+    has_rgb = False
+
+    def add(parent: str, files: dict[str, dict[str, str]]) -> None:
+        table.add_sequence(sequence_of(parent), split_of(parent), align_names(files))
+
     for folder in walk(root, log):
         inside = set(folder.folders) & set(_FOLDERS)
+        has_rgb = has_rgb or "rgb" in inside
         if inside & {"rgb", "semantic"}:
             waiting[folder.path] = inside
             found[folder.path] = {"render": {}, "label": {}}
@@ -56,9 +73,16 @@ def discover(root: str, stated: StatedFacts) -> Dump:
                 log.add("wrong_format", folder.join(folder.files[0]), f"{len(folder.files)} files in {folder.path}")
             waiting[parent].remove(name)
             if not waiting[parent]:
-                table.add_sequence(sequence_of(parent), split_of(parent), align_names(found.pop(parent)))
-    for parent, files in found.items():  # a folder that could not be entered: its partners are missing
-        table.add_sequence(sequence_of(parent), split_of(parent), align_names(files))
+                files = found.pop(parent)
+                if files["render"]:
+                    add(parent, files)
+                else:
+                    without_rgb.append((parent, files))
+    for parent, files in (*without_rgb, *found.items()):  # of a folder that could not be entered, partners are missing
+        add(parent, files if has_rgb else {name: paths for name, paths in files.items() if name != "render"})
+    frames = table.frames()
+    if not has_rgb and frames:
+        log.add("no_renders", frames[0].label)
     return detect_encodings(
         Dump(
             root=root,
@@ -66,9 +90,9 @@ def discover(root: str, stated: StatedFacts) -> Dump:
             version="",
             label_space=stated.label_space,
             label_encoding="ids",
-            frames=table.frames(),
+            frames=frames,
             problems=log.problems(),
-            why="folders named rgb and semantic",
+            why="folders named rgb and semantic" if has_rgb else "folders named semantic, and none named rgb",
         ),
         stated,
     )

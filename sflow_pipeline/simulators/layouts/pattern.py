@@ -38,6 +38,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         )
     finder = PatternFinder(root, compile_layout(stated.layout or {}), _identify, is_exclusive=True)
     frames = finder.frames()
+    if frames and "render" not in finder.patterns:
+        finder.log.add("no_renders", frames[0].label)
     dump = Dump(
         root=root,
         simulator=NAME,
@@ -61,8 +63,8 @@ def compile_layout(layout: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
         layout: modality -> pattern of its files' paths, relative to the dump.
 
     Raises:
-        ConfigError: ``render`` or ``label`` is missing, a column is unknown, a pattern has no ``{frame}`` or other
-            placeholders than the pattern of ``render``.
+        ConfigError: ``label`` is missing, a column is unknown, a pattern has no ``{frame}`` or other placeholders than
+            the pattern of ``render``, or of ``label`` where there is none.
 
     >>> layout = compile_layout({"render": "img/{sequence}/{frame}.*", "label": "gt/{sequence}/{frame}_id.png"})
     >>> layout["render"].fullmatch("img/town/a/0007.jpg").groupdict()
@@ -71,16 +73,16 @@ def compile_layout(layout: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
     for name in layout:
         if name not in MODALITIES:
             raise ConfigError(f"layout: no column {name}", hint=suggest_name(name, MODALITIES))
-    for name in ("render", "label"):
-        if name not in layout:
-            raise ConfigError(f"layout: has no pattern for {name}", hint=f"state both, such as {_EXAMPLE}")
+    if "label" not in layout:
+        raise ConfigError("layout: has no pattern for label", hint=f"state it, such as {_EXAMPLE}")
     patterns = {name: _compile(name, pattern) for name, pattern in layout.items()}
-    expected = set(patterns["render"].groupindex)
+    first = "render" if "render" in patterns else "label"
+    expected = set(patterns[first].groupindex)
     for name, pattern in patterns.items():
         found = set(pattern.groupindex)
         if found != expected or "frame" not in found:
             raise ConfigError(
-                f"layout: {name}: {layout[name]!r} has placeholders {_list(found)}, render has {_list(expected)}",
+                f"layout: {name}: {layout[name]!r} has placeholders {_list(found)}, {first} has {_list(expected)}",
                 hint="use {frame} and the same further placeholders in every pattern; * matches any text",
             )
     return patterns

@@ -153,6 +153,7 @@ def _open_sources(folders: Sequence[str], recipe: Recipe) -> list[_Source]:
 
 def _discover(folder: str) -> Dump:
     dump = discover(folder)
+    dump.check_renders()
     if dump.label_encoding == "table":
         raise TrainingError(
             f"data {folder}: {dump.simulator} gives label colours another meaning in every frame",

@@ -194,7 +194,7 @@ def _isolate(pool: WorkerPool, task: ShardTask) -> ShardTask | FailedShard:
     if not suspects or not _kills(pool, replace(task, frames=suspects)):
         return FailedShard(task, "its worker died twice, but no single frame causes it; perhaps it ran out of memory")
     culprit = suspects[0].ref
-    message = f"{culprit.render}: converting this frame ends its worker process"
+    message = f"{culprit.source}: converting this frame ends its worker process"
     why = SetAside("killed_worker", message, "look at the file; it is left out until it changes")
     return replace(task, set_aside={**task.set_aside, culprit.sample_id: why})
 
