@@ -112,7 +112,7 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
         raise DumpError(f"{root}: the folder is empty", hint=_GIVE)
     packed = [folder.join(file) for folder in quick_look(root) for file in folder.files if _is_archive(file)]
     proposal = propose_layout(root)
-    if proposal.layout:
+    if "render" in proposal.layout or (proposal.layout and not packed):  # pictures may be in an archive
         raise DumpError(f"dump {root}: no known layout, found {proposal.found}", hint=proposal.hint)
     unread = _list_unread(root)
     if unread:

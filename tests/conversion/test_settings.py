@@ -30,6 +30,7 @@ OTHERS = {
     "device": "cuda",
     "precision": "bf16",
     "motion": MotionSource(("flow",), "folder"),
+    "has_renders": False,
 }
 JOBS = {
     "variants": 2, "seed": 9, "alpha": "crisp", "palette": "drawn", "size": "24x16", "format": "png",

@@ -3,6 +3,7 @@
 A dump in which no sequence has a folder ``rgb`` has labels alone.
 """
 
+from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dump import Dump
@@ -29,7 +30,9 @@ def matches(root: str) -> str | None:
     for found in look:
         if {"rgb", "semantic"} <= set(found.folders):
             return f"{found.path or 'the folder'} holds rgb and semantic"
-    # Labels alone, unless pictures may be in a folder or under a name that this layout does not have.
+    # Labels alone, unless pictures may be in an archive, or in a folder or under a name that this layout does not have.
+    if any(is_packed_name(file) or is_archive_name(file) for folder in look for file in folder.files):
+        return None
     parents = {folder.path for folder in look if "semantic" in folder.folders}
     pictures = [folder for folder in look if any(file.lower().endswith(PICTURE_SUFFIXES) for file in folder.files)]
     places = [folder.path.rpartition("/")[::2] for folder in pictures]
