@@ -21,13 +21,13 @@ from sflow_pipeline.street import LABEL_SPACE, StreetSequence
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--size", type=read_size, default="1280x720", metavar="WxH")
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--ahead", action="store_true", help="render the next frame while one is painted")
     chosen = parser.parse_args()
-    width_px, height_px = map(int, chosen.size.split("x"))
+    width_px, height_px = chosen.size
     bundle = load_bundle()
     reuse_memory()  # large frames: a fifth of a CPU's time; the process keeps memory that it has freed
 
@@ -48,8 +48,17 @@ def main() -> None:
             latencies_ms.append(1000 * (time.perf_counter() - began_s))
     rate = chosen.frames / (time.perf_counter() - started_s)
     p50, p90, p99 = np.percentile(latencies_ms, (50, 90, 99))
-    print(f"{chosen.size}, {len(latencies_ms)} frames: 50 % within {p50:.0f} ms, 90 % {p90:.0f} ms, 99 % {p99:.0f} ms")
+    latency = f"50 % within {p50:.0f} ms, 90 % {p90:.0f} ms, 99 % {p99:.0f} ms"
+    print(f"{width_px}x{height_px}, {len(latencies_ms)} frames: {latency}")
     print(f"{rate:.2f} frames/s with rendering")
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels."""
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected WxH in pixels, such as 1280x720, not {text}")
+    return int(width), int(height)
 
 
 def render_frames(street: StreetSequence, frames: int, *, is_ahead: bool) -> Iterator[tuple[float, Any]]:

@@ -17,7 +17,8 @@ from sflow_pipeline.conversion.gate.label_gate import build_gate_factory
 from sflow_pipeline.conversion.job.backend import build_export_factory
 from sflow_pipeline.conversion.job.resolve_job import resolve_job
 from sflow_pipeline.conversion.painting.look import draw_look
-from sflow_pipeline.conversion.painting.paint import Painter, PainterFactory
+from sflow_pipeline.conversion.painting.paint import Painter
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard.shard import convert_frames, convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask

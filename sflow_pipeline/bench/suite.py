@@ -18,6 +18,8 @@ from sflow_pipeline.bench.operations import Operations
 from sflow_pipeline.bench.options import BenchOptions, load_painter
 from sflow_pipeline.bench.result import BenchResult, Row
 from sflow_pipeline.bench.scene import Scene
+from sflow_pipeline.bundle import load_bundle
+from sflow_pipeline.bundle.portable.exported_networks import read_export
 from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.errors import SflowError
@@ -39,6 +41,9 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda _te
         SflowError: memory is too short for a setting.
     """
     against = None if options.against is None else (options.against, load_painter(options.against))
+    bundle = load_bundle(options.bundle)
+    if options.backend is not None:
+        read_export(Path(options.backend), bundle, options.bundle or bundle.name)
     devices = [resolve_device(options.device, precision) for precision in options.precisions]
     with single_threaded(), reused_memory():
         on_step("ceilings of the machine")

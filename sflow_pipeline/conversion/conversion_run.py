@@ -25,7 +25,7 @@ from sflow_pipeline.conversion.labels.census import (
 )
 from sflow_pipeline.conversion.labels.counts import LabelCounts
 from sflow_pipeline.conversion.labels.half_void import set_half_void_aside
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.painting.translator_factory import TranslatorFactory
 from sflow_pipeline.conversion.plan.dataset_changes import compare_with_dataset
 from sflow_pipeline.conversion.plan.plan import Plan, build_plan

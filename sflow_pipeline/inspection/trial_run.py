@@ -9,7 +9,7 @@ from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.engines.threads import single_threaded
 from sflow_pipeline.conversion.job.resolve_job import resolve_job
 from sflow_pipeline.conversion.labels.census import take_census
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.painting.translator_factory import BundleTranslatorFactory, TranslatorFactory
 from sflow_pipeline.conversion.shard.shard import convert_frames
 from sflow_pipeline.conversion.shard_task import ShardTask

@@ -8,7 +8,7 @@ from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.engines.workers import choose_workers
 from sflow_pipeline.conversion.job.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.labels.counts import LabelCounts, count_in_threads
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source.source_index import SourceFrame

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sflow_pipeline.conversion.engines.memory_reuse import reused_memory
 from sflow_pipeline.conversion.engines.threads import single_threaded
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard.frame_helpers import ThisProcess
 from sflow_pipeline.conversion.shard.shard import convert_shard
@@ -36,6 +36,7 @@ def run_in_process(
     helpers = ThisProcess(settings, threads)
     with single_threaded(), reused_memory():
         painter = build_painter()
+        second = build_painter.build_second(painter)
         on_ready(1)
         for task in tasks:
-            yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock, helpers)
+            yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock, helpers, second=second)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
-from sflow_pipeline.conversion.gate.gate import EdgeGate, Gate, GateFactory, Judgement
+from sflow_pipeline.conversion.gate.gate import Gate, Judgement
 from sflow_pipeline.conversion.painting.fatal_errors import describe_shortage, reraise_fatal
 from sflow_pipeline.conversion.painting.image_history import ImageHistory
 from sflow_pipeline.conversion.painting.look import Look, draw_look, fit_look
@@ -21,7 +21,7 @@ from sflow_pipeline.conversion.painting.own_vehicle import (
 from sflow_pipeline.conversion.painting.rig import name_rig
 from sflow_pipeline.conversion.painting.rig_colors import Measured, RigColors
 from sflow_pipeline.conversion.painting.smoothing_window import SmoothingWindow, translate_each
-from sflow_pipeline.conversion.painting.translator_factory import FrameTranslator, GraphedTranslator, TranslatorFactory
+from sflow_pipeline.conversion.painting.translator_factory import FrameTranslator, GraphedTranslator
 from sflow_pipeline.conversion.painting.variant_colors import draw_light, relight, repaint_vehicles
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
@@ -64,7 +64,7 @@ class Painter:
     """
 
     def __init__(self, translator: FrameTranslator, gate: Gate, settings: ConversionSettings) -> None:
-        self._translator = translator
+        self.translator = translator
         self.gate = gate
         self._settings = settings
         #: Frames that are translated at once: fewer than the settings say where memory was short.
@@ -79,7 +79,7 @@ class Painter:
     @property
     def graph_failure(self) -> str | None:
         """Why a GPU runs the networks kernel by kernel and not as CUDA graphs; None elsewhere."""
-        return self._translator.graph_failure if isinstance(self._translator, GraphedTranslator) else None
+        return self.translator.graph_failure if isinstance(self.translator, GraphedTranslator) else None
 
     def begin(self, task: ShardTask, before: Sequence[DecodedFrame] = ()) -> None:
         """Forget earlier images: a shard of the same run begins.
@@ -144,8 +144,8 @@ class Painter:
                     raise
                 if self.batch_size == 1:
                     raise describe_shortage(self._settings.device) from error
-                if isinstance(self._translator, GraphedTranslator):
-                    self._translator.drop_graphs()
+                if isinstance(self.translator, GraphedTranslator):
+                    self.translator.drop_graphs()
                 self.batch_size = (self.batch_size + 1) // 2
         return results
 
@@ -194,7 +194,7 @@ class Painter:
         rows = [min(i, len(frames) - 1) for i in range(count)]
         instance_maps = [frames[i].instance_map for i in rows]
         palettes = [looks[i].palette for i in rows]
-        translation = self._translator.translate(
+        translation = self.translator.translate(
             np.stack([frames[i].class_index for i in rows]),
             np.stack([frames[i].render for i in rows]),
             np.stack([looks[i].alpha for i in rows]),
@@ -275,25 +275,6 @@ class Painter:
         is_vehicle = np.isin(frame.class_index, self._settings.target_space.vehicle_channels)
         painted = repaint_vehicles(frame.render, is_vehicle, frame.instance_map, *identity)
         return relight(painted, draw_light(*identity))
-
-
-@dataclass(frozen=True)
-class PainterFactory:
-    """Builds a worker's painter; picklable.
-
-    Attributes:
-        settings: of the conversion.
-        build_translator: makes the model.
-        build_gate: makes the gate; the edge score where None.
-    """
-
-    settings: ConversionSettings
-    build_translator: TranslatorFactory
-    build_gate: GateFactory | None = None
-
-    def __call__(self) -> Painter:
-        gate = EdgeGate(self.settings.edge_threshold) if self.build_gate is None else self.build_gate()
-        return Painter(self.build_translator(), gate, self.settings)
 
 
 def _is_rejected(result: Painted | Exception) -> bool:

@@ -33,7 +33,7 @@ class FrameTranslator(Protocol):
 
 @runtime_checkable
 class GraphedTranslator(FrameTranslator, Protocol):
-    """One that replays CUDA graphs, which change no byte and hold memory."""
+    """One that replays CUDA graphs, which change no byte and hold memory; several threads may call it."""
 
     @property
     def graph_failure(self) -> str | None:

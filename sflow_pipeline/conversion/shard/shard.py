@@ -21,6 +21,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard.dataset_row import build_row
 from sflow_pipeline.conversion.shard.decoded_frames import Decoded, cut_batches, decode_ahead, keep_decoded, look_ahead
 from sflow_pipeline.conversion.shard.frame_helpers import FrameHelpers, ThisProcess
+from sflow_pipeline.conversion.shard.overlap import overlap
 from sflow_pipeline.conversion.shard.quarantine import QuarantineWriter, describe_quarantine, describe_rejection
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.conversion.source.source_index import SourceFrame
@@ -58,6 +59,8 @@ def convert_shard(
     check_lock: Callable[[], None] = lambda: None,
     helpers: FrameHelpers | None = None,
     on_stage: OnStage = ignore_stage,
+    *,
+    second: Painter | None = None,
 ) -> ShardRecord:
     """Convert a shard, write its files and commit it.
 
@@ -70,6 +73,7 @@ def convert_shard(
         check_lock: called before anything appears under its final name; raises where the run has lost the folder.
         helpers: decode frames and encode rows; this process by default.
         on_stage: gets the seconds of every stage.
+        second: see ``convert_frames``.
 
     Raises:
         OutputError: the disk is full, the run has lost the folder, ….
@@ -83,7 +87,7 @@ def convert_shard(
     with ExitStack() as stack:
         writer = None
         quarantine = stack.enter_context(QuarantineWriter(out, f"quarantine/{task.split}/{task.shard_id}"))
-        for result in convert_frames(task, settings, painter, helpers, faults.__setitem__, on_stage):
+        for result in convert_frames(task, settings, painter, helpers, faults.__setitem__, on_stage, second):
             if result.quarantine is not None:
                 quarantine.add(result.quarantine)
                 reasons[result.quarantine["reason"]] += 1
@@ -106,6 +110,7 @@ def convert_shard(
         if writer is not None:
             shard_file = writer.publish()
         quarantine_file = quarantine.publish()
+    batch_size = min(each.batch_size for each in (painter, second) if each is not None)
     record = ShardRecord(
         shard_id=task.shard_id,
         split=task.split,
@@ -122,7 +127,7 @@ def convert_shard(
         faults=faults,
         edge_f1_mean=round(float(np.mean(scores)), 6) if scores else None,
         settings_fingerprint=settings.fingerprint,
-        batch_size=painter.batch_size if painter.batch_size < (settings.counted_batch_size or 0) else None,
+        batch_size=batch_size if batch_size < (settings.counted_batch_size or 0) else None,
         graph_failure=painter.graph_failure,
     )
     check_lock()
@@ -137,6 +142,7 @@ def convert_frames(
     helpers: FrameHelpers | None = None,
     on_fault: Callable[[str, str], None] = lambda _sample_id, _read_digest: None,
     on_stage: OnStage = ignore_stage,
+    second: Painter | None = None,
 ) -> Iterator[FrameResult]:
     """Convert a shard's frames in order, writing nothing.
 
@@ -145,6 +151,7 @@ def convert_frames(
     Args:
         task, settings, painter, helpers, on_stage: as for ``convert_shard``.
         on_fault: gets the sample id and the read digest of a neighbour that cannot be decoded.
+        second: paints every second batch in another thread: a GPU translates one while the other is judged.
     """
     helpers = helpers or ThisProcess(settings)
     depth = _DEPTH * helpers.threads + settings.batch_size
@@ -157,12 +164,20 @@ def convert_frames(
         encoding: deque[_Encoding] = deque()
         try:
             decoded = decode_ahead(task, depth, decode)
-            painter.begin(task, list(keep_decoded(islice(decoded, len(task.neighbours.before)), on_fault)))
+            before = list(keep_decoded(islice(decoded, len(task.neighbours.before)), on_fault))
+            painters = [each for each in (painter, second) if each is not None]
+            for each in painters:
+                each.begin(task, before)
             batches = cut_batches(islice(decoded, len(task.frames)), settings.batch_size)
             after = keep_decoded(decoded, on_fault) if task.neighbours.after else ()
-            for batch, following in look_ahead(batches, after, 0 if settings.motion is None else REACH):
+
+            def paint(number: int, batch: Sequence[Decoded], following: Sequence[DecodedFrame]) -> list[_Encoding]:
                 with timed("paint", on_stage):
-                    encoding += _paint_batch(batch, following, settings, painter, encode)
+                    return _paint_batch(batch, following, settings, painters[number % len(painters)], encode)
+
+            looked = enumerate(look_ahead(batches, after, 0 if settings.motion is None else REACH))
+            for started in overlap(lambda item: paint(item[0], *item[1]), looked, len(painters)):
+                encoding += started
                 while len(encoding) > depth:
                     yield _finish(encoding.popleft())
             while encoding:

@@ -17,7 +17,7 @@ from sflow_pipeline.conversion.engines.on_ray.helpers import Helper, RayHelpers 
 from sflow_pipeline.conversion.engines.on_ray.shards import run_on_ray  # noqa: E402
 from sflow_pipeline.conversion.gate.gate import EdgeGate  # noqa: E402
 from sflow_pipeline.conversion.job.resolve_job import resolve_job  # noqa: E402
-from sflow_pipeline.conversion.painting.paint import PainterFactory  # noqa: E402
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory  # noqa: E402
 from sflow_pipeline.errors import FrameError  # noqa: E402
 from sflow_pipeline.untrusted.limits import read_limits  # noqa: E402
 

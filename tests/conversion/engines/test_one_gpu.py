@@ -11,9 +11,10 @@ import pytest
 from sflow_pipeline.bundle.translator import Translation
 from sflow_pipeline.conversion.engines import engine, in_process
 from sflow_pipeline.conversion.engines.on_ray import shards
-from sflow_pipeline.conversion.gate.gate import EdgeGate
+from sflow_pipeline.conversion.gate.gate import EdgeGate, Judgement
 from sflow_pipeline.conversion.job.resolve_job import resolve_job
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.motion.motion_source import MotionSource
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.shard import decoded_frames
 from sflow_pipeline.errors import SflowError
 from sflow_pipeline.ray_cluster import ClusterFacts
@@ -54,6 +55,69 @@ def test_several_threads_read_and_write_the_rows_of_one(make_job, read_dataset, 
         rows[cores] = sorted((record.sha256 or "") for record in records), read_dataset(job.out_dir)
     assert rows[1] == rows[4]
     assert len(rows[4][1]) == 12
+
+
+class Shared(Mirror):
+    """A model that two threads may call, and that says when it is called a second time."""
+
+    graph_failure: str | None = None
+
+    def __init__(self) -> None:
+        self.calls, self.is_called_again = 0, threading.Event()
+
+    def drop_graphs(self) -> None: ...
+
+    def translate(self, *batch: Any, **look: Any) -> Translation:
+        self.calls += 1
+        if self.calls > 1:
+            self.is_called_again.set()
+        return super().translate(*batch, **look)
+
+
+class Patient(EdgeGate):
+    """A gate that judges once the model has begun with another batch."""
+
+    def __init__(self, model: Shared) -> None:
+        super().__init__(0.1)
+        object.__setattr__(self, "model", model)
+
+    def judge(self, *batch: Any, **further: Any) -> list[Judgement]:
+        model: Any = vars(self)["model"]
+        assert model.is_called_again.wait(timeout=60)
+        return super().judge(*batch, **further)
+
+
+def test_a_batch_is_translated_while_the_one_before_is_judged(make_job, read_dataset, tmp_path):
+    rows = {}
+    model = Shared()
+    ways: dict[str, Any] = {
+        "alone": (Mirror, lambda: EdgeGate(0.1)),
+        "overlapped": (lambda: model, lambda: Patient(model)),
+    }
+    for name, build in ways.items():
+        job = make_job(out_dir=str(tmp_path / name), gate="off", shard_frames=12)
+        resolved = resolve_job(job)
+        settings = replace(resolved.settings, device="cuda", batch_size=2)
+        painter = PainterFactory(settings, *build)
+        records = list(in_process.run_in_process(resolved.tasks, settings, painter, lambda _n: None, lambda: None))
+        rows[name] = sorted((record.sha256 or "") for record in records), read_dataset(job.out_dir)
+    assert rows["alone"] == rows["overlapped"]
+    assert len(rows["alone"][1]) == 12
+
+
+def test_images_that_depend_on_one_another_are_painted_one_after_the_other(make_job):
+    settings = replace(resolve_job(make_job()).settings, device="cuda")
+    model = Shared()
+    chosen = {
+        "independent": settings,
+        "cpu": replace(settings, device="cpu"),
+        "in order": replace(settings, use_previous=True),
+        "smoothed": replace(settings, motion=MotionSource((), "plain")),
+    }
+    factories = {name: PainterFactory(value, lambda: model) for name, value in chosen.items()}
+    seconds = {name: factory.build_second(factory()) for name, factory in factories.items()}
+    assert [name for name, second in seconds.items() if second is not None] == ["independent"]
+    assert PainterFactory(settings, Mirror).build_second(PainterFactory(settings, Mirror)()) is None
 
 
 @pytest.fixture

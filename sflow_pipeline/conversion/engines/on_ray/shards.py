@@ -21,7 +21,7 @@ from sflow_pipeline.conversion.engines.on_ray.progress import FrameCounter
 from sflow_pipeline.conversion.engines.on_ray.worker_pool import LockCheck, WorkerPool
 from sflow_pipeline.conversion.job.device_facts import DeviceFacts, find_device
 from sflow_pipeline.conversion.motion.shard_neighbours import NO_NEIGHBOURS
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import SetAside, ShardTask
 from sflow_pipeline.ray_cluster import ClusterFacts

@@ -10,7 +10,7 @@ from sflow_pipeline.conversion.engines.memory_reuse import reuse_memory
 from sflow_pipeline.conversion.engines.on_ray.helpers import RayHelpers, count_helpers, count_own_helpers, start_helpers
 from sflow_pipeline.conversion.engines.on_ray.metrics import RayMetrics
 from sflow_pipeline.conversion.engines.threads import limit_threads
-from sflow_pipeline.conversion.painting.paint import PainterFactory
+from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard.shard import convert_frames, convert_shard
 from sflow_pipeline.conversion.shard_task import ShardTask
@@ -40,6 +40,7 @@ class ShardWorker:
         self._check_lock = check_lock
         self._settings = settings
         self._painter = build_painter()
+        self._second = build_painter.build_second(self._painter)
         if not helpers and settings.device.startswith("cuda"):
             share = count_own_helpers()
             helpers = start_helpers(ray.put(settings), limits, share) if share else []  # they end with this worker
@@ -59,7 +60,14 @@ class ShardWorker:
         limit_threads()  # OpenMP counts per calling thread, and Ray calls from one of its own
         on_stage = self._metrics.record_stage
         return convert_shard(
-            task, self._settings, self._painter, self._count, self._check_lock, self._helpers, on_stage
+            task,
+            self._settings,
+            self._painter,
+            self._count,
+            self._check_lock,
+            self._helpers,
+            on_stage,
+            second=self._second,
         )
 
     def try_frames(self, task: ShardTask) -> None:
