@@ -151,8 +151,10 @@ class ConversionSettings:
 
     @cached_property
     def void_ids(self) -> NDArray[np.bool_]:
-        """(65536,) which ids of label maps stand for no class."""
-        return list_void_ids(self.source_space)
+        """(65536,) which ids of label maps stand for no class; those that the label rule replaces do not."""
+        table = list_void_ids(self.source_space)
+        table[list(self.label_format.replaced_ids)] = False
+        return table
 
     @cached_property
     def fingerprint(self) -> str:

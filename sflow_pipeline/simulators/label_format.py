@@ -16,7 +16,7 @@ from sflow_pipeline.label_spaces import (
     from_colors,
     from_table,
 )
-from sflow_pipeline.simulators.label_rules import LABEL_RULES
+from sflow_pipeline.simulators.label_rules import LABEL_RULES, REPLACED_IDS
 from sflow_pipeline.simulators.label_tables import LABEL_TABLES
 
 #: What a manifest's ``source`` states about a label format, next to the label space.
@@ -93,6 +93,11 @@ class LabelFormat:
     def refine(self, label_map: NDArray[Any]) -> NDArray[Any]:
         """Apply the label rule, if there is one: (h, w) ids in, (h, w) ids out; for networks, never for files."""
         return LABEL_RULES[self.rule](label_map) if self.rule else label_map
+
+    @property
+    def replaced_ids(self) -> frozenset[int]:
+        """Ids of label files that the label rule replaces wherever they are."""
+        return REPLACED_IDS.get(self.rule, frozenset())
 
     def describe(self) -> dict[str, str]:
         """Everything but the space, as a manifest's ``source`` states it."""

@@ -42,5 +42,7 @@ def split_untagged(label_map: NDArray[Any]) -> NDArray[Any]:
 
 #: Rule name, as manifests state it -> (h, w) ids in, (h, w) ids out.
 LABEL_RULES: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"sky_touches_top": split_untagged}
+#: Rule name -> ids that it leaves nowhere, so that they say nothing about what the model gets.
+REPLACED_IDS: Mapping[str, frozenset[int]] = {"sky_touches_top": frozenset({0})}
 #: Label space -> the rule for its labels, in whatever layout they are.
 RULE_OF_SPACE: Mapping[str, str] = {"carla-0.9.9": "sky_touches_top"}

@@ -52,6 +52,13 @@ def make(street: Path, sequential_bundle: Path, tmp_path: Path) -> Callable[...,
     return build
 
 
+def test_a_dump_without_pictures_is_refused(street: Path, make: Callable[..., ConvertJob], tmp_path: Path) -> None:
+    shutil.copytree(street, tmp_path / "labels", ignore=shutil.ignore_patterns("rgb"))
+    with pytest.raises(UsageError, match="has no pictures, and bundle sequential carries") as caught:
+        convert(make(sim_dir=str(tmp_path / "labels")))
+    assert "--bundle" in caught.value.hint
+
+
 @pytest.fixture
 def read(read_dataset: Callable) -> Callable[[ConvertJob], Images]:
     def read_images(job: ConvertJob) -> Images:

@@ -226,6 +226,21 @@ def test_fingerprints_of_dumps_with_pictures_do_not_state_that_they_have_them(
     assert ["has_renders" in content for content in described] == [False, True]
 
 
+def test_untagged_sky_of_old_carla_is_no_void(
+    make_job: MakeJob, read_quarantine: ReadRows, read_dataset: ReadRows, tmp_path: Path
+) -> None:
+    for number in range(8):  # more and more sky, which has tag 0
+        label = np.full((32, 48), 7, np.uint8)
+        label[: 2 if number < 7 else 28] = 0
+        path = tmp_path / "labels" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        assert cv2.imwrite(str(path), label)
+    stated = {"layout": "label={frame}.png", "label_space": "carla-0.9.9", "max_void_fraction": 0.01}
+    summary = convert(make_job(sim_dir=str(tmp_path / "labels"), **stated))
+    assert len(read_dataset(tmp_path / "out")) == 8 and not read_quarantine(tmp_path / "out")
+    assert not any("no class for" in warning for warning in summary.warnings)
+
+
 def test_genuine_labels_of_carla(
     shared_data: Path, random_bundle: Path, tmp_path: Path, read_dataset: ReadRows
 ) -> None:

@@ -122,6 +122,12 @@ def resolve_settings(
             "smoothing needs the images after it, too",
             hint="convert without --smooth",
         )
+    if is_sequential and not settings.has_renders:
+        raise UsageError(
+            f"dump {job.sim_dir}: has no pictures, and bundle {bundle.name} carries each image along the motion "
+            "measured in them",
+            hint="name another bundle with --bundle",
+        )
     motion, motion_notes = (
         (None, describe_order(bundle.name, frames)) if is_sequential else find_motion(job, dump, frames, source)
     )

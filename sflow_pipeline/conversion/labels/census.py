@@ -88,7 +88,8 @@ def take_census(
         count: counts what is not known.
         on_counted: gets the numbers of labels counted and to be counted.
     """
-    key = f"{settings.label_format.encoding} {settings.source_space.digest}"
+    label_format = settings.label_format
+    key = " ".join(filter(None, (label_format.encoding, label_format.space.digest, label_format.rule)))
     known = load_counts(cache, key, on_damaged) if cache is not None else pack_counts([], [])
     listed = map(str, range(len(groups))) if cache is None else map(name_group, groups)
     names = pa.array(list(listed), pa.string())
@@ -221,7 +222,7 @@ def check_void(census: LabelCensus, settings: ConversionSettings) -> str | None:
     Raises:
         LabelSpaceError: they have more than ``max_void_fraction`` of the pixels.
     """
-    shares = measure_void(census.pixels, settings.mapping)
+    shares = measure_void(census.pixels, settings.mapping, settings.label_format.replaced_ids)
     share, limit = sum(shares.values()), settings.job.max_void_fraction
     if share <= min(limit, VOID_WARNING):
         return None
@@ -235,18 +236,21 @@ def check_void(census: LabelCensus, settings: ConversionSettings) -> str | None:
     return message
 
 
-def measure_void(pixels: Mapping[int, int], mapping: LabelMapping) -> dict[str, float]:
+def measure_void(
+    pixels: Mapping[int, int], mapping: LabelMapping, replaced: frozenset[int] = frozenset()
+) -> dict[str, float]:
     """Source class -> its share of all pixels, for those that become the target's void; largest first.
 
     Args:
         pixels: class id -> pixels; ids that the source lacks count as ``unknown``.
         mapping: from the labels to the model.
+        replaced: ids that the label rule replaces by those of classes.
     """
     names = {item.id: item.name for item in mapping.source.classes}
     total = max(1, sum(pixels.values()))
     void = (mapping.target.void_channel, UNMAPPED)
     shares: Counter[str] = Counter()
     for class_id, count in pixels.items():
-        if int(mapping.table[class_id]) in void:
+        if int(mapping.table[class_id]) in void and class_id not in replaced:
             shares[names.get(class_id, "unknown")] += count
     return {name: count / total for name, count in shares.most_common()}
