@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import Bundle, GateThresholds, load_bundle
+from sflow_pipeline.bundle.contradictions import compare_with_render
 from sflow_pipeline.bundle.gate_calibration import list_failed_checks, measure_recall
 from sflow_pipeline.bundle.label_agreement import Agreement, AgreementScorer, reduce_pair
-from sflow_pipeline.bundle.structure import check_structure
+from sflow_pipeline.bundle.render_checks import check_against_render
 from sflow_pipeline.evaluation.planted_errors import PLANTED_ERRORS, Pair
 from sflow_pipeline.label_spaces import LabelSpace, build_mapping
 from sflow_pipeline.markdown import draw_table
@@ -64,12 +65,21 @@ class Judge:
         self.scorer = AgreementScorer(bundle, weights, resolve_device(), thresholds)
         self._thresholds = thresholds
 
-    def find_failed(self, pair: Pair, render: NDArray[np.uint8] | None) -> list[str]:
-        """The checks that a pair fails, with those against its render where there is one."""
-        checks = dict(self.scorer.score([pair.photo], [pair.class_index])[0].checks)
+    def find_failed(self, pair: Pair, render: NDArray[np.uint8] | None, found: Agreement) -> list[str]:
+        """The checks that a pair fails, with those against its render where there is one.
+
+        Args:
+            found: what the segmenter says of the render.
+        """
+        image = self.scorer.score([pair.photo], [pair.class_index])[0]
+        checks = dict(image.checks)
         if render is not None:
-            image, label = reduce_pair(pair.photo, pair.class_index)
-            checks |= check_structure(reduce_pair(render, pair.class_index)[0], image, label, self.scorer.void_channel)
+            followed = reduce_pair(render, pair.class_index)[0]
+            reduced = reduce_pair(pair.photo, pair.class_index)
+            checks |= check_against_render(image, found, followed, reduced, self.scorer.void_channel)
+            if "objects" in list_failed_checks(checks, self._thresholds):
+                again = self.scorer.score([render], [pair.class_index])[0].contradictions
+                checks["objects"] = -compare_with_render(image.contradictions, again, self._thresholds.confusion)
         return list_failed_checks(checks, self._thresholds)
 
 
@@ -92,7 +102,8 @@ def main() -> None:
     agreements = []
     for folder in options.photos:
         photos = read_pairs(folder, options.split, options.limit, space)
-        agreements += [judge.scorer.score([pair.photo], [pair.class_index])[0] for pair in photos]
+        scored = [judge.scorer.score([pair.photo], [pair.class_index])[0] for pair in photos]
+        agreements += scored
         renders: list[NDArray[np.uint8] | None] = [None] * len(photos)
         pairs = photos
         if options.converted:
@@ -100,13 +111,13 @@ def main() -> None:
             pairs = [Pair(bundle.paint(p.photo, p.class_index, label_space=space), p.class_index) for p in photos]
         rng = np.random.default_rng(0)
         for i, (pair, render) in enumerate(zip(pairs, renders, strict=True)):
-            found.setdefault(_REAL, []).append(judge.find_failed(pair, render))
+            found.setdefault(_REAL, []).append(judge.find_failed(pair, render, scored[i]))
             for _draw in range(options.draws):
                 partner = find_partner(pairs, i, rng)
                 for error in PLANTED_ERRORS:
                     wrong = None if partner is None else error.plant(pair, partner, space, rng)
                     if wrong is not None:
-                        found.setdefault(error.name, []).append(judge.find_failed(wrong, render))
+                        found.setdefault(error.name, []).append(judge.find_failed(wrong, render, scored[i]))
     print(describe_segmenter(agreements))
     extents = {error.name: error.extent for error in PLANTED_ERRORS}
     rows = []

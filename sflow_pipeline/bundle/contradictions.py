@@ -101,3 +101,24 @@ def compare_with_usual(
         (item.strength / (usual.get(item.labelled, {}).get(item.called, 0.0) + _FLOOR) for item in contradictions),
         default=0.0,
     )
+
+
+def compare_with_render(
+    contradictions: Iterable[Contradiction],
+    of_render: Iterable[Contradiction],
+    confusion: Mapping[str, Mapping[str, float]],
+) -> float:
+    """As ``compare_with_usual`` of an image that follows its render, where the render's own contradictions are usual.
+
+    What the segmenter takes for another class in the render, too, such as a trunk without bark for a pedestrian, the
+    image has not lost.
+
+    >>> trunk = Contradiction("tree", "pedestrian", 0.9)
+    >>> compare_with_usual([trunk], {}), round(compare_with_render([trunk], [trunk], {}), 2)
+    (6.0, 0.86)
+    """
+    usual = {labelled: dict(row) for labelled, row in confusion.items()}
+    for item in of_render:
+        row = usual.setdefault(item.labelled, {})
+        row[item.called] = max(row.get(item.called, 0.0), item.strength)
+    return compare_with_usual(contradictions, usual)

@@ -22,7 +22,7 @@ from sflow_pipeline.bundle.label_likelihood import (
     score_label,
     take_class,
 )
-from sflow_pipeline.bundle.label_place import compare_moved, compare_moved_edges
+from sflow_pipeline.bundle.label_outlines import compare_all_outlines
 from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.bundle.metadata import UsualAgreement
 from sflow_pipeline.label_spaces import LabelSpace
@@ -36,8 +36,6 @@ WORKING_HEIGHT_PX, _MOST_HEIGHT_PX = 192, 256
 RARE_SHARE = 0.05
 #: Where the segmenter's largest probability is below this, a pixel is of no familiar class.
 _UNFAMILIAR_BELOW = 0.5
-#: Weight of edges beside log-probabilities in ``place``: about the ratio of their spreads on real photos.
-_EDGE_WEIGHT = 0.25
 #: (h, w, 3) picture and (h, w) class channels at the working size.
 ReducedPair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -57,13 +55,14 @@ class Agreement:
             weighted by the square of the class's recall on real photos;
             ``likelihood``: the same mean over all labelled pixels, unweighted;
             ``naming``: by how much labelled classes are more probable than any two of them exchanged;
-            ``place``: by how much the label is more probable than the label moved to the left or right, and the
-            picture's edges stronger on its boundaries (``label_place``);
+            ``outlines``: by how much the picture's edges are stronger along the label's outlines than along those of
+            the label when it is moved (``label_outlines``);
             ``mirror``: by how much it is more probable than the mirrored label;
             ``blank``: minus the mean probability of void in the window with most of it, which is what a segmenter
             trained with mixed crops calls blank regions;
             ``objects``: minus the strongest contradiction, relative to what is usual for its classes;
             ``together``: several of them in one (``combined_check``), where it is known what is usual.
+        void: (h, w) probability of void, of every second pixel where pictures are large.
         contradictions: regions where the segmenter says something else than the label.
     """
 
@@ -73,6 +72,7 @@ class Agreement:
     unfamiliar: float
     recall: Mapping[str, float]
     checks: Mapping[str, float]
+    void: NDArray[np.float32]
     contradictions: Sequence[Contradiction] = ()
 
 
@@ -194,9 +194,10 @@ class AgreementScorer:
         best, predicted = logits[:, self._kept].softmax(dim=1).max(dim=1)
         unfamiliar = (best < _UNFAMILIAR_BELOW).float().mean(dim=(1, 2)).tolist()
         tables = self._tabulate(*self._place(truth), predicted)
+        voids = self._find_void(logits).cpu().numpy()
         return [
-            _summarise(table, self._names, {"unfamiliar": share}, (), self._usual)
-            for table, share in zip(tables, unfamiliar, strict=True)
+            _summarise(table, self._names, {"unfamiliar": share}, (), self._usual, void)
+            for table, share, void in zip(tables, unfamiliar, voids, strict=True)
         ]
 
     def _compare(self, pairs: Sequence[ReducedPair], logits: Tensor, truth: Tensor) -> list[Agreement]:
@@ -216,15 +217,15 @@ class AgreementScorer:
             "region": -find_largest_mean(surprise * self._weights[self._kept][position]),
             "likelihood": -surprise.sum(dim=(1, 2)) / count_labelled(labelled),
             "naming": compare_exchanged(mean_log, counts / total[:, None]),
-            "place": compare_moved(position, labelled, bounded) + send(self._compare_edges(pairs), position.device),
             "mirror": straight - score_label(position.flip(2), labelled.flip(2), bounded),
             "unfamiliar": (best < np.log(_UNFAMILIAR_BELOW)).float().mean(dim=(1, 2)),
         }
+        void = self._find_void(logits)
         if self.void_channel is not None:
-            void = (logits[:, self.void_channel] - logits.logsumexp(dim=1)).exp()
             values["blank"] = -find_largest_mean(void)
-        planes = (best - own, labelled, predicted.to(torch.uint8), position.to(torch.uint8))
-        rows, gaps, marked, called, positions = (
+        outlines = compare_all_outlines(pairs, self.void_channel)
+        planes = (best - own, labelled, predicted.to(torch.uint8), position.to(torch.uint8), void)
+        rows, gaps, marked, called, positions, voids = (
             tensor.numpy() for tensor in fetch([torch.stack(list(values.values())).double(), *planes])
         )
         columns = dict(zip(values, rows, strict=True))
@@ -232,17 +233,19 @@ class AgreementScorer:
             _summarise(
                 table,
                 self._names,
-                {name: float(column[i]) for name, column in columns.items()},
+                {name: float(column[i]) for name, column in columns.items()} | {"outlines": outlines[i]},
                 find_contradictions(gaps[i], called[i], positions[i], marked[i], self._names),
                 self._usual,
+                voids[i],
             )
             for i, table in enumerate(self._tabulate(position, labelled, predicted))
         ]
 
-    def _compare_edges(self, pairs: Sequence[ReducedPair]) -> Tensor:
-        """(b,) what edges add to ``place``."""
-        gains = [compare_moved_edges(picture, label, np.isin(label, self._channels)) for picture, label in pairs]
-        return _EDGE_WEIGHT * torch.tensor(gains)
+    def _find_void(self, logits: Tensor) -> Tensor:
+        """(b, h, w) probability of void; 0 where the label space has none."""
+        if self.void_channel is None:
+            return torch.zeros_like(logits[:, 0])
+        return (logits[:, self.void_channel] - logits.logsumexp(dim=1)).exp()
 
 
 def reduce_pair(picture: NDArray[np.uint8], class_index: NDArray[np.uint8]) -> ReducedPair:
@@ -269,6 +272,7 @@ def _summarise(
     values: dict[str, float],
     contradictions: Sequence[Contradiction],
     usual: UsualAgreement,
+    void: NDArray[np.float32],
 ) -> Agreement:
     values["objects"] = -compare_with_usual(contradictions, usual.confusion)
     if usual.checks and usual.checks.keys() <= values.keys():
@@ -277,7 +281,7 @@ def _summarise(
     total = labelled.sum()
     unfamiliar = values.pop("unfamiliar")
     if not total:
-        return Agreement(1.0, 1.0, None, unfamiliar, {}, {"pixel_accuracy": 1.0, "miou": 1.0, **values})
+        return Agreement(1.0, 1.0, None, unfamiliar, {}, {"pixel_accuracy": 1.0, "miou": 1.0, **values}, void)
     present = labelled > 0
     recall = right[present] / labelled[present]
     iou = right[present] / (labelled + confusion.sum(axis=0) - right)[present]
@@ -290,6 +294,5 @@ def _summarise(
         if share >= SMALLEST_SHARE
     }
     checks = {"pixel_accuracy": accuracy, "miou": miou, **values}
-    return Agreement(
-        accuracy, miou, float(rare.mean()) if len(rare) else None, unfamiliar, named, checks, tuple(contradictions)
-    )
+    rare_recall = float(rare.mean()) if len(rare) else None
+    return Agreement(accuracy, miou, rare_recall, unfamiliar, named, checks, void, tuple(contradictions))

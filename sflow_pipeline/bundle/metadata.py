@@ -28,7 +28,7 @@ def _read_numbers(value: Any) -> Any:
 STRUCTURE_CHECKS = ("structure_kept", "structure_object", "structure_alike")
 #: All checks that there are.
 CHECKS = (
-    *("pixel_accuracy", "miou", "likelihood", "region", "objects", "blank", "naming", "place", "mirror", "together"),
+    *("pixel_accuracy", "miou", "likelihood", "region", "objects", "blank", "naming", "outlines", "mirror", "together"),
     *STRUCTURE_CHECKS,
 )
 

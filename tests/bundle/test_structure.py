@@ -59,3 +59,19 @@ def test_an_object_that_came_up_is_seen(street) -> None:
     checks = check_structure(picture, added, label, VOID)
     assert checks["structure_alike"] < 0.4
     assert checks["structure_object"] > 0.9
+
+
+def test_a_few_pixels_of_a_small_object_may_change(street) -> None:
+    """A far figure whose head the generator paints otherwise is still there; one that is gone is not."""
+    picture, label = street
+    picture, label = picture.copy(), label.copy()
+    figure = np.s_[60:84, 200:208]
+    label[figure] = CAR
+    picture[figure] = 30
+    picture[62:67, 200:208] = 200
+    changed, gone = picture.copy(), picture.copy()
+    changed[62:67, 200:208] = 60
+    gone[56:88, 196:212] = street[0][56:88, 196:212]
+    changed_checks, gone_checks = (check_structure(picture, image, label, VOID) for image in (changed, gone))
+    assert changed_checks["structure_object"] > 0.9 > 0.5 > gone_checks["structure_object"]
+    assert changed_checks["structure_kept"] > gone_checks["structure_kept"] + 0.2

@@ -1,6 +1,7 @@
 """The gate compares images with labels: a wrong label is found, named, and left out where the job enforces it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from sflow_pipeline.networks.device import Device
 from sflow_pipeline.networks.segmenters.segmenter import Segmenter
 from sflow_pipeline.report.dataset_page import write_report_page
 
-SKY, ROAD, TREE = 0, 3, 5
+SKY, ROAD, TREE, VOID = 0, 3, 5, 11
 #: Class -> colour, and the colour's channel.
 COLORS = {ROAD: (255, 0, 0), TREE: (0, 255, 0), SKY: (0, 0, 255)}
 
@@ -57,6 +58,15 @@ def build_color_segmenter() -> Segmenter:
         network.verdict.bias.fill_(-20.0)
         for label in COLORS:
             network.verdict.bias[label] = 0.0
+    return network
+
+
+def build_blank_segmenter() -> Segmenter:
+    """The colour segmenter, which takes white for void."""
+    network = build_color_segmenter()
+    with torch.no_grad():
+        network.verdict.weight[VOID, :3, 0, 0] = 3.0
+        network.verdict.bias[VOID] = -6.0
     return network
 
 
@@ -173,13 +183,16 @@ class TreeEraser(Renders):
         return Translation(photo, np.zeros(render.shape[:3], np.uint8))
 
 
-def build_following_bundle(tmp_path: Path, color_bundle: Bundle, least: dict[str, float]) -> Bundle:
+def build_following_bundle(
+    tmp_path: Path, color_bundle: Bundle, least: dict[str, float], segmenter: Segmenter | None = None
+) -> Bundle:
     """A bundle whose generator is given the render's appearance, with these thresholds."""
     generator = {"width": 9, "blocks": 1, "use_palette": True, "use_appearance": True}
     recipe = color_bundle.recipe.model_dump() | {"name": "follows", "generator": generator}
     bundle = build_random_bundle(tmp_path / "follows", recipe=Recipe.model_validate(recipe))
     scores = SegmenterScores(pixel_accuracy=0, miou=0, held_out_photos=0, images_seen=0)
-    bundle = add_segmenter(bundle, SegmenterRecipe(width=6), build_color_segmenter().state_dict(), scores)
+    segmenter = segmenter or build_color_segmenter()
+    bundle = add_segmenter(bundle, SegmenterRecipe(width=6), segmenter.state_dict(), scores)
     assert color_bundle.metadata.gate is not None
     return add_gate_thresholds(bundle, color_bundle.metadata.gate.model_copy(update={"least": least}))
 
@@ -195,6 +208,39 @@ def test_an_object_of_the_render_that_the_image_lacks(tmp_path, color_bundle, ma
     )
     summary = convert(job, build_translator=TreeEraser)
     found = [i for i, sample in enumerate(open_dataset(summary.out_dir)) if sample.scores.failed_checks]
+    assert found == failed
+
+
+class Repainter(Renders):
+    """Gives renders back, one class of scene 3 painted over in one colour."""
+
+    def __init__(self, label: int, color: tuple[int, int, int]) -> None:
+        self._label, self._color = label, color
+
+    def translate(self, class_index: Any, render: Any, alpha: Any, **_look: Any) -> Translation:  # noqa: ARG002
+        photo = render.copy()
+        for picture, classes in zip(photo, class_index, strict=True):
+            if (classes == draw_scene(3)).all():
+                picture[classes == self._label] = self._color
+        return Translation(photo, np.zeros(render.shape[:3], np.uint8))
+
+
+@pytest.mark.parametrize(("appearance", "failed"), [("full", [3]), (0.5, [3, 6])])
+@pytest.mark.parametrize(
+    ("least", "label", "color"), [({"blank": -0.5}, ROAD, (255, 255, 255)), ({"objects": -5.0}, TREE, COLORS[ROAD])]
+)
+def test_what_the_segmenter_says_of_the_render_too(
+    tmp_path, color_bundle, make_job, appearance, failed, least, label, color
+):
+    """Scene 6 is rendered with a blank road, or with a tree that looks like a road, which its image may follow."""
+    bundle = build_following_bundle(tmp_path, color_bundle, least, build_blank_segmenter())
+    sim = write_scenes(tmp_path / "scenes", wrong=None)
+    scene = draw_scene(6)
+    cv2.imwrite(str(sim / "town/rgb/0006.png"), np.where((scene == label)[..., None], color, paint(scene))[..., ::-1])
+    out = str(tmp_path / "out")
+    job = make_job(sim_dir=str(sim), out_dir=out, bundle=str(bundle.path), appearance=appearance, variants=2)
+    samples = open_dataset(convert(job, build_translator=partial(Repainter, label, color)).out_dir)
+    found = sorted({int(sample.sample_id[-4:]) for sample in samples if sample.scores.failed_checks})
     assert found == failed
 
 
@@ -255,13 +301,12 @@ def test_bundles_that_cannot_judge_say_so(make_job, color_bundle, read_dataset):
     assert convert(make_job(gate="off")).warnings == ()
     gate = color_bundle.metadata.gate
     assert gate is not None
-    outdated = add_gate_thresholds(
-        color_bundle, gate.model_copy(update={"least": {"structure_wide": 0.5, **gate.least}})
-    )
-    (warning,) = convert(
-        make_job(bundle=str(outdated.path), out_dir=str(color_bundle.path.parent / "outdated"))
-    ).warnings
-    assert "checks that are no longer made (structure_wide)" in warning
+    before = {"least": {"place": 0.5, "miou": 0.9}, "checks": {"place": [0.2, 0.1], "mirror": [1.0, 0.5]}}
+    outdated = add_gate_thresholds(color_bundle, gate.model_copy(update=before))
+    summary = convert(make_job(bundle=str(outdated.path), out_dir=str(color_bundle.path.parent / "outdated")))
+    (warning,) = summary.warnings
+    assert "checks that are no longer made (place)" in warning
+    assert {row["failed_checks"] for row in read_dataset(summary.out_dir)} <= {"", "miou"}
     add_gate_thresholds(color_bundle, None)
     with pytest.raises(UsageError, match="has no gate thresholds"):
         convert(make_job(gate="enforce", bundle=str(color_bundle.path)))

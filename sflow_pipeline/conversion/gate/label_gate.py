@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
 #: Raised with every change of what the checks compute.
-_CHECKS_VERSION = 2
+_CHECKS_VERSION = 3
 
 
 class LabelGate:
@@ -36,7 +36,7 @@ class LabelGate:
         scorer: the segmenter on its device.
         thresholds: of the bundle; None where it has none, and then no check can fail.
         edges: scores the edges.
-        compare_structure: whether images follow their renders' detail, and are compared with it.
+        follow_renders: whether images follow their renders' detail, and are compared with it.
         retries: see ``Gate``.
         enforce: whether images below a threshold are refused.
         batch_size: pictures that are scored at once on a GPU.
@@ -48,7 +48,7 @@ class LabelGate:
         thresholds: GateThresholds | None,
         edges: EdgeGate,
         *,
-        compare_structure: bool = False,
+        follow_renders: bool = False,
         retries: int = 0,
         enforce: bool = False,
         batch_size: int = 1,
@@ -57,7 +57,7 @@ class LabelGate:
         self._scorer = scorer
         self._thresholds = thresholds
         self._edges = edges
-        self._compare_structure = compare_structure
+        self._follow_renders = follow_renders
         self._enforce = enforce
         self._batch_size = batch_size
         self._renders: dict[str, Agreement] = {}
@@ -70,35 +70,44 @@ class LabelGate:
     ) -> list[Judgement]:
         """See ``Gate.judge``."""
         from sflow_pipeline.bundle.label_agreement import reduce_pair
+        from sflow_pipeline.bundle.render_checks import check_against_render
 
         labels = [frame.class_index for frame in frames]
         reduced = map_frames(reduce_pair, translation.photo, labels)
         renders = map_frames(reduce_pair, [frame.render for frame in frames], labels)
         image_scores, render_scores = self._score(frames, reduced, renders)
         edges = self._edges.judge(frames, translation)
+        follows = [self._follow_renders and bool(frame.ref.render) and not is_blank(frame.render) for frame in frames]
+        relative = self._compare_objects(image_scores, renders, follows)
 
         def judge_frame(i: int) -> Judgement:
-            picture, label = reduced[i]
             source = renders[i][0] if followed is None else reduce_pair(followed[i], frames[i].class_index)[0]
-            checks = {**image_scores[i].checks, **self._check_structure(frames[i], source, picture, label)}
-            scores = {**edges[i].scores, **score_picture(picture, label, self._edges.threshold)}
+            checks = dict(image_scores[i].checks)
+            if follows[i]:
+                void = self._scorer.void_channel
+                checks |= relative.get(i, {})
+                checks |= check_against_render(image_scores[i], render_scores[i], source, reduced[i], void)
+            scores = {**edges[i].scores, **score_picture(*reduced[i], self._edges.threshold)}
             return self._judge(image_scores[i], render_scores[i], checks, scores)
 
         return map_frames(judge_frame, range(len(frames)))
 
-    def _check_structure(
-        self,
-        frame: DecodedFrame,
-        followed: NDArray[np.uint8],
-        image: NDArray[np.uint8],
-        label: NDArray[np.uint8],
-    ) -> Mapping[str, float]:
-        """Checks against what the image follows, at the working size; none where the image does not follow it."""
-        from sflow_pipeline.bundle.structure import check_structure
+    def _compare_objects(
+        self, images: Sequence["Agreement"], renders: Sequence["ReducedPair"], follows: Sequence[bool]
+    ) -> dict[int, dict[str, float]]:
+        """``objects`` relative to the render, of images that fail it and follow their renders."""
+        from sflow_pipeline.bundle.contradictions import compare_with_render
 
-        if not self._compare_structure or not frame.ref.render or is_blank(frame.render):
+        if self._thresholds is None:
             return {}
-        return check_structure(followed, image, label, self._scorer.void_channel)
+        least = self._thresholds.least.get("objects", -np.inf)
+        failing = [i for i, image in enumerate(images) if follows[i] and image.checks["objects"] < least]
+        found = self._scorer.score_reduced([renders[i] for i in failing], self._batch_size)
+        confusion = self._thresholds.confusion
+        return {
+            i: {"objects": -compare_with_render(images[i].contradictions, render.contradictions, confusion)}
+            for i, render in zip(failing, found, strict=True)
+        }
 
     def _judge(
         self,
@@ -166,7 +175,7 @@ class LabelGateFactory:
             AgreementScorer(self.bundle, self.segmenter, device, thresholds),
             thresholds,
             EdgeGate(settings.edge_threshold),
-            compare_structure=settings.appearance == 1.0,
+            follow_renders=settings.appearance == 1.0,
             retries=settings.job.gate_retries if enforce else 0,
             enforce=enforce,
             batch_size=settings.batch_size,
