@@ -83,12 +83,13 @@ class LabelGate:
         def judge_frame(i: int) -> Judgement:
             source = renders[i][0] if followed is None else reduce_pair(followed[i], frames[i].class_index)[0]
             checks = dict(image_scores[i].checks)
-            if follows[i]:
+            render = render_scores[i]
+            if follows[i] and render is not None:
                 void = self._scorer.void_channel
                 checks |= relative.get(i, {})
-                checks |= check_against_render(image_scores[i], render_scores[i], source, reduced[i], void)
+                checks |= check_against_render(image_scores[i], render, source, reduced[i], void)
             scores = {**edges[i].scores, **score_picture(*reduced[i], self._edges.threshold)}
-            return self._judge(image_scores[i], render_scores[i], checks, scores)
+            return self._judge(image_scores[i], render, checks, scores)
 
         return map_frames(judge_frame, range(len(frames)))
 
