@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--size", action="append", help="of conversions; 512x256 and 1920x1080 where left out")
     parser.add_argument("--batch-size", action="append", type=int, help="1, 8 and 32 where left out")
     parser.add_argument("--convert-batch-size", action="append", default=[], help="of conversions; auto where left out")
-    parser.add_argument("--workers", action="append", type=int, help="of conversions; 1 where left out")
+    parser.add_argument("--workers", action="append", type=int, help="of conversions; chosen where left out")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--gate", default="score", help="of conversions")
     parser.add_argument("--graphs", action="append", choices=["on", "off"], help="of conversions; both where left out")
@@ -47,7 +47,8 @@ def main() -> None:
         frames = max(1, round(chosen.frames * 512 * 256 / (width * height))) if chosen.frames > 100 else chosen.frames
         with tempfile.TemporaryDirectory(prefix="sflow-bench-") as temporary:
             dump = link_sample_dump(Path(temporary), frames=frames, size=(width, height))
-            settings = product(chosen.workers or [1], chosen.image_format or ["png"], chosen.convert_batch_size or [""])
+            formats, convert_batches = chosen.image_format or ["png"], chosen.convert_batch_size or [""]
+            settings = product(chosen.workers or [None], formats, convert_batches)
             for workers, image_format, batch_size in settings:
                 out = Path(temporary) / "out"
                 found = [
@@ -83,7 +84,7 @@ def convert(
     dump: Path,
     out: Path,
     size: str,
-    workers: int,
+    workers: int | None,
     image_format: str,
     batch_size: str,
     chosen: argparse.Namespace,
@@ -92,7 +93,8 @@ def convert(
     """One conversion by the command line: frames a second, how busy the GPU was, and a digest of all its shards."""
     shutil.rmtree(out, ignore_errors=True)
     command = ["sflow-pipeline", "convert", str(dump), str(out), "--device", chosen.device, "--gate", chosen.gate]
-    command += ["--workers", str(workers), "--image-format", image_format, "--contradictions", "ignore", "--json"]
+    command += ["--image-format", image_format, "--contradictions", "ignore", "--json"]
+    command += ["--workers", str(workers)] if workers else []
     command += ["--smooth", "0"]  # frames alone; docs/video.md has what smoothing takes
     command += ["--batch-size", batch_size] if batch_size else []
     with Utilisation(chosen.device) as busy:
@@ -108,7 +110,7 @@ def convert(
         "size": size,
         "graphs": graphs,
         "digest": sha256("".join(shard["sha256"] for shard in shards).encode()).hexdigest(),
-        "workers": workers,
+        "workers": workers or "auto",
         "image_format": image_format,
         "batch_size": batch_size or "auto",
         "rows": rows,

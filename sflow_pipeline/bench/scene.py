@@ -12,6 +12,7 @@ from sflow_pipeline.bench.options import run_painter
 from sflow_pipeline.bundle.portable.exported_networks import read_export
 from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.engines.in_process import find_threads
 from sflow_pipeline.conversion.frame.decode import decode_frame
 from sflow_pipeline.conversion.gate.label_gate import build_gate_factory
 from sflow_pipeline.conversion.job.backend import build_export_factory
@@ -76,8 +77,9 @@ class Scene:
         self._decoded = [decode_frame(frame, self._settings) for frame in self._frames]
         translator = Translator(resolved.bundle, device.name, device.precision)
         gate_factory = build_gate_factory(self._settings, resolved.bundle)
-        painter = PainterFactory(self._settings, lambda: translator, gate_factory)()
-        self._painter = painter
+        build_painter = PainterFactory(self._settings, lambda: translator, gate_factory)
+        painter = build_painter()
+        self._painter, self._second = painter, build_painter.build_second(painter)
         self._gate = painter.gate
         self._against = against
         self._exported: Painter | None = None
@@ -106,7 +108,7 @@ class Scene:
             "gate": self._judge,
             "encode": lambda: [encode_rgb(image) for image in self._photos()],
             "write": self._write,
-            "pipeline": lambda: convert_shard(self._task(), self._settings, self._painter),
+            "pipeline": self._convert,
         }
         if (exported := self._exported) is not None:
             stages[self._exported_name] = lambda: self._translate(exported)
@@ -135,6 +137,10 @@ class Scene:
             for row in self._rows:
                 writer.add(row)
             writer.publish()
+
+    def _convert(self) -> None:
+        helpers = find_threads(self._settings)
+        convert_shard(self._task(), self._settings, self._painter, helpers=helpers, second=self._second)
 
     def _task(self) -> ShardTask:
         return ShardTask("bench", "train", "bench", self._frames)

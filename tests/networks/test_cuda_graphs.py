@@ -1,6 +1,8 @@
 """CUDA graphs on a CPU: a recorder whose recordings run the function again in the same memory, as a GPU would."""
 
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sflow_pipeline.bundle import label_agreement, load_bundle
 from sflow_pipeline.bundle.label_agreement import AgreementScorer
 from sflow_pipeline.bundle.translator import Translator
-from sflow_pipeline.networks.cuda_graphs import GraphedFunction, find_recorder
+from sflow_pipeline.networks.cuda_graphs import CudaRecorder, GraphedFunction, find_recorder
 from sflow_pipeline.networks.device import Device, resolve_device
 
 
@@ -123,6 +125,76 @@ def test_short_memory_takes_the_recordings_away_before_a_batch_fails() -> None:
     before = recorder.replayed
     assert give(graphed, 2.0, 4) == [[8], [4]]
     assert (recorder.recorded, recorder.replayed) == (1, before)
+
+
+class Stream:
+    """A stream of ``torch.cuda`` that notes what waits for what."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name, self.log = name, log
+
+    def wait_stream(self, other: "Stream") -> None:
+        self.log.append(f"{self.name} waits for {other.name}")
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """``torch.cuda`` without a GPU: the current stream, and a log of what would happen."""
+    log: list[str] = []
+    state: dict[str, Any] = {"stream": Stream("default", log), "log": log}
+
+    @contextmanager
+    def use(stream: Stream) -> Any:
+        before, state["stream"] = state["stream"], stream
+        yield
+        state["stream"] = before
+
+    @contextmanager
+    def graph(_graph: Any, pool: str, stream: Stream, capture_error_mode: str) -> Any:
+        log.append(f"begin in {pool}, {capture_error_mode}")
+        state["stream"] = stream
+        yield  # an error leaves the stream where it is, as torch does
+        log.append("end")
+
+    stubs = {
+        "Stream": lambda _device: Stream("side", log), "graph_pool_handle": lambda: "pool", "graph": graph,
+        "device": lambda _device: nullcontext(), "current_stream": lambda: state["stream"], "stream": use,
+        "CUDAGraph": lambda: SimpleNamespace(replay=lambda: log.append("replay")),
+        "set_stream": lambda stream: state.update(stream=stream),
+    }  # fmt: skip
+    for name, stub in stubs.items():
+        assert hasattr(torch.cuda, name)
+        monkeypatch.setattr(torch.cuda, name, stub)
+    return state
+
+
+def test_a_graph_is_recorded_on_a_stream_of_its_own_after_runs_on_it(gpu: dict[str, Any]) -> None:
+    log = gpu["log"]
+
+    def run() -> tuple[Tensor, ...]:
+        log.append(f"run on {gpu['stream'].name}")
+        return (torch.ones(1),)
+
+    outputs, replay = CudaRecorder("cuda").record(run)
+    replay()
+    assert outputs[0].tolist() == [1]
+    assert log == [
+        "side waits for default", "run on side", "run on side",
+        "begin in pool, thread_local", "run on side", "end", "default waits for side", "replay",
+    ]  # fmt: skip
+    assert gpu["stream"].name == "default"
+
+
+def test_a_recording_that_fails_leaves_no_stream_behind(gpu: dict[str, Any]) -> None:
+    def run() -> tuple[Tensor, ...]:
+        if gpu["log"] and gpu["log"][-1].startswith("begin") and gpu["stream"].name == "side":
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return ()
+
+    graphed = GraphedFunction(lambda _plan, inputs: (*run(), inputs["x"]), "cpu", CudaRecorder("cuda"))
+    assert [give(graphed, 1.0, number) for number in range(3)] == [[[0]], [[1]], [[2]]]
+    assert graphed.failure == "RuntimeError: operation not permitted when stream is capturing"
+    assert gpu["stream"].name == "default"
 
 
 def test_the_environment_leaves_graphs_out(monkeypatch: pytest.MonkeyPatch) -> None:

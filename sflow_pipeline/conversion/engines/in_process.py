@@ -31,12 +31,15 @@ def run_in_process(
     """
     if not tasks:
         return
-    # On a CPU the model needs the cores; beside a GPU they decode and encode.
-    threads = 1 if settings.device == "cpu" else max(1, min(_MOST_THREADS, count_cores() - 1))
-    helpers = ThisProcess(settings, threads)
+    helpers = find_threads(settings)
     with single_threaded(), reused_memory():
         painter = build_painter()
         second = build_painter.build_second(painter)
         on_ready(1)
         for task in tasks:
             yield convert_shard(task, settings, painter, lambda: on_frames(1), check_lock, helpers, second=second)
+
+
+def find_threads(settings: ConversionSettings) -> ThisProcess:
+    """Threads that decode and encode: one of each on a CPU, whose cores the model needs, several beside a GPU."""
+    return ThisProcess(settings, 1 if settings.device == "cpu" else max(1, min(_MOST_THREADS, count_cores() - 1)))
