@@ -148,6 +148,12 @@ def test_a_damaged_export_is_refused_with_the_command_that_writes_it(make_palett
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_of_something_else_is_not_written_to(make_palette_job, dump):
+    with pytest.raises(UsageError, match="no folder of `models export`") as caught:
+        convert(make_palette_job(backend=str(dump.root)))
+    assert f"{dump.root}-openvino --to openvino" in (caught.value.hint or "")
+
+
 def test_a_file_that_its_runtime_does_not_take_is_one_sentence(make_palette_job, exports, tmp_path):
     folder = tmp_path / "export"
     shutil.copytree(exports["onnx"], folder)

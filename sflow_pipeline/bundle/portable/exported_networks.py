@@ -73,9 +73,12 @@ def _read_interface(folder: Path, bundle: Bundle, stated: str) -> dict[str, Any]
     try:
         content = json.loads(read_regular(folder / INTERFACE_FILE, _MOST_INTERFACE_BYTES))
     except OSError as error:
+        # Exports do not write into folders of something else.
+        is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        place = folder if is_free else Path(f"{folder}-openvino")
         raise UsageError(
             f"backend {folder}: no folder of `models export`, {INTERFACE_FILE} cannot be read ({error.strerror})",
-            hint=_export_again(folder, stated, "openvino"),
+            hint=_export_again(place, stated, "openvino"),
         ) from error
     except (ValueError, RecursionError):
         content = None
