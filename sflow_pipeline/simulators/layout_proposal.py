@@ -14,14 +14,21 @@ from sflow_pipeline.label_spaces import LabelEncoding, LabelSpace, from_colors, 
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.file_groups import FileGroup, group_files
 from sflow_pipeline.simulators.group_pairs import GroupPair, find_alone, find_pairs
+from sflow_pipeline.simulators.label_rules import LABEL_RULES, RULE_OF_SPACE
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
-from sflow_pipeline.simulators.role_words import find_measurement_word, find_other_word, says_picture
+from sflow_pipeline.simulators.role_words import (
+    find_measurement_word,
+    find_other_word,
+    list_role_words,
+    says_picture,
+)
 from sflow_pipeline.storage.webp_header import is_webp
 
 _MAX_CLASSES = 96
 _LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
+_CLASS_WORDS = re.compile(r"sem|seg|label|class")
 _INSTANCE_WORDS = re.compile(r"inst|object|panoptic")
 _SURE, _CLEAR = 0.99, 0.3
 _SHOWN = 4
@@ -115,13 +122,15 @@ def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -
 
 
 def measure_label_space(space: LabelSpace, maps: Sequence[NDArray[Any]]) -> SpaceGuess:
-    """How well a label space explains (h, w) maps of class ids."""
+    """How well a label space explains (h, w) maps of class ids; its label rule may find the sky."""
     if not maps:
         return SpaceGuess(space.name, 0.0, 0.0)
+    rule = RULE_OF_SPACE.get(space.name)
     ids = [item.id for item in space.classes if not item.derived]
     known = float(np.mean([np.isin(label, ids).mean() for label in maps]))
     sky = [item.id for item in space.classes if item.concepts[0] == "sky"]
     road = [item.id for item in space.classes if item.concepts[0].startswith("flat.road")]
+    maps = [LABEL_RULES[rule](label) for label in maps] if rule and known > _SURE else maps
     tops = [np.isin(label[: max(1, len(label) // 3)], sky).mean() for label in maps]
     bottoms = [np.isin(label[-max(1, len(label) // 3) :], road).mean() for label in maps]
     return SpaceGuess(space.name, known, float(np.mean(tops) + np.mean(bottoms)))
@@ -168,11 +177,12 @@ def _are_normals(pixels: NDArray[np.int64]) -> bool:
     return len(lengths) > 0 and bool((np.abs(lengths - 1) < _UNIT_TOLERANCE).mean() > _SURE)
 
 
-def _rank(pair: GroupPair) -> tuple[int, int, int]:
+def _rank(pair: GroupPair) -> tuple[int, ...]:
     words = pair.groups[1].words
     return (
         -len(_INSTANCE_WORDS.findall(words)),
-        len(_LABEL_WORDS.findall(words)) - len(_LABEL_WORDS.findall(pair.groups[0].words)),
+        len(_LABEL_WORDS.findall(words)) - (0 if pair.is_alone else len(_LABEL_WORDS.findall(pair.groups[0].words))),
+        len(_CLASS_WORDS.findall(words)),
         pair.frames,
     )
 
@@ -186,7 +196,7 @@ def _find_labels_alone(groups: Sequence[FileGroup], kind_of: Callable[[FileGroup
         for group in files
     ):
         return []
-    return find_alone([group for group in files if kind_of(group) == "labels"], find_other_word)
+    return find_alone([group for group in files if kind_of(group) == "labels"], list_role_words)
 
 
 def _find_instances(

@@ -9,7 +9,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 #: Geometry, motion and drawings: neither the simulator's picture nor class labels.
 _MEASUREMENT = re.compile(
     r"(optical|scene|surface|motion|fwd|bwd)?(flow|optical|motion|velocity|normal|depth|distance|disparity|disp|occlusion|"
-    r"occluded|lidar|radar|pointcloud|boundary|boundarie|edge|contour|albedo)(s|map|maps|vector|vectors|img|image|images|"
+    r"occluded|lidar|radar|pointcloud|boundary|boundarie|edge|contour|albedo|bounding|bbox|box|boxe)(s|map|maps|vector|vectors|img|image|images|"
     r"rgb|color|colour|vis|viz)?"
 )
 _LABEL = re.compile(
@@ -37,6 +37,16 @@ def find_other_word(group: FileGroup, partner: FileGroup | None = None) -> str |
 def find_measurement_word(group: FileGroup, partner: FileGroup | None = None) -> str | None:
     """The first word that says geometry or motion, so neither pictures nor class labels; see ``find_other_word``."""
     return _find(_list_own_words(group, partner), _MEASUREMENT)
+
+
+def list_role_words(group: FileGroup) -> tuple[str, ...]:
+    """The words of the last folder and the names that say what else than a picture the files hold.
+
+    >>> list_role_words(FileGroup("gtFine/bonn", ("bonn_", "_gtFine_labelIds"), ".png", {}))
+    ('gt', 'label')
+    """
+    words = _list_own_words(group, None)
+    return tuple(word for word in words if _MEASUREMENT.fullmatch(word) or _LABEL.fullmatch(word))
 
 
 def says_picture(group: FileGroup) -> bool:

@@ -135,6 +135,17 @@ def test_an_occlusion_mask_is_not_proposed_as_the_label(write_kinds: WriteKinds)
         ),
         ({"label": "seg_{number}.png", "depth": "depth_{number}.png"}, {"label": "seg_{frame}.png"}),
         ({"label": "{number}.png"}, {"label": "{frame}.png"}),
+        (
+            {"label": "gt/bonn_{number}_gtFine_labelIds.png", "instance": "gt/bonn_{number}_gtFine_instanceIds.png"},
+            {
+                "label": "gt/bonn_{frame}_gtFine_labelIds.png",
+                "instance": "gt/bonn_{frame}_gtFine_instanceIds.png",
+            },
+        ),
+        (
+            {"label": "s/semantic/{number}.png", "occlusion": "s/masks/{number}.png"},
+            {"label": "s/semantic/{frame}.png"},
+        ),
     ],
 )
 def test_labels_without_pictures_are_proposed_alone(
@@ -165,3 +176,13 @@ def test_labels_are_not_proposed_alone_beside_pictures_that_do_not_pair(
     assert cv2.imwrite(str(tmp_path / "dump" / "shots" / f"night_7_a.{suffix}"), draw_kinds(1)["render"])
     (tmp_path / "dump" / "shots" / f"1.{suffix}").unlink()
     assert "label" not in propose_layout(root).layout
+
+
+def test_untagged_sky_of_old_carla_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "CameraSeg").mkdir()
+    for number in range(FRAMES):
+        tags = np.full((60, 90, 3), 0, np.uint8)
+        tags[20:40, :, 2], tags[40:, :, 2], tags[35:50, 20 : 30 + number, 2] = 1, 7, 10
+        assert cv2.imwrite(str(tmp_path / "CameraSeg" / f"{number}.png"), tags)
+    hint = propose_layout(str(tmp_path)).hint
+    assert "--layout 'label=CameraSeg/{frame}.png' --label-space carla-0.9.9 --label-encoding red_channel" in hint
