@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sflow_pipeline.bundle.translator import Translation
+from sflow_pipeline.bundle import load_bundle
+from sflow_pipeline.bundle.translator import Translation, Translator
 from sflow_pipeline.conversion.engines import engine, in_process
 from sflow_pipeline.conversion.engines.on_ray import shards
 from sflow_pipeline.conversion.gate.gate import EdgeGate, Judgement
@@ -17,6 +18,7 @@ from sflow_pipeline.conversion.motion.motion_source import MotionSource
 from sflow_pipeline.conversion.painting.painter_factory import PainterFactory
 from sflow_pipeline.conversion.shard import decoded_frames
 from sflow_pipeline.errors import SflowError
+from sflow_pipeline.networks.cuda_graphs import GraphedFunction
 from sflow_pipeline.ray_cluster import ClusterFacts
 
 
@@ -103,6 +105,41 @@ def test_a_batch_is_translated_while_the_one_before_is_judged(make_job, read_dat
         rows[name] = sorted((record.sha256 or "") for record in records), read_dataset(job.out_dir)
     assert rows["alone"] == rows["overlapped"]
     assert len(rows["alone"][1]) == 12
+
+
+class Recording:
+    """Records a function as a CUDA graph would: replays fill the memory of its outputs from that of its inputs."""
+
+    def __init__(self) -> None:
+        self.threads: set[str] = set()
+
+    def record(self, run: Any) -> Any:
+        outputs = run()
+
+        def replay() -> None:
+            self.threads.add(threading.current_thread().name)
+            for kept, new in zip(outputs, run(), strict=True):
+                kept.copy_(new)
+
+        return outputs, replay
+
+
+def test_two_threads_that_share_a_graph_do_not_mix_their_frames(make_job, random_bundle, read_dataset, tmp_path):
+    rows, recorder = {}, Recording()
+    for name in ("eager", "graphs"):
+        job = make_job(out_dir=str(tmp_path / name), gate="off", shard_frames=12)
+        resolved = resolve_job(job)
+        settings = replace(resolved.settings, device="cuda", batch_size=1)
+        translator = Translator(load_bundle(random_bundle), "cpu", "fp32")
+        if name == "graphs":
+            translator._graphed = GraphedFunction(translator._paint, "cpu", recorder)
+        painter = PainterFactory(settings, lambda translator=translator: translator)
+        records = list(in_process.run_in_process(resolved.tasks, settings, painter, lambda _n: None, lambda: None))
+        rows[name] = sorted((record.sha256 or "") for record in records), read_dataset(job.out_dir)
+    assert rows["eager"] == rows["graphs"]
+    assert len(rows["graphs"][1]) == 12
+    assert len({row["image"]["bytes"] for row in rows["graphs"][1]}) > 1
+    assert recorder.threads
 
 
 def test_images_that_depend_on_one_another_are_painted_one_after_the_other(make_job):
