@@ -15,6 +15,8 @@ from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.config.placeholders import fill_in
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
+#: Fields that say what the dump is.
+DUMP_OPTIONS = ("simulator", "layout", "label_space", "label_encoding", "instance_encoding")
 #: Fields that decide how fast or where. The bundle and the device decide bytes, but are stated in the manifest.
 _OPERATIONAL_FIELDS = frozenset(
     {
@@ -228,8 +230,7 @@ class ConvertJob(BaseModel):
     @property
     def dump_options(self) -> dict[str, Any]:
         """What the job states about the dump: keyword arguments of ``simulators.discover``."""
-        names = ("simulator", "layout", "label_space", "label_encoding", "instance_encoding")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in DUMP_OPTIONS}
 
     def describe_content(self) -> dict[str, Any]:
         """The fields that decide what is written, JSON-like, for manifests and cards."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.config.job import DUMP_OPTIONS
 from sflow_pipeline.dataset.contents import check_name, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import FrameError, UsageError
@@ -50,7 +51,7 @@ class DatasetPhotos:
         if column not in self._contents.columns:
             raise UsageError(
                 f"{path}: the dataset has no column {column}",
-                hint=f"convert again with --include {column} among the columns",
+                hint=f"convert again with --include {column} among the columns, if the dump has {column}s",
             )
         self.label_space = self._contents.label_space
         self.label_format = self._contents.label_format
@@ -81,6 +82,11 @@ class DatasetPhotos:
     def source_root(self) -> str:
         """The dump that was converted."""
         return self._contents.manifest.source.root
+
+    @property
+    def source_options(self) -> dict[str, Any]:
+        """What the conversion's job stated about that dump, as for ``discover``."""
+        return {name: self._contents.manifest.job.get(name) for name in DUMP_OPTIONS}
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -26,5 +26,7 @@ def open_rendered(
             return None
         if dump is None and "render" in source.columns:
             return DatasetPhotos(source.uri, split, "render")
-        dump = dump or source.source_root
+        if dump is None:
+            only = set(source.list_samples(limit))
+            return FolderPhotos(source.source_root, only=only, options=source.source_options)
     return None if dump is None else FolderPhotos(dump, only=set(source.list_samples(limit)))

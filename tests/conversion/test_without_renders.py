@@ -16,7 +16,7 @@ from sflow_pipeline.conversion.frame.decode import decode_frame
 from sflow_pipeline.conversion.job.resolve_job import resolve_job
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.verify import verify
-from sflow_pipeline.errors import DumpError, SflowError, UsageError
+from sflow_pipeline.errors import DumpError, UsageError
 from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos
 from sflow_pipeline.evaluation.rendered_frames import open_rendered
 from sflow_pipeline.inspection.inspect_dump import inspect_dump
@@ -204,10 +204,21 @@ def test_what_compares_with_pictures_says_what_is_missing(labels: Any, make_labe
     convert(make_label_job())
     with pytest.raises(DumpError, match="has labels and no pictures"):
         FolderPhotos(str(labels.root))
-    with pytest.raises(SflowError, match="has labels and no pictures"):
+    with pytest.raises(DumpError, match="has labels and no pictures"):
         open_rendered(DatasetPhotos(str(tmp_path / "out")), split=None, dump=None)
     with pytest.raises(UsageError, match="render"):
         DatasetPhotos(str(tmp_path / "out"), None, "render")
+
+
+def test_pictures_of_a_stated_layout_are_found_again(dump: Any, make_job: MakeJob, tmp_path: Path) -> None:
+    (dump.root / "dataset.yaml").unlink()
+    for kind, name in (("rgb", "views"), ("semantic", "ids")):
+        for folder in list(dump.root.glob(f"*/{kind}")):
+            folder.rename(folder.parent / name)
+    layout = "render={sequence}/views/{frame}.png,label={sequence}/ids/{frame}.png"
+    convert(make_job(layout=layout, label_space="camvid11", include=["edge"], contradictions="ignore"))
+    rendered = open_rendered(DatasetPhotos(str(tmp_path / "out")), split=None, dump=None)
+    assert rendered is not None and len(rendered) == 12
 
 
 def test_fingerprints_of_dumps_with_pictures_do_not_state_that_they_have_them(
