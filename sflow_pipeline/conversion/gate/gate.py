@@ -120,6 +120,6 @@ def compute_edge_f1(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> floa
 
 
 def _share_near(edges: NDArray[np.bool_], others: NDArray[np.bool_]) -> float:
-    count = int(edges.sum())
+    count = int(np.count_nonzero(edges))
     near = cv2.dilate(others.view(np.uint8), _TOLERANCE).view(bool)
-    return float((edges & near).sum()) / count if count else 0.0
+    return int(np.count_nonzero(edges & near)) / count if count else 0.0

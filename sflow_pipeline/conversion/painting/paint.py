@@ -224,12 +224,13 @@ class Painter:
         if treatment == "paint" or not self._settings.appearance:
             return translation
         channels = self._settings.target_space.vehicle_channels
-        photos = list(translation.photo)
+        photos: list[NDArray[np.uint8]] | None = None
         for i, (frame, look) in enumerate(zip(frames, looks, strict=True)):
             mask = self._find_own_vehicle(frame, channels) if look.appearance else None
             if mask is not None:
+                photos = list(translation.photo) if photos is None else photos
                 photos[i] = apply_own_vehicle(photos[i], frame.render, mask, treatment)
-        return replace(translation, photo=np.stack(photos))
+        return translation if photos is None else replace(translation, photo=np.stack(photos))
 
     def _find_own_vehicle(self, frame: DecodedFrame, channels: tuple[int, ...]) -> NDArray[np.bool_] | None:
         stated = self._settings.own_vehicle_mask
