@@ -34,8 +34,10 @@ def draw_regions(label_map: NDArray[Any], instance_map: NDArray[Any] | None = No
         for pairs in zip(*(list(_pair_pixels(plane)) for plane in planes), strict=True)
     )
     regions = _number_regions(across, down)
-    first_pixels = np.unique(regions, return_index=True)[1]
-    levels = _color_regions(_find_neighbours(regions), label_map.ravel()[first_pixels].tolist())
+    neighbours = _find_neighbours(regions)
+    class_ids = np.zeros(len(neighbours), np.int64)
+    class_ids[regions] = label_map
+    levels = _color_regions(neighbours, class_ids.tolist())
     return np.repeat(_LEVELS[levels][regions][..., None], 3, axis=2)
 
 
