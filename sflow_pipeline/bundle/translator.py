@@ -15,6 +15,7 @@ from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
 from sflow_pipeline.networks.appearance.chroma import hold_chroma, list_chroma_shares
+from sflow_pipeline.networks.appearance.darkness import hold_darkness
 from sflow_pipeline.networks.appearance.flatness import hold_flatness
 from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
 from sflow_pipeline.networks.appearance.palette import build_palette_map, darken_palette, measure_palette
@@ -215,7 +216,7 @@ class Translator:
             painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel] * follows)
             painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
             is_flat = self._is_flat[channel] * follows
-            painted = hold_flatness(painted, colors, is_flat)
+            painted = hold_darkness(hold_flatness(painted, colors, is_flat), colors, follows)
         photo = to_bytes(painted).permute(0, 2, 3, 1).contiguous()
         return photo, (edge[:, 0] * 255.0).round().to(torch.uint8)
 
