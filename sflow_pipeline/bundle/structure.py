@@ -8,12 +8,12 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
 #: Windows, in pixels of the working size, in which structure is compared, and over which the result is averaged.
-_LOST_PX, _LOST_SPAN_PX = 5, 7
+_LOST_PX, _LOST_SPAN_PX = 5, 9
 _CHANGED_PX, _CHANGED_SPAN_PX = 3, 3
 #: Variance of luma, 0 to 255, that a picture's noise has: what correlates with it explains nothing.
 _NOISE = 25.0
 #: Variance below which a window counts as flat, and has little to lose or to change.
-_FLAT_LOST, _FLAT_CHANGED = 200.0, 400.0
+_FLAT_LOST, _FLAT_CHANGED = 60.0, 200.0
 #: Regions of a label that are compared as wholes, as shares of the picture.
 _OBJECT = (0.002, 0.12)
 
@@ -30,8 +30,8 @@ def check_structure(
     the image does not is rare: the part of the render's local variance that the image does not explain.
 
     Returns:
-        ``structure_kept``: least share of the render's local structure that is in the image, mean over windows of 7 px;
-        ``structure_object``: its least median over a region of the label that is of an object's size, 1 without one;
+        ``structure_kept``: least share of the render's local structure that is in the image, mean over windows of 9 px;
+        ``structure_object``: its least mean over a region of the label that is of an object's size, 1 without one;
         ``structure_alike``: least share of the local structure of both that the other one has, too, over 3 px.
 
     >>> rng = np.random.default_rng(0)
@@ -90,7 +90,7 @@ def _find_worst_object(
             left, top, width, height, area = facts[number]
             if least <= area <= most:
                 place = np.s_[top : top + height, left : left + width]
-                worst = max(worst, float(np.median(missing[place][regions[place] == number])))
+                worst = max(worst, float(missing[place][regions[place] == number].mean()))
     return worst
 
 

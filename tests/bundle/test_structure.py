@@ -25,7 +25,7 @@ def street() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def test_the_same_street_in_another_light_passes(street) -> None:
     picture, label = street
     darker = (picture * 0.7 + 20).astype(np.uint8)
-    assert min(check_structure(picture, darker, label, VOID).values()) > 0.85
+    assert min(check_structure(picture, darker, label, VOID).values()) > 0.75
 
 
 def test_detail_that_the_generator_adds_to_flat_places_passes(street) -> None:
@@ -73,5 +73,5 @@ def test_a_few_pixels_of_a_small_object_may_change(street) -> None:
     changed[62:67, 200:208] = 60
     gone[56:88, 196:212] = street[0][56:88, 196:212]
     changed_checks, gone_checks = (check_structure(picture, image, label, VOID) for image in (changed, gone))
-    assert changed_checks["structure_object"] > 0.9 > 0.5 > gone_checks["structure_object"]
+    assert changed_checks["structure_object"] > 0.75 > 0.5 > gone_checks["structure_object"]
     assert changed_checks["structure_kept"] > gone_checks["structure_kept"] + 0.2
