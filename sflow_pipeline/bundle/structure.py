@@ -12,8 +12,8 @@ _LOST_PX, _LOST_SPAN_PX = 5, 9
 _CHANGED_PX, _CHANGED_SPAN_PX = 3, 3
 #: Variance of luma, 0 to 255, that a picture's noise has: what correlates with it explains nothing.
 _NOISE = 25.0
-#: Variance below which a window counts as flat, and has little to lose or to change.
-_FLAT_LOST, _FLAT_CHANGED = 60.0, 200.0
+#: Variance below which a window counts as flat, and has little to lose or to change; less so within an object.
+_FLAT_LOST, _FLAT_LOST_OBJECT, _FLAT_CHANGED = 300.0, 60.0, 200.0
 #: Regions of a label that are compared as wholes, as shares of the picture.
 _OBJECT = (0.002, 0.12)
 
@@ -42,13 +42,15 @@ def check_structure(
     a, b = _to_luma(render), _to_luma(image)
     planes = (a, b, a * a, b * b, a * b)
     variance, other, shared = _compare(planes, _LOST_PX)
-    missing = _find_unexplained(variance, other, shared) / (variance + _FLAT_LOST)
+    lost = _find_unexplained(variance, other, shared)
+    missing = lost / (variance + _FLAT_LOST)
+    object_missing = lost / (variance + _FLAT_LOST_OBJECT)
     variance, other, shared = _compare(planes, _CHANGED_PX)
     changed = _find_unexplained(variance, other, shared) + _find_unexplained(other, variance, shared)
     changed /= variance + other + _FLAT_CHANGED
     worst = {
         "structure_kept": float(_average(missing, _LOST_SPAN_PX).max()),
-        "structure_object": _find_worst_object(missing, class_index, void_channel),
+        "structure_object": _find_worst_object(object_missing, class_index, void_channel),
         "structure_alike": float(_average(changed, _CHANGED_SPAN_PX).max()),
     }
     return {name: round(1 - value, 4) for name, value in worst.items()}
