@@ -17,7 +17,7 @@ def test_images_are_the_map_in_the_dark_their_own_in_the_light_and_a_mixture_bet
     held = (hold_darkness(*to_tensor, 1.0)[0].permute(1, 2, 0).numpy() + 1) * 127.5
 
     light = cv2.blur(cv2.cvtColor(appearance, cv2.COLOR_RGB2GRAY), (3, 3))
-    dark = np.clip((16 - light) / 12, 0, 1)[..., None]
+    dark = np.clip((8 - light) / 6, 0, 1)[..., None]
     assert (dark == 1).any() and (dark == 0).any()
     np.testing.assert_allclose(held, dark * appearance + (1 - dark) * image, atol=0.5)
 

@@ -6,8 +6,8 @@ from torch import Tensor
 from sflow_pipeline.networks.appearance.plane_filters import box_mean
 from sflow_pipeline.tensors import Photo, to_luma
 
-#: Mean luma, of -1 to 1, up to which nothing is invented, and from which everything may be: 4 and 16 of 255.
-_DARK, _LIT = 4 / 127.5 - 1, 16 / 127.5 - 1
+#: Mean luma, of -1 to 1, up to which nothing is invented, and from which everything may be: 2 and 8 of 255.
+_DARK, _LIT = 2 / 127.5 - 1, 8 / 127.5 - 1
 #: Side of the window in which it is measured, in shares of the height.
 _NEAR = 1 / 40
 
