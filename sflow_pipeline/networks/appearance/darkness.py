@@ -20,7 +20,7 @@ def hold_darkness(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1
         share: 0 (the image's own) to 1 (the appearance map's).
 
     >>> import torch
-    >>> leaves, night = torch.rand(1, 3, 80, 80) - 0.5, torch.full((1, 3, 80, 80), -0.98)
+    >>> leaves, night = torch.rand(1, 3, 80, 80) - 0.5, torch.full((1, 3, 80, 80), -0.99)
     >>> held, free = hold_darkness(leaves, night, 1.0), hold_darkness(leaves, night + 0.5, 1.0)
     >>> torch.equal(held, night), torch.equal(free, leaves)
     (True, True)
