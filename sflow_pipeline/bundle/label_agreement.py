@@ -13,6 +13,7 @@ from torch import Tensor
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.bundle.combined_check import combine_checks
 from sflow_pipeline.bundle.contradictions import Contradiction, compare_with_usual, find_contradictions
+from sflow_pipeline.bundle.frame_threads import map_frames
 from sflow_pipeline.bundle.label_likelihood import (
     LEAST_LOG,
     SMALLEST_SHARE,
@@ -22,7 +23,7 @@ from sflow_pipeline.bundle.label_likelihood import (
     score_label,
     take_class,
 )
-from sflow_pipeline.bundle.label_outlines import compare_all_outlines
+from sflow_pipeline.bundle.label_outlines import compare_outlines
 from sflow_pipeline.bundle.load_segmenter import load_segmenter
 from sflow_pipeline.bundle.metadata import UsualAgreement
 from sflow_pipeline.label_spaces import LabelSpace
@@ -223,7 +224,7 @@ class AgreementScorer:
         void = self._find_void(logits)
         if self.void_channel is not None:
             values["blank"] = -find_largest_mean(void)
-        outlines = compare_all_outlines(pairs, self.void_channel)
+        outlines = map_frames(lambda pair: compare_outlines(pair[0], pair[1], self.void_channel), pairs)
         planes = (best - own, labelled, predicted.to(torch.uint8), position.to(torch.uint8), void)
         rows, gaps, marked, called, positions, voids = (
             tensor.numpy() for tensor in fetch([torch.stack(list(values.values())).double(), *planes])

@@ -4,9 +4,6 @@ It needs no segmenter. A right label has a sharp maximum in its place, a label o
 has it elsewhere.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -21,7 +18,6 @@ _NEAR_PX = 1
 _SPREAD_SHARE = 0.1
 #: Fewer pixels on outlines say nothing.
 _FEWEST_PX = 30
-_THREADS = 8
 #: Of labels without outlines, and the most.
 BEST = 9.0
 
@@ -59,16 +55,6 @@ def compare_outlines(
     spread = elsewhere.std() + _SPREAD_SHARE * _measure(edge).mean()
     gain = strength[distance <= _NEAR_PX].max() - elsewhere.mean()
     return min(float(gain / (spread + 1e-6)), BEST)
-
-
-def compare_all_outlines(
-    pairs: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]], void_channel: int | None
-) -> list[float]:
-    """``compare_outlines`` of several pictures and labels; of several at a time, because a GPU waits for it."""
-    if len(pairs) == 1:
-        return [compare_outlines(*pairs[0], void_channel)]
-    with ThreadPoolExecutor(min(_THREADS, len(pairs)), "sflow-gate") as pool:
-        return list(pool.map(lambda pair: compare_outlines(pair[0], pair[1], void_channel), pairs))
 
 
 def _find_outlines(class_index: NDArray[np.uint8], void_channel: int | None) -> Float[NDArray[np.float32], "h w 2"]:

@@ -97,8 +97,10 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
     size_px = settings.job.size
     if size_px is not None and size_px != source_px:
-        render = None if render is None else resize_picture(render, size_px)
-        label_map = resize_nearest(label_map, size_px)
+        if render is None:
+            label_map = resize_nearest(label_map, size_px)
+        else:
+            render = resize_picture(render, size_px)
         label_bytes = resize_label(label_bytes, ref.label, settings.label_format.encoding, size_px)
         class_index = resize_nearest(class_index, size_px)
         instance_map = None if instance_map is None else resize_nearest(instance_map, size_px)

@@ -1,15 +1,14 @@
 """The gate: scores converted images and decides whether they are accepted."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.bundle.frame_threads import map_frames
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
 from sflow_pipeline.networks.edges.picture_edges import EDGE_STRENGTH, detect_edges
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
 _TOLERANCE = np.ones((3, 3), np.uint8)
-_THREADS = 8
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +83,6 @@ class EdgeGate:
 
     def _judge(self, photo: NDArray[np.uint8], edge: NDArray[np.uint8]) -> Judgement:
         return Judgement({"edge_f1": compute_edge_f1(detect_edges(photo, self.threshold), edge >= EDGE_STRENGTH)})
-
-
-def map_frames(function: Callable[..., _Result], *values: Sequence[Any] | NDArray[Any]) -> list[_Result]:
-    """A function of each frame of a batch; of several frames at a time, because a GPU waits for the judgement.
-
-    >>> map_frames(max, [1, 5], [4, 2])
-    [4, 5]
-    """
-    if len(values[0]) == 1:
-        return list(map(function, *values))
-    return list(_start_threads().map(function, *values))
-
-
-@cache
-def _start_threads() -> ThreadPoolExecutor:
-    """The threads of this process, once: to start them for every batch would take a quarter of a GPU's time for it."""
-    return ThreadPoolExecutor(_THREADS, "sflow-gate")
 
 
 def compute_edge_f1(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:

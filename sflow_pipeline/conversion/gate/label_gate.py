@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle import Bundle, GateThresholds
 from sflow_pipeline.bundle.appearance import is_blank
+from sflow_pipeline.bundle.frame_threads import map_frames
 from sflow_pipeline.bundle.metadata import CHECKS
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
-from sflow_pipeline.conversion.gate.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1, map_frames
+from sflow_pipeline.conversion.gate.gate import EdgeGate, Gate, GateFactory, Judgement, compute_edge_f1
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.networks.edges.picture_edges import detect_edges
