@@ -15,13 +15,11 @@ from sflow_pipeline.archives.zip_file import open_zip
 from sflow_pipeline.untrusted.regular_file import read_regular
 
 __all__ = [
-    "Archive",
     "ArchiveError",
     "are_plain_names",
     "is_archive_name",
     "is_packed_name",
     "open_archive",
-    "read_file",
     "split_archive",
 ]
 

@@ -1,7 +1,7 @@
 """Bundles: folders with trained networks and their metadata."""
 
 from sflow_pipeline.bundle.bundle import DEFAULT_BUNDLE, Bundle, find_model, list_bundles, load_bundle
-from sflow_pipeline.bundle.metadata import BundleMetadata, GateThresholds, SegmenterScores
+from sflow_pipeline.bundle.metadata import GateThresholds, SegmenterScores
 from sflow_pipeline.bundle.write_bundle import (
     add_gate_thresholds,
     add_palette_bundle,
@@ -14,7 +14,6 @@ from sflow_pipeline.bundle.write_bundle import (
 __all__ = [
     "DEFAULT_BUNDLE",
     "Bundle",
-    "BundleMetadata",
     "GateThresholds",
     "SegmenterScores",
     "add_gate_thresholds",

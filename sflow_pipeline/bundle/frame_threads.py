@@ -1,4 +1,4 @@
-"""Threads that score the frames of a batch, because a GPU waits for the judgement."""
+"""Threads that work on the frames of a batch, because a GPU waits meanwhile: they score, compare and smooth."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,4 +25,4 @@ def map_frames(function: Callable[..., _Result], *values: Sequence[Any] | NDArra
 @cache
 def _start_threads() -> ThreadPoolExecutor:
     """The threads of this process, once: to start them for every batch would take a quarter of a GPU's time for it."""
-    return ThreadPoolExecutor(_THREADS, "sflow-gate")
+    return ThreadPoolExecutor(_THREADS, "sflow-frames")

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sflow_pipeline.bundle.alpha import draw_alpha
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
@@ -27,8 +26,6 @@ from sflow_pipeline.networks.generators.generator import build_generator
 from sflow_pipeline.networks.motion.previous_image import add_previous, carry_image
 from sflow_pipeline.networks.shifted_mean import ShiftedMean
 from sflow_pipeline.tensors import build_boundary_map, build_semantic_map, to_bytes, to_unit_range
-
-__all__ = ["Translation", "Translator", "draw_alpha"]
 
 
 @dataclass(frozen=True)

@@ -159,11 +159,7 @@ def convert_command(
     ] = None,
     own_vehicle_mask: Annotated[
         str | None,
-        _model(
-            help="Picture that is not black where the own vehicle is.",
-            show_default="found in the labels",
-            metavar="FILE",
-        ),
+        _model(help="Picture, black but where the own vehicle is.", show_default="found in the labels", metavar="FILE"),
     ] = None,
     palette: Annotated[
         str | None,
@@ -245,8 +241,7 @@ def convert_command(
         _run(help="Stop when a larger share of frames cannot be converted.", show_default="0.05", metavar="X"),
     ] = None,
     resume: Annotated[
-        bool | None,
-        _run("--resume/--no-resume", help="Keep what is committed and unchanged.", show_default="resume"),
+        bool | None, _run("--resume/--no-resume", help="Keep what is committed and unchanged.", show_default="resume")
     ] = None,
     replace: Annotated[
         bool | None,

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sflow_pipeline.config.decode import check_pixels, decode_config, parse_size, read_yaml
 from sflow_pipeline.config.field_types import AlphaName, Appearance, Device, ImageFormat, OptionalColumn, Split
 from sflow_pipeline.config.layout_patterns import split_patterns
 from sflow_pipeline.config.new_splits import parse_new_splits
 from sflow_pipeline.config.placeholders import fill_in
+from sflow_pipeline.config.section import Section
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 #: Fields that say what the dump is.
@@ -27,14 +28,12 @@ _OPERATIONAL_FIELDS = frozenset(
 )  # fmt: skip
 
 
-class ConvertJob(BaseModel):
+class ConvertJob(Section):
     """Turn a simulator dump into a photo-realistic dataset.
 
     >>> ConvertJob(sim_dir="dump", out_dir="out", size="512x256").size
     (512, 256)
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sim_dir: str = Field(min_length=1, description="folder or object-store URI that the simulator wrote")
     out_dir: str = Field(min_length=1, description="folder or object-store URI of the dataset")

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sflow_pipeline.config.decode import decode_config
 from sflow_pipeline.config.job import ConvertJob, read_job_yaml
+from sflow_pipeline.config.section import Section
 from sflow_pipeline.errors import ConfigError
 
 StepKind = Literal["command", "simulate", "convert", "verify", "export"]
@@ -16,11 +17,7 @@ StepKind = Literal["command", "simulate", "convert", "verify", "export"]
 ExportFormat = Literal["cityscapes", "png", "webdataset", "coco", "yolo", "yolo-seg", "kitti", "fiftyone", "mp4"]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SimulateStep(_Settings):
+class SimulateStep(Section):
     """Render sample streets with the built-in simulator."""
 
     out: str = Field(min_length=1, description="folder of the dump")
@@ -31,14 +28,14 @@ class SimulateStep(_Settings):
     look: Literal["cg", "camera"] = Field("cg", description="cg: flat and clean; camera: textures, light and lens")
 
 
-class VerifyStep(_Settings):
+class VerifyStep(Section):
     """Check a dataset."""
 
     out_dir: str | None = Field(None, description="the dataset; null is that of the last convert step")
     source: str | None = Field(None, description="folder of the dump, if it was moved")
 
 
-class ExportStep(_Settings):
+class ExportStep(Section):
     """Write a dataset in the layout of another tool."""
 
     dest: str = Field(min_length=1, description="folder to write")
@@ -50,7 +47,7 @@ class ExportStep(_Settings):
     allow_empty: bool = Field(False, description="export formats of objects although no row holds one")
 
 
-class Step(_Settings):
+class Step(Section):
     """One step of a chain: exactly one of its fields."""
 
     command: str | list[str] | None = Field(
@@ -60,6 +57,13 @@ class Step(_Settings):
     convert: ConvertJob | None = Field(None, description="convert a dump")
     verify: VerifyStep | None = Field(None, description="check a dataset")
     export: ExportStep | None = Field(None, description="write a dataset in the layout of another tool")
+
+    @field_validator("command")
+    @classmethod
+    def _check_command(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if value is not None and not (shlex.split(value) if isinstance(value, str) else value):
+            raise ValueError("must name a program and its arguments")
+        return value
 
     @field_validator("verify", mode="before")
     @classmethod
@@ -85,7 +89,7 @@ class Step(_Settings):
         return shlex.split(self.command) if isinstance(self.command, str) else list(self.command or [])
 
 
-class Chain(_Settings):
+class Chain(Section):
     """A job file: its steps in order; the first that fails ends it."""
 
     steps: tuple[Step, ...] = Field(
@@ -132,7 +136,8 @@ def _override(steps: Any, kind: str, key: str, value: Any, where: str) -> None:
     found = False
     for step in steps if isinstance(steps, list) else ():
         if isinstance(step, dict) and kind in step and kind != "command":
-            step[kind] = {**(step[kind] or {}), key: value}
             found = True
+            if isinstance(step[kind], dict | None):  # all else is refused when the steps are decoded
+                step[kind] = {**(step[kind] or {}), key: value}
     if not found:
         raise ConfigError(f"{where}: the job has no step {kind}", hint="name a key of one of its steps: export.to=coco")

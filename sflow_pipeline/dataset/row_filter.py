@@ -91,7 +91,7 @@ def parse_row_filter(text: str, known: list[str]) -> RowFilter:
 
 
 def _read_value(text: str, name: str, written: str, known: list[str]) -> float | str:
-    comparable = [column for column in known if BY_NAME[column].holds in (*_NUMBERS, *_TEXTS)]
+    comparable = [name for name in known if name in BY_NAME and BY_NAME[name].holds in (*_NUMBERS, *_TEXTS)]
     if name not in comparable:
         near = difflib.get_close_matches(name, comparable, n=1)
         listed = f"it can be filtered by {', '.join(comparable)}"

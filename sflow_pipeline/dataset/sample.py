@@ -119,6 +119,7 @@ def build_sample(row: Row, columns: tuple[str, ...]) -> Sample:
 
 
 def _signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Torch computes little with unsigned numbers of more than eight bits; the next signed type holds them all."""
+    """This machine's byte order, and signed: torch computes little with unsigned numbers of more than eight bits."""
+    native = dtype.newbyteorder("=")
     wider = {np.dtype(np.uint16): np.int32, np.dtype(np.uint32): np.int64}
-    return np.dtype(wider.get(dtype, dtype))
+    return np.dtype(wider.get(native, native))

@@ -15,7 +15,7 @@ class LabelClass:
     """One class of a label space.
 
     Attributes:
-        id: the value in label maps, 0 to 65535.
+        id: the value in label maps, 0 to 65534.
         name: unique within its space.
         concepts: dotted paths. The first is the class's own; all of them together are what it absorbs, each with
             everything below it, when labels are mapped to this space.

@@ -2,18 +2,17 @@
 
 from sflow_pipeline.metrics.confusion import count_confusion
 from sflow_pipeline.metrics.feature_diversity import compute_diversity
-from sflow_pipeline.metrics.feature_sets import FeatureSets, Measured
+from sflow_pipeline.metrics.feature_sets import FeatureSets
 from sflow_pipeline.metrics.frechet import compute_frechet
 from sflow_pipeline.metrics.grouped_kernel import (
     GroupedFeatures,
-    KernelRatio,
     compute_kernel_ratio,
     draw_kernel_distances,
     draw_matched_distances,
 )
 from sflow_pipeline.metrics.interval import compute_draw_interval, compute_interval, compute_mean_interval
-from sflow_pipeline.metrics.kernel import KernelDistance, compute_kernel_distance, compute_mmd2
-from sflow_pipeline.metrics.metric import INCEPTION, ConfusionMetric, Direction, FeatureMetric, Metric
+from sflow_pipeline.metrics.kernel import compute_kernel_distance, compute_mmd2
+from sflow_pipeline.metrics.metric import INCEPTION, ConfusionMetric, Metric
 from sflow_pipeline.metrics.miou import compute_iou, compute_miou
 from sflow_pipeline.metrics.pixel_accuracy import compute_pixel_accuracy
 from sflow_pipeline.metrics.registry import CONFUSION_METRICS, FEATURE_METRICS
@@ -23,13 +22,8 @@ __all__ = [
     "FEATURE_METRICS",
     "INCEPTION",
     "ConfusionMetric",
-    "Direction",
-    "FeatureMetric",
     "FeatureSets",
     "GroupedFeatures",
-    "KernelDistance",
-    "KernelRatio",
-    "Measured",
     "Metric",
     "compute_diversity",
     "compute_draw_interval",

@@ -29,7 +29,7 @@ def compute_interval(
     images = len(per_image)
     if images < 2:
         return None
-    draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1.0 / images), size=replicates)
+    draws = _draw_images(images, replicates)
     # Counts stay below 2^53, so the fast floating-point product is exact.
     sums = np.tensordot(draws.astype(np.float64), per_image.astype(np.float64), axes=1)
     return compute_draw_interval(np.array([score(counts) for counts in sums.astype(np.int64)]))
@@ -52,11 +52,15 @@ def compute_mean_interval(per_image: NDArray[np.float64], replicates: int = REPL
         replicates: how many sets of images are drawn; the draw is the same every time.
 
     Returns:
-        (low, high), None with fewer than two images.
+        (low, high), None with fewer than two images or without items. Draws without items do not count.
     """
     images = len(per_image)
     if images < 2:
         return None
-    draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1.0 / images), size=replicates)
-    sums = draws @ per_image
-    return compute_draw_interval(sums[:, 0] / np.maximum(sums[:, 1], 1.0))
+    sums = _draw_images(images, replicates) @ per_image
+    return compute_draw_interval(np.where(sums[:, 1] > 0, sums[:, 0] / np.maximum(sums[:, 1], 1.0), np.nan))
+
+
+def _draw_images(images: int, replicates: int) -> NDArray[np.int64]:
+    """(replicates, images) how often each image is in a draw."""
+    return np.random.default_rng(_SEED).multinomial(images, np.full(images, 1.0 / images), size=replicates)

@@ -75,6 +75,11 @@ def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu" and not torch.cuda.is_available():
         raise UsageError(f"--device {device}: torch {torch.__version__} finds no GPU", hint="use --device cpu or auto")
+    number = int(device.partition(":")[2] or 0)
+    if device != "cpu" and number >= (count := torch.cuda.device_count()):
+        raise UsageError(
+            f"--device {device}: there are {count} GPUs, counted from 0", hint=f"use --device cuda:{count - 1} or cuda"
+        )
     if precision != "auto":
         return Device(device, cast(Precision, precision))
     if device == "cpu":

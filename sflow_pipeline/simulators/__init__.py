@@ -29,7 +29,6 @@ from sflow_pipeline.simulators.stated_facts import StatedFacts, read_stated_fact
 __all__ = [
     "LABEL_FORMAT_FACTS",
     "SIMULATORS",
-    "Adapter",
     "Dump",
     "LabelFormat",
     "Problem",

@@ -170,7 +170,12 @@ class Folder:
         return any(split_archive(self.locate(folder)) for folder in folders)
 
     def list_files(self, path: str = "") -> list[str]:
-        """Every file below ``path``, sorted, without half-written ones; nothing where there is no such folder."""
+        """Every file below ``path``, sorted, without half-written ones; nothing where there is no such folder.
+
+        Raises:
+            OutputError: a folder below ``path`` cannot be listed; without a ``path`` such ones are passed over, because
+                a file system may have some of its own at its top.
+        """
         return [name for name in self._list(path) if not PurePosixPath(name).name.startswith(TEMP_PREFIX)]
 
     def write_bytes(self, path: str, data: bytes) -> None:
@@ -251,7 +256,7 @@ class Folder:
         base = self.locate(path)
         if self._remote is None:
             found = []
-            for folder, _folders, names in os.walk(base):
+            for folder, _folders, names in os.walk(base, onerror=self._refuse_unlisted if path else None):
                 relative = os.path.relpath(folder, self._base).replace(os.sep, "/")
                 found += [name if relative == "." else f"{relative}/{name}" for name in names]
             return sorted(found)
@@ -259,6 +264,13 @@ class Folder:
         prefix = f"{self._base.rstrip('/')}/"
         infos = self._remote.get_file_info(selector)
         return sorted(info.path.removeprefix(prefix) for info in infos if info.type == pafs.FileType.File)
+
+    def _refuse_unlisted(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise OutputError(
+                f"{error.filename}: cannot be listed: {error.strerror}",
+                hint="restore access to the folder and run the same command again; nothing was changed",
+            ) from error
 
     def _publish(self, scratch: Path, path: str) -> None:
         with translate_write_errors(f"{self.uri}: {path}"):

@@ -110,6 +110,12 @@ def decode_label(
     if encoding == "palette":
         return _decode_palette(data, header, name)
     if encoding == "table":
+        if header.bits == 16 and header.channels > 2:
+            raise FrameError(
+                f"{name}: 16-bit colour, label tables name colours of 8 bits",
+                hint="write the label with 8 bits in each channel",
+                reason="wrong_label_depth",
+            )
         return decode_plane(data, name=name, max_pixels=max_pixels)
     if header.channels <= 2:
         return _decode_samples(data, header, name)

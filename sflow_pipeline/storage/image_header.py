@@ -152,8 +152,10 @@ def read_palette(data: bytes | memoryview) -> tuple[tuple[int, int, int], ...]:
         )
     except FrameError:
         return ()
-    indexed = len(data) > _COLOR_TYPE_AT and data[_COLOR_TYPE_AT] == _PNG_PALETTE
-    return tuple(zip(palette[::3], palette[1::3], palette[2::3], strict=True)) if indexed else ()
+    is_indexed = len(data) > _COLOR_TYPE_AT and data[_COLOR_TYPE_AT] == _PNG_PALETTE
+    if not is_indexed or len(palette) % 3:
+        return ()
+    return tuple(zip(palette[::3], palette[1::3], palette[2::3], strict=True))
 
 
 def _read_png_header(data: bytes | memoryview, name: str) -> ImageHeader:

@@ -9,6 +9,9 @@ from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.array_codec import decode_array
 
+#: Channels of 16 bits that fit into one number.
+_MOST_PACKED = 4
+
 
 def decode_samples(data: bytes, *, name: str = "instance") -> NDArray[Any]:
     """(h, w) or (h, w, channels) whole numbers of a picture or ``.npy`` file, as they are stored.
@@ -37,5 +40,9 @@ def decode_instance(data: bytes, *, name: str = "instance") -> NDArray[np.int64]
     2
     """
     samples = decode_samples(data, name=name)
-    channels = samples.reshape(*samples.shape[:2], -1).astype(np.int64)
-    return np.asarray(sum(channels[..., i] << 16 * i for i in range(channels.shape[2])), np.int64)
+    channels = samples.reshape(*samples.shape[:2], -1)
+    count = channels.shape[2]
+    if count > _MOST_PACKED or (count > 1 and (channels.min(initial=0) < 0 or channels.max(initial=0) > 0xFFFF)):
+        _, numbers = np.unique(channels.reshape(-1, count), axis=0, return_inverse=True)
+        return np.asarray(numbers.reshape(channels.shape[:2]), np.int64)
+    return np.asarray(sum(channels[..., i].astype(np.int64) << 16 * i for i in range(count)), np.int64)

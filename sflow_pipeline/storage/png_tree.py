@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,6 +12,9 @@ import pyarrow as pa
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.schema import check_row, list_picture_columns
 from sflow_pipeline.storage.filesystem import Folder
+
+#: Frame and variant, as in the names of the files of variants after the first.
+_VARIANT_NAME = re.compile(r"(.+)_v([1-9]\d{0,3})", re.DOTALL)
 
 
 class PngTreeWriter:
@@ -84,6 +88,18 @@ def locate_picture(row: dict[str, Any], column: str) -> str:
     suffix = PurePosixPath(row[column]["path"] or "").suffix or ".bin"
     parts = ["data", row["split"], sequence, column, f"{frame}{variant}{suffix}"]
     return "/".join(part for part in parts if part)
+
+
+def find_shared_name(sample_ids: Set[str], variants: int) -> tuple[str, str] | None:
+    """A frame, and another one of which a variant's files would have its files' names; None where there is none.
+
+    >>> names = {"town/7", "town/7_v1", "town/9_v1"}
+    >>> find_shared_name(names, variants=2), find_shared_name(names, variants=1)
+    (('town/7_v1', 'town/7'), None)
+    """
+    matches = (matched for name in sample_ids if (matched := _VARIANT_NAME.fullmatch(name)))
+    shared = (matched for matched in matches if int(matched[2]) < variants and matched[1] in sample_ids)
+    return min(((matched[0], matched[1]) for matched in shared), default=None)
 
 
 def read_tree_rows(folder: Folder, path: str, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:

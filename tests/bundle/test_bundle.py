@@ -10,8 +10,8 @@ import yaml
 from safetensors import safe_open
 
 from sflow_pipeline.bundle import add_gate_thresholds, build_random_bundle, load_bundle
-from sflow_pipeline.bundle.alpha import ALPHA_PRESETS
-from sflow_pipeline.bundle.translator import Translator, draw_alpha
+from sflow_pipeline.bundle.alpha import ALPHA_PRESETS, draw_alpha
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import BundleError
 
 

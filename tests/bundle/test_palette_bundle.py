@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from sflow_pipeline.bundle import Bundle, add_palette_bundle, build_random_bundle, load_bundle
-from sflow_pipeline.bundle.translator import Translator, draw_alpha
+from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import BundleError
 

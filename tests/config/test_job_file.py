@@ -85,6 +85,8 @@ def test_a_chain(write):
         ("steps:\n- verify:\n", ["step 1", "out_dir"], ""),
         ("steps:\n- {command: a, verify: {out_dir: b}}\n", ["exactly one"], ""),
         ("steps: []\n", ["steps"], ""),
+        ("steps:\n- command: render --out 'my sim\n", ["steps.0.command", "no closing quotation"], ""),
+        ("steps:\n- command: ''\n", ["steps.0.command", "a program"], ""),
     ],
 )
 def test_mistakes_in_a_chain_are_named(text, words, hint, write):
@@ -97,6 +99,11 @@ def test_mistakes_in_a_chain_are_named(text, words, hint, write):
 def test_a_setting_of_a_step_that_is_not_there_is_refused(write):
     with pytest.raises(ConfigError, match="no step export"):
         load_job_file(write("steps:\n- convert: {sim_dir: a, out_dir: b}\n"), {"export.to": "coco"})
+
+
+def test_a_setting_of_a_step_that_is_no_mapping_names_the_step(write):
+    with pytest.raises(ConfigError, match=r"steps\.0\.convert: .* not 'my sim'"):
+        load_job_file(write("steps:\n- convert: my sim\n"), {"variants": "2"})
 
 
 def test_export_formats_are_those_of_export():

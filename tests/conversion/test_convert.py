@@ -286,6 +286,17 @@ def test_png_tree_holds_the_same_rows(dump, make_job, read_dataset, snapshot, tm
     assert verify(tree.out_dir).problems == ()
 
 
+def test_frames_named_like_variants_of_others_are_refused_as_a_tree(dump, make_job):
+    for kind in ("rgb", "semantic"):
+        (dump.root / f"town01/{kind}/0005.png").rename(dump.root / f"town01/{kind}/0002_v1.png")
+    with pytest.raises(
+        UsageError, match="frame town01/0002_v1 and a variant of frame town01/0002 would be files of one"
+    ):
+        convert(make_job(format="png", variants=2))
+    plan_conversion(make_job(format="png", variants=1))
+    plan_conversion(make_job(variants=2))
+
+
 def test_limit_and_split(make_job, read_dataset, tmp_path):
     job = make_job(limit=3, split="demo")
     convert(job)

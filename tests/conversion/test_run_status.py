@@ -28,6 +28,16 @@ class Look(SilentProgress):
         self.seen.append(read_run_status(self._out))
 
 
+class Warnings(SilentProgress):
+    """Keeps warnings."""
+
+    def __init__(self) -> None:
+        self.texts = []
+
+    def on_warning(self, text: str) -> None:
+        self.texts.append(text)
+
+
 @pytest.fixture
 def soon(monkeypatch):
     monkeypatch.setattr(run_status, "WRITE_EVERY_S", 0.02)
@@ -97,15 +107,23 @@ def test_the_end_is_told_to_a_command(dump, make_job, tmp_path):
 
 
 def test_a_command_that_fails_is_a_warning(make_job):
-    class Warnings(SilentProgress):
-        texts: list[str] = []  # noqa: RUF012
-
-        def on_warning(self, text: str) -> None:
-            self.texts.append(text)
-
     for command, word in (
         ("sh -c 'echo no network >&2; exit 4'", "no network"),
         ("no-such-program", "no-such-program"),
     ):
-        run_job(make_job(notify=command), Warnings())
-        assert word in Warnings.texts[-1]
+        warnings = Warnings()
+        run_job(make_job(notify=command), warnings)
+        assert word in warnings.texts[-1]
+
+
+def test_metrics_that_cannot_be_written_are_a_warning(make_job, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    warnings = Warnings()
+    convert(make_job(gate="off", metrics_file=str(tmp_path / "file/sflow.prom")), progress=warnings)
+    assert [text for text in warnings.texts if text.startswith(f"metrics_file {tmp_path}/file")]
+
+
+def test_a_command_may_say_what_is_no_utf_8(make_job):
+    warnings = Warnings()
+    run_job(make_job(gate="off", notify="sh -c 'printf \"\\377\"'"), warnings)
+    assert not [text for text in warnings.texts if "notify" in text]

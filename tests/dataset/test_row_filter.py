@@ -13,6 +13,7 @@ import pytest
 
 from sflow_pipeline import open_dataset
 from sflow_pipeline.columns import IDENTITY_COLUMNS
+from sflow_pipeline.dataset.row_filter import parse_row_filter
 from sflow_pipeline.errors import UsageError
 
 
@@ -84,3 +85,10 @@ def test_what_cannot_be_read_is_said(convert_streets: Callable[..., Path], where
         open_dataset(convert_streets(format="parquet", variants=2), where=where)
     assert said in caught.value.message
     assert hint in caught.value.hint or hint.startswith("did you mean")
+
+
+def test_columns_of_older_datasets_are_passed_over() -> None:
+    with pytest.raises(UsageError, match="no column 'fidelity_acc'") as caught:
+        parse_row_filter("fidelity_acc > 0.5", ["miou", "fidelity_acc"])
+    assert caught.value.hint.endswith("by miou")
+    assert parse_row_filter("miou > 0.5", ["miou", "fidelity_acc"]).accepts({"miou": 0.6})

@@ -14,6 +14,7 @@ from pyarrow.fs import LocalFileSystem
 from torch.utils.data import DataLoader
 
 from sflow_pipeline import Sample, open_dataset
+from sflow_pipeline.dataset.sample import Scores
 from sflow_pipeline.dataset.shard_reader import open_shard
 from sflow_pipeline.errors import OutputError, UsageError
 from sflow_pipeline.evaluation.photos import DatasetPhotos
@@ -159,3 +160,10 @@ def test_a_dataset_of_format_2_is_read(convert_streets):
     (out / "manifest.json").write_text(json.dumps({k: v for k, v in manifest.items() if k not in ("variants", "seed")}))
     found = open_dataset(str(out))
     assert len(found) == len(today) and np.array_equal(found[0].label, today[0].label)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">u2", ">i4"])
+def test_arrays_of_the_other_byte_order_become_tensors(dtype: str) -> None:
+    depth = np.array([[1, 258], [3, 40000]], dtype)
+    sample = Sample("s/1", "s", 1, 0, "train", "1.png", Scores(1.0), {"depth": depth})
+    assert sample.to_tensors()["depth"].tolist() == depth.tolist()

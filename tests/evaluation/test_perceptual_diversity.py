@@ -39,6 +39,11 @@ def test_interval_of_a_mean_covers_what_theory_says() -> None:
     assert compute_mean_interval(np.ones((1, 2))) is None
 
 
+def test_draws_without_items_do_not_count_as_zero() -> None:
+    assert compute_mean_interval(np.array([[10.0, 2.0], [0.0, 0.0]])) == (5.0, 5.0)
+    assert compute_mean_interval(np.zeros((3, 2))) is None
+
+
 class Pixels:
     """Two depths: the picture, and every second pixel of it."""
 

@@ -84,3 +84,12 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert "--device cpu" in caught.value.hint
     with pytest.raises(UsageError, match="--device gpu: no such device"):
         resolve_device("gpu")
+
+
+def test_a_gpu_beyond_those_that_are_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1", "fp32") == Device("cuda:1", "fp32")
+    with pytest.raises(UsageError, match="--device cuda:2: there are 2 GPUs") as caught:
+        resolve_device("cuda:2", "fp32")
+    assert "cuda:1" in caught.value.hint

@@ -280,6 +280,21 @@ def test_masks_that_cannot_be_drawn_are_the_frames_fault(
     assert message in problem.message
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["annotations"][-1].update(image_id=99), "annotations are of image 99"),
+        (lambda content: content["images"].append(content["images"][0]), "two pictures have id"),
+    ],
+    ids=["annotation", "picture"],
+)
+def test_no_blenderproc_mask_or_picture_is_lost(
+    make_layout: MakeLayout, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    with pytest.raises(DumpError, match=message):
+        discover(str(change_coco(make_layout("blenderproc_coco"), change)))
+
+
 def test_blenderproc_pictures_that_no_annotation_file_lists(make_layout: MakeLayout) -> None:
     root = make_layout("blenderproc_coco")
     images = root / "coco_data" / "images"

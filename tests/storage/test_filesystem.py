@@ -125,3 +125,20 @@ def test_identities_are_size_and_time_wherever_files_lie(tmp_path, root):
         assert folder.identify(["link.png", "gone.png"]) == [f"{facts.st_size}:{facts.st_mtime_ns}", "-1:0"]
     with pytest.raises(OutputError, match="leads out of its folder"):
         folder.identify(["../a.png"])
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    folder = Folder(str(tmp_path))
+    folder.write_bytes("data/train/a.parquet", b"")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("train"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(OutputError, match="data/train: cannot be listed: Permission denied"):
+        folder.list_files("data")
+    assert folder.list_files() == []  # a file system may have folders of its own at its top
+    assert folder.list_files("nowhere") == []

@@ -11,6 +11,7 @@ from PIL import Image
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.image_header import read_palette
 
 
 def _chunk(kind: bytes, payload: bytes) -> bytes:
@@ -200,3 +201,21 @@ def test_webp_labels_are_refused(picture: np.ndarray) -> None:
     with pytest.raises(FrameError, match="a WebP file") as caught:
         image_codec.decode_label(_webp(picture, lossless=True), "red_channel")
     assert caught.value.reason == "jpeg_label"
+
+
+def test_a_palette_of_broken_length_is_none():
+    def chunk(kind: bytes, payload: bytes) -> bytes:
+        return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 3, 0, 0, 0))
+    for palette, colors in ((b"\1\2\3", ((1, 2, 3),)), (b"\1\2\3\4", ())):
+        data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"PLTE", palette) + chunk(b"IEND", b"")
+        assert read_palette(data) == colors
+
+
+def test_colours_of_label_tables_have_eight_bits():
+    colors = np.array([[[1, 2, 3, 255]]], np.uint8)
+    assert image_codec.decode_label(image_codec.encode_plane(colors), "table").tolist() == colors.tolist()
+    with pytest.raises(FrameError, match="16-bit colour") as caught:
+        image_codec.decode_label(image_codec.encode_plane(colors.astype(np.uint16) * 257), "table")
+    assert caught.value.reason == "wrong_label_depth"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sflow_pipeline.bundle.translator import Translator, draw_alpha
+from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import FrameError, TrainingError
 from sflow_pipeline.storage.image_codec import decode_plane

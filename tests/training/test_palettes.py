@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sflow_pipeline.bundle import Bundle
-from sflow_pipeline.bundle.translator import Translator, draw_alpha
+from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.conversion.convert import convert

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from sflow_pipeline.bundle import Bundle, build_random_bundle, load_bundle
-from sflow_pipeline.bundle.translator import Translator, draw_alpha
+from sflow_pipeline.bundle.alpha import draw_alpha
+from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import BundleError, UsageError
 from sflow_pipeline.label_spaces import load_label_space

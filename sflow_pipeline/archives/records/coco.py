@@ -32,6 +32,8 @@ def split_coco(name: str, read: Read) -> Archive:
         if key == "categories":
             categories.append(item)
         elif key == "images":
+            if int(item["id"]) in pictures:
+                raise ValueError(f"two pictures have id {item['id']}")
             pictures[int(item["id"])] = item
         elif key == "annotations":
             number = int(item["image_id"])
@@ -41,6 +43,8 @@ def split_coco(name: str, read: Read) -> Archive:
     stems = {number: str(image["file_name"]).rpartition(".")[0] for number, image in pictures.items()}
     if not pictures or len(set(stems.values())) < len(stems):
         raise ValueError("it lists no pictures, or two of one name")
+    if unlisted := listed.keys() - pictures.keys():
+        raise ValueError(f"annotations are of image {min(unlisted)}, which it does not list")
     index = {
         "categories": categories,
         "pictures": [str(image["file_name"]) for image in pictures.values()],

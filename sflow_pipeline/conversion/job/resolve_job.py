@@ -4,7 +4,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from sflow_pipeline.conversion.job.appearance_choice import AppearanceChoice, ch
 from sflow_pipeline.conversion.job.backend import check_backend
 from sflow_pipeline.conversion.job.column_choice import choose_columns, list_raw_columns
 from sflow_pipeline.conversion.job.device_facts import DeviceFacts, choose_batch_size, find_device
+from sflow_pipeline.conversion.job.output_checks import check_file_names, check_places
 from sflow_pipeline.conversion.job.split_assignment import SplitAssignment, assign_frames
 from sflow_pipeline.conversion.motion.motion_source import describe_order, find_motion
 from sflow_pipeline.conversion.motion.shard_neighbours import NO_NEIGHBOURS, NeighbourFinder
@@ -155,7 +155,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     Raises:
         SflowError: the bundle, dump, label space, size or folders cannot be used as stated.
     """
-    _check_places(job)
+    check_places(job)
     bundle = load_bundle(job.bundle)
     dump = discover(job.sim_dir, **job.dump_options)
     frames = dump.frames[: job.limit]
@@ -166,6 +166,7 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     resolved = resolve_settings(job, bundle, dump, frames, find)
     settings, sizes = resolved.settings, resolved.sizes
     index = build_index(frames, settings.source, settings.modalities, content_hash=job.content_hash, split=job.split)
+    check_file_names(job, index["sample_id"])
     row_bytes = {name: estimate_row_bytes(job.size or size, settings.columns) for name, size in sizes.items()}
     runs = find_runs(index["sequence_id"])
     frame_bytes = np.repeat(
@@ -220,17 +221,6 @@ def find_stated(job: ConvertJob) -> dict[str, bool]:
         "is_encoding_stated": job.label_encoding is not None or facts.label_encoding is not None,
         "is_space_stated": job.label_space is not None or facts.label_space is not None,
     }
-
-
-def _check_places(job: ConvertJob) -> None:
-    if "://" in job.sim_dir or "://" in job.out_dir:
-        return
-    source, out = Path(job.sim_dir).resolve(), Path(job.out_dir).resolve()
-    if source == out or source in out.parents or out in source.parents:
-        raise UsageError(
-            f"out_dir {job.out_dir}: is {'the same as' if source == out else 'inside or around'} sim_dir {job.sim_dir}",
-            hint="write the dataset beside the dump",
-        )
 
 
 def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[int, int]]:

@@ -1,6 +1,6 @@
 """The last images of a sequence, one per variant: what the next frame's image is made from."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,15 +40,21 @@ class ImageHistory:
     def find(self, frame: DecodedFrame, look: Hashable, variant: int) -> Last | None:
         """The image of the frame before this one, of the same look; None where there is none."""
         last = self._last.get(variant)
-        return last if last is not None and last.look == look and self._follows(last.frame, frame) else None
+        return last if last is not None and last.look == look and is_next(last.frame, frame, self._steps) else None
 
     def keep(self, photo: NDArray[np.uint8], frame: DecodedFrame, look: Hashable, variant: int) -> None:
         """Remember an image that is written."""
         self._last[variant] = Last(frame, look, photo)
 
-    def _follows(self, before: DecodedFrame, after: DecodedFrame) -> bool:
-        return (
-            before.ref.sequence_id == after.ref.sequence_id
-            and after.ref.frame_index - before.ref.frame_index == self._steps.get(after.ref.sequence_id)
-            and before.render.shape == after.render.shape
-        )
+
+def is_next(before: DecodedFrame, after: DecodedFrame, steps: Mapping[str, int | None]) -> bool:
+    """Whether a frame is the one after another in its sequence, of the same size.
+
+    Args:
+        steps: sequence id -> the usual difference of its frame numbers.
+    """
+    return (
+        before.ref.sequence_id == after.ref.sequence_id
+        and after.ref.frame_index - before.ref.frame_index == steps.get(after.ref.sequence_id)
+        and before.render.shape == after.render.shape
+    )

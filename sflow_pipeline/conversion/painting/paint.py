@@ -26,13 +26,9 @@ from sflow_pipeline.conversion.painting.variant_colors import draw_light, religh
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import ShardTask
 from sflow_pipeline.networks.memory_shortage import is_out_of_memory
-from sflow_pipeline.storage.process_identity import count_cores
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
-
-#: Frames that are smoothed at once beside a GPU.
-_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -94,8 +90,8 @@ class Painter:
         motion = self._settings.motion
         if motion is not None:
             # On a CPU every core has a worker of its own; beside a GPU they are free.
-            threads = 1 if self._settings.device == "cpu" else min(_MOST_THREADS, count_cores())
-            self._window = SmoothingWindow(motion, task.neighbours.steps, before, threads)
+            has_gpu = self._settings.device != "cpu"
+            self._window = SmoothingWindow(motion, task.neighbours.steps, before, is_parallel=has_gpu)
 
     def paint(
         self, frames: Sequence[DecodedFrame], variant: int, following: Sequence[DecodedFrame] = ()

@@ -1,26 +1,27 @@
 """The frames around those that are smoothed, and their images as they come from the model."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.bundle.frame_threads import map_frames
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
 from sflow_pipeline.conversion.motion.motion_source import MotionSource
 from sflow_pipeline.conversion.motion.smoothing import REACH, Path, Shown, blend, find_paths
 from sflow_pipeline.conversion.painting.fatal_errors import reraise_fatal
+from sflow_pipeline.conversion.painting.image_history import is_next
 from sflow_pipeline.conversion.painting.look import Look
 from sflow_pipeline.networks.memory_shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     from sflow_pipeline.bundle.translator import Translation
 
-#: Images of frames as they come from the model, or the error that it raised for a frame.
 _Made = TypeVar("_Made")
+#: Images of frames as they come from the model, or the error that it raised for a frame.
 TranslateEach = Callable[[Sequence[DecodedFrame], Sequence[Look]], "list[Translation | Exception]"]
 
 
@@ -44,7 +45,7 @@ class SmoothingWindow:
         motion: how far images are blended, and whether the motion is measured in the renders.
         steps: sequence id -> the usual difference of its frame numbers.
         before: the frames before the first one that is painted.
-        threads: frames that are smoothed at once.
+        is_parallel: several frames are smoothed at once.
     """
 
     def __init__(
@@ -52,11 +53,12 @@ class SmoothingWindow:
         motion: MotionSource,
         steps: Mapping[str, int | None],
         before: Sequence[DecodedFrame] = (),
-        threads: int = 1,
+        *,
+        is_parallel: bool = False,
     ) -> None:
         self._motion = motion
         self._steps = steps
-        self._threads = threads
+        self._is_parallel = is_parallel
         self._places = [_Place(frame, _show(frame)) for frame in before]
         self._at: dict[str, int] = {}
         self._paths: dict[int, dict[int, Path]] = {}
@@ -119,14 +121,11 @@ class SmoothingWindow:
                 raise image
             images.append(image)
         identities = [look.identity for look in looks]
-        photos = self._map(self._smooth, [image.photo[0] for image in images], own, identities, repeat(variant))
+        photos = self._map(self._smooth, [image.photo[0] for image in images], own, identities, [variant] * len(own))
         return replace(images[0], photo=np.stack(photos), edge=np.concatenate([image.edge for image in images]))
 
-    def _map(self, function: Callable[..., _Made], *arguments: Iterable[Any]) -> list[_Made]:
-        if self._threads == 1:
-            return list(map(function, *arguments))
-        with ThreadPoolExecutor(self._threads, "sflow-smooth") as pool:
-            return list(pool.map(function, *arguments))
+    def _map(self, function: Callable[..., _Made], *arguments: Sequence[Any]) -> list[_Made]:
+        return map_frames(function, *arguments) if self._is_parallel else list(map(function, *arguments))
 
     def _smooth(self, image: NDArray[np.uint8], index: int, look: Hashable, variant: int) -> NDArray[np.uint8]:
         """An image, blended with those of its neighbours that have the same look."""
@@ -152,12 +151,7 @@ class SmoothingWindow:
 
     def _find_motion(self, before: DecodedFrame, after: DecodedFrame) -> NDArray[np.float32] | None:
         """The motion from a frame to the next one of the window; None where that does not follow."""
-        follows = (
-            before.ref.sequence_id == after.ref.sequence_id
-            and after.ref.frame_index - before.ref.frame_index == self._steps.get(after.ref.sequence_id)
-            and before.render.shape == after.render.shape
-        )
-        if not follows:
+        if not is_next(before, after, self._steps):
             return None
         if not self._motion.is_measured:
             return before.motion

@@ -23,7 +23,8 @@ def notify(command: str, facts: Mapping[str, Any]) -> str:
         done = subprocess.run(  # noqa: S603  the user's own command
             shlex.split(command),
             input=json.dumps(facts, default=str),
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             capture_output=True,
             timeout=_TIMEOUT_S,
             env={**os.environ, **variables},

@@ -105,7 +105,8 @@ class StatusWriter:
         """
         self._check_lock = check_lock
         thread = threading.Thread(target=self._run, args=(out,), name="sflow-status", daemon=True)
-        self._write(out)
+        if (problem := self._write(out)) is not None:
+            self.on_warning(f"metrics_file {problem}")
         thread.start()
         try:
             yield
@@ -183,19 +184,24 @@ class StatusWriter:
         while not self._stopped.wait(WRITE_EVERY_S):
             self._write(out)
 
-    def _write(self, out: Folder) -> None:
-        """Write the status; a full disk is reported by the shard that meets it."""
+    def _write(self, out: Folder) -> SflowError | None:
+        """Write both; what is wrong with the metrics. A full disk is reported by the shard that meets it."""
         status = replace(self._status, updated_s=time.time())
         with contextlib.suppress(SflowError):
             self._check_lock()
             out.write_bytes(STATUS_PATH, encode_json(asdict(status)))
-        self._write_metrics(out)
+        return self._write_metrics(out)
 
-    def _write_metrics(self, out: Folder) -> None:
-        if self._metrics_file is not None:
-            status = replace(self._status, updated_s=time.time())
-            with contextlib.suppress(SflowError):
-                write_whole(Path(self._metrics_file), format_metrics(asdict(status), out.uri).encode())
+    def _write_metrics(self, out: Folder) -> SflowError | None:
+        """Write the metrics; what went wrong, which does not stop the run."""
+        if self._metrics_file is None:
+            return None
+        status = replace(self._status, updated_s=time.time())
+        try:
+            write_whole(Path(self._metrics_file), format_metrics(asdict(status), out.uri).encode())
+        except SflowError as error:
+            return error
+        return None
 
 
 def read_run_status(out: Folder, now: Callable[[], float] = time.time) -> RunStatus | None:
