@@ -23,7 +23,6 @@ class CityscapesLabels:
         self.space = load_label_space("cityscapes34")
         self.train_space = load_label_space("cityscapes19")
         self._source = label_format.space
-        self._encoding = label_format.encoding
         self._format = label_format
         self.mapping: LabelMapping = build_mapping(label_format.space, self.space)
         self._id_of_channel = np.array([item.id for item in self.space.classes], np.uint8)
@@ -45,9 +44,16 @@ class CityscapesLabels:
         """(h, w) labelIds to (h, w) trainIds, 255 for what Cityscapes does not evaluate."""
         return self._train_ids[label_ids]
 
-    def encode(self, row: Row, space: LabelSpace, label_map: NDArray[np.uint8]) -> bytes:
-        """A label file in ``space``; the dataset's own where it is one already."""
-        if self._source.name == space.name and self._encoding == "ids" and row.decode_label_map().dtype == np.uint8:
+    def encode(self, row: Row, space: LabelSpace, label_map: NDArray[np.uint8], source: NDArray[Any]) -> bytes:
+        """A label file in ``space``; the dataset's own where it is one already.
+
+        Args:
+            row: whose label.
+            space: of ``label_map``.
+            label_map: (h, w) ids to write.
+            source: (h, w) ids of the row's own label.
+        """
+        if self._has_files_of(space) and source.dtype == np.uint8:
             return row.require_file("label")
         return image_codec.encode_label(label_map)
 
@@ -68,7 +74,11 @@ class CityscapesLabels:
 
     def describe(self) -> str:
         """One line on how labels were exported."""
-        if self._source.name == self.space.name and self._encoding == "ids":
+        if self._has_files_of(self.space):
             return f"labelIds byte for byte the dataset's ({self._source.name})"
         lost = f"; without a counterpart, now unlabeled: {', '.join(self.mapping.lost)}" if self.mapping.lost else ""
         return f"remapped from {self._source.name} to Cityscapes labelIds by class name and meaning{lost}"
+
+    def _has_files_of(self, space: LabelSpace) -> bool:
+        """Whether label files of the dataset are ones of ``space``; a user's label space may have its name."""
+        return self._source.digest == space.digest and self._format.encoding == "ids"

@@ -1,6 +1,7 @@
 """Footage: sequences of unlabelled frames, in video files or in folders of pictures."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -49,7 +50,7 @@ def open_footage(source: Path) -> list[Footage]:
     """The sequences of a video file, or of a folder: each video in it, and each folder of pictures in it.
 
     Raises:
-        UsageError: there is none, or a video cannot be read.
+        UsageError: there is none, two would have the same name, or a video cannot be read.
         MissingExtraError: a video needs PyAV, which is not installed.
     """
     if source.is_file():
@@ -62,6 +63,13 @@ def open_footage(source: Path) -> list[Footage]:
     if not source.is_dir():
         raise UsageError(f"{source}: does not exist", hint="name a video, or a folder of pictures or videos")
     found = [footage for folder in _walk(source) for footage in _open_folder(source, folder)]
+    shared = [name for name, count in Counter(footage.name.casefold() for footage in found).items() if count > 1]
+    if shared:
+        raise UsageError(
+            f"{source}: {len(shared)} names of sequences are those of several folders or videos, first {shared[0]} "
+            "(made of the folders' names, with _ for what is no letter or digit)",
+            hint="rename one of them, or label them one by one, each to a folder of its own",
+        )
     if not found:
         raise UsageError(
             f"{source}: holds no pictures ({', '.join(PICTURE_SUFFIXES)}) and no videos ({', '.join(VIDEO_SUFFIXES)})",

@@ -121,8 +121,6 @@ def _label_frame(frame: FootageFrame, folder: Path, labeller: FrameLabeller) -> 
     data = frame.read()
     picture = image_codec.decode_rgb(data, name=frame.name)
     label = labeller.label(picture)
-    for kind in ("rgb", "semantic"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
     write_whole(folder / "rgb" / f"{frame.name}{frame.suffix}", data)
     write_whole(folder / "semantic" / f"{frame.name}.png", image_codec.encode_label(label))
     return float((label == labeller.space.void_id).mean())

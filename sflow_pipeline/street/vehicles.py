@@ -109,21 +109,21 @@ def _add_cabin_glass(
     def z_at(share: float) -> float:
         return z1 - rake * share + 0.012
 
-    for a, b in ((0.14, 0.88),):
-        ha, hb = h0 + rise * a, h0 + rise * b
-        near_a, near_b = z0 + rake * a - 0.012, z0 + rake * b - 0.012
-        wide_a, wide_b = x_at(a) - 0.1, x_at(b) - 0.1
-        corners = [(-wide_a, ha, near_a), (-wide_b, hb, near_b), (wide_b, hb, near_b), (wide_a, ha, near_a)]
-        mesh.polygon(at, corners, _GLASS, Material.GLASS)
-        corners = [(wide_a, ha, z_at(a)), (wide_b, hb, z_at(b)), (-wide_b, hb, z_at(b)), (-wide_a, ha, z_at(a))]
-        mesh.polygon(at, corners, _GLASS, Material.GLASS)
-        middle = (z0 + z1) / 2
-        for k0, k1 in ((0.0, 1.0), (1.0, 0.0)):
-            za = (near_a + 0.16, middle - 0.05) if k0 < k1 else (middle + 0.05, z_at(a) - 0.18)
-            zb = (near_b + 0.13, middle - 0.05) if k0 < k1 else (middle + 0.05, z_at(b) - 0.15)
-            right = [(x_at(a), ha, za[0]), (x_at(b), hb, zb[0]), (x_at(b), hb, zb[1]), (x_at(a), ha, za[1])]
-            mesh.polygon(at, right, _GLASS, Material.GLASS)
-            mesh.polygon(at, [(-x, h, z) for x, h, z in reversed(right)], _GLASS, Material.GLASS)
+    a, b = 0.14, 0.88  # shares of the cabin's height
+    ha, hb = h0 + rise * a, h0 + rise * b
+    near_a, near_b = z0 + rake * a - 0.012, z0 + rake * b - 0.012
+    wide_a, wide_b = x_at(a) - 0.1, x_at(b) - 0.1
+    corners = [(-wide_a, ha, near_a), (-wide_b, hb, near_b), (wide_b, hb, near_b), (wide_a, ha, near_a)]
+    mesh.polygon(at, corners, _GLASS, Material.GLASS)
+    corners = [(wide_a, ha, z_at(a)), (wide_b, hb, z_at(b)), (-wide_b, hb, z_at(b)), (-wide_a, ha, z_at(a))]
+    mesh.polygon(at, corners, _GLASS, Material.GLASS)
+    middle = (z0 + z1) / 2
+    for k0, k1 in ((0.0, 1.0), (1.0, 0.0)):
+        za = (near_a + 0.16, middle - 0.05) if k0 < k1 else (middle + 0.05, z_at(a) - 0.18)
+        zb = (near_b + 0.13, middle - 0.05) if k0 < k1 else (middle + 0.05, z_at(b) - 0.15)
+        right = [(x_at(a), ha, za[0]), (x_at(b), hb, zb[0]), (x_at(b), hb, zb[1]), (x_at(a), ha, za[1])]
+        mesh.polygon(at, right, _GLASS, Material.GLASS)
+        mesh.polygon(at, [(-x, h, z) for x, h, z in reversed(right)], _GLASS, Material.GLASS)
 
 
 def _add_plate(

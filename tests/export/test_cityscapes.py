@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sflow_pipeline.dataset.row import LabelFormat
+from sflow_pipeline.dataset.row import LabelFormat, Row
 from sflow_pipeline.export.relabel import CityscapesLabels
-from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.label_spaces import LabelClass, LabelSpace, load_label_space
 
 #: trainId -> labelId, as cityscapesscripts/helpers/labels.py publishes them.
 LABEL_ID = dict(enumerate([7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33])) | {255: 0}
@@ -49,6 +49,18 @@ def test_train_ids_are_the_published_ones():
     assert labels.to_train_ids(every)[0].tolist() == [expected.get(i, 255) for i in range(34)]
     assert labels.to_label_ids(every)[0].tolist() == list(range(34))
     assert labels.describe().startswith("labelIds byte for byte")
+
+
+def test_a_space_of_another_table_with_cityscapes_name_is_remapped():
+    own = LabelSpace("cityscapes34", 1, (LabelClass(0, "street", ("flat.road",), (1, 2, 3)),), None)
+    label_format = LabelFormat(own, "ids")
+    labels, source = CityscapesLabels(label_format), np.zeros((1, 1), np.uint8)
+    identity = {"sample_id": "a/1", "sequence_id": "a", "frame_index": 1, "variant": 0, "split": "train"}
+    stored = {"bytes": cv2.imencode(".png", source)[1].tobytes(), "path": "1.png"}
+    row = Row({**identity, "label": stored}, label_format)
+    written = labels.encode(row, labels.space, labels.to_label_ids(source), source)
+    assert cv2.imdecode(np.frombuffer(written, np.uint8), cv2.IMREAD_UNCHANGED).tolist() == [[7]]
+    assert labels.describe().startswith("remapped")
 
 
 def test_other_classes_become_what_they_mean_and_the_lost_are_named():

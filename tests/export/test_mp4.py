@@ -1,10 +1,13 @@
 """Videos, read back with PyAV."""
 
 import builtins
+import shutil
 from fractions import Fraction
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sflow_pipeline import open_dataset
@@ -12,6 +15,7 @@ from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import MissingExtraError
 from sflow_pipeline.export.destination import open_destination
+from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.export.exporter import ExportTask
 from sflow_pipeline.export.formats import mp4
 from sflow_pipeline.storage.image_codec import encode_rgb
@@ -47,6 +51,20 @@ def test_a_video_for_each_sequence_and_variant(export, convert_streets):
 def test_speed_can_be_chosen(export):
     dest, _summary = export("mp4", fps=25, variants=[0])
     assert read_video(dest / "train" / "street_0000.mp4")[2] == 25
+
+
+@pytest.mark.parametrize("numbers", [range(0, 20, 5), [0, 5, 10, 20]], ids=["steady", "with a gap"])
+def test_every_fifth_frame_plays_at_its_speed(numbers, convert_streets, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    shutil.copytree(convert_streets(format="parquet", variants=2), out)
+    for path in (out / "data").rglob("*.parquet"):
+        table = pq.read_table(path)
+        renumbered = pa.array([numbers[i] for i in table["frame_index"].to_pylist()], pa.int64())
+        place = table.schema.get_field_index("frame_index")
+        pq.write_table(table.set_column(place, table.schema.field(place), renumbered), path)
+    export_dataset(str(out), str(tmp_path / "dest"), "mp4", variants=[0])
+    _pictures, times, rate = read_video(tmp_path / "dest/train/street_0000.mp4")
+    assert rate == 10 and times == pytest.approx([number / 50 for number in numbers])
 
 
 def test_missing_frames_leave_their_time_and_odd_sizes_fit(convert_streets, tmp_path):

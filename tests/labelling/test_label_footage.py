@@ -195,6 +195,15 @@ def test_a_folder_may_hold_several_sequences(street: list[StreetFrame], tmp_path
     assert [footage.name for footage in open_footage(tmp_path / "drives")] == ["c", "a", "drives_b_rgb"]
 
 
+@pytest.mark.parametrize("names", [("my drive", "my_drive"), ("a_b", "a/b")])
+def test_sequences_of_one_name_are_refused(names: tuple[str, str], street: list[StreetFrame], tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / "drives" / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "drives" / name / "1.jpg"), street[0].render)
+    with pytest.raises(UsageError, match="several folders or videos, first"):
+        open_footage(tmp_path / "drives")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a video", b"\x00\x00\x00\x18ftypmp42" + b"\xff" * 200])
 def test_an_unreadable_video_is_refused_in_words(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(content)

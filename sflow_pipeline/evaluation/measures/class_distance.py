@@ -139,7 +139,8 @@ class ClassDistance:
         mean = np.stack(list(drawn.values())).mean(axis=0)
         values = {"classes": {name: finite(float(draws[0])) for name, draws in drawn.items()}}
         scores = {distance: self._build_score(row, mean, f"{facts}; over {names}", values)}
-        below = {name: draws for name, draws in self._draw(rendered, photos).items() if name in drawn}
+        shared = {channel: found for channel, found in rendered.items() if self._space.classes[channel].name in drawn}
+        below = self._draw(shared, photos)
         if below:
             above = np.stack([drawn[name] for name in below]).mean(axis=0)
             under = np.stack(list(below.values())).mean(axis=0)

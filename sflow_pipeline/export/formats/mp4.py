@@ -6,9 +6,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export.destination import Destination
 from sflow_pipeline.export.exporter import ExportTask, Outcome
+from sflow_pipeline.simulators.frame_table import find_usual_step
 from sflow_pipeline.storage.image_codec import decode_rgb
 from sflow_pipeline.storage.video_writer import VideoWriter, import_av
 
@@ -26,6 +28,7 @@ def export(task: ExportTask) -> Outcome:
     """
     av = import_av("--to mp4")
     fps = task.fps or task.contents.fps or _DEFAULT_FPS
+    steps = _find_steps(task.contents)
     rows = 0
     sequence: tuple[str, str] | None = None
     with ExitStack() as stack:
@@ -37,7 +40,8 @@ def export(task: ExportTask) -> Outcome:
             if row.variant not in videos:
                 variant = f"_v{row.variant}" if row.variant else ""
                 path = f"{row.split}/{row.sequence_id}{variant}.mp4"
-                videos[row.variant] = _Video(av, task.dest, path, fps, row.frame_index)
+                step = steps.get(row.sequence_id, 1)
+                videos[row.variant] = _Video(av, task.dest, path, fps, row.frame_index, step)
                 stack.callback(videos[row.variant].close)
             videos[row.variant].add(decode_rgb(row.require_file("image"), name=row.sample_id), row.frame_index)
             rows += 1
@@ -46,13 +50,23 @@ def export(task: ExportTask) -> Outcome:
     return Outcome(rows, "none: videos hold pictures alone", notes)
 
 
+def _find_steps(contents: Contents) -> dict[str, int]:
+    """Sequence -> the usual difference of its frame numbers: a simulator may write every fifth frame alone."""
+    numbers: dict[str, set[int]] = {}
+    for shard in contents.shards:
+        for values in contents.read_shard(shard, []):
+            numbers.setdefault(values["sequence_id"], set()).add(values["frame_index"])
+    return {name: find_usual_step(sorted(found)) or 1 for name, found in numbers.items()}
+
+
 class _Video:
     """One file in the making."""
 
-    def __init__(self, av: ModuleType, dest: Destination, path: str, fps: float, first_index: int) -> None:
+    def __init__(self, av: ModuleType, dest: Destination, path: str, fps: float, first_index: int, step: int) -> None:
         self._dest = dest
         self._path = path
         self._first_index = first_index
+        self._step = step
         target = dest.locate(path)
         with dest.translate_errors(path):
             self._writer = VideoWriter(av, target, fps)
@@ -66,7 +80,7 @@ class _Video:
                 hint="convert with --size to give all frames one size",
             )
         with self._dest.translate_errors(self._path):
-            self._writer.add(photo, frame_index - self._first_index)
+            self._writer.add(photo, (frame_index - self._first_index) // self._step)
 
     def close(self) -> None:
         with self._dest.translate_errors(self._path):
