@@ -4,6 +4,9 @@ import threading
 import time
 from typing import Self
 
+#: Seconds between lines of a command where stderr is no terminal.
+LINE_EVERY_S = 15.0
+
 
 class Bar:
     """Shows how much of a task is done; a context manager.

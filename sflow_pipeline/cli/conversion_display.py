@@ -3,13 +3,11 @@
 import time
 from typing import TYPE_CHECKING, Self
 
-from sflow_pipeline.cli.bar import Bar
+from sflow_pipeline.cli.bar import LINE_EVERY_S, Bar
 
 if TYPE_CHECKING:
     from sflow_pipeline.conversion.plan.plan import Action, Plan
     from sflow_pipeline.storage.commits import ShardRecord
-
-_LINE_EVERY_S = 15.0
 
 
 class ConversionDisplay:
@@ -20,7 +18,7 @@ class ConversionDisplay:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._bar = Bar("frames", quiet=quiet, line_every_s=_LINE_EVERY_S)
+        self._bar = Bar("frames", quiet=quiet, line_every_s=LINE_EVERY_S)
         self._total_frames = self._total_shards = 0
         self._frames = self._shards = self._quarantined = 0
         self._started_s = time.monotonic()

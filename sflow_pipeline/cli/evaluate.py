@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sflow_pipeline.addresses import join_address
-from sflow_pipeline.cli.bar import Bar
+from sflow_pipeline.cli.bar import LINE_EVERY_S, Bar
 from sflow_pipeline.cli.exit_codes import FAILED
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 
@@ -171,7 +171,7 @@ def evaluate_command(
         limit=limit,
         device=device,
     )
-    with Bar("images", quiet=as_json) as bar:
+    with Bar("images", quiet=as_json, line_every_s=LINE_EVERY_S) as bar:
 
         def show(name: str, done: int, total: int) -> None:
             bar.show(done, total, description=name)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sflow_pipeline.cli.bar import Bar
+from sflow_pipeline.cli.bar import LINE_EVERY_S, Bar
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.export.formats import FORMATS
 
@@ -61,7 +61,7 @@ def export_command(
     """
     from sflow_pipeline.export.export_dataset import export_dataset
 
-    with Bar("rows", quiet=as_json, is_transient=True) as bar:
+    with Bar("rows", quiet=as_json, is_transient=True, line_every_s=LINE_EVERY_S) as bar:
         summary = export_dataset(
             out_dir,
             dest,

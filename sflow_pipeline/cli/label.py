@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sflow_pipeline.cli.bar import Bar
+from sflow_pipeline.cli.bar import LINE_EVERY_S, Bar
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 
 
@@ -35,7 +35,7 @@ def label_command(
     """
     from sflow_pipeline.labelling.label_footage import describe_summary, label_footage
 
-    with Bar("frames", quiet=as_json, is_transient=True) as bar:
+    with Bar("frames", quiet=as_json, is_transient=True, line_every_s=LINE_EVERY_S) as bar:
         summary = label_footage(
             source,
             out,

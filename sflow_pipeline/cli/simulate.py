@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sflow_pipeline.cli.bar import Bar
+from sflow_pipeline.cli.bar import LINE_EVERY_S, Bar
 from sflow_pipeline.errors import UsageError
 
 
@@ -52,7 +52,7 @@ def simulate_command(
         raise UsageError(f"--size {size}: {error}", hint="try --size 512x256") from error
     from sflow_pipeline.street.write_dump import write_sample_dump
 
-    with Bar("frames", quiet=as_json, is_transient=True) as bar:
+    with Bar("frames", quiet=as_json, is_transient=True, line_every_s=LINE_EVERY_S) as bar:
         dump = write_sample_dump(
             out,
             sequences=sequences,

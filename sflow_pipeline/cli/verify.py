@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sflow_pipeline.cli.bar import LINE_EVERY_S, Bar
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED
 from sflow_pipeline.cli.stderr_line import print_stderr_line
 from sflow_pipeline.errors import SflowError
@@ -31,7 +32,10 @@ def verify_command(
     """
     from sflow_pipeline.conversion.verify import verify
 
-    found = verify(out_dir, source=source)
+    with Bar("rows", quiet=as_json, is_transient=True, line_every_s=LINE_EVERY_S) as bar:
+        found = verify(
+            out_dir, source=source, on_progress=lambda done, total: bar.show(done, total, description="verifying")
+        )
     _write_report(out_dir, found.to_dict())
     exit_code = FAILED if found.problems else CLEAN
     if as_json:

@@ -202,7 +202,8 @@ class ConversionRun:
             write_reasons(self.out, list(load_commits(self.out).values()), None)
             raise DumpError(
                 f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}{self._list_reasons()}",
-                hint=f"see {self.out.uri}/{REASONS_PATH} for each frame's reason; allow more with --max-bad-fraction",
+                hint=f"see {self.out.uri}/{REASONS_PATH} for each frame's reason"
+                + ("; allow more with --max-bad-fraction" if bad < frames else ""),
             )
 
     def _list_reasons(self) -> str:

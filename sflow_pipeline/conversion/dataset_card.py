@@ -1,5 +1,6 @@
 """Documents of a dataset: card for people and Hugging Face, label spaces, manifest."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,8 +43,13 @@ def write_documents(
 ) -> Manifest:
     """Write ``labels.json``, ``README.md`` and, last, ``manifest.json``; the same dataset gives the same bytes."""
     reasons_sha256 = write_reasons(out, records, left_out)
-    manifest = replace(build_manifest(resolved, records, left_out), reasons_sha256=reasons_sha256)
-    out.write_bytes(LABELS_PATH, encode_json(describe_labels(resolved, census)))
+    labels = encode_json(describe_labels(resolved, census))
+    manifest = replace(
+        build_manifest(resolved, records, left_out),
+        reasons_sha256=reasons_sha256,
+        labels_sha256=hashlib.sha256(labels).hexdigest(),
+    )
+    out.write_bytes(LABELS_PATH, labels)
     out.write_bytes(CARD_PATH, build_card(resolved, records, census, left_out).encode("utf-8", "backslashreplace"))
     write_manifest(out, manifest)
     return manifest
@@ -70,20 +76,13 @@ def build_card(
     """The dataset card: YAML header for Hugging Face, then prose and tables."""
     job, settings, bundle, dump = resolved.job, resolved.settings, resolved.bundle, resolved.dump
     rows = sum(record.rows for record in records)
-    splits = sorted({record.split for record in records if record.rows})
     header: dict[str, Any] = {
         "pretty_name": f"{name_folder(dump.root, 'Simulator frames')}, made photo-realistic",
         "task_categories": ["image-segmentation"],
         "tags": ["synthetic", "sim2real", "sflow-pipeline", dump.simulator],
         "size_categories": [_size_category(rows)],
     }
-    # Files by name, which their content decides: `datasets` keys its cache by this list, and a pattern would be the
-    # same for every dataset and every state of it. Without a list it takes every picture of a PNG tree for a row.
-    files = [
-        {"split": split, "path": [record.path for record in records if record.split == split and record.rows]}
-        for split in splits
-    ]
-    header["configs"] = [{"config_name": "default", "data_files": files}]
+    header["configs"] = describe_files(records)
     mean_edge_f1 = compute_mean_edge_f1(records)
     edge_f1 = "none" if mean_edge_f1 is None else f"{mean_edge_f1:.3f}"
     space, model = settings.source_space, escape_markdown(f"{bundle.name} {bundle.metadata.version}")
@@ -148,6 +147,20 @@ def build_card(
         notes = "\n".join(f"- {escape_markdown(warning)}" for warning in resolved.warnings)
         parts.append(f"## Notes\n\n{notes}\n")
     return "\n".join(parts)
+
+
+def describe_files(records: Sequence[ShardRecord]) -> list[dict[str, Any]]:
+    """Files by name, as the card lists them for ``load_dataset``.
+
+    Content decides names: `datasets` keys its cache by this list, and a pattern would be the same for every dataset and
+    every state of it. Without a list it takes every picture of a PNG tree for a row.
+    """
+    splits = sorted({record.split for record in records if record.rows})
+    files = [
+        {"split": split, "path": [record.path for record in records if record.split == split and record.rows]}
+        for split in splits
+    ]
+    return [{"config_name": "default", "data_files": files}]
 
 
 def _describe_device(settings: ConversionSettings) -> str:

@@ -35,7 +35,7 @@ _JOB_FIELDS_NOT_COUNTED = frozenset(
     }
 )  # fmt: skip
 #: Fields that are younger than datasets, and the value that these were made with: shards with it stay as they are.
-_NOT_COUNTED_AT = {"image_format": "png", "backend_digest": "", "has_renders": True}
+_NOT_COUNTED_AT = {"image_format": "png", "backend_digest": "", "has_renders": True, "has_blank_renders": False}
 #: Settings that do not decide what a shard holds, or that are counted in another form.
 _NOT_COUNTED = frozenset({"job", "source", "out", "device", "batch_size", "use_previous"})  # the bundle's digest counts
 
@@ -62,6 +62,8 @@ class ConversionSettings:
         batch_size: frames that are translated at once; on a GPU it decides which kernels run, so it counts there.
         own_vehicle_mask: content of the picture that shows where the own vehicle is; None finds it in the labels.
         has_renders: the dump has pictures; where it has none, ``region_picture`` draws them from labels and instances.
+        has_blank_renders: some of its pictures are of one colour, and images do not follow them: ``region_picture``
+            draws in their place, too.
         motion: how far images are smoothed, and what says how frames move; None where they are independent.
         gate_digest: of the segmenter and thresholds that the gate uses; empty where it uses none.
         backend_digest: of the exported files that run in torch's place; empty where torch runs.
@@ -89,6 +91,7 @@ class ConversionSettings:
     own_vehicle_mask: bytes | None = None
     motion: MotionSource | None = None
     has_renders: bool = True
+    has_blank_renders: bool = False
     use_previous: bool = False
 
     @property
@@ -96,7 +99,8 @@ class ConversionSettings:
         """The files of a frame that are read."""
         columns = [name for name in self.columns if name not in ("render", "edge")]
         motion = () if self.motion is None else self.motion.files
-        needs_instances = self.use_instances or self.repaints_vehicles or not self.has_renders
+        draws_regions = self.has_blank_renders or not self.has_renders
+        needs_instances = self.use_instances or self.repaints_vehicles or draws_regions
         needed = [*motion, *(("instance",) if needs_instances else ())]
         first = ("render", "label") if self.has_renders else ("label",)
         return (*first, *columns, *(name for name in needed if name not in columns))

@@ -1,23 +1,25 @@
 """`verify`: checks a dataset against its manifest, down to each label and picture."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
+from sflow_pipeline.conversion.dataset_card import CARD_PATH, describe_files
 from sflow_pipeline.conversion.frame.decode import resize_label
 from sflow_pipeline.conversion.shard.quarantine import build_reasons
-from sflow_pipeline.conversion.status.progress import Progress, SilentProgress
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import FrameError, SflowError, first_line
 from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
-from sflow_pipeline.storage.manifest import REASONS_PATH, count_shards, load_manifest
+from sflow_pipeline.storage.manifest import LABELS_PATH, REASONS_PATH, count_shards, is_whole, load_manifest
 from sflow_pipeline.storage.shard_file import hash_stored_file, read_shard
+from sflow_pipeline.untrusted.plain_yaml import YamlError, parse_plain_yaml
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,18 @@ class Verification:
         return asdict(self)
 
 
-def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: Progress | None = None) -> Verification:
+def verify(
+    out_dir: str | Path,
+    *,
+    source: str | Path | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Verification:
     """Check digests, rows, pictures, labels and counts of a dataset.
 
     Args:
         out_dir: the dataset.
         source: current folder of the dump; the one that the manifest names where None.
-        progress: receives each row.
+        on_progress: gets the rows that are done and all there are.
 
     Raises:
         OutputError: there is no finished dataset.
@@ -60,7 +67,7 @@ def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: P
     out_dir = str(out_dir)
     out = Folder(out_dir)
     manifest = load_manifest(out)
-    check = _Check(Contents(out, manifest), Folder(str(source or manifest.source.root)), progress or SilentProgress())
+    check = _Check(Contents(out, manifest), Folder(str(source or manifest.source.root)), on_progress)
     for record in manifest.shards:
         check.check_shard(record)
     check.check_manifest()
@@ -78,11 +85,11 @@ def verify(out_dir: str | Path, *, source: str | Path | None = None, progress: P
 class _Check:
     """Collects problems; a damaged shard does not end the check of the others."""
 
-    def __init__(self, contents: Contents, source: Folder, progress: Progress) -> None:
+    def __init__(self, contents: Contents, source: Folder, on_progress: Callable[[int, int], None]) -> None:
         self._contents = contents
         self._out = contents.folder
         self._manifest = contents.manifest
-        self._progress = progress
+        self._on_progress = on_progress
         self._source = source
         self._seen: set[tuple[str, int]] = set()
         self.rows = 0
@@ -105,7 +112,7 @@ class _Check:
             for row in self._contents.read_shard(record):
                 rows += 1
                 self._check_row(row, record)
-                self._progress.on_frames(1)
+                self._on_progress(self.rows + rows, self._manifest.counts.rows)
         except SflowError as error:
             self.problems.append(error.message)
         except (KeyError, TypeError, ValueError) as error:
@@ -130,7 +137,11 @@ class _Check:
                 self.problems.append(
                     f"manifest.json: {name} {getattr(stated, name)}, its shards add up to {getattr(summed, name)}"
                 )
+        if not is_whole(self._out):
+            self.problems.append("manifest.json: states other facts than were written")
         self._check_reasons()
+        self._check_labels()
+        self._check_card()
         commits = load_commits(self._out)
         if commits and commits != {record.shard_id: record for record in manifest.shards}:
             self.problems.append("manifest.json: differs from the commit records; run the same convert command again")
@@ -157,6 +168,35 @@ class _Check:
             return
         if found != expected:
             self.problems.append(f"{REASONS_PATH}: differs from the quarantine rows; convert again to renew it")
+
+    def _check_labels(self) -> None:
+        """Compare the class tables with the manifest's digest: without them ids mean nothing."""
+        expected = self._manifest.labels_sha256
+        try:
+            found = hashlib.sha256(self._out.read_bytes(LABELS_PATH)).hexdigest()
+        except OSError as error:
+            self.problems.append(f"{LABELS_PATH}: cannot be read ({first_line(error)})")
+            return
+        if expected is not None and found != expected:
+            self.problems.append(f"{LABELS_PATH}: bytes are not those that were written")
+
+    def _check_card(self) -> None:
+        """Compare the files that the card lists for ``load_dataset`` with the shards; the rest of it may be edited."""
+        try:
+            text = self._out.read_bytes(CARD_PATH).decode("utf-8", "replace")
+        except OSError as error:
+            self.problems.append(f"{CARD_PATH}: cannot be read ({first_line(error)})")
+            return
+        expected = describe_files(self._manifest.shards)
+        is_header = text.startswith("---\n")
+        if is_header and yaml.safe_dump({"configs": expected}, sort_keys=False, allow_unicode=True) in text:
+            return
+        try:
+            header = parse_plain_yaml(text.split("---\n")[1]) if is_header else None
+        except (IndexError, YamlError):
+            header = None
+        if not isinstance(header, dict) or header.get("configs") != expected:
+            self.problems.append(f"{CARD_PATH}: lists other files for load_dataset than the manifest")
 
     def _check_row(self, row: dict[str, Any], record: ShardRecord) -> None:
         self.problems.extend(f"{record.path}: {row['sample_id']}: {text}" for text in self._find_faults(row, record))

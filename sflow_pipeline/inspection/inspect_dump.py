@@ -127,8 +127,8 @@ def inspect_dump(
     mapping = build_mapping(dump.label_format.space, target)
     chosen = _choose(dump.frames, sample)
     alone = job.model_copy(update={"smooth": 0.0})  # to find the motion, pictures are read, and torch is loaded
-    settings = resolve_settings(alone, loaded, dump, dump.frames, lambda *_: DeviceFacts("cpu", "fp32")).settings
-    settings = replace(settings, target_space=target)
+    resolved = resolve_settings(alone, loaded, dump, dump.frames, lambda *_: DeviceFacts("cpu", "fp32"))
+    settings = replace(resolved.settings, target_space=target)
     tally = Tally(dump, mapping, settings)
     drawn = _choose(chosen, thumbnails, read_all=0) if thumbnails else []
     for frame in read_frames(build_index(chosen, settings.source, settings.modalities)):
@@ -143,7 +143,8 @@ def inspect_dump(
     refused = [
         problem.message for problem in contradictions if problem.severity == "error" and job.contradictions == "error"
     ]
-    problems = (*dump.problems, *tally.problems(), *contradictions)
+    blank = [Problem("blank_renders", text, (), "warning") for text in resolved.appearance.warnings]
+    problems = (*dump.problems, *blank, *tally.problems(), *contradictions)
     return Inspection(
         root=root,
         simulator=dump.simulator,

@@ -191,7 +191,7 @@ def discover(
     dump = _apply(stated, adapter.discover(root, stated))
     dump.load_label_space()
     if not dump.frames:
-        what = " ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"
+        what = "; ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"
         raise DumpError(
             f"dump {root}: empty as {dump.simulator} ({SIMULATORS[dump.simulator].LAYOUT}): {what}",
             hint=propose_layout(root).hint

@@ -33,7 +33,8 @@ _INSTANCE_WORDS = re.compile(r"inst|object|panoptic")
 _SURE, _CLEAR = 0.99, 0.3
 _SHOWN = 4
 _OTHER_PICTURES = (".bmp", ".ppm", ".tga", ".jp2", ".tif", ".tiff", ".exr")
-_PICTURES = ("pictures", "grey pictures", "16-bit colours")
+_ONE_COLOR = "pictures of one colour"
+_PICTURES = ("pictures", "grey pictures", "16-bit colours", _ONE_COLOR)
 _UNIT_TOLERANCE = 0.03
 _PLACEHOLDER = "LABEL_SPACE"
 
@@ -55,11 +56,22 @@ class LayoutProposal:
 
 @dataclass(frozen=True)
 class SpaceGuess:
-    """How well a label space explains labels: share of the pixels it has, and of sky above and road below."""
+    """How well a label space explains labels: share of the pixels it has, and of sky above and road below.
+
+    Attributes:
+        known: share of the pixels whose ids it has.
+        sky, road: share of sky in the top thirds, of road in the bottom thirds.
+    """
 
     name: str
     known: float
-    scene: float
+    sky: float = 0.0
+    road: float = 0.0
+
+    @property
+    def scene(self) -> float:
+        """Both together, from 0 to 2."""
+        return self.sky + self.road
 
 
 def propose_layout(root: str) -> LayoutProposal:
@@ -124,7 +136,7 @@ def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -
 def measure_label_space(space: LabelSpace, maps: Sequence[NDArray[Any]]) -> SpaceGuess:
     """How well a label space explains (h, w) maps of class ids; its label rule may find the sky."""
     if not maps:
-        return SpaceGuess(space.name, 0.0, 0.0)
+        return SpaceGuess(space.name, 0.0)
     rule = RULE_OF_SPACE.get(space.name)
     ids = [item.id for item in space.classes if not item.derived]
     known = float(np.mean([np.isin(label, ids).mean() for label in maps]))
@@ -133,7 +145,7 @@ def measure_label_space(space: LabelSpace, maps: Sequence[NDArray[Any]]) -> Spac
     maps = [LABEL_RULES[rule](label) for label in maps] if rule and known > _SURE else maps
     tops = [np.isin(label[: max(1, len(label) // 3)], sky).mean() for label in maps]
     bottoms = [np.isin(label[-max(1, len(label) // 3) :], road).mean() for label in maps]
-    return SpaceGuess(space.name, known, float(np.mean(tops) + np.mean(bottoms)))
+    return SpaceGuess(space.name, known, float(np.mean(tops)), float(np.mean(bottoms)))
 
 
 def _read(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> NDArray[Any]:
@@ -145,14 +157,19 @@ def _read(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> ND
 
 
 def _find_kind(root: str, group: FileGroup) -> str:
-    """Pictures, labels, or other files; by the suffix of arrays, else by a look at one file."""
+    """Pictures, labels, or other files; by the suffix of arrays, else by a look at one file, or two of one colour."""
     if not group.is_picture:
         return f"{group.suffix} files"
+    kind = _find_kind_of_file(root, group, group.first)
+    return kind if kind != _ONE_COLOR else _find_kind_of_file(root, group, group.paths[-1])
+
+
+def _find_kind_of_file(root: str, group: FileGroup, path: str) -> str:
     from sflow_pipeline.storage import image_codec  # loads OpenCV, which listing layouts does not need
 
     try:
-        data = open_folder(root).read_bytes(group.first)
-        pixels = image_codec.decode_plane(data, name=group.first)
+        data = open_folder(root).read_bytes(path)
+        pixels = image_codec.decode_plane(data, name=path)
     except (OSError, FrameError):
         return "unreadable"
     step = max(1, min(pixels.shape[:2]) // 128)
@@ -162,6 +179,8 @@ def _find_kind(root: str, group: FileGroup) -> str:
     values = len(np.unique(codes))
     if data[:3] == b"\xff\xd8\xff" or is_webp(data):
         return "pictures"
+    if values == 1 and is_color:
+        return _ONE_COLOR
     if values <= _MAX_CLASSES:
         return "labels"
     if pixels.dtype == np.uint8:

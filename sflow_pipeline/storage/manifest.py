@@ -1,6 +1,7 @@
 """The manifest: a dataset's description of itself, assembled from the commit records; the last file of a run."""
 
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 
 from sflow_pipeline.errors import OutputError
 from sflow_pipeline.schema import DATASET_FORMAT_VERSION
+from sflow_pipeline.storage.canonical_json import compute_digest, encode_json
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, list_record_files
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest_json import (
@@ -28,6 +30,8 @@ LABELS_PATH = "labels.json"
 #: What was left out, as text; it follows from the other files of its folder.
 REASONS_PATH = "quarantine/reasons.txt"
 _TOOL = "sflow-pipeline"
+#: Key of the digest of everything else in the manifest but its shards, which have records of their own.
+_DIGEST = "manifest_sha256"
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,7 @@ class Manifest:
         warnings: about the dump and the job.
         left_out: files of no frame; None if there are none.
         reasons_sha256: of the text file of what was left out; None without one, as in older datasets.
+        labels_sha256: of ``labels.json``; None in older datasets.
         shards: in the order of the index.
         counts, splits: totals, overall and per split.
     """
@@ -159,6 +164,7 @@ class Manifest:
     appearance: float | None = None
     smooth: float = 0.0
     reasons_sha256: str | None = None
+    labels_sha256: str | None = None
     tool: str = _TOOL
     format_version: int = DATASET_FORMAT_VERSION
 
@@ -189,8 +195,9 @@ def count_splits(shards: Sequence[ShardRecord]) -> dict[str, Counts]:
 
 
 def write_manifest(folder: Folder, manifest: Manifest) -> None:
-    """Write ``manifest.json`` atomically."""
-    content = asdict(replace(manifest, shards=()))
+    """Write ``manifest.json`` atomically, with a digest of itself."""
+    content = json.loads(encode_json(asdict(replace(manifest, shards=()))))
+    content[_DIGEST] = compute_digest(content)
     with folder.scratch(MANIFEST_PATH) as scratch, translate_write_errors(f"{folder.uri}: {MANIFEST_PATH}"):
         with scratch.path.open("wb") as stream:
             stream.writelines(encode_manifest(content, map(asdict, manifest.shards)))
@@ -224,6 +231,13 @@ def load_manifest(folder: Folder, *, with_shards: bool = True) -> Manifest:
             f"{folder.uri}/{MANIFEST_PATH}: damaged at {error}",
             hint="run the same convert command again; finished shards are kept",
         ) from None
+
+
+def is_whole(folder: Folder) -> bool:
+    """Whether a manifest that can be read states what was written, its shards aside; older ones have no digest."""
+    content = _read_content(folder, lambda _shard: None) or {}
+    digest = content.pop(_DIGEST, None)
+    return digest is None or digest == compute_digest(content)
 
 
 def check_ours(folder: Folder) -> bool:

@@ -1,6 +1,7 @@
 """Appearance: what a job states or the dump suggests, recorded in every row, constant over a sequence."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.errors import ConfigError, UsageError
+from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
 
 @pytest.fixture
@@ -69,6 +71,25 @@ def test_auto_on_a_dump_without_usable_renders_says_so_and_uses_the_palette(
     rows, warnings = read_rows("out")
     assert {row["appearance"] for row in rows} == {0.0}
     assert any("8 of 8 renders sampled are black or of one colour" in warning for warning in warnings)
+    problems = inspect_dump(dump.root).problems
+    assert ["8 of 8 renders sampled" in problem.message for problem in problems] == [True]
+
+
+@pytest.mark.parametrize("fields", [{}, {"appearance": 0, "size": "24x16"}])
+def test_black_renders_give_the_images_of_a_dump_without_any(
+    dump: Any, read_rows: Callable[..., Any], fields: dict[str, Any]
+) -> None:
+    for path in dump.root.glob("*/rgb/*.png"):
+        dump.write(str(path.relative_to(dump.root)), cv2.imencode(".png", np.zeros((32, 48, 3), np.uint8))[1].tobytes())
+    black, _ = read_rows("black", include=["render"], **fields)
+    shape = (16, 24, 3) if fields else (32, 48, 3)
+    assert not any(np.asarray(Image.open(io.BytesIO(row["render"]["bytes"]))).any() for row in black)
+    shutil.rmtree(dump.root / "town01" / "rgb")
+    shutil.rmtree(dump.root / "town02" / "rgb")
+    none, _ = read_rows("none", **fields)
+    assert len(black) == len(none) == 12 and decode(black[0]).shape == shape
+    for one, other in zip(black, none, strict=True):
+        assert one["sample_id"] == other["sample_id"] and one["image"]["bytes"] == other["image"]["bytes"]
 
 
 def test_variants_differ_in_colours_and_a_sequence_keeps_one_look(read_rows: Callable[..., Any]) -> None:

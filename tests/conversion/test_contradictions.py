@@ -241,6 +241,13 @@ def test_the_palette_that_tools_write_by_default_says_nothing(scenes: Path) -> N
     assert "contradicting_palette" not in [problem.kind for problem in found.problems]
 
 
+def test_labels_of_one_class_are_not_taken_for_another_label_space(scenes: Path) -> None:
+    for number in range(6):
+        write_frame(scenes, number, np.full((96, 192), 2, np.uint8), draw_render(draw_label(number)))
+    found = inspect_dump(scenes, label_space="cityscapes19")  # id 2 is sky in viper
+    assert "doubtful_label_space" not in [problem.kind for problem in found.problems]
+
+
 def test_unknown_ids_have_an_upper_bound_even_if_ignored(scenes: Path, run: Convert) -> None:
     for number in range(6):
         label = draw_label(number)

@@ -31,6 +31,7 @@ OTHERS = {
     "precision": "bf16",
     "motion": MotionSource(("flow",), "folder"),
     "has_renders": False,
+    "has_blank_renders": True,
 }
 JOBS = {
     "variants": 2, "seed": 9, "alpha": "crisp", "palette": "drawn", "size": "24x16", "format": "png",

@@ -5,6 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
@@ -61,6 +62,58 @@ def test_counts_that_do_not_add_up(dataset):
     manifest["counts"]["rows"] += 1
     (dataset / "manifest.json").write_text(json.dumps(manifest))
     assert any("rows" in problem for problem in verify(str(dataset)).problems)
+
+
+def _edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("labels.json", '"road"', '"car"'),
+        ("labels.json", "{", ""),
+        ("manifest.json", '"label_encoding": "ids"', '"label_encoding": "palette"'),
+        ("manifest.json", '"name": "camvid11"', '"name": "nyu40"'),
+        ("manifest.json", '"precision": "fp32"', '"precision": "bf16"'),
+        ("README.md", "    - data/train/", "    - data/other/"),
+        ("README.md", "---", ""),
+    ],
+)
+def test_a_document_that_says_something_else_is_found_and_written_again(dataset, make_job, name, old, new):
+    before = (dataset / name).read_bytes()
+    _edit(dataset / name, old, new)
+    assert any(problem.startswith(f"{name}: ") for problem in verify(str(dataset)).problems)
+    convert(make_job())
+    assert (dataset / name).read_bytes() == before
+    assert verify(str(dataset)).problems == ()
+
+
+@pytest.mark.parametrize("name", ["labels.json", "README.md"])
+def test_missing_document(dataset, make_job, name):
+    (dataset / name).unlink()
+    assert any(f"{name}: cannot be read" in problem for problem in verify(str(dataset)).problems)
+    convert(make_job())
+    assert verify(str(dataset)).problems == ()
+
+
+def test_a_card_with_other_prose_and_other_yaml_is_no_fault(dataset):
+    card = dataset / "README.md"
+    _edit(card, "made photo-realistic\n", "for the course\n")
+    card.write_text(card.read_text() + "\nThanks to all.\n")
+    head = yaml.safe_load(card.read_text().split("---\n")[1])
+    prose = card.read_text().split("---\n", 2)[2]
+    card.write_text(f"---\n{json.dumps({**head, 'license': 'mit'}, indent=1)}\n---\n{prose}")
+    assert verify(str(dataset)).problems == ()
+
+
+def test_a_dataset_of_an_older_version_has_no_digests_of_documents(dataset):
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    del manifest["manifest_sha256"], manifest["labels_sha256"]
+    (dataset / "manifest.json").write_text(json.dumps(manifest))
+    assert verify(str(dataset)).problems == ()
 
 
 def test_source_that_moved_or_changed_is_no_fault(dataset, dump, tmp_path):

@@ -107,6 +107,15 @@ def test_the_picture_is_proposed_among_several_candidates(
     assert {name: found[name] for name in layout} == layout
 
 
+def test_pictures_that_are_black_throughout_are_no_labels(write_kinds: WriteKinds) -> None:
+    root = write_kinds({"render": "cam_views/{number}.png", "label": "cls_views/{number}.png"})
+    for path in Path(root).glob("cam_views/*.png"):
+        assert cv2.imwrite(str(path), np.zeros((60, 90, 3), np.uint8))
+    proposal = propose_layout(root)
+    assert proposal.layout == {"render": "cam_views/{frame}.png", "label": "cls_views/{frame}.png"}
+    assert "cam_views/*.png (pictures of one colour)" in proposal.found
+
+
 def test_pictures_of_16_bits_are_proposed_where_their_name_says_so(write_kinds: WriteKinds) -> None:
     root = write_kinds({"render": "rgb/{number}.png", "label": "gt/{number}.png"})
     for path in Path(root).glob("rgb/*.png"):

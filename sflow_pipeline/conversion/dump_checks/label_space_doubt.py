@@ -7,8 +7,9 @@ from sflow_pipeline.simulators import Dump, Problem
 from sflow_pipeline.simulators.dump import Severity
 from sflow_pipeline.simulators.layout_proposal import guess_label_space, measure_label_space
 
-#: Sky in the top thirds and road in the bottom thirds together, from 0 to 2: less shows no street, more surely does.
-_NO_STREET, _STREET, _KNOWN = 0.02, 0.6, 0.99
+#: Sky in the top thirds and road in the bottom thirds together, from 0 to 2: less shows no street, more surely does,
+#: where it has so much of each: labels of one class are all sky in some label space.
+_NO_STREET, _STREET, _EACH, _KNOWN = 0.02, 0.6, 0.01, 0.99
 _SIDE_PX = 256
 
 
@@ -27,7 +28,7 @@ def judge_label_space(dump: Dump, looks: Sequence[SampledFrame], *, is_stated: b
     if measure_label_space(space, maps).scene > _NO_STREET:
         return []
     best = max(guess_label_space(maps, "ids"), key=lambda guess: (guess.known > _KNOWN, guess.scene))
-    if best.scene < _STREET or best.known <= _KNOWN:
+    if best.scene < _STREET or min(best.sky, best.road) < _EACH or best.known <= _KNOWN:
         return []
     severity: Severity = "warning" if is_stated else "error"
     text = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
 from sflow_pipeline.conversion.frame.region_picture import draw_regions
 from sflow_pipeline.conversion.frame.source_reading import compute_read_digest, read_frame_files
-from sflow_pipeline.conversion.frame_content import check_content
+from sflow_pipeline.conversion.frame_content import check_content, is_blank
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source.source_index import SourceFrame
@@ -27,7 +27,8 @@ class DecodedFrame:
 
     Attributes:
         ref: identity and paths.
-        render: (h, w, 3) uint8 RGB, of the output's size; drawn from the label in a dump without pictures.
+        render: (h, w, 3) uint8 RGB, of the output's size; drawn from the label where there is no picture, or a blank
+            one that images do not follow.
         label_bytes: the label file: untouched, or of the output's size.
         class_index: (h, w) uint8 channels of the bundle's label space.
         instance_map: (h, w) numbers that tell objects apart, where the bundle paints from them or variants differ in
@@ -36,6 +37,7 @@ class DecodedFrame:
         texts: optional text columns -> text to write.
         source_sha256, label_sha256: of the files ``ref.source`` and ``ref.label``.
         motion: (h, w, 2) px to the next frame, NaN where it is not known, where images are smoothed along it.
+        has_render: ``render`` is the simulator's.
     """
 
     ref: FrameRef
@@ -48,6 +50,7 @@ class DecodedFrame:
     label_sha256: str
     instance_map: NDArray[np.int64] | None = None
     motion: NDArray[np.float32] | None = None
+    has_render: bool = True
 
 
 def decode_frame(source: SourceFrame, settings: ConversionSettings) -> DecodedFrame:
@@ -80,6 +83,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         most_void=settings.most_void,
         follows_render=settings.appearance != 0,
     )
+    is_drawn = render is None or (settings.has_blank_renders and is_blank(render))
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
     instance_map: NDArray[np.int64] | None = None
@@ -89,7 +93,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
             hint="render instances too, or use a bundle that was trained without",
             reason="no_instance",
         )
-    if "instance" in data and (settings.use_instances or settings.repaints_vehicles or render is None):
+    if "instance" in data and (settings.use_instances or settings.repaints_vehicles or is_drawn):
         instance_map = decode_instance(data["instance"], name=str(ref.instance))
     motion = _decode_motion(data, ref, settings, (source_px[1], source_px[0]))
     label_bytes = data["label"]
@@ -97,9 +101,9 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
     files = {name: data[name] for name in FILE_COLUMNS if name in data and name in settings.columns}
     size_px = settings.job.size
     if size_px is not None and size_px != source_px:
-        if render is None:
+        if is_drawn:
             label_map = resize_nearest(label_map, size_px)
-        else:
+        if render is not None:
             render = resize_picture(render, size_px)
         label_bytes = resize_label(label_bytes, ref.label, settings.label_format.encoding, size_px)
         class_index = resize_nearest(class_index, size_px)
@@ -118,9 +122,11 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         for name in TEXT_COLUMNS
         if name in data and name in settings.columns
     }
-    if render is None:
+    if render is None or is_drawn:
         render = draw_regions(label_map, instance_map)
-    return DecodedFrame(ref, render, label_bytes, class_index, files, texts, *digests, instance_map, motion)
+    return DecodedFrame(
+        ref, render, label_bytes, class_index, files, texts, *digests, instance_map, motion, has_render=not is_drawn
+    )
 
 
 def _get_size_px(picture: NDArray[np.uint8]) -> tuple[int, int]:

@@ -78,7 +78,7 @@ class LabelGate:
         renders = map_frames(reduce_pair, [frame.render for frame in frames], labels)
         image_scores, render_scores = self._score(frames, reduced, renders)
         edges = self._edges.judge(frames, translation)
-        follows = [self._follow_renders and bool(frame.ref.render) and not is_blank(frame.render) for frame in frames]
+        follows = [self._follow_renders and frame.has_render and not is_blank(frame.render) for frame in frames]
         relative = self._compare_objects(image_scores, renders, follows)
 
         def judge_frame(i: int) -> Judgement:
@@ -140,7 +140,7 @@ class LabelGate:
         self, frames: Sequence[DecodedFrame], images: Sequence["ReducedPair"], renders: Sequence["ReducedPair"]
     ) -> tuple[list["Agreement"], Sequence["Agreement | None"]]:
         """Scores of the images, and of the renders, which all variants and attempts of a batch share."""
-        if not any(frame.ref.render for frame in frames):
+        if not any(frame.has_render for frame in frames):
             return self._scorer.score_reduced(images, self._batch_size), [None] * len(frames)
         names = [frame.ref.sample_id for frame in frames]
         if all(name in self._renders for name in names):
@@ -148,7 +148,9 @@ class LabelGate:
         else:
             scores, found = self._scorer.score_with_renders(images, renders, self._batch_size)
             self._renders = dict(zip(names, found, strict=True))
-        return scores, [self._renders[name] for name in names]
+        return scores, [
+            self._renders[name] if frame.has_render else None for name, frame in zip(names, frames, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,13 @@ class AppearanceChoice:
         strength: 0 to 1; None for bundles without an appearance map.
         reason: of the choice, with the measurement; empty where there was no choice.
         warnings: about the renders.
+        has_blank_renders: some of those measured show nothing, and images do not follow them.
     """
 
     strength: float | None
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    has_blank_renders: bool = False
 
 
 def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef], source: Folder) -> AppearanceChoice:
@@ -58,16 +60,18 @@ def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef
                 "simulator's RGB camera with --layout render=…,label=…",
             )
         return AppearanceChoice(0.0)  # the dump's problems say why
-    if job.appearance != "auto":
+    if job.appearance != "auto" and job.appearance > 0:
         return AppearanceChoice(job.appearance)
     renders = _read_renders(frames, source)
     blank = sum(is_blank(render) for render in renders)
+    if job.appearance == 0.0:
+        return AppearanceChoice(0.0, has_blank_renders=blank > 0)
     if not renders:
         return AppearanceChoice(1.0, "none of the renders sampled could be read")
     if 2 * blank > len(renders):
         reason = f"{blank} of {len(renders)} renders sampled are black or of one colour"
         warning = f"{reason}: images are made from labels alone; check the dump's RGB camera"
-        return AppearanceChoice(0.0, reason, (warning,))
+        return AppearanceChoice(0.0, reason, (warning,), has_blank_renders=True)
     return AppearanceChoice(1.0, f"{len(renders) - blank} of {len(renders)} renders sampled show the scene")
 
 

@@ -137,6 +137,7 @@ def resolve_settings(
         backend_digest=backend_digest,
         own_vehicle_mask=read_own_vehicle_mask(job.own_vehicle_mask),
         motion=motion,
+        has_blank_renders=choice.has_blank_renders,
         use_previous=is_sequential,
     )
     if settings.needs_order:  # an image is judged before the next one is made from it
