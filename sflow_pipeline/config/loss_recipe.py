@@ -34,6 +34,12 @@ class LossRecipe(Section):
     tone: float = Field(
         3.0, ge=0, description="distance between a converted simulator frame's colours and its appearance map's"
     )
+    statistics: float = Field(
+        0.0,
+        ge=0,
+        description="distance between mean and spread of a converted simulator frame's perceptual features and those "
+        "of photos, class by class",
+    )
     teacher: float = Field(
         0.0,
         ge=0,
@@ -70,6 +76,7 @@ class LossRecipe(Section):
             "projected": self.projected,
             "render_content": self.content,
             "render_tone": self.tone,
+            "render_statistics": self.statistics,
             "render_repetition": self.repetition,
             "render_semantic": self.semantic,
             "render_projected": self.projected,

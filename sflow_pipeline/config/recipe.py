@@ -36,7 +36,12 @@ class SourceRecipe(Section):
     video: bool = Field(
         False, description="its consecutive frame numbers are consecutive frames of a video: pairs for the flow loss"
     )
-
+    white_balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="how far the photos' light is made neutral, such that roads and pavements are grey (1)",
+    )
     use: Literal["train", "held_out"] = Field(
         "train", description="held_out: all of its photos are held out, pseudo labels or not, such as another town's"
     )

@@ -28,7 +28,7 @@ def recipe(change_recipe: Callable[..., Recipe]) -> Recipe:
     return change_recipe(
         generator={"use_palette": True, "use_appearance": True},
         discriminator={"semantic_width": 8, "projected_width": 8},
-        loss={"repetition": 1.0},
+        loss={"repetition": 1.0, "statistics": 1.0},
         schedule={"crop_px": (48, 64), "render_batch_size": 2, "laplacian_images": 0, "joint_images": 8},
     )
 
@@ -59,6 +59,7 @@ def test_a_resumed_run_on_photos_and_renders_is_the_uninterrupted_one(
 
     straight = run(tmp_path / "straight")
     names = {"render_tone", "render_content", "render_semantic", "render_projected", "projected_discriminator"}
+    names |= {"render_statistics"}
     assert all(names <= terms.keys() for terms in straight.values())
     first, second = run(tmp_path / "resumed", stop=6), run(tmp_path / "resumed")
     assert min(second) == 6  # the checkpoint at 4 images, then the step to 6 once more
@@ -75,7 +76,7 @@ def test_renders_alone_move_the_generator_by_their_terms(
     off = dict.fromkeys(("adversarial", "feature_matching", "perceptual", "repetition", "dned", "content"), 0.0)
     content = recipe.model_dump()
     content["discriminator"] |= {"semantic_width": 0, "projected_width": 0}
-    content["loss"] |= off | {"tone": 1.0}
+    content["loss"] |= off | {"tone": 1.0, "statistics": 0.0}
     content["schedule"] |= {"joint_images": 40, "decay_images": 0, "lr_generator": 2e-3}
     tones: list[float] = []
     train(
@@ -107,8 +108,14 @@ def test_chroma_counts_more_than_brightness() -> None:
         ({}, False, "render_batch_size is 2, and there are no simulator frames", "--renders SIM_DIR"),
         ({"schedule": {"render_batch_size": 0}}, True, "render_batch_size is 0", "schedule.render_batch_size=2"),
         ({"generator": {"use_appearance": False}}, True, "no appearance map", "generator.use_appearance=true"),
+        (
+            {"schedule": {"render_batch_size": 0}, "loss": {"statistics": 10.0}},
+            False,
+            "loss.statistics is 10, and there are no simulator frames",
+            "loss.statistics=0",
+        ),
     ],
-    ids=["no frames", "no share", "no appearance"],
+    ids=["no frames", "no share", "no appearance", "no frames to compare"],
 )
 def test_frames_that_could_not_be_used_are_refused_before_any_step(
     recipe: Recipe,
@@ -133,6 +140,14 @@ def test_frames_that_could_not_be_used_are_refused_before_any_step(
             **weights,
         )
     assert hint in str(caught.value.hint)
+
+
+def test_statistics_need_a_perceptual_network(
+    recipe: Recipe, camvid: Path, street_dump: Path, weights: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"loss\.statistics is 1, and there is no perceptual network") as caught:
+        train(recipe, str(camvid), tmp_path / "run", renders=[str(street_dump)], projection=weights["projection"])
+    assert "--perceptual" in str(caught.value.hint)
 
 
 def test_a_projected_discriminator_needs_its_network(

@@ -20,6 +20,7 @@ from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.instance_codec import decode_instance
 from sflow_pipeline.training.data.frame_flow import check_motion, read_visible_flow
 from sflow_pipeline.training.data.photo_set import PACK_FORMAT, PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
+from sflow_pipeline.training.data.white_balance import balance_white
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,8 @@ def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool, with
     source = photos[0].source
     dump, settings, prefix = source.dump, source.settings, source.prefix
     label_format, folder = dump.label_format, dump.folder
-    mapping = build_mapping(label_format.space, load_label_space(recipe.label_space))
+    recipe_space = load_label_space(recipe.label_space)
+    mapping = build_mapping(label_format.space, recipe_space)
     for frame in (photo.frame for photo in photos):
         try:
             photo = image_codec.decode_rgb(folder.read_bytes(frame.render), name=frame.render)
@@ -229,6 +231,7 @@ def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool, with
                 f"data {dump.root}: {text if is_named else f'{frame.label}: {text}'}",
                 hint="fix or remove the pair, then train again; `sflow-pipeline inspect` lists every problem",
             ) from error
+        photo = balance_white(photo, class_index, recipe_space, settings.white_balance)
         facts = PhotoFacts(
             name=prefix + frame.sample_id,
             sequence=prefix + frame.sequence_id,

@@ -82,6 +82,7 @@ class TrainingRun:
         name = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         projected = load_perceptual(projection) if projection else None
         _check_renders(recipe, renders)
+        _check_statistics(recipe, perceptual)
         _check_teacher(recipe, teacher)
         _check_pairs(recipe)
         if minutes is not None and (minutes <= 0 or workers):
@@ -162,6 +163,20 @@ def _check_renders(recipe: Recipe, renders: Sequence[str]) -> None:
         raise UsageError(
             f"--renders {renders[0]}: the recipe's generator has no appearance map, which training on them needs",
             hint="add --set generator.use_appearance=true, or leave out --renders",
+        )
+
+
+def _check_statistics(recipe: Recipe, perceptual: Path | None) -> None:
+    wanted = recipe.loss.statistics
+    if wanted and not recipe.schedule.render_batch_size:
+        raise UsageError(
+            f"recipe {recipe.name}: loss.statistics is {wanted:g}, and there are no simulator frames to compare",
+            hint="add --renders SIM_DIR --set schedule.render_batch_size=2, or --set loss.statistics=0",
+        )
+    if wanted and perceptual is None:
+        raise UsageError(
+            f"recipe {recipe.name}: loss.statistics is {wanted:g}, and there is no perceptual network to compare with",
+            hint="add --perceptual FILE, or --set loss.statistics=0",
         )
 
 

@@ -1,5 +1,6 @@
 """Constants of a training run that every step needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -11,8 +12,10 @@ from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.training.data.class_weights import compute_class_weights
+from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
+from sflow_pipeline.training.step.class_statistics import PhotoStatistics, measure_photo_statistics
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class StepContext:
         class_weights: of the pixels of each class, for a recipe with a semantic or projected discriminator.
         projection: frozen network of the projected discriminator, on the device.
         teacher: frozen generator that is followed on photos with appearance 0, on the device.
+        perceptual_statistics, projection_statistics: of both networks' features of photos, slice by slice, for a recipe
+            with ``loss.statistics``; empty without.
     """
 
     recipe: Recipe
@@ -35,6 +40,8 @@ class StepContext:
     class_weights: Float[Tensor, " classes"] | None = None
     projection: PerceptualNetwork | None = None
     teacher: nn.Module | None = None
+    perceptual_statistics: Sequence[PhotoStatistics] = ()
+    projection_statistics: Sequence[PhotoStatistics] = ()
 
     @classmethod
     def build(
@@ -54,7 +61,13 @@ class StepContext:
         weights = None
         if recipe.discriminator.semantic_width or recipe.discriminator.projected_width:
             weights = compute_class_weights(photos, space).to(device.name)
-        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], followed)
+        statistics: list[list[PhotoStatistics]] = [[], []]
+        if recipe.loss.statistics:
+            crops = CropSampler(photos, recipe.schedule, recipe.seed)
+            statistics = [
+                [] if x is None else measure_photo_statistics(x, crops, space.num_classes, device) for x in networks
+            ]
+        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], followed, *statistics)
 
     def get_class_weights(self) -> Float[Tensor, " classes"]:
         """The class weights.

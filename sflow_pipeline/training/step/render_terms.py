@@ -21,6 +21,7 @@ from sflow_pipeline.tensors import (
     to_unit_range,
 )
 from sflow_pipeline.training.data.crops import CropBatch
+from sflow_pipeline.training.step.class_statistics import statistics_loss
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import FeaturePair, extract_features
 from sflow_pipeline.training.step.generate import generate
@@ -56,7 +57,8 @@ def render_terms(
     ``render_content`` is the perceptual distance to the frame, ``render_tone`` that of the colours to its appearance
     map. The semantic and the projected discriminator, which are trained on photos in the same step, classify converted
     frames as fake pixel by pixel; the generator's terms are to be classified as the label says. A pixel is compared
-    with photo pixels of its own class, so another layout of the scene is not punished.
+    with photo pixels of its own class, so another layout of the scene is not punished. ``render_statistics`` is how far
+    the features' statistics are from those of photos, class by class.
 
     Args:
         batch: crops of simulator frames.
@@ -79,14 +81,21 @@ def score_renders(
         "render_tone": tone_loss(inputs.appearance, fake),
         "render_repetition": repetition_loss(inputs.photo, fake),
     }
+    statistics = []
     if context.perceptual is not None:
         features = extract_features(context.perceptual, inputs, fake, context, rng)
         terms["render_content"] = perceptual_loss(context.perceptual, features.real, features.fake, features.scales)
         if use_semantic and state.semantic_discriminator is not None:
             terms |= _fake_terms("semantic", state.semantic_discriminator, features, context)
+        if context.perceptual_statistics:
+            statistics.append(statistics_loss(context.perceptual_statistics, features.fake, features.class_index))
     if use_semantic and state.projected_discriminator is not None and context.projection is not None:
         features = extract_features(context.projection, inputs, fake, context, rng)
         terms |= _fake_terms("projected", state.projected_discriminator, features, context)
+        if context.projection_statistics:
+            statistics.append(statistics_loss(context.projection_statistics, features.fake, features.class_index))
+    if statistics:
+        terms["render_statistics"] = torch.stack(statistics).mean()
     return terms
 
 
