@@ -14,7 +14,11 @@ shift $(($# < 4 ? $# : 4))
 folders=()
 for folder in "$data"/[0-9]*/; do folders+=(--data "$folder"); done
 stage=(--set schedule.render_batch_size=0)
-if [ -d "$data/renders" ]; then stage=(--renders "$data/renders" --set schedule.render_batch_size=8); fi
+if [ -d "$data/renders" ]; then
+  stage=(--renders "$data/renders" --set schedule.render_batch_size=8 --set schedule.palette_share=0
+    --set loss.tone=20 --set loss.content=5 --set loss.statistics=10 --set loss.semantic=1.5 --set loss.projected=2
+    --set loss.repetition=1)
+fi
 
 exec "${PYTHON:-python}" -m sflow_pipeline train sflow "${folders[@]}" "${stage[@]}" --out "$run" --minutes "$minutes" \
   --perceptual "$weights/squeezenet1_0_imagenet.safetensors" \
