@@ -32,17 +32,23 @@ _NOT_IN_WEIGHTS = {"segmenter", "version", "training_data", "licence"}
 
 
 def save_bundle(
-    path: Path, recipe: Recipe, networks: "Mapping[str, Mapping[str, Tensor]]", details: Mapping[str, Any]
+    path: Path,
+    recipe: Recipe,
+    networks: "Mapping[str, Mapping[str, Tensor]]",
+    details: Mapping[str, Any],
+    *,
+    in_int8: bool = False,
 ) -> Bundle:
-    """Write a bundle folder: float16 weights with the metadata in their header, ``recipe.yaml``, ``bundle.yaml``.
+    """Write a bundle folder: weights with the metadata in their header, ``recipe.yaml``, ``bundle.yaml``.
 
     Args:
         networks: state dicts by network name (``generator``, ``dned``).
         details: further ``BundleMetadata`` fields; ``version`` is required.
+        in_int8: kernels in int8 instead of float16, half the file; pixels change by less than a grey level on average.
     """
     label_space = load_label_space(recipe.label_space)
     # The bytes of the weights depend on these networks alone, not on the segmenter or on notes for people.
-    data = _pack_weights(recipe.model_dump(mode="json", exclude=_NOT_IN_WEIGHTS), networks)
+    data = _pack_weights(recipe.model_dump(mode="json", exclude=_NOT_IN_WEIGHTS), networks, in_int8=in_int8)
     fields = {"name": recipe.name, "description": recipe.description} | dict(details)
     metadata = BundleMetadata(
         label_space=recipe.label_space,

@@ -9,7 +9,7 @@ import torch
 import yaml
 from safetensors import safe_open
 
-from sflow_pipeline.bundle import add_gate_thresholds, build_random_bundle, load_bundle
+from sflow_pipeline.bundle import add_gate_thresholds, build_random_bundle, load_bundle, save_bundle
 from sflow_pipeline.bundle.alpha import ALPHA_PRESETS, draw_alpha
 from sflow_pipeline.bundle.translator import Translator
 from sflow_pipeline.errors import BundleError
@@ -41,6 +41,15 @@ def test_the_digest_follows_the_weights_and_nothing_else(bundle, tmp_path: Path)
     card = tmp_path / "same" / "bundle.yaml"
     card.write_text(card.read_text().replace("description: ''", "description: better words"))
     assert load_bundle(tmp_path / "same").digest == bundle.digest
+
+
+def test_kernels_in_int8_halve_the_file_and_paint_nearly_the_same(bundle, tmp_path: Path) -> None:
+    small = save_bundle(tmp_path, bundle.recipe, bundle.read_weights(), {"version": "0"}, in_int8=True)
+    sizes = [(x.path / "weights.safetensors").stat().st_size for x in (small, bundle)]
+    assert sizes[0] < 0.7 * sizes[1]
+    assert small.digest != bundle.digest
+    photos = [paint(x).photo.astype(int) for x in (small, bundle)]
+    assert np.abs(photos[0] - photos[1]).mean() < 1
 
 
 def test_damage_is_named(bundle, tmp_path: Path) -> None:

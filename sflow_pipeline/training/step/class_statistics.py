@@ -68,7 +68,8 @@ def measure_class_statistics(
     member = F.one_hot(class_index.long(), classes).permute(0, 3, 1, 2).float()
     found = []
     for feature in features:
-        cover = F.adaptive_avg_pool2d(member, feature.shape[-2:]).flatten(2)
+        height, width = feature.shape[-2:]
+        cover = F.adaptive_avg_pool2d(member, (height, width)).flatten(2)
         inside = (cover > _LEAST_COVER).float()
         cells = inside.sum(dim=2)
         x = feature.float().flatten(2).transpose(1, 2)
