@@ -157,6 +157,10 @@ def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:
         return f"{name}: no such key", suggest_name(path[-1], known, otherwise=f"known keys: {', '.join(known)}")
     if mistake["type"] == "missing":
         return f"{name}: is missing", f"add `{name}:`"
+    if mistake["type"] == "model_type":
+        known = _list_fields(model, path)
+        hint = f"write `{mistake['input']}:`" if mistake["input"] in known else f"known keys: {', '.join(known)}"
+        return f"{name}: must be a mapping of keys to values, not {_shorten(mistake['input'])}", hint
     message = mistake["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if mistake["type"] == "literal_error":
         message = f"must be one of {', '.join(re.findall(_QUOTED, message))}"
@@ -164,6 +168,8 @@ def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:
     choices = re.search(r"one of (.*)", message)
     if choices is not None and isinstance(mistake["input"], str):
         hint = suggest_name(mistake["input"], re.findall(r"[\w-]+", choices[1]), otherwise="")
+    if not path:  # a rule about the whole, which names what it is about
+        return message, hint
     return f"{name}: {message[:1].lower()}{message[1:]}, not {_shorten(mistake['input'])}", hint
 
 

@@ -134,7 +134,7 @@ class ConversionRun:
         needed = sum(task.estimated_bytes for task in plan.tasks)
         if free is None or needed <= free:
             return
-        text = f"{self.out.uri}: {free / 1e9:.1f} GB free, the dataset may take up to {needed / 1e9:.1f} GB"
+        text = f"{self.out.uri}: {free / 1e6:,.0f} MB free, the dataset may take up to {needed / 1e6:,.0f} MB"
         if needed > 4 * free:  # the estimate is of noise; real frames take a third of it
             raise OutputError(text, hint="free some space, choose another folder, or leave columns out with --include")
         self.warn(text)

@@ -4,17 +4,15 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.label_spaces import LabelEncoding, LabelSpace, from_colors, list_label_spaces, load_label_space
+from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.simulators.dump_files import open_folder
 from sflow_pipeline.simulators.file_groups import FileGroup, group_files
 from sflow_pipeline.simulators.group_pairs import GroupPair, find_alone, find_pairs
-from sflow_pipeline.simulators.label_rules import LABEL_RULES, RULE_OF_SPACE
 from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_label_sample
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
@@ -24,14 +22,14 @@ from sflow_pipeline.simulators.role_words import (
     list_role_words,
     says_picture,
 )
+from sflow_pipeline.simulators.space_guess import SURE, SpaceGuess, describe_guesses, guess_label_space
 from sflow_pipeline.storage.webp_header import is_webp
 
 _MAX_CLASSES = 96
 _LABEL_WORDS = re.compile(r"sem|seg|label|mask|class|gt|annot|truth|palette")
 _CLASS_WORDS = re.compile(r"sem|seg|label|class")
 _INSTANCE_WORDS = re.compile(r"inst|object|panoptic")
-_SURE, _CLEAR = 0.99, 0.3
-_SHOWN = 4
+_CLEAR = 0.3
 _OTHER_PICTURES = (".bmp", ".ppm", ".tga", ".jp2", ".tif", ".tiff", ".exr")
 _ONE_COLOR = "pictures of one colour"
 _PICTURES = ("pictures", "grey pictures", "16-bit colours", _ONE_COLOR)
@@ -52,26 +50,6 @@ class LayoutProposal:
     found: str
     layout: Mapping[str, str]
     hint: str
-
-
-@dataclass(frozen=True)
-class SpaceGuess:
-    """How well a label space explains labels: share of the pixels it has, and of sky above and road below.
-
-    Attributes:
-        known: share of the pixels whose ids it has.
-        sky, road: share of sky in the top thirds, of road in the bottom thirds.
-    """
-
-    name: str
-    known: float
-    sky: float = 0.0
-    road: float = 0.0
-
-    @property
-    def scene(self) -> float:
-        """Both together, from 0 to 2."""
-        return self.sky + self.road
 
 
 def propose_layout(root: str) -> LayoutProposal:
@@ -119,43 +97,6 @@ def propose_layout(root: str) -> LayoutProposal:
     return LayoutProposal(found, layout, _write_command(root, best, layout, encoding, guesses))
 
 
-def guess_label_space(sample: Sequence[NDArray[Any]], encoding: LabelEncoding) -> list[SpaceGuess]:
-    """Every label space by how well it explains a few labels, best first.
-
-    Args:
-        sample: (h, w) ids or (h, w, 3) RGB.
-        encoding: how they hold ids.
-    """
-    guesses = []
-    for name in list_label_spaces():
-        space = load_label_space(name)
-        guesses.append(measure_label_space(space, [_read(label, space, encoding) for label in sample]))
-    return sorted(guesses, key=lambda guess: (-round(guess.known, 2), -guess.scene, guess.name))
-
-
-def measure_label_space(space: LabelSpace, maps: Sequence[NDArray[Any]]) -> SpaceGuess:
-    """How well a label space explains (h, w) maps of class ids; its label rule may find the sky."""
-    if not maps:
-        return SpaceGuess(space.name, 0.0)
-    rule = RULE_OF_SPACE.get(space.name)
-    ids = [item.id for item in space.classes if not item.derived]
-    known = float(np.mean([np.isin(label, ids).mean() for label in maps]))
-    sky = [item.id for item in space.classes if item.concepts[0] == "sky"]
-    road = [item.id for item in space.classes if item.concepts[0].startswith("flat.road")]
-    maps = [LABEL_RULES[rule](label) for label in maps] if rule and known > _SURE else maps
-    tops = [np.isin(label[: max(1, len(label) // 3)], sky).mean() for label in maps]
-    bottoms = [np.isin(label[-max(1, len(label) // 3) :], road).mean() for label in maps]
-    return SpaceGuess(space.name, known, float(np.mean(tops)), float(np.mean(bottoms)))
-
-
-def _read(label: NDArray[Any], space: LabelSpace, encoding: LabelEncoding) -> NDArray[Any]:
-    if label.ndim == 2:
-        return label
-    if encoding == "palette" and label.dtype == np.uint8:
-        return np.asarray(from_colors(label, space).label_map)
-    return label[..., 0]
-
-
 def _find_kind(root: str, group: FileGroup) -> str:
     """Pictures, labels, or other files; by the suffix of arrays, else by a look at one file, or two of one colour."""
     if not group.is_picture:
@@ -193,7 +134,7 @@ def _find_kind_of_file(root: str, group: FileGroup, path: str) -> str:
 def _are_normals(pixels: NDArray[np.int64]) -> bool:
     """Whether the colours (h, w, 3) of nearly all pixels are unit vectors, as normal maps hold them; black is none."""
     lengths = np.linalg.norm(pixels[pixels.any(axis=2)] / 127.5 - 1, axis=1)
-    return len(lengths) > 0 and bool((np.abs(lengths - 1) < _UNIT_TOLERANCE).mean() > _SURE)
+    return len(lengths) > 0 and bool((np.abs(lengths - 1) < _UNIT_TOLERANCE).mean() > SURE)
 
 
 def _rank(pair: GroupPair) -> tuple[int, ...]:
@@ -234,13 +175,9 @@ def _write_command(
     root: str, pair: GroupPair, layout: Mapping[str, str], encoding: LabelEncoding, guesses: Sequence[SpaceGuess]
 ) -> str:
     best, second = guesses[0], guesses[1]
-    is_clear = best.known > _SURE and best.scene > _CLEAR and best.scene > second.scene + 0.1 * (second.known > _SURE)
+    is_clear = best.known > SURE and best.scene > _CLEAR and best.scene > second.scene + 0.1 * (second.known > SURE)
     space = best.name if is_clear else _PLACEHOLDER
-    shares = ", ".join(
-        f"{guess.name} ({guess.known:.1%} of the pixels, sky and road {guess.scene / 2:.0%})"
-        for guess in guesses[:_SHOWN]
-        if guess.known > 0.5
-    )
+    shares = describe_guesses(guesses)
     stated = "" if encoding == "ids" else f" --label-encoding {encoding}"
     patterns = ",".join(f"{column}={pattern}" for column, pattern in layout.items())
     command = f"sflow-pipeline convert {shlex.quote(root)} OUT_DIR --layout {shlex.quote(patterns)}"

@@ -207,7 +207,7 @@ class Folder:
                 scratch = target.parent / f"{TEMP_PREFIX}{unique}-{target.name[-40:]}"
             else:
                 scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sflow-"))) / "object"
-            stack.callback(scratch.unlink, missing_ok=True)
+            stack.callback(_remove_if_possible, scratch)
             yield Scratch(self, scratch)
 
     def remove(self, path: str) -> None:
@@ -285,6 +285,12 @@ class Folder:
             with scratch.open("rb") as source, self._remote.open_output_stream(self.locate(path)) as stream:
                 while chunk := source.read(_CHUNK_BYTES):
                     stream.write(chunk)
+
+
+def _remove_if_possible(scratch: Path) -> None:
+    """Remove a file; where that fails, as on a read-only file system, the error of writing is the one to report."""
+    with contextlib.suppress(OSError):
+        scratch.unlink(missing_ok=True)
 
 
 class Scratch(NamedTuple):

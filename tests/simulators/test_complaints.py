@@ -26,7 +26,8 @@ def complaints(root: Path, label_space: str | None = None) -> dict[str, str]:
 
 def write_plain(root: Path, label: np.ndarray, encoding: str = "ids") -> Path:
     """One frame of the plain layout; ``label`` is (h, w) ids or (h, w, 3) RGB."""
-    for folder, pixels in (("rgb", np.full((*label.shape[:2], 3), 90, np.uint8)), ("semantic", label)):
+    render = np.random.default_rng(0).integers(0, 256, (*label.shape[:2], 3), np.uint8)
+    for folder, pixels in (("rgb", render), ("semantic", label)):
         (root / folder).mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(root / folder / "0000.png"), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     (root / "dataset.yaml").write_text(f"label_space: cityscapes34\nlabel_encoding: {encoding}\n")

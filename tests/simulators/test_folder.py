@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from sflow_pipeline.errors import ConfigError, DumpError, LabelSpaceError
@@ -112,6 +114,18 @@ def test_nobody_guesses_what_ids_mean(make_tree: MakeTree) -> None:
         discover(str(make_tree(["rgb/0.png", "semantic/0.png"])))
     assert "--label-space" in caught.value.hint
     assert "dataset.yaml" in caught.value.hint
+
+
+@pytest.mark.parametrize("layout", [None, {"render": "rgb/{frame}.png", "label": "semantic/{frame}.png"}])
+def test_label_spaces_that_explain_the_labels_are_named(tmp_path: Path, layout: dict[str, str] | None) -> None:
+    label = np.full((60, 90), 3, np.uint8)
+    label[:24], label[40:], label[30:40, :20] = 11, 1, 28  # sky, road and a bus of CARLA 0.9.14
+    for folder, pixels in (("rgb", np.zeros((60, 90, 3), np.uint8)), ("semantic", label)):
+        (tmp_path / folder).mkdir()
+        assert cv2.imwrite(str(tmp_path / folder / "0.png"), pixels)
+    with pytest.raises(DumpError) as caught:
+        discover(str(tmp_path), layout=layout)
+    assert "those that explain the labels: carla-0.9.14 (100.0% of the pixels, sky and road 100%)" in caught.value.hint
 
 
 def test_genuine_panda3d_frames(shared_data: Path) -> None:

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and only inside their folder."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -33,6 +34,19 @@ def test_a_failing_writer_leaves_what_was_there(tmp_path):
         raise RuntimeError("the writer died")
     assert folder.read_bytes("a.bin") == b"old"
     assert _names(tmp_path) == ["a.bin"]
+
+
+def test_a_read_only_file_system_is_named(tmp_path, monkeypatch):
+    """Such a system refuses to remove a file that is not there, too."""
+
+    def refuse(self, *_args, **_kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=r"a\.bin: cannot be written: Read-only file system") as caught:
+        Folder(str(tmp_path)).write_bytes("a.bin", b"new")
+    assert caught.value.hint == "choose an output folder that can be written to"
 
 
 def test_half_written_files_are_not_listed(tmp_path):

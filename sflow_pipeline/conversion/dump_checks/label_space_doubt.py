@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sflow_pipeline.conversion.dump_checks.sampled_frame import GO_ON, SampledFrame
 from sflow_pipeline.simulators import Dump, Problem
 from sflow_pipeline.simulators.dump import Severity
-from sflow_pipeline.simulators.layout_proposal import guess_label_space, measure_label_space
+from sflow_pipeline.simulators.space_guess import guess_label_space, measure_label_space
 
 #: Sky in the top thirds and road in the bottom thirds together, from 0 to 2: less shows no street, more surely does,
 #: where it has so much of each: labels of one class are all sky in some label space.

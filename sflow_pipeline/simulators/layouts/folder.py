@@ -5,7 +5,7 @@ A dump in which no sequence has a folder ``rgb`` has labels alone.
 
 from sflow_pipeline.archives import is_archive_name, is_packed_name
 from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES
-from sflow_pipeline.errors import DumpError
+from sflow_pipeline.frames import iterate_column
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
 from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
@@ -13,7 +13,8 @@ from sflow_pipeline.simulators.label_sample import detect_encodings
 from sflow_pipeline.simulators.name_affixes import align_names
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
-from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts
+from sflow_pipeline.simulators.space_guess import build_unstated_error
+from sflow_pipeline.simulators.stated_facts import StatedFacts
 
 NAME = "folder"
 
@@ -47,11 +48,6 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     Raises:
         DumpError: no label space is stated.
     """
-    if stated.label_space is None:
-        raise DumpError(
-            f"dump {root}: no label space is stated for its class ids",
-            hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
-        )
     log = ProblemLog()
     table = FrameTable(log)
     waiting: dict[str, set[str]] = {}
@@ -84,6 +80,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     for parent, files in (*without_rgb, *found.items()):  # of a folder that could not be entered, partners are missing
         add(parent, files if has_rgb else {name: paths for name, paths in files.items() if name != "render"})
     frames = table.frames()
+    if stated.label_space is None:
+        raise build_unstated_error(root, list(iterate_column(frames, "label")), stated.label_encoding)
     if not has_rgb and frames:
         log.add("no_renders", frames[0].label)
     return detect_encodings(

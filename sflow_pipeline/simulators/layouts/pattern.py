@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 
 from sflow_pipeline.columns import MODALITIES
-from sflow_pipeline.errors import ConfigError, DumpError
+from sflow_pipeline.errors import ConfigError
+from sflow_pipeline.frames import iterate_column
 from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, name_split, split_of
 from sflow_pipeline.simulators.label_sample import detect_encodings
 from sflow_pipeline.simulators.path_patterns import FrameIdentity, PatternFinder
+from sflow_pipeline.simulators.space_guess import build_unstated_error
 from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts, read_stated_facts
 
 NAME = "pattern"
@@ -31,13 +33,10 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         ConfigError: no layout is stated, or a pattern is wrong.
         DumpError: no label space is stated.
     """
-    if stated.label_space is None:
-        raise DumpError(
-            f"dump {root}: no label space is stated for its labels",
-            hint=f"name the label space with --label-space, or as label_space: in {FILE_NAME}",
-        )
     finder = PatternFinder(root, compile_layout(stated.layout or {}), _identify, is_exclusive=True)
     frames = finder.frames()
+    if stated.label_space is None:
+        raise build_unstated_error(root, list(iterate_column(frames, "label")), stated.label_encoding)
     if frames and "render" not in finder.patterns:
         finder.log.add("no_renders", frames[0].label)
     dump = Dump(
