@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from sflow_pipeline.bundle.bundle import Bundle
-from sflow_pipeline.errors import BundleError
+from sflow_pipeline.errors import BundleError, first_line
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.networks.segmenters.segmenters import build_segmenter
 
@@ -21,7 +21,7 @@ def load_segmenter(bundle: Bundle, state: Mapping[str, Tensor], device: Device) 
         network.load_state_dict(dict(state))
     except RuntimeError as error:
         raise BundleError(
-            f"bundle {bundle.path}: segmenter does not fit recipe.yaml ({str(error).splitlines()[0]})",
+            f"bundle {bundle.path}: segmenter does not fit recipe.yaml ({first_line(error)})",
             hint="restore the whole folder: weights and recipe belong together",
         ) from error
     return place_network(network.eval().requires_grad_(False), device.name, device.dtype)

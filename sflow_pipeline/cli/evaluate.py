@@ -149,7 +149,7 @@ def evaluate_command(
     if len(paths) > 1 and not compare:
         raise UsageError(f"{len(paths)} datasets to evaluate", hint="add --compare to put them in one table")
     from sflow_pipeline.evaluation.evaluate import EvaluationSettings, evaluate
-    from sflow_pipeline.evaluation.results.baseline import find_drops
+    from sflow_pipeline.evaluation.results.baseline import find_drops, read_baseline
     from sflow_pipeline.evaluation.results.files import describe_evaluation, write_comparison, write_metrics
     from sflow_pipeline.evaluation.results.markdown import draw_markdown
     from sflow_pipeline.report.dataset_page import write_report_page
@@ -171,6 +171,8 @@ def evaluate_command(
         limit=limit,
         device=device,
     )
+    if against is not None:
+        read_baseline(against, max_drop)  # refused now, not after hours of measuring
     with Bar("images", quiet=as_json, line_every_s=LINE_EVERY_S) as bar:
 
         def show(name: str, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.evaluation.photo_source import PhotoSource
 from sflow_pipeline.evaluation.photos import DatasetPhotos, FolderPhotos
-from sflow_pipeline.simulators.frame_table import find_usual_step
+from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.flow_codec import decode_motion
 from sflow_pipeline.storage.image_codec import decode_rgb
 
@@ -76,21 +76,14 @@ def list_places(source: PhotoSource) -> list[tuple[str, int, int]]:
     return [(frame.sequence_id, frame.frame_index, 0) for frame in frames]
 
 
-def find_steps(source: PhotoSource) -> dict[str, int]:
-    """Sequence -> the usual difference of its consecutive frame numbers, 1 for a sequence of one frame."""
-    numbers: dict[str, set[int]] = {}
-    for sequence, index, _ in list_places(source):
-        numbers.setdefault(sequence, set()).add(index)
-    return {sequence: find_usual_step(sorted(found)) or 1 for sequence, found in numbers.items()}
-
-
 def find_clips(source: PhotoSource, count: int, length: int, overlap: int = 0) -> list[list[int]]:
     """Positions, among the first ``count`` pictures, of clips of consecutive frames; neighbours share ``overlap``."""
-    steps = find_steps(source)
+    places = list_places(source)
+    steps = find_steps((sequence, index) for sequence, index, _ in places)
     runs: dict[tuple[str, int], list[int]] = {}
     last: dict[tuple[str, int], int] = {}
     clips: list[list[int]] = []
-    for position, (sequence, index, variant) in enumerate(list_places(source)[:count]):
+    for position, (sequence, index, variant) in enumerate(places[:count]):
         key = (sequence, variant)
         run = runs.setdefault(key, [])
         if run and index != last[key] + steps[sequence]:

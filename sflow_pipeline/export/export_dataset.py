@@ -1,5 +1,6 @@
 """``export_dataset``: writes a finished dataset in the layout of another tool."""
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -87,8 +88,8 @@ def export_dataset(
     if to not in FORMATS:
         known = f"expected one of {', '.join(FORMATS)}"
         raise UsageError(f"--to {to}: no such format, {known}", hint=suggest_name(to, FORMATS))
-    if fps is not None and fps <= 0:
-        raise UsageError(f"--fps {fps:g}: must be above 0", hint="leave it out to take the dump's")
+    if fps is not None and not 0 < fps < math.inf:
+        raise UsageError(f"--fps {fps:g}: must be a number above 0", hint="leave it out to take the dump's")
     if min_side_px < 1:
         raise UsageError(f"--min-side {min_side_px}: must be 1 px or more", hint="1 keeps every box")
     if not 0 <= min_fill <= 1:

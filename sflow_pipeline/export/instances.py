@@ -99,7 +99,7 @@ def find_instances(instance_map: NDArray[Any], label_map: NDArray[Any], label_fo
         if class_id not in things:
             continue
         own = group[labels[group] == class_id]
-        found.append(Instance(class_id, int(ids[own[0]]), int(numbers[own[0]]), own, _box(own, label_map.shape[1])))
+        found.append(Instance(class_id, int(ids[own[0]]), int(numbers[own[0]]), own, find_box(own, label_map.shape[1])))
     return found
 
 
@@ -115,6 +115,7 @@ def read_instances(row: Row, label_map: NDArray[Any], label_format: LabelFormat)
     return find_instances(instance_map, label_map, label_format)
 
 
-def _box(pixels: NDArray[np.int64], width_px: int) -> tuple[int, int, int, int]:
+def find_box(pixels: NDArray[np.int64], width_px: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of positions in a flattened picture; right and bottom exclusive."""
     rows, columns = np.divmod(pixels, width_px)
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.addresses import name_folder
-from sflow_pipeline.report.page_parts import build_page, build_table, embed_picture
+from sflow_pipeline.report.frame_pictures import embed_photo
+from sflow_pipeline.report.page_parts import build_page, build_table
 
 _BAR_PX = 240
+_JPEG_QUALITY = 88
 
 
 def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str, NDArray[np.uint8]]]) -> str:
@@ -21,8 +23,8 @@ def build_dump_page(inspection: Mapping[str, Any], pictures: Sequence[tuple[str,
         pictures: (caption, (h, w, 3) uint8 RGB) of some frames.
     """
     frames = "".join(
-        f'<figure><img alt="{escape(caption)}" src="{embed_picture(picture)}"><figcaption>{escape(caption)}'
-        "</figcaption></figure>"
+        f'<figure><img alt="{escape(caption)}" src="{embed_photo(picture, _JPEG_QUALITY)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
         for caption, picture in pictures
     )
     title = f"{name_folder(str(inspection['root']), 'Dump')}, {inspection['frames']:,} frames"

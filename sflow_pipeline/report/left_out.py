@@ -99,7 +99,10 @@ def _read_render(source: Folder, row: dict[str, Any]) -> str:
 def _read_image(row: dict[str, Any]) -> str:
     """The image that the gate refused; empty for other rows."""
     stored = row.get("image")
-    return embed_photo(shrink(decode_rgb(stored["bytes"]), _WIDTH_PX)) if stored else ""
+    try:
+        return embed_photo(shrink(decode_rgb(stored["bytes"]), _WIDTH_PX)) if stored else ""
+    except SflowError:
+        return ""
 
 
 def _read_label(contents: Contents, source: Folder, row: dict[str, Any]) -> str:

@@ -9,11 +9,6 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sflow_pipeline.storage.image_codec import encode_jpeg
-
 _LONGEST_TEXT = 160
 
 
@@ -70,11 +65,6 @@ def clip(text: object, longest: int = _LONGEST_TEXT) -> str:
     """
     whole = str(text)
     return whole if len(whole) <= longest else f"{whole[: longest - 1]}…"
-
-
-def embed_picture(picture: NDArray[np.uint8]) -> str:
-    """(h, w, 3) RGB as the address of a picture that is part of the page."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(picture)).decode()
 
 
 @cache

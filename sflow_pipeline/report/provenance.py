@@ -59,16 +59,19 @@ def build_command(manifest: Manifest) -> str:
     defaults = ConvertJob(sim_dir="-", out_dir="-").describe_content()
     for name, value in manifest.job.items():
         if name != "sim_dir" and name in defaults and value is not None and value != defaults[name]:
-            words += [f"--{name.replace('_', '-')}", _write_option(name, value)]
+            words += [f"--{name.replace('_', '-')}", *_write_option(name, value)]
     return shlex.join(words)
 
 
-def _write_option(name: str, value: Any) -> str:
+def _write_option(name: str, value: Any) -> list[str]:
+    """The words after an option's name."""
+    if name == "split_by":
+        return str(value).split()
     if name == "size" and isinstance(value, list):
-        return "x".join(str(side) for side in value)
+        return ["x".join(str(side) for side in value)]
     if isinstance(value, Mapping):
-        return ",".join(f"{key}={item}" for key, item in value.items())
-    return ",".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        return [",".join(f"{key}={item}" for key, item in value.items())]
+    return [",".join(str(item) for item in value) if isinstance(value, list) else str(value)]
 
 
 def _list_facts(manifest: Manifest, index: ScoreIndex) -> list[tuple[str, str]]:

@@ -121,6 +121,7 @@ def _read_shard(
 ) -> None:
     frames: list[IndexedFrame] = []
     count = 0
+    problem = ""
     try:
         for count, values in enumerate(contents.read_shard(shard, [*arrays, *texts]), 1):
             if count > shard.rows:
@@ -137,9 +138,14 @@ def _read_shard(
             names = (values["sample_id"], intern(values["sequence_id"]), intern(values["split"]))
             frames.append(IndexedFrame(*names, range(first, position + 1)))
     except (OutputError, KeyError, TypeError, ValueError) as error:
-        collected.unreadable.append(str(error))
+        problem = str(error)
+    if not problem and count != shard.rows:
+        problem = f"{shard.path}: {count} rows, the manifest says {shard.rows}"
+    if not problem:
+        collected.frames += frames
         return
-    if count != shard.rows:
-        collected.unreadable.append(f"{shard.path}: {count} rows, the manifest says {shard.rows}")
-        return
-    collected.frames += frames
+    collected.unreadable.append(problem)
+    for array in arrays.values():  # of a shard that can be read in part, no row counts
+        array[start : start + shard.rows] = np.nan
+    for column in texts.values():
+        column[start : start + shard.rows] = [""] * shard.rows

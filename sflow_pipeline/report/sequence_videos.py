@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import FrameError
-from sflow_pipeline.simulators.frame_table import find_usual_step
+from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.image_codec import decode_rgb
 from sflow_pipeline.storage.video_writer import VideoWriter, import_av
@@ -67,7 +67,7 @@ def write_sequence_videos(out_dir: str) -> tuple[str, ...]:
     for path in sorted(there.keys() - wanted.keys()):
         folder.remove(path)
     done = {path: digest for path, digest in wanted.items() if there.get(path) == digest and _has(contents, path)}
-    steps = {path: find_usual_step(sorted({index for index, _ in found})) or 1 for path, found in rows.items()}
+    steps = find_steps((path, index) for path, found in rows.items() for index, _ in found)
     stale = {path: steps[path] for path in wanted.keys() - done.keys()}
     for path, data in _draw_videos(contents, stale, fps) if stale else ():
         folder.write_bytes(path, data)
@@ -137,7 +137,7 @@ def _name_video(row: Row) -> str:
 def _read_index(contents: Contents) -> dict[str, str]:
     try:
         found = json.loads(contents.folder.read_bytes(INDEX_PATH))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     valid = isinstance(found, dict) and all(isinstance(digest, str) for digest in found.values())
     return {path: digest for path, digest in found.items() if path.startswith(f"{VIDEOS_PATH}/")} if valid else {}

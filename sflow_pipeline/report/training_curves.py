@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.storage.write_whole import write_whole
 
 _PANEL_W, _PANEL_H, _MARGIN, _COLUMNS = 300, 150, 38, 3
 _SMOOTHING = 0.9
@@ -12,7 +13,7 @@ _SMOOTHING = 0.9
 
 def write_training_curves(losses: Path, path: Path) -> Path:
     """Write what ``draw_training_curves`` draws as a file."""
-    path.write_text(draw_training_curves(losses))
+    write_whole(path, draw_training_curves(losses).encode())
     return path
 
 
@@ -23,7 +24,7 @@ def draw_training_curves(losses: Path) -> str:
         OSError: there is no such file.
         TrainingError: the file has no rows yet, or is not a loss log.
     """
-    rows = list(csv.DictReader(losses.read_text().splitlines()))
+    rows = list(csv.DictReader(losses.read_text(encoding="utf-8").splitlines()))
     if not rows or "images_seen" not in rows[0]:
         raise TrainingError(f"{losses}: no losses in it", hint="train for at least 100 images first")
     terms = [name for name in rows[0] if name != "images_seen"]

@@ -32,7 +32,7 @@ def write_training_page(out: Path) -> Path:
         except (OSError, TrainingError):
             continue  # not there yet
         parts += [f"<h2>{title}</h2>", curves]
-    strips = sorted((out / "samples").glob("*.png"), reverse=True)[:_NEWEST]
+    strips = sorted((path for path in (out / "samples").glob("*.png") if path.stem.isdecimal()), reverse=True)[:_NEWEST]
     if len(parts) == 1 and not strips:
         parts.append("<p>Nothing yet: losses come with the first checkpoint, pictures as the recipe says.</p>")
     for strip in strips:

@@ -235,6 +235,21 @@ def find_usual_step(numbers: list[int]) -> int | None:
     return min(steps, key=lambda step: (-steps[step], step)) if steps else None
 
 
+def find_steps(places: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Sequence -> the usual difference of its consecutive frame numbers, 1 for a sequence of one frame.
+
+    Args:
+        places: sequence and frame number of every picture, in any order.
+
+    >>> find_steps([("a", 0), ("a", 5), ("a", 5), ("a", 10), ("b", 7)])
+    {'a': 5, 'b': 1}
+    """
+    numbers: dict[str, set[int]] = {}
+    for sequence, number in places:
+        numbers.setdefault(sequence, set()).add(number)
+    return {sequence: find_usual_step(sorted(found)) or 1 for sequence, found in numbers.items()}
+
+
 def split_of(path: str) -> str:
     """The split that a path's folders name, ``train`` where none does.
 

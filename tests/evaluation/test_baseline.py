@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Run = Callable[..., tuple[int, str, str]]
 Write = Callable[..., Path]
 
@@ -29,6 +31,18 @@ def test_a_drop_ends_with_exit_code_1(
     content["rows"][0]["scores"]["miou"]["value"] = 0.5  # better than it was
     (tmp_path / "baseline.json").write_text(json.dumps(content))
     assert run(out, *options, "0")[0] == 0
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"protocol": {}, "rows": [{"role": "dataset"}]}'])
+def test_what_is_no_baseline_is_refused_before_anything_is_measured(
+    tmp_path: Path, run: Run, judge_file: Path, write_photos: Write, content: str | None
+) -> None:
+    real = write_photos(tmp_path / "real")
+    if content is not None:
+        (tmp_path / "old.json").write_text(content)
+    code, _, said = run(real, "--reference", real, "--judge", judge_file, "--against", tmp_path / "old.json")
+    assert code == 2 and "not an evaluation" in " ".join(said.split())
+    assert "images measured" not in said
 
 
 def test_a_baseline_that_cannot_be_compared_is_refused(

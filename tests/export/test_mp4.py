@@ -13,7 +13,7 @@ import pytest
 from sflow_pipeline import open_dataset
 from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.errors import MissingExtraError
+from sflow_pipeline.errors import MissingExtraError, UsageError
 from sflow_pipeline.export.destination import open_destination
 from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.export.exporter import ExportTask
@@ -99,3 +99,9 @@ def test_without_pyav_the_pip_line_is_named(export, monkeypatch, tmp_path):
         export("mp4")
     assert missing.value.hint == "pip install 'sflow-pipeline[video]'"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(export, fps):
+    with pytest.raises(UsageError, match="must be a number above 0"):
+        export("mp4", fps=fps)

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,10 @@ import pytest
 
 import sflow_pipeline
 from sflow_pipeline.__main__ import main
+from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.report.dataset_page import write_report_page
+from sflow_pipeline.report.score_index import index_scores
+from sflow_pipeline.street.write_dump import write_sample_dump
 
 ROOT = Path(__file__).parents[2]
 VOID = {"meta", "img", "input", "br"}
@@ -219,6 +223,16 @@ def test_left_out_frames_are_shown_where_they_can_be_read(dataset: Path, tmp_pat
     assert 'alt="label"' not in read_page(dataset).partition("Left out</h2>")[2].partition("</section>")[0]
 
 
+def test_a_refused_image_that_is_damaged_is_not_shown(dataset: Path) -> None:
+    path = next(dataset.glob("quarantine/**/*.parquet"))
+    table = pq.read_table(path)
+    rows = [{**row, "image": {"bytes": b"half a file", "path": "0.png"}} for row in table.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+    write_report_page(str(dataset))
+    part = read_page(dataset).partition("Left out</h2>")[2].partition("</section>")[0]
+    assert 'alt="label"' in part and 'alt="converted"' not in part
+
+
 def test_left_out_files_are_counted_by_reason(dataset: Path, tmp_path: Path, random_bundle: Path) -> None:
     next((tmp_path / "sim").glob("*/rgb/000000.png")).unlink()
     job = f"convert {tmp_path / 'sim'} {dataset} --bundle {random_bundle} --max-bad-fraction 1 --precision fp32"
@@ -241,6 +255,24 @@ def test_stated_command_makes_the_dataset_again(wide_dataset: Path, tmp_path: Pa
     assert run(words[1:]) == 0
     manifests = [json.loads((out / "manifest.json").read_text()) for out in (wide_dataset, again)]
     assert manifests[0] == manifests[1]
+
+
+def test_stated_command_names_new_splits_as_two_words(tmp_path: Path, random_bundle: Path) -> None:
+    write_sample_dump(tmp_path / "sim", sequences=2, frames=2, size=(64, 32), workers=1)
+    job = f"convert {tmp_path / 'sim'} {tmp_path / 'out'} --bundle {random_bundle} --split-by sequence 0.5/0.5 -q"
+    assert run(job.split()) == 0
+    assert "--split-by sequence 0.5/0.5" in Outline(read_page(tmp_path / "out")).join_text()
+
+
+def test_a_shard_that_can_be_read_in_part_has_no_scores(dataset: Path) -> None:
+    contents = load_contents(str(dataset))
+    shard = contents.shards[0]
+    # The manifest knows of a row more than the file has.
+    listed = replace(contents, manifest=replace(contents.manifest, shards=[replace(shard, rows=shard.rows + 1)]))
+    index = index_scores(listed)
+    assert index.frames == () and len(index.unreadable) == 1
+    assert all(np.isnan(values).all() for values in (*index.scores.values(), *index.origins.values()))
+    assert not any(any(values) for values in index.texts.values())
 
 
 def test_results_of_evaluate_are_what_the_terminal_says(

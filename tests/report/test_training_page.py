@@ -26,5 +26,12 @@ def test_page_shows_curves_and_the_newest_pictures_first(tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_other_pictures_among_the_samples_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    for name in ("000000100", "mine"):
+        cv2.imwrite(str(tmp_path / "samples" / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+    assert re.findall(r"After (\w+) images", write_training_page(tmp_path).read_text()) == ["100"]
+
+
 def test_page_of_a_run_that_has_nothing_yet(tmp_path: Path) -> None:
     assert "Nothing yet" in write_training_page(tmp_path).read_text()

@@ -48,6 +48,14 @@ def test_synthia_random_frames(make_layout: MakeLayout) -> None:
     assert classes(root) == quarters("sky", "building", "road", "lane_marking")
 
 
+@pytest.mark.parametrize("name", ["²", "1" * 20])
+def test_synthia_names_that_are_no_numbers_are_numbered_by_place(make_layout: MakeLayout, name: str) -> None:
+    root = make_layout("synthia")
+    for path in root.rglob("0000001.*"):
+        path.rename(path.with_name(f"{name}{path.suffix}"))
+    assert len(discover(str(root), simulator="synthia").frames) == 2
+
+
 def test_synthia_16_bit_labels_are_not_misread(make_layout: MakeLayout) -> None:
     data = (make_layout("synthia") / "GT" / "LABELS" / "0000000.png").read_bytes()
     assert sorted(np.unique(decode_label(data, "red_channel")).tolist()) == [1, 2, 3, 22]

@@ -172,6 +172,30 @@ def test_solo_files_that_json_names_and_nobody_wrote(make_layout: MakeLayout) ->
     assert {problem.kind for problem in dump.problems} == {"missing_label", "missing_table"}
 
 
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {"instances": None},
+        {"instances": {"pixelValue": [1, 2, 3, 255]}},
+        {"instances": [{"pixelValue": [float("inf"), 0, 0, 255], "labelName": "car"}]},
+    ],
+)
+def test_solo_tables_that_are_none(annotation: dict[str, Any]) -> None:
+    kind = {"@type": "type.unity.com/unity.solo.SemanticSegmentationAnnotation"}
+    content = {"captures": [{"annotations": [{**kind, **annotation}]}]}
+    with pytest.raises(FrameError, match="does not say what the label's pixels mean"):
+        read_solo_table(json.dumps(content).encode(), "step0.frame_data.json")
+
+
+def test_solo_pictures_that_are_no_names(make_layout: MakeLayout) -> None:
+    root = make_layout("unity_solo")
+    path = root / "solo" / "sequence.0" / "step1.frame_data.json"
+    content = json.loads(path.read_bytes())
+    content["captures"][0]["filename"] = ["step1.camera.png"]
+    path.write_text(json.dumps(content))
+    assert "solo/sequence.0/step1.camera" not in [f.sample_id for f in discover(str(root)).frames]
+
+
 def test_genuine_solo(shared_data: Path) -> None:
     root = shared_data / "unity-solo"
     dump = discover(str(root))

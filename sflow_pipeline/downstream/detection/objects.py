@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.evaluation.photo_source import LabelledPhoto
-from sflow_pipeline.export.instances import find_instances, is_thing
+from sflow_pipeline.export.instances import find_box, find_instances, is_thing
 from sflow_pipeline.label_spaces import LabelMapping, LabelSpace
 from sflow_pipeline.simulators import LabelFormat
 
@@ -91,10 +91,10 @@ def find_boxes(
     values = numbers.reshape(-1)[places]
     order = np.argsort(values, kind="stable")
     starts = np.flatnonzero(np.diff(values[order], prepend=0))
-    found = [(labels[group[0]], _box(group, width_px), False) for group in np.split(places[order], starts)[1:]]
+    found = [(labels[group[0]], find_box(group, width_px), False) for group in np.split(places[order], starts)[1:]]
     for channel in channels:
         rest = (class_index == channel) & (numbers == 0)
-        found += [(channel, _box(group, width_px), True) for group in _list_regions(rest)]
+        found += [(channel, find_box(group, width_px), True) for group in _list_regions(rest)]
     xyxy = np.array([box for _channel, box, _ignored in found], np.float64).reshape(-1, 4)
     is_short = (xyxy[:, 2:] - xyxy[:, :2] < smallest_side_px).any(axis=1)
     is_ignored = np.array([ignored for _channel, _box, ignored in found], bool)
@@ -110,8 +110,3 @@ def _list_regions(mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     values = regions.reshape(-1)[places]
     order = np.argsort(values, kind="stable")
     return np.split(places[order], np.flatnonzero(np.diff(values[order])) + 1)
-
-
-def _box(places: NDArray[np.int64], width_px: int) -> tuple[int, int, int, int]:
-    rows, columns = np.divmod(places, width_px)
-    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1

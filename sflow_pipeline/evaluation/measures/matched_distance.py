@@ -7,6 +7,7 @@ such numbers compare with each other, not with published ones.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,16 +84,7 @@ class MatchedDistance:
         self._depths = depths
         self._space = space
         name = depths.extractor.name
-        self.metrics = tuple(
-            Metric(
-                name=f"{metric.name}_{name}",
-                label=metric.label,
-                protocol=metric.protocol,
-                better=metric.better,
-                digits=metric.digits,
-            )
-            for metric in (_SKVD, _CKVD)
-        )
+        self.metrics = tuple(replace(metric, name=f"{metric.name}_{name}") for metric in (_SKVD, _CKVD))
 
     def describe(self) -> dict[str, Any]:
         """See ``Measure``."""

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
 from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.results.scores import Score
-from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
+from sflow_pipeline.evaluation.video_frames import VideoFrame, list_places, read_video
 from sflow_pipeline.metrics import Metric
 from sflow_pipeline.networks.motion.motion_check import MotionCheck
 from sflow_pipeline.networks.motion.optical_flow import measure_flow
 from sflow_pipeline.networks.motion.warping import find_inside, warp
+from sflow_pipeline.simulators.frame_table import find_steps
 
 _ERROR = (
     "mean absolute difference, in grey levels of 255, of a frame and the next one warped back to it along {}, over the "
@@ -129,7 +130,7 @@ def _read_pairs(
 ) -> Iterator[tuple[VideoFrame, VideoFrame, tuple[VideoFrame, VideoFrame] | None]]:
     """Consecutive frames of each sequence and variant, with the frames they were made from."""
     sources = None if row.rendered is None else _Lookup(row.rendered.source)
-    steps = find_steps(row.source)
+    steps = find_steps((sequence, index) for sequence, index, _ in list_places(row.source))
     last: dict[int, tuple[VideoFrame, VideoFrame | None]] = {}
     for count, frame in enumerate(read_video(row.source)):
         if count >= row.n:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sflow_pipeline.errors import MissingExtraError, UsageError
+from sflow_pipeline.errors import MissingExtraError, UsageError, first_line
 from sflow_pipeline.evaluation.reference_networks.spec import NetworkSpec
 
 Network = Callable[[Tensor], Tensor]
@@ -42,7 +42,7 @@ def _load_torchscript(path: Path, device: str) -> Network:
         module = torch.jit.load(str(path), map_location=device)
     except (RuntimeError, ValueError) as error:
         raise UsageError(
-            f"{path}: not a TorchScript file ({str(error).strip().splitlines()[0]})",
+            f"{path}: not a TorchScript file ({first_line(error)})",
             hint="save the network with torch.jit.trace(...).save(...), or as ONNX; pickled checkpoints are not read",
         ) from error
     module.eval()
@@ -62,7 +62,7 @@ def _load_onnx(path: Path) -> Network:
         model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError as error:
         raise UsageError(
-            f"{path}: not an ONNX network ({str(error).strip().splitlines()[0]})", hint="export the network again"
+            f"{path}: not an ONNX network ({first_line(error)})", hint="export the network again"
         ) from error
 
     def compute(batch: Tensor) -> Tensor:
@@ -77,8 +77,9 @@ def _run(network: Callable[[Tensor], Any], batch: Tensor, path: Path) -> Any:
         return network(batch)
     except RuntimeError as error:
         size = f"{batch.shape[-1]}x{batch.shape[-2]}"
+        said = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(
-            f"{path}: fails on a {size} picture ({str(error).strip().splitlines()[-1]})",
+            f"{path}: fails on a {size} picture ({said[-1]})",
             hint="give the input size that it was made for",
         ) from error
 

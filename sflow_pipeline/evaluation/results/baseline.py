@@ -49,9 +49,7 @@ def find_drops(evaluation: Evaluation, baseline_path: str | Path, max_drop: floa
     Raises:
         UsageError: the file is no evaluation, or was measured in another way or on other photos.
     """
-    if not 0 <= max_drop < math.inf:
-        raise UsageError(f"--max-drop {max_drop:g}: must be a share of 0 or more", hint="0.02 allows 2 %")
-    baseline = _load(Path(baseline_path))
+    baseline = read_baseline(baseline_path, max_drop)
     _check_protocol(evaluation, baseline, str(baseline_path))
     directions = {metric.name: metric.better for metric in evaluation.metrics}
     rows = [row for row in evaluation.rows if row.role == "dataset"]
@@ -72,13 +70,26 @@ def _compare(row: TableRow, metric: str, before: float, *, is_higher_better: boo
     return Drop(row.name, metric, before, after, worse / max(abs(before), 1e-9))
 
 
-def _load(path: Path) -> dict[str, Any]:
+def read_baseline(path: str | Path, max_drop: float) -> dict[str, Any]:
+    """Protocol and rows of an earlier evaluation; ``evaluate`` calls it before its networks run, too.
+
+    Args:
+        path, max_drop: as in ``find_drops``.
+
+    Raises:
+        UsageError: the file is no evaluation, or ``max_drop`` no share.
+    """
+    if not 0 <= max_drop < math.inf:
+        raise UsageError(f"--max-drop {max_drop:g}: must be a share of 0 or more", hint="0.02 allows 2 %")
     try:
-        content = json.loads(path.read_bytes())
-        if not all("scores" in row and "role" in row and "name" in row for row in content["rows"]):
-            raise ValueError("a row without scores")
+        content = json.loads(Path(path).read_bytes())
+        for row in content["rows"]:
+            if not (
+                all(key in row for key in ("role", "name", "n")) and all("value" in s for s in row["scores"].values())
+            ):
+                raise ValueError("a row without scores")
         return {"protocol": dict(content["protocol"]), "rows": list(content["rows"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"--against {path}: not an evaluation: {error}",
             hint="give report/metrics.json of a dataset, or comparison.json, as evaluate writes them",

@@ -6,11 +6,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export.destination import Destination
 from sflow_pipeline.export.exporter import ExportTask, Outcome
-from sflow_pipeline.simulators.frame_table import find_usual_step
+from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.image_codec import decode_rgb
 from sflow_pipeline.storage.video_writer import VideoWriter, import_av
 
@@ -28,7 +27,9 @@ def export(task: ExportTask) -> Outcome:
     """
     av = import_av("--to mp4")
     fps = task.fps or task.contents.fps or _DEFAULT_FPS
-    steps = _find_steps(task.contents)
+    # A simulator may write every fifth frame alone.
+    places = (values for shard in task.contents.shards for values in task.contents.read_shard(shard, []))
+    steps = find_steps((values["sequence_id"], values["frame_index"]) for values in places)
     rows = 0
     sequence: tuple[str, str] | None = None
     with ExitStack() as stack:
@@ -48,15 +49,6 @@ def export(task: ExportTask) -> Outcome:
     stated = task.fps or task.contents.fps
     notes = () if stated else (f"the frame rate is unknown: {fps:g} frames per second are used; see --fps",)
     return Outcome(rows, "none: videos hold pictures alone", notes)
-
-
-def _find_steps(contents: Contents) -> dict[str, int]:
-    """Sequence -> the usual difference of its frame numbers: a simulator may write every fifth frame alone."""
-    numbers: dict[str, set[int]] = {}
-    for shard in contents.shards:
-        for values in contents.read_shard(shard, []):
-            numbers.setdefault(values["sequence_id"], set()).add(values["frame_index"])
-    return {name: find_usual_step(sorted(found)) or 1 for name, found in numbers.items()}
 
 
 class _Video:

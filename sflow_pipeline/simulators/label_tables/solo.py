@@ -19,13 +19,16 @@ def read_solo_table(data: bytes, path: str) -> LabelTable:
         semantic = list_annotations(capture, "SemanticSegmentationAnnotation")
         key = "pixelValue" if semantic else "color"
         for annotation in semantic or list_annotations(capture, "InstanceSegmentationAnnotation"):
-            for entry in annotation.get("instances", ()):
+            entries = annotation.get("instances", [])
+            if not isinstance(entries, list):
+                raise bad_table(path, f"instances {entries!r}")
+            for entry in entries:
                 try:
                     red, green, blue, alpha = rgba = [int(value) for value in entry[key]]
                     if not is_color(rgba):
                         raise ValueError("no colour")
                     name = str(entry["labelName"])
-                except (TypeError, KeyError, ValueError) as error:
+                except (TypeError, KeyError, ValueError, OverflowError) as error:
                     raise bad_table(path, f"{entry!r}") from error
                 before = colors.setdefault((red, green, blue, alpha), name)
                 if before not in (name, _UNLABELED):

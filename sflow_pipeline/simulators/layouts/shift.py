@@ -31,7 +31,7 @@ _FPS = {"discrete": 1.0, "continuous": 10.0}
 
 def _pattern(kind: str, suffix: str) -> re.Pattern[str]:
     folder = rf"{HEAD}(?P<view>[^/]+)/{kind}(?:\.zip|\.tar|\.hdf5)?/(?P<video>[^/]+)/"
-    return re.compile(rf"{folder}(?P<frame>\d+)_{kind}_(?P=view){suffix}")
+    return re.compile(rf"{folder}(?P<frame>[0-9]{{1,18}})_{kind}_(?P=view){suffix}")
 
 
 _PATTERNS = {

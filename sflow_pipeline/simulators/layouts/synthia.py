@@ -116,5 +116,5 @@ def _discover_al(root: str, stated: StatedFacts, finder: PatternFinder, frames: 
 
 def _identify(match: re.Match[str]) -> FrameIdentity:
     parts = [part for part in (match["head"], match["view"], match["side"]) if part]
-    number = int(match["frame"]) if match["frame"].isdigit() else None
+    number = int(match["frame"]) if re.fullmatch(r"[0-9]{1,18}", match["frame"]) else None
     return FrameIdentity("/".join(parts) or ROOT_SEQUENCE, match["frame"], split_of(match["head"] or ""), number)

@@ -99,8 +99,8 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
                     named[modality] = annotation.get("filename")
             named.setdefault("label", named.get("instance"))
             for modality, picture in named.items():
-                if picture in present:
-                    files.setdefault(modality, {})[name] = folder.join(str(picture))
+                if isinstance(picture, str) and picture in present:
+                    files.setdefault(modality, {})[name] = folder.join(picture)
             for modality in ("label_table", "boxes", "camera"):
                 files.setdefault(modality, {})[name] = path
             numbers[name] = int(match["step"])

@@ -19,7 +19,7 @@ LAYOUT = "Scene<n>/<variation>/frames/{rgb,classSegmentation,…}/Camera_<n>/{rg
 def _pattern(folder: str, name: str, suffix: str) -> re.Pattern[str]:
     """Each kind of file comes in an archive of its own: folders above the scene are not part of a sequence id."""
     where = rf"(?:.+/)?(?P<scene>Scene\d+)/(?P<variation>[^/]+)/frames/{folder}/(?P<camera>Camera_\d+)"
-    return re.compile(rf"{where}/{name}_(?P<frame>\d+)\.{suffix}")
+    return re.compile(rf"{where}/{name}_(?P<frame>[0-9]{{1,18}})\.{suffix}")
 
 
 _PATTERNS = {
