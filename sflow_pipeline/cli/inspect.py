@@ -1,6 +1,7 @@
 """``sflow-pipeline inspect``: layout, label mapping and problems of a dump, before any conversion."""
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,8 @@ _limit = partial(typer.Option, rich_help_panel="Limits, as in convert")
 _THUMBNAILS = 12
 _BAR = 16
 _SHOWN_CLASSES = 4
+#: Columns where there is no terminal to ask: long facts stay on one line.
+_LOG_WIDTH = 160
 
 
 def inspect_command(
@@ -143,6 +146,8 @@ def inspect_command(
     from rich.console import Console
 
     console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _LOG_WIDTH
     console.print(_facts_table(found))
     console.print(_class_table(found))
     void = sum(found.void_shares.values())
@@ -153,6 +158,7 @@ def inspect_command(
             f"({listed}); the model treats them as void",
             style="yellow",
             markup=False,
+            soft_wrap=True,
         )
     for unmapped in found.unmapped_ids:
         what = f"id {unmapped.id}" if unmapped.id is not None else f"colour {unmapped.color}"
@@ -162,14 +168,16 @@ def inspect_command(
             f"first in {files}",
             style="red",
             markup=False,
+            soft_wrap=True,
         )
     for problem in found.problems:
-        style = "red" if problem.severity == "error" else "yellow"
-        console.print(f"{problem.severity}: {problem.message}", style=style, markup=False)
+        if problem.message != found.failure:
+            style = "red" if problem.severity == "error" else "yellow"
+            console.print(f"{problem.severity}: {problem.message}", style=style, markup=False, soft_wrap=True)
     if gap:
         _print_gap(console, gap)
     if found.failure:
-        console.print(f"convert would stop: {found.failure}", style="red", markup=False)
+        console.print(f"convert would stop: {found.failure}", style="red", markup=False, soft_wrap=True)
     raise typer.Exit(exit_code)
 
 

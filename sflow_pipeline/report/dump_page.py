@@ -126,7 +126,11 @@ def _describe_problems(inspection: Mapping[str, Any]) -> str:
         what = f"id {item['id']}" if item["id"] is not None else f"colour {tuple(item['color'])}"
         text = f"{what} on {item['share']:.2%} of the pixels is not in label space {inspection['label_space']}"
         lines.append(("error", f"{text}; first in {', '.join(item['first_files'])}"))
-    lines += [(problem["severity"], problem["message"]) for problem in inspection["problems"]]
+    lines += [
+        (problem["severity"], problem["message"])
+        for problem in inspection["problems"]
+        if problem["message"] != inspection["failure"]
+    ]
     if inspection["failure"]:
         lines.append(("convert would stop", inspection["failure"]))
     return "".join(f'<p class="warn">{escape(severity)}: {escape(text)}</p>' for severity, text in lines)

@@ -87,7 +87,7 @@ def propose_layout(root: str) -> LayoutProposal:
     formats = "" if pairs else _explain_formats(groups, kind_of)
     pairs = pairs or ([] if formats else _find_labels_alone(groups, kind_of))
     if not pairs:
-        return LayoutProposal(found, {}, formats)
+        return LayoutProposal(found, {}, formats or _explain_missing_labels(groups, kind_of))
     best = max(pairs, key=_rank)
     layout = {} if best.is_alone else {"render": best.patterns[0]}
     layout |= {"label": best.patterns[1], **_find_instances(groups, best, kind_of)}
@@ -202,6 +202,20 @@ def _write_command(
     if not is_clear:
         lines.append(f"{_PLACEHOLDER}: the name of one of them, or a YAML file with classes of your own")
     return "\n".join(lines)
+
+
+def _explain_missing_labels(groups: Sequence[FileGroup], kind_of: Callable[[FileGroup], str]) -> str:
+    """What to do where there are pictures and nothing that may be their labels; "" elsewhere."""
+    if any(kind_of(group) == "labels" for group in groups):
+        return ""
+    pictures = [group for group in groups if kind_of(group) == "pictures"]
+    if not pictures:
+        return ""
+    return (
+        f"{pictures[0].title}: pictures without class labels, which images are made from; write the simulator's "
+        "semantic segmentation beside them, as PNG of the same names in a folder `semantic`; for real footage, "
+        "`sflow-pipeline label` predicts labels"
+    )
 
 
 def _explain_formats(groups: Sequence[FileGroup], kind_of: Callable[[FileGroup], str]) -> str:

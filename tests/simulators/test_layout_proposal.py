@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.simulators.layout_proposal import propose_layout
 
@@ -114,6 +115,14 @@ def test_pictures_that_are_black_throughout_are_no_labels(write_kinds: WriteKind
     proposal = propose_layout(root)
     assert proposal.layout == {"render": "cam_views/{frame}.png", "label": "cls_views/{frame}.png"}
     assert "cam_views/*.png (pictures of one colour)" in proposal.found
+
+
+def test_pictures_without_labels_are_told_what_they_lack(write_kinds: WriteKinds) -> None:
+    root = write_kinds({"render": "drive/{number}.png"})
+    with pytest.raises(DumpError) as caught:
+        discover(root)
+    assert caught.value.hint.startswith("drive/*.png: pictures without class labels")
+    assert "`sflow-pipeline label`" in caught.value.hint
 
 
 def test_pictures_of_16_bits_are_proposed_where_their_name_says_so(write_kinds: WriteKinds) -> None:
