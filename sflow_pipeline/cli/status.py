@@ -50,7 +50,8 @@ def status_command(
         if as_json:
             typer.echo(json.dumps(facts, indent=None if watch else 2))
         elif not watch or console.is_terminal:
-            console.clear() if watch else None
+            if watch:
+                console.clear()
             typer.echo(_format(facts))
         elif facts != {**before, "updated_s": facts["updated_s"]}:  # in a file: what has changed
             typer.echo(("\n" if before else "") + _format(facts))

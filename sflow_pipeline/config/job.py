@@ -236,18 +236,6 @@ class ConvertJob(Section):
         return self.model_dump(mode="json", exclude=set(_OPERATIONAL_FIELDS))
 
 
-def load_job(path: str | Path, overrides: Mapping[str, Any] | None = None) -> ConvertJob:
-    """Read the job of one conversion from YAML; ``overrides`` (flags that were given) win.
-
-    Relative folders in a job are relative to where the command runs, as they are on the command line. Placeholders are
-    filled in as ``config.placeholders`` describes.
-
-    Raises:
-        ConfigError: the file cannot be read, keys or values are wrong, or an environment variable is missing.
-    """
-    return decode_config(ConvertJob, {**read_job_yaml(path), **(overrides or {})}, where=str(path))
-
-
 def read_job_yaml(path: str | Path) -> dict[str, Any]:
     """The keys and values of a job file, environment variables and date filled in.
 

@@ -60,7 +60,7 @@ def check_content(
             + ("" if void > 0.999 else f"; --max-frame-void is {most_void:g}"),
             reason="void_label",
         )
-    if render is not None and follows_render and is_blank(render[::step, ::step]) and is_blank(render):
+    if render is not None and follows_render and has_one_color(render[::step, ::step]) and has_one_color(render):
         shares = np.bincount(label_map[::step, ::step].ravel()) / label_map[::step, ::step].size
         if (shares >= _CLASS_SHARE).sum() > 1:
             raise FrameError(
@@ -71,7 +71,7 @@ def check_content(
             )
 
 
-def is_blank(render: NDArray[np.uint8]) -> bool:
+def has_one_color(render: NDArray[np.uint8]) -> bool:
     """Whether a picture is of one colour, but for one pixel in two hundred."""
     low, high = np.percentile(render.reshape(-1, 3), (_OUTLIERS, 100 - _OUTLIERS), axis=0)
     return bool((high - low < _LEAST_CONTRAST).all())

@@ -67,7 +67,8 @@ def label_footage(
     Raises:
         UsageError: a number is out of range, the source holds no frames, or none of them can be read.
         BundleError: the bundle has no segmenter.
-        OutputError: ``out`` holds something else, or cannot be written.
+        OutputError: ``out`` holds something else, such as labels of other footage of the same name, or cannot be
+            written.
     """
     if not 0 < confidence <= 1:
         raise UsageError(f"confidence {confidence:g}: must be above 0 and at most 1", hint="0.5 is usual")
@@ -84,13 +85,15 @@ def label_footage(
         "every": every,
     }
     _claim(root, settings)
+    for sequence, frames in chosen:
+        _check_same_footage(root, sequence.name, frames)
     total, done, kept = sum(len(frames) for _, frames in chosen), 0, 0
     left_out: dict[str, str] = {}
     void: list[float] = []
     for sequence, frames in chosen:
         for frame in frames:
             folder = root / sequence.name
-            if (folder / "semantic" / f"{frame.name}.png").exists():
+            if _locate_label(folder, frame).exists():
                 kept += 1
             else:
                 try:
@@ -122,8 +125,34 @@ def _label_frame(frame: FootageFrame, folder: Path, labeller: FrameLabeller) -> 
     picture = image_codec.decode_rgb(data, name=frame.name)
     label = labeller.label(picture)
     write_whole(folder / "rgb" / f"{frame.name}{frame.suffix}", data)
-    write_whole(folder / "semantic" / f"{frame.name}.png", image_codec.encode_label(label))
+    write_whole(_locate_label(folder, frame), image_codec.encode_label(label))
     return float((label == labeller.space.void_id).mean())
+
+
+def _locate_label(folder: Path, frame: FootageFrame) -> Path:
+    return folder / "semantic" / f"{frame.name}.png"
+
+
+def _check_same_footage(root: Path, name: str, frames: list[FootageFrame]) -> None:
+    """Compare the first frame of a sequence that is labelled already with its picture beside the label."""
+    folder = root / name
+    frame = next((frame for frame in frames if _locate_label(folder, frame).exists()), None)
+    if frame is None:
+        return
+    try:
+        now = image_codec.decode_rgb(frame.read(), name=frame.name)
+    except (FrameError, OSError):
+        return  # what cannot be read any more stays labelled
+    path = folder / "rgb" / f"{frame.name}{frame.suffix}"
+    try:
+        is_same = np.array_equal(now, image_codec.decode_rgb(path.read_bytes(), name=str(path)))
+    except (FrameError, OSError):
+        is_same = False
+    if not is_same:
+        raise OutputError(
+            f"output {root}: {name}/{frame.name} is labelled there, of another picture than now",
+            hint="name another folder, or give this footage another name",
+        )
 
 
 def _claim(root: Path, settings: dict[str, object]) -> None:

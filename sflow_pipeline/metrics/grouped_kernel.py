@@ -64,10 +64,7 @@ def compute_kernel_ratio(
     if numerator.frames != denominator.frames:
         raise ValueError(f"{numerator.frames} and {denominator.frames} frames: expected the same frames in both")
     rng = np.random.default_rng(_SEED)
-    ours, photos = (
-        np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1.0 / n), size=replicates)])
-        for n in (numerator.frames, reference.frames)
-    )  # (1 + replicates, frames): how often each is drawn; row 0 takes each once
+    ours, photos = (_draw_frames(rng, each.frames, replicates) for each in (numerator, reference))
     within = _average_within(reference, photos)
     above = _average_within(numerator, ours) + within - 2.0 * _average_across(numerator, reference, ours, photos)
     below = _average_within(denominator, ours) + within - 2.0 * _average_across(denominator, reference, ours, photos)
@@ -111,10 +108,7 @@ def draw_kernel_distances(
         ValueError: features do not fit together (see ``check_features``).
     """
     rng = np.random.default_rng(_SEED)
-    ours, photos = (
-        np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1.0 / n), size=replicates)])
-        for n in (features.frames, reference.frames)
-    )
+    ours, photos = (_draw_frames(rng, each.frames, replicates) for each in (features, reference))
     within = _average_within(features, ours) + _average_within(reference, photos)
     distances = within - 2.0 * _average_across(features, reference, ours, photos)
     drawn = np.minimum(*(d @ _one_hot(c).sum(axis=0) for d, c in ((ours, features), (photos, reference))))
@@ -139,9 +133,7 @@ def draw_matched_distances(
     if not np.array_equal(first.groups, second.groups) or first.frames != second.frames:
         raise ValueError("groups of matched crops differ: expected those of the same frames in both")
     x, y = check_features(first.features, second.features)
-    rng = np.random.default_rng(_SEED)
-    n = first.frames
-    draws = np.concatenate([np.ones((1, n)), rng.multinomial(n, np.full(n, 1.0 / n), size=replicates)])
+    draws = _draw_frames(np.random.default_rng(_SEED), first.frames, replicates)
     within = _average_within(first, draws) + _average_within(second, draws)
     member = _one_hot(first)
     counts = member.sum(axis=0)
@@ -152,6 +144,12 @@ def draw_matched_distances(
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = within - 2.0 * across / pairs
     return np.where(drawn >= 2, distances, np.nan)
+
+
+def _draw_frames(rng: np.random.Generator, frames: int, replicates: int) -> NDArray[np.float64]:
+    """(1 + replicates, frames) how often each frame is drawn; row 0 takes each once."""
+    drawn = rng.multinomial(frames, np.full(frames, 1.0 / frames), size=replicates)
+    return np.concatenate([np.ones((1, frames)), drawn])
 
 
 def _average_within(crops: GroupedFeatures, draws: NDArray[np.float64]) -> NDArray[np.float64]:

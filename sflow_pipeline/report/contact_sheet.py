@@ -11,6 +11,7 @@ from sflow_pipeline.addresses import join_address
 from sflow_pipeline.dataset.contents import Contents, load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.networks.edges.picture_edges import detect_edges
+from sflow_pipeline.report.frame_choice import spread_evenly
 from sflow_pipeline.report.frame_pictures import PictureReader, list_colors
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, encode_rgb
@@ -41,7 +42,7 @@ def write_contact_sheet(out_dir: str, path: str | Path | None = None, *, rows: i
     """
     contents = load_contents(out_dir)
     total = sum(contents.splits.values())
-    wanted = {int((i + 0.5) * total / rows) for i in range(rows)} if total > rows else set(range(total))
+    wanted = set(spread_evenly(total, rows))
     sheet = draw_contact_sheet(contents, wanted)
     if sheet is None:
         return None

@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 from sflow_pipeline.cli.convert import convert_command
-from sflow_pipeline.config.job import ConvertJob, build_job, load_job
+from sflow_pipeline.config.job import ConvertJob, build_job
+from sflow_pipeline.config.steps import load_job_file
 from sflow_pipeline.errors import ConfigError
 
 
@@ -14,7 +15,7 @@ def test_yaml_traps(tmp_path):
     path.write_text(
         "sim_dir: no\nout_dir: 0123\nmax_bad_fraction: 2e-4\ncontent_hash: yes\nworkers: null\nsize: 512x256\n"
     )
-    job = load_job(path, {"variants": "3"})
+    job = load_job_file(path, {"variants": "3"}).steps[0].convert
     assert (job.sim_dir, job.out_dir, job.max_bad_fraction) == ("no", "0123", 2e-4)
     assert (job.content_hash, job.workers, job.size, job.variants) == (True, None, (512, 256), 3)
 
@@ -55,7 +56,7 @@ def test_a_misspelt_value_is_answered_with_the_nearest(key, value, near):
 def test_duplicate_keys_are_refused(tmp_path):
     (tmp_path / "job.yaml").write_text("sim_dir: a\nsim_dir: b\nout_dir: c\n")
     with pytest.raises(ConfigError, match="twice"):
-        load_job(tmp_path / "job.yaml")
+        load_job_file(tmp_path / "job.yaml")
 
 
 def test_every_flag_of_convert_is_a_field_of_the_job():

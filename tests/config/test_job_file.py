@@ -7,7 +7,6 @@ import jsonschema
 import pytest
 import yaml
 
-from sflow_pipeline.config.job import load_job
 from sflow_pipeline.config.job_schema import write_job_schema
 from sflow_pipeline.config.placeholders import fill_in
 from sflow_pipeline.config.steps import ExportStep, load_job_file
@@ -32,8 +31,12 @@ def test_variables_and_dollars(write, monkeypatch):
     monkeypatch.setenv("SIM_DIR", "/data/run 7")
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.delenv("NOT_SET", raising=False)
-    job = load_job(
-        write("sim_dir: ${SIM_DIR}/a\nout_dir: cost$$5${EMPTY}\nvariants: ${NOT_SET:-3}\nsplit: ${EMPTY:-val}\n")
+    job = (
+        load_job_file(
+            write("sim_dir: ${SIM_DIR}/a\nout_dir: cost$$5${EMPTY}\nvariants: ${NOT_SET:-3}\nsplit: ${EMPTY:-val}\n")
+        )
+        .steps[0]
+        .convert
     )
     assert (job.sim_dir, job.out_dir, job.variants, job.split) == ("/data/run 7/a", "cost$5", 3, "val")
 
@@ -46,7 +49,7 @@ def test_a_missing_variable_is_named(value, word, write, monkeypatch):
     monkeypatch.delenv("NOT_SET_AT_ALL", raising=False)
     path = write(f"sim_dir: '{value}'\nout_dir: out\n")
     with pytest.raises(ConfigError) as caught:
-        load_job(path)
+        load_job_file(path)
     assert word in caught.value.message and "sim_dir" in caught.value.message and str(path) in caught.value.message
 
 

@@ -180,13 +180,13 @@ def _make_yaml(root: Path) -> None:
 
 
 def _read_yaml_files(case: Path) -> None:
-    from sflow_pipeline.config.job import load_job
     from sflow_pipeline.config.recipe import load_recipe
+    from sflow_pipeline.config.steps import load_job_file
     from sflow_pipeline.label_spaces import load_label_space
     from sflow_pipeline.simulators.stated_facts import read_stated_facts
 
     for read in (
-        lambda: load_job(case / "job.yaml"),
+        lambda: load_job_file(case / "job.yaml"),
         lambda: load_label_space(case / "space.yaml"),
         lambda: read_stated_facts(str(case)),
         lambda: load_recipe(case / "recipe.yaml"),

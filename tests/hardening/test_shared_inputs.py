@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sflow_pipeline.archives import ArchiveError, open_archive
-from sflow_pipeline.config.job import build_job, load_job
+from sflow_pipeline.config.job import build_job
+from sflow_pipeline.config.steps import load_job_file
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import ConfigError
@@ -37,7 +38,7 @@ def test_facts_with_odd_dates(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["2", "3", "bomb", "nul"])
 def test_jobs(name: str) -> None:
     with pytest.raises(ConfigError):
-        load_job(HOSTILE / "jobs" / f"{name}.yaml")
+        load_job_file(HOSTILE / "jobs" / f"{name}.yaml")
 
 
 def test_hdf5() -> None:

@@ -1,6 +1,7 @@
 """``label``: real video in, pictures with predicted labels out; what is kept, what is left out and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -101,6 +102,17 @@ def test_other_settings_or_files_are_refused(drive: Path, tmp_path: Path) -> Non
         label_footage(drive, out, every=2, device="cpu")
     with pytest.raises(OutputError, match="not from this command"):
         label_footage(drive, drive, device="cpu")
+
+
+def test_other_footage_of_the_same_name_is_refused(drive: Path, tmp_path: Path) -> None:
+    label_footage(drive, tmp_path / "out", device="cpu")
+    other = tmp_path / "elsewhere" / drive.name
+    shutil.copytree(drive, other)
+    assert label_footage(other, tmp_path / "out", device="cpu").kept == 4  # a copy is the same footage
+    for path in other.iterdir():
+        cv2.imwrite(str(path), cv2.imread(str(path))[:, ::-1])  # type: ignore[index,arg-type]
+    with pytest.raises(OutputError, match="drive_one/cam_0000 is labelled there, of another picture"):
+        label_footage(other, tmp_path / "out", device="cpu")
 
 
 def test_unreadable_pictures_are_left_out_and_named(drive: Path, tmp_path: Path) -> None:

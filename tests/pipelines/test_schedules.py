@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from sflow_pipeline.cli.app import app
-from sflow_pipeline.config.job import load_job
+from sflow_pipeline.config.steps import load_job_file
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.street.write_dump import write_sample_dump
@@ -48,7 +48,7 @@ def test_every_schedule_runs_a_job_of_this_repository(path: Path) -> None:
     jobs = re.findall(r"sflow-pipeline run (\S+?\.yaml)", path.read_text())
     assert jobs
     for job in jobs:
-        load_job(ROOT / job)
+        load_job_file(ROOT / job)
 
 
 @pytest.mark.parametrize("path", sorted(SCHEDULES.glob("*.sh")), ids=lambda path: path.name)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sflow_pipeline.config.job import build_job, load_job
+from sflow_pipeline.config.job import build_job
 from sflow_pipeline.config.recipe import load_recipe
+from sflow_pipeline.config.steps import load_job_file
 from sflow_pipeline.errors import ConfigError, LabelSpaceError, SflowError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
@@ -70,7 +71,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=list(HOSTILE))
-@pytest.mark.parametrize("read", [load_job, load_recipe, load_label_space], ids=["job", "recipe", "label space"])
+@pytest.mark.parametrize("read", [load_job_file, load_recipe, load_label_space], ids=["job", "recipe", "label space"])
 def test_every_reader_of_yaml_ends_in_an_error(read, content: str | bytes, tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

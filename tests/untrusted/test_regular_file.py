@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sflow_pipeline.config.job import load_job
+from sflow_pipeline.config.steps import load_job_file
 from sflow_pipeline.errors import ConfigError, FrameError, UsageError
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.storage.filesystem import Folder
@@ -44,7 +44,7 @@ def test_special_files_are_not_waited_for(kind: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="regular file"):
         count_rows(Folder(str(tmp_path)), "file")
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_job(path)
+        load_job_file(path)
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -19,7 +19,7 @@ from sflow_pipeline.conversion.dump_checks.label_contradictions import (
 )
 from sflow_pipeline.conversion.dump_checks.label_space_doubt import judge_label_space
 from sflow_pipeline.conversion.dump_checks.sampled_frame import GO_ON, SampledFrame
-from sflow_pipeline.conversion.frame_content import is_blank
+from sflow_pipeline.conversion.frame_content import has_one_color
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.simulators import Dump, Problem
@@ -83,7 +83,7 @@ def _look(dump: Dump, frames: Sequence[FrameRef]) -> Iterator[SampledFrame]:
         before, after, flipped = (
             None if edges is None or label is None else compare_agreement(edges, own, label) for label in others
         )
-        shown = "" if render is None or is_blank(render) else hashlib.sha256(render.tobytes()).hexdigest()
+        shown = "" if render is None or has_one_color(render) else hashlib.sha256(render.tobytes()).hexdigest()
         tints = None if render is None else measure_tints(render, own, dump.label_format.space)
         yield SampledFrame(frame, own, tints, before, after, flipped, shown)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
 from sflow_pipeline.conversion.frame.region_picture import draw_regions
 from sflow_pipeline.conversion.frame.source_reading import compute_read_digest, read_frame_files
-from sflow_pipeline.conversion.frame_content import check_content, is_blank
+from sflow_pipeline.conversion.frame_content import check_content, has_one_color
 from sflow_pipeline.conversion.resize import load_array, resize_carried, resize_nearest, resize_picture
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source.source_index import SourceFrame
@@ -83,7 +83,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
         most_void=settings.most_void,
         follows_render=settings.appearance != 0,
     )
-    is_drawn = render is None or (settings.has_blank_renders and is_blank(render))
+    is_drawn = render is None or (settings.has_blank_renders and has_one_color(render))
     _check_carried(data, source, source_px, settings)
     class_index = _to_channels(label_map, ref.label, settings)
     instance_map: NDArray[np.int64] | None = None
