@@ -65,7 +65,7 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda _te
                             options.backend,
                         )
                         rows += _measure(scene, ceilings, options.repeats)
-    return BenchResult(rows, ceilings, describe_machine(), Clock(devices[0].name).unit)
+    return BenchResult(rows, ceilings, describe_machine(devices[0].name), Clock(devices[0].name).unit)
 
 
 @contextmanager
@@ -81,13 +81,18 @@ def _named_shortage(size_px: tuple[int, int], batch_size: int) -> Iterator[None]
         ) from error
 
 
-def describe_machine() -> dict[str, Any]:
-    """What decides such numbers; no names, no paths."""
+def describe_machine(device: str) -> dict[str, Any]:
+    """What decides such numbers; no names, no paths.
+
+    Args:
+        device: that is measured; another GPU than the first has its own name.
+    """
+    gpu = device if device.startswith("cuda") else None
     return {
         "processor": platform.machine(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "cores": count_cores(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "gpu": torch.cuda.get_device_name(gpu) if torch.cuda.is_available() else "none",
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "opencv-python-headless", "pyarrow")},

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sflow_pipeline.bench.operations import count_operations
 from sflow_pipeline.bench.options import load_painter
 from sflow_pipeline.bench.result import Row
+from sflow_pipeline.bench.suite import describe_machine
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.bundle.portable.portable_bundle import export_bundle
 from sflow_pipeline.bundle.translator import Translator
@@ -122,3 +123,11 @@ def test_a_batch_that_memory_is_too_short_for_is_named(monkeypatch: pytest.Monke
     with pytest.raises(SflowError, match="--size 64x32 --batch-size 2: memory is too short") as caught:
         run_bench("--batch-size", "2", "--precision", "fp32")
     assert "smaller --batch-size" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(("device", "name"), [("cuda:1", "small card"), ("cuda", "large card"), ("cpu", "large card")])
+def test_the_gpu_that_is_measured_is_named(device: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    names = {"cuda:1": "small card"}
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda of=None: names.get(of, "large card"))
+    assert describe_machine(device)["gpu"] == name
