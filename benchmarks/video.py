@@ -25,8 +25,9 @@ from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.evaluation.measures.warping import compare_along
 from sflow_pipeline.evaluation.photos import DatasetPhotos
-from sflow_pipeline.evaluation.video_frames import VideoFrame, find_steps, read_video
+from sflow_pipeline.evaluation.video_frames import VideoFrame, list_places, read_video
 from sflow_pipeline.networks.motion.optical_flow import measure_flow
+from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.video_writer import VideoWriter, import_av
 from sflow_pipeline.street.write_dump import write_sample_dump
 
@@ -121,7 +122,7 @@ def write_side_by_side(datasets: Mapping[str, str], path: Path) -> None:
 def measure_video(path: str) -> tuple[Steadiness, Steadiness]:
     """The images of a dataset (variant 0), and the rendered frames."""
     images, renders = (DatasetPhotos(path, column=column) for column in ("image", "render"))
-    steps = find_steps(images)
+    steps = find_steps((sequence, index) for sequence, index, _ in list_places(images))
     own, rendered = Steadiness(), Steadiness()
     last: tuple[VideoFrame, VideoFrame] | None = None
     for image, render in zip(read_video(images), read_video(renders), strict=True):

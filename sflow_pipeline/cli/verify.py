@@ -21,7 +21,7 @@ def verify_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check every shard's digest, every image, every label against its source, and the counts.
+    """Check every shard's digest, every image, every label against its source, class tables and counts.
 
     The result is also on the report page, which is written again. Exit code 1 if there are problems, else 0.
 

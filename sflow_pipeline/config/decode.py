@@ -44,7 +44,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         return parse_yaml(read_regular(path).decode("utf-8"), where=str(path))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}", hint="give a readable YAML file in UTF-8") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read: {reason}", hint="give a readable YAML file in UTF-8") from error
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:

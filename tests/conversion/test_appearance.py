@@ -92,6 +92,21 @@ def test_black_renders_give_the_images_of_a_dump_without_any(
         assert one["sample_id"] == other["sample_id"] and one["image"]["bytes"] == other["image"]["bytes"]
 
 
+def test_black_renders_say_nothing_about_motion(dump: Any, read_rows: Callable[..., Any]) -> None:
+    for path in dump.root.glob("*/rgb/*.png"):
+        dump.write(str(path.relative_to(dump.root)), cv2.imencode(".png", np.zeros((32, 48, 3), np.uint8))[1].tobytes())
+    with pytest.raises(UsageError, match=r"smooth 1: dump .* has pictures that show nothing"):
+        read_rows("out", smooth=1)
+    still = np.full((32, 48, 3), 32768, np.uint16)
+    still[..., 0] = 1  # blue: valid
+    for path in dump.root.glob("*/rgb/*.png"):
+        flow = path.relative_to(dump.root).parent.parent / "flow" / path.name
+        dump.write(str(flow), cv2.imencode(".png", still)[1].tobytes())
+    rows, warnings = read_rows("out")
+    assert {row["smooth"] for row in rows} == {0.0}
+    assert any("images of sequences are not smoothed: the dump has pictures that show" in text for text in warnings)
+
+
 def test_variants_differ_in_colours_and_a_sequence_keeps_one_look(read_rows: Callable[..., Any]) -> None:
     rows, _ = read_rows("out", variants=3, photo_colors=0.1)
     looks: dict[tuple[str, int], set[tuple[float, int]]] = {}

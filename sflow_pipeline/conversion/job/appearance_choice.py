@@ -16,6 +16,8 @@ from sflow_pipeline.storage.filesystem import Folder
 
 #: Renders that are measured, spread evenly over the dump.
 _SAMPLED = 8
+#: Share of them that may be blank, where images follow renders.
+_MOST_BLANK = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,23 @@ class AppearanceChoice:
         strength: 0 to 1; None for bundles without an appearance map.
         reason: of the choice, with the measurement; empty where there was no choice.
         warnings: about the renders.
-        has_blank_renders: some of those measured show nothing, and images do not follow them.
+        blank_share: share of the renders measured that show nothing; 0 where none were measured.
     """
 
     strength: float | None
     reason: str = ""
     warnings: tuple[str, ...] = ()
-    has_blank_renders: bool = False
+    blank_share: float = 0.0
+
+    @property
+    def has_blank_renders(self) -> bool:
+        """Some renders show nothing, and images do not follow them."""
+        return self.strength == 0 and self.blank_share > 0
+
+    @property
+    def shows_scene(self) -> bool:
+        """Most renders show something."""
+        return self.blank_share <= _MOST_BLANK
 
 
 def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef], source: Folder) -> AppearanceChoice:
@@ -64,14 +76,15 @@ def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef
         return AppearanceChoice(job.appearance)
     renders = _read_renders(frames, source)
     blank = sum(is_blank(render) for render in renders)
+    share = blank / max(1, len(renders))
     if job.appearance == 0.0:
-        return AppearanceChoice(0.0, has_blank_renders=blank > 0)
+        return AppearanceChoice(0.0, blank_share=share)
     if not renders:
         return AppearanceChoice(1.0, "none of the renders sampled could be read")
-    if 2 * blank > len(renders):
+    if share > _MOST_BLANK:
         reason = f"{blank} of {len(renders)} renders sampled are black or of one colour"
         warning = f"{reason}: images are made from labels alone; check the dump's RGB camera"
-        return AppearanceChoice(0.0, reason, (warning,), has_blank_renders=True)
+        return AppearanceChoice(0.0, reason, (warning,), blank_share=share)
     return AppearanceChoice(1.0, f"{len(renders) - blank} of {len(renders)} renders sampled show the scene")
 
 

@@ -129,7 +129,9 @@ def resolve_settings(
             hint="name another bundle with --bundle",
         )
     motion, motion_notes = (
-        (None, describe_order(bundle.name, frames)) if is_sequential else find_motion(job, dump, frames, source)
+        (None, describe_order(bundle.name, frames))
+        if is_sequential
+        else find_motion(job, dump, frames, source, shows_scene=choice.shows_scene)
     )
     settings = replace(
         settings,

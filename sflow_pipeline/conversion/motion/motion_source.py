@@ -67,11 +67,12 @@ class MotionSource:
 
 
 def find_motion(
-    job: ConvertJob, dump: Dump, frames: Sequence[FrameRef], source: Folder
+    job: ConvertJob, dump: Dump, frames: Sequence[FrameRef], source: Folder, *, shows_scene: bool = True
 ) -> tuple[MotionSource | None, list[str]]:
     """How far images are smoothed and what says how frames move, and warnings about it; None where nothing is smoothed.
 
     Where the job leaves it open, images are smoothed along the simulator's flow, where that fits the pictures.
+    ``shows_scene``: most pictures are not of one colour.
 
     Raises:
         UsageError: the job asks for it and nothing can be smoothed: no pictures, no consecutive frames, flow that
@@ -81,8 +82,9 @@ def find_motion(
     if job.smooth == 0 or (is_open and not has_flow):
         return None, []
     share = 1.0 if job.smooth is None else job.smooth
-    if "render" not in dump.modalities:
-        lacks = "has no pictures, whose light says where flow can be followed"
+    if "render" not in dump.modalities or not shows_scene:
+        lacks = "has no pictures" if "render" not in dump.modalities else "has pictures that show nothing"
+        lacks += ", whose light says where flow can be followed"
         if is_open:
             return None, [f"images of sequences are not smoothed: the dump {lacks}"]
         raise UsageError(f"smooth {share:g}: dump {job.sim_dir} {lacks}", hint=_WITHOUT.removeprefix("or "))
