@@ -23,8 +23,8 @@ from sflow_pipeline.training.data.crops import CropSampler
 _CROPS_OF_A_PHOTO, _MOST_CROPS, _LEAST_CROPS = 3, 600, 20
 #: A class's least number of feature cells in a crop, and how much of a cell must belong to it.
 _LEAST_CELLS, _LEAST_COVER = 48, 0.9
-#: In spreads over photos: what costs nothing, and the most that a single number counts.
-_FREE, _MOST = 0.5, 3.5
+#: In spreads over photos: what costs nothing, and from where on the cost grows linearly.
+_FREE, _LINEAR = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,18 @@ def _summarise(crops: Sequence[ClassStatistics]) -> PhotoStatistics:
 def statistics_loss(
     photos: Sequence[PhotoStatistics], features: Sequence[Tensor], class_index: ClassIndexMap
 ) -> Tensor:
-    """Squared distance, in spreads over photos, of an image's statistics from the photos' mean beyond half a spread.
+    """Distance, in spreads over photos, of an image's statistics from the photos' mean beyond half a spread.
 
-    Mean over images; in an image a class counts by the root of its cells, so that small ones are heard.
+    Squared up to two spreads, linear further on (Huber); mean over images. In an image a class counts by the root of
+    its cells, so that small ones are heard.
     """
     classes = len(photos[0].is_known)
     total = count = torch.zeros((), device=features[0].device)
     measured = measure_class_statistics(features, class_index, classes)
     for known, own, feature in zip(photos, measured, features, strict=True):
-        distance = ((own.values - known.mean) / known.spread).abs().clamp(max=_MOST)
-        per_class = F.relu(distance - _FREE).square().mean(dim=2)
+        excess = F.relu(((own.values - known.mean) / known.spread).abs() - _FREE)
+        cost = F.huber_loss(excess, torch.zeros_like(excess), reduction="none", delta=_LINEAR)
+        per_class = 2 * cost.mean(dim=2)
         weight = (own.is_known & known.is_known).float() * (own.cells / feature[0, 0].numel()).sqrt()
         total = total + (weight * per_class).sum(dim=1)
         count = count + weight.sum(dim=1)
