@@ -130,12 +130,14 @@ def _load_weights(network: nn.Module, path: Path) -> None:
 
 def _load_state(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> int:
     """Steps that were done; a missing or damaged state begins anew."""
+    initial = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     try:
         tensors = load_file(path)
         with safe_open(path, framework="pt") as file:
             steps = int((file.metadata() or {})["steps"])
         network.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer/")})
         unpack_moments("network", optimizer, tensors)
-    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError):
+    except (OSError, SafetensorError, RuntimeError, ValueError, LookupError):
+        network.load_state_dict(initial)
         return 0
     return steps

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.config.downstream_job import load_downstream_job
 from sflow_pipeline.downstream import training_run
@@ -59,6 +59,19 @@ def test_damaged_state_and_scores_are_made_again(build: Callable[[str], Comparer
     scores.write_text('{"confusion": [[1]]}')
     assert comparer.list_runs()[0].tests_left == ("held-out",)
     assert comparer.finish().to_dict() == expected.to_dict()
+
+
+def test_a_state_with_moments_of_another_network_is_not_used_in_part(build: Callable[[str], Comparer]) -> None:
+    whole, damaged = build("a"), build("b")
+    whole.finish()
+    folder = damaged.list_runs()[0].folder
+    folder.mkdir(parents=True)
+    other = {name: torch.zeros_like(tensor) for name, tensor in read_weights(whole).items()}
+    other["optimizer/network/999/exp_avg"] = torch.zeros(1)
+    save_file(other, folder / "state.safetensors", metadata={"steps": "4"})
+    damaged.finish()
+    weights = read_weights(damaged)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_weights(whole).items())
 
 
 def test_damaged_weights_are_named(build: Callable[[str], Comparer]) -> None:
