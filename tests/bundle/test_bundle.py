@@ -52,6 +52,11 @@ def test_kernels_in_int8_halve_the_file_and_paint_nearly_the_same(bundle, tmp_pa
     assert np.abs(photos[0] - photos[1]).mean() < 1
 
 
+def test_the_default_bundle_is_small_enough_to_carry() -> None:
+    folder = load_bundle().path
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 25e6
+
+
 def test_damage_is_named(bundle, tmp_path: Path) -> None:
     broken = build_random_bundle(tmp_path / "broken")
     path = broken.path / "weights.safetensors"
