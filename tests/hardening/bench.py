@@ -132,6 +132,7 @@ def keep_content(files: Mapping[str, bytes]) -> dict[str, bytes]:
     manifest = json.loads(kept.get("manifest.json", b"{}"))
     manifest.get("source", {}).pop("root", None)
     manifest.get("job", {}).pop("sim_dir", None)
+    manifest.pop("manifest_sha256", None)  # of the places, too; `verify` compares it
     return {**kept, "manifest.json": json.dumps(manifest, sort_keys=True).encode()}
 
 
