@@ -26,10 +26,9 @@ from sflow_pipeline.storage.manifest import (
     Manifest,
     Source,
     SpaceNote,
-    count_shards,
-    count_splits,
     write_manifest,
 )
+from sflow_pipeline.storage.shard_counts import count_shards, count_splits
 
 CARD_PATH = "README.md"
 _INTRODUCTION = (

@@ -17,7 +17,8 @@ from sflow_pipeline.errors import FrameError, SflowError, first_line
 from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
-from sflow_pipeline.storage.manifest import LABELS_PATH, REASONS_PATH, count_shards, is_whole, load_manifest
+from sflow_pipeline.storage.manifest import LABELS_PATH, REASONS_PATH, is_whole, load_manifest
+from sflow_pipeline.storage.shard_counts import count_shards
 from sflow_pipeline.storage.shard_file import hash_stored_file, read_shard
 from sflow_pipeline.untrusted.plain_yaml import YamlError, parse_plain_yaml
 

@@ -17,7 +17,7 @@ import pyarrow.fs as pafs
 from sflow_pipeline.addresses import redact_address
 from sflow_pipeline.archives import are_plain_names, open_archive, split_archive
 from sflow_pipeline.errors import OutputError, UsageError
-from sflow_pipeline.storage.local_file import TEMP_PREFIX, FileFacts, is_abandoned, stat_local, sync
+from sflow_pipeline.storage.local_file import TEMP_PREFIX, FileFacts, is_abandoned, stat_local, sync, try_remove
 from sflow_pipeline.storage.process_identity import host_name
 from sflow_pipeline.storage.write_errors import translate_write_errors
 from sflow_pipeline.untrusted.regular_file import check_bytes, check_regular, read_regular
@@ -166,15 +166,13 @@ class Folder:
             return True
         if "".join(paths).count(".") == len(paths):  # no folder has a dot in its name
             return split_archive(self._base) is not None
-        folders = {path.rpartition("/")[0] for path in paths}
-        return any(split_archive(self.locate(folder)) for folder in folders)
+        return any(split_archive(self.locate(folder)) for folder in {path.rpartition("/")[0] for path in paths})
 
     def list_files(self, path: str = "") -> list[str]:
         """Every file below ``path``, sorted, without half-written ones; nothing where there is no such folder.
 
         Raises:
-            OutputError: a folder below ``path`` cannot be listed; without a ``path`` such ones are passed over, because
-                a file system may have some of its own at its top.
+            OutputError: a folder below ``path`` cannot be listed; without ``path`` such ones are passed over.
         """
         return [name for name in self._list(path) if not PurePosixPath(name).name.startswith(TEMP_PREFIX)]
 
@@ -207,7 +205,7 @@ class Folder:
                 scratch = target.parent / f"{TEMP_PREFIX}{unique}-{target.name[-40:]}"
             else:
                 scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sflow-"))) / "object"
-            stack.callback(_remove_if_possible, scratch)
+            stack.callback(try_remove, scratch)
             yield Scratch(self, scratch)
 
     def remove(self, path: str) -> None:
@@ -285,12 +283,6 @@ class Folder:
             with scratch.open("rb") as source, self._remote.open_output_stream(self.locate(path)) as stream:
                 while chunk := source.read(_CHUNK_BYTES):
                     stream.write(chunk)
-
-
-def _remove_if_possible(scratch: Path) -> None:
-    """Remove a file; where that fails, as on a read-only file system, the error of writing is the one to report."""
-    with contextlib.suppress(OSError):
-        scratch.unlink(missing_ok=True)
 
 
 class Scratch(NamedTuple):

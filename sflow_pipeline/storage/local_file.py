@@ -1,5 +1,6 @@
 """Facts of local files, and scratch files of writers."""
 
+import contextlib
 import os
 import stat
 import time
@@ -32,6 +33,12 @@ def stat_local(path: str) -> FileFacts:
     except (OSError, ValueError, KeyError):
         return FileFacts(-1, 0)
     return FileFacts(facts.st_size, facts.st_mtime_ns) if stat.S_ISREG(facts.st_mode) else FileFacts(-1, 0)
+
+
+def try_remove(scratch: Path) -> None:
+    """Remove a file; where that fails, as on a read-only file system, the error of writing is the one to report."""
+    with contextlib.suppress(OSError):
+        scratch.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -22,6 +22,7 @@ from sflow_pipeline.storage.manifest_json import (
     validate_json,
 )
 from sflow_pipeline.storage.older_manifests import upgrade_manifest
+from sflow_pipeline.storage.shard_counts import Counts
 from sflow_pipeline.storage.write_errors import translate_write_errors
 
 MANIFEST_PATH = "manifest.json"
@@ -97,26 +98,6 @@ class LeftOut:
     reasons: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Totals over shards.
-
-    Attributes:
-        frames: including quarantined ones.
-        rows: converted images.
-        quarantined: frames that were not converted.
-        rejected: variants that the gate did not accept.
-        size_bytes: of data files.
-    """
-
-    shards: int
-    frames: int
-    rows: int
-    quarantined: int
-    rejected: int = 0
-    size_bytes: int = 0
-
-
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything that ``manifest.json`` states; independent of when and by how many workers it was made.
@@ -172,26 +153,6 @@ class Manifest:
         """Every file below ``data/`` and ``quarantine/`` that belongs to the dataset."""
         files = list_record_files(folder, self.shards) | ({self.left_out.path} if self.left_out else set())
         return files | ({REASONS_PATH} if self.reasons_sha256 else set())
-
-
-def count_shards(shards: Sequence[ShardRecord]) -> Counts:
-    """Totals over shards."""
-    return Counts(
-        shards=len(shards),
-        frames=sum(shard.frames for shard in shards),
-        rows=sum(shard.rows for shard in shards),
-        quarantined=sum(shard.quarantined for shard in shards),
-        rejected=sum(shard.rejected for shard in shards),
-        size_bytes=sum(shard.size_bytes for shard in shards),
-    )
-
-
-def count_splits(shards: Sequence[ShardRecord]) -> dict[str, Counts]:
-    """Totals per split, sorted by name."""
-    return {
-        split: count_shards([shard for shard in shards if shard.split == split])
-        for split in sorted({shard.split for shard in shards})
-    }
 
 
 def write_manifest(folder: Folder, manifest: Manifest) -> None:

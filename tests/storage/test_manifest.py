@@ -14,11 +14,10 @@ from sflow_pipeline.storage.manifest import (
     Manifest,
     Source,
     SpaceNote,
-    count_shards,
-    count_splits,
     load_manifest,
     write_manifest,
 )
+from sflow_pipeline.storage.shard_counts import count_shards, count_splits
 
 SHARDS = (
     ShardRecord("a", "train", "f", "data/train/a.parquet", "0", 10, rows=2, frames=3, reasons={"truncated": 1}),
