@@ -154,6 +154,14 @@ class _Check:
             if path not in named:
                 self.problems.append(f"{path}: belongs to no shard of the manifest")
 
+    def _read_document(self, path: str) -> bytes | None:
+        """A document beside the shards; None, and a problem, where it cannot be read."""
+        try:
+            return self._out.read_bytes(path)
+        except OSError as error:
+            self.problems.append(f"{path}: cannot be read ({first_line(error)})")
+            return None
+
     def _check_reasons(self) -> None:
         """Compare the text of what was left out with the quarantine rows."""
         if self._manifest.reasons_sha256 is None:
@@ -162,32 +170,25 @@ class _Check:
             expected = build_reasons(self._out, self._manifest.shards, self._manifest.left_out)
         except (OSError, pa.ArrowException):
             return  # which file cannot be read was said of its shard
-        try:
-            found = self._out.read_bytes(REASONS_PATH)
-        except OSError as error:
-            self.problems.append(f"{REASONS_PATH}: cannot be read ({first_line(error)})")
-            return
-        if found != expected:
+        found = self._read_document(REASONS_PATH)
+        if found is not None and found != expected:
             self.problems.append(f"{REASONS_PATH}: differs from the quarantine rows; convert again to renew it")
 
     def _check_labels(self) -> None:
         """Compare the class tables with the manifest's digest: without them ids mean nothing."""
         expected = self._manifest.labels_sha256
-        try:
-            found = hashlib.sha256(self._out.read_bytes(LABELS_PATH)).hexdigest()
-        except OSError as error:
-            self.problems.append(f"{LABELS_PATH}: cannot be read ({first_line(error)})")
+        found = self._read_document(LABELS_PATH)
+        if found is None or expected is None:
             return
-        if expected is not None and found != expected:
+        if hashlib.sha256(found).hexdigest() != expected:
             self.problems.append(f"{LABELS_PATH}: bytes are not those that were written")
 
     def _check_card(self) -> None:
         """Compare the files that the card lists for ``load_dataset`` with the shards; the rest of it may be edited."""
-        try:
-            text = self._out.read_bytes(CARD_PATH).decode("utf-8", "replace")
-        except OSError as error:
-            self.problems.append(f"{CARD_PATH}: cannot be read ({first_line(error)})")
+        data = self._read_document(CARD_PATH)
+        if data is None:
             return
+        text = data.decode("utf-8", "replace")
         expected = describe_files(self._manifest.shards)
         is_header = text.startswith("---\n")
         if is_header and yaml.safe_dump({"configs": expected}, sort_keys=False, allow_unicode=True) in text:
