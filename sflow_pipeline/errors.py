@@ -8,8 +8,9 @@ from sflow_pipeline.addresses import redact_text
 class SflowError(Exception):
     """A fault that the user can act on.
 
-    ``message`` names the thing, its value and the rule it broke; ``hint`` says what to do. Both survive
-    pickling, because Ray carries errors between processes.
+    ``message`` names the thing, its value and the rule it broke; ``hint`` says what to do; ``fields`` are the fields
+    of a job that the message names, for commands that have flags in their place. All survive pickling, because Ray
+    carries errors between processes.
 
     >>> import pickle
     >>> pickle.loads(pickle.dumps(UsageError("--size 7: expected WxH", hint="try --size 512x256"))).hint
@@ -18,10 +19,11 @@ class SflowError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", fields: tuple[str, ...] = ()) -> None:
         super().__init__(redact_text(message))
         self.message = redact_text(message)
         self.hint = redact_text(hint)
+        self.fields = fields
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.hint, self.__dict__)

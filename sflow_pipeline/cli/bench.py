@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from sflow_pipeline.cli.flag_names import name_flags
 from sflow_pipeline.errors import OutputError, UsageError
 
 _PRECISIONS = ("auto", "fp32", "bf16")
 
 
+@name_flags()
 def bench_command(
     bundle: Annotated[
         str | None, typer.Option("--bundle", help="Bundle, by name or folder; the default one where left out.")

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sflow_pipeline.cli.flag_names import name_flags
 from sflow_pipeline.columns import CHOSEN_COLUMNS
 
 # Options of one kind stand together on the help page.
@@ -13,6 +14,7 @@ _input, _model, _output, _run = (
 )
 
 
+@name_flags()
 def convert_command(
     sim_dir: Annotated[str, typer.Argument(help="The folder that the simulator wrote.", metavar="SIM_DIR")],
     out_dir: Annotated[

@@ -10,6 +10,7 @@ import typer
 
 from sflow_pipeline.cli.bar import format_duration
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED, QUARANTINED
+from sflow_pipeline.cli.flag_names import name_flags
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,7 @@ _SHOWN_CLASSES = 4
 _LOG_WIDTH = 160
 
 
+@name_flags()
 def inspect_command(
     dump: Annotated[str, typer.Argument(help="The folder that the simulator wrote.", metavar="SIM_DIR")],
     simulator: Annotated[

@@ -121,11 +121,13 @@ def decode_config(model: type[Model], content: Mapping[str, Any], where: str) ->
     try:
         return model.model_validate(_restore_choices(model, dict(content)))
     except ValidationError as error:
-        mistakes = [_describe(model, mistake) for mistake in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+    mistakes = [_describe(model, mistake) for mistake in found]
     lines = "\n  ".join(message for message, _hint in mistakes)
     hints = list(dict.fromkeys(hint for _message, hint in mistakes if hint))
     separator = ": " if len(mistakes) == 1 else ":\n  "
-    raise ConfigError(f"{where}{separator}{lines}", hint="; ".join(hints))
+    named = dict.fromkeys(name for mistake in found for name in _list_named(model, mistake))
+    raise ConfigError(f"{where}{separator}{lines}", hint="; ".join(hints), fields=tuple(named))
 
 
 def _restore_choices(annotation: Any, value: Any) -> Any:
@@ -172,6 +174,14 @@ def _describe(model: type[BaseModel], mistake: ErrorDetails) -> tuple[str, str]:
     if not path:  # a rule about the whole, which names what it is about
         return message, hint
     return f"{name}: {message[:1].lower()}{message[1:]}, not {_shorten(mistake['input'])}", hint
+
+
+def _list_named(model: type[BaseModel], mistake: ErrorDetails) -> list[str]:
+    """Fields of the model that the message about a mistake names."""
+    if mistake["loc"]:
+        return [str(mistake["loc"][0])]
+    words = re.findall(r"\w+", mistake["msg"])
+    return [name for name in model.model_fields if name in words]
 
 
 def _shorten(value: object) -> str:

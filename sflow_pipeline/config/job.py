@@ -215,8 +215,8 @@ class ConvertJob(Section):
     def _check_alpha(self) -> "ConvertJob":
         if len(self.alpha) > self.variants:
             raise ValueError(
-                f"alpha names {len(self.alpha)} variants, {', '.join(self.alpha)}, and variants is {self.variants}: "
-                f"set variants to {len(self.alpha)} or more"
+                f"alpha names {len(self.alpha)} looks, {', '.join(self.alpha)}, and variants is {self.variants}: "
+                f"name fewer looks, or make {len(self.alpha)} variants"
             )
         return self
 

@@ -204,6 +204,7 @@ class ConversionRun:
                 f"{bad} of {frames} frames cannot be converted, over max_bad_fraction {limit:g}{self._list_reasons()}",
                 hint=f"see {self.out.uri}/{REASONS_PATH} for each frame's reason"
                 + ("; allow more with --max-bad-fraction" if bad < frames else ""),
+                fields=("max_bad_fraction",),
             )
 
     def _list_reasons(self) -> str:

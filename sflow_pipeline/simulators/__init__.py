@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sflow_pipeline.archives import is_archive_name, is_packed_name
-from sflow_pipeline.errors import DumpError, UsageError
+from sflow_pipeline.errors import ConfigError, DumpError, UsageError
 from sflow_pipeline.frames import FrameList, iterate_column, sort_frames, with_column
 from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding, load_label_space
 from sflow_pipeline.nearest_name import suggest_name
@@ -84,6 +84,7 @@ def detect(root: str, *, simulator: str | None = None) -> Adapter:
         raise UsageError(
             f"simulator {simulator!r} is unknown: expected one of {', '.join(SIMULATORS)}",
             hint=suggest_name(simulator, SIMULATORS, otherwise="`--simulator folder` reads the plain layout"),
+            fields=("simulator",),
         )
     root = local_path(root)
     kind = find_kind(root)
@@ -182,13 +183,19 @@ def discover(
     root = local_path(root)
     if simulator is not None and layout is not None:
         raise UsageError(
-            f"simulator {simulator} and layout: a layout takes the place of a simulator's", hint="give one of them"
+            f"simulator {simulator} and layout: a layout takes the place of a simulator's",
+            hint="give one of them",
+            fields=("simulator", "layout"),
         )
     adapter = detect(root, simulator=pattern.NAME if layout else simulator)
     stated = read_stated_facts(root).override(
         layout=layout, label_space=label_space, label_encoding=label_encoding, instance_encoding=instance_encoding
     )
-    dump = _apply(stated, adapter.discover(root, stated))
+    try:
+        dump = _apply(stated, adapter.discover(root, stated))
+    except ConfigError as error:
+        error.fields = ("layout",) if layout else ()  # where dataset.yaml states it, it is no field of the job
+        raise
     dump.load_label_space()
     if not dump.frames:
         what = "; ".join(problem.message for problem in dump.problems) or "no pictures with labels were found"

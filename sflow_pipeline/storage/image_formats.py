@@ -56,6 +56,7 @@ def check_image_format(image_format: ImageFormat, longest_side_px: int) -> None:
         raise UsageError(
             f"image_format {image_format}: an image has a side of {longest_side_px} pixels, the format holds {limit}",
             hint="convert with --image-format png, or with --size",
+            fields=("image_format",),
         )
     if image_format == "webp":
         _load_pillow()
@@ -89,10 +90,12 @@ def _load_pillow() -> Any:
             f"image_format webp needs Pillow, which is not installed ({error})",
             hint="pip install 'sflow-pipeline[webp]', on every machine that converts; or convert with "
             "--image-format png",
+            fields=("image_format",),
         ) from error
     if not features.check("webp"):
         raise UsageError(
             "image_format webp: the installed Pillow was built without WebP",
             hint="pip install --force-reinstall pillow, or convert with --image-format png",
+            fields=("image_format",),
         )
     return Image

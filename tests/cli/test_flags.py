@@ -74,6 +74,74 @@ def test_wrong_words_get_the_right_one(arguments: list[str], message: str, hint:
     assert hint.lower() in done.stderr.lower()
 
 
+#: A value of each flag that means nothing, as far as the job alone can tell.
+WRONG_VALUES = {
+    "--size": "7", "--split": "a/b", "--variants": "0", "--alpha": "crips", "--appearance": "3",
+    "--photo-colors": "2", "--own-vehicle": "pant", "--palette": "tipical", "--shifts": "9", "--smooth": "3",
+    "--max-void-fraction": "2", "--max-frame-void": "7", "--max-unknown-fraction": "-1", "--max-bad-fraction": "3",
+    "--include": "depth,dept", "--image-format": "gif", "--format": "parqet", "--shard-frames": "0",
+    "--shard-bytes": "0", "--batch-size": "0", "--workers": "0", "--layout": "foo", "--label-encoding": "foo",
+    "--instance-encoding": "foo", "--unknown-ids": "foo", "--contradictions": "foo", "--limit": "0",
+    "--device": "tpu", "--precision": "fp8", "--seed": "-1", "--gate": "foo", "--gate-retries": "99",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", WRONG_VALUES)
+def test_a_wrong_value_is_refused_by_the_name_of_its_flag(flag: str, run_here) -> None:
+    done = run_here("convert", "a", "b", flag, WRONG_VALUES[flag])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {flag}: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--size 7 --batch-size 0", "error: flags:\n  --size: expected WxH"),
+        ("--size 7 --batch-size 0", "\n  --batch-size: must be"),
+        ("--alpha even,crisp", "--alpha names 2 looks, even, crisp, and --variants is 1: "),
+        ("--split train --split-by frame 0.5/0.5", "--split train and --split-by frame 0.5/0.5: give one of them\n"),
+        ("--label-encoding foo --palette bar", "palette, not 'foo'\n  --palette: must be one of typical, drawn"),
+    ],
+)
+def test_a_rule_about_several_values_names_their_flags(arguments: str, message: str, run_here) -> None:
+    assert message in run_here("convert", "a", "b", *arguments.split()).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--own-vehicle-mask none.png", "--own-vehicle-mask none.png: No such file"),
+        ("--include flow", "--include flow: the dump has no such files"),
+        ("--simulator nope", "--simulator 'nope' is unknown"),
+        ("--layout render={frame}.png", "--layout: has no pattern for label"),
+        ("--gate enforce", "--gate enforce: bundle random has no segmenter"),
+        ("--max-void-fraction 0", ", over --max-void-fraction 0\n"),
+        ("--backend none", "--backend none: no folder of `models export`"),
+        ("--backend none --shifts 2", ", and --shifts is 2\n"),
+    ],
+)
+def test_what_the_dump_or_the_bundle_cannot_do_is_refused_by_flag_and_by_field(
+    arguments: str, message: str, run_here, dump: Path, bundle: Path, tmp_path: Path
+) -> None:
+    """``convert`` names flags; a job file has fields, and they are named there."""
+    if "void" in arguments:
+        (dump / "dataset.yaml").write_text("label_space: cityscapes34\n")
+    done = run_here("convert", dump, tmp_path / "out", "--bundle", bundle, *arguments.split(), "--dry-run", "--quiet")
+    assert message in done.stderr
+    words = iter(arguments.split())
+    fields = {flag.removeprefix("--").replace("-", "_"): value for flag, value in zip(words, words, strict=True)}
+    job = tmp_path / "job.yaml"
+    lines = {"sim_dir": dump, "out_dir": tmp_path / "out", "bundle": bundle, **fields}
+    job.write_text("".join(f'{name}: "{value}"\n' for name, value in lines.items()))
+    flag = message[message.index("--") :].split()[0].strip(":")
+    of_the_job = message.replace(flag, flag.removeprefix("--").replace("-", "_"))
+    assert of_the_job in run_here("run", job, "--dry-run", "--quiet").stderr
+
+
+def test_inspect_names_its_flags_too(run_here, dump: Path) -> None:
+    assert run_here("inspect", dump, "--max-frame-void", "7").stderr.startswith("error: --max-frame-void: must be")
+
+
 def test_an_unknown_job_key_is_answered_with_file_key_and_nearest_name(run_here, tmp_path: Path) -> None:
     job = tmp_path / "job.yaml"
     job.write_text("sim_dir: a\nout_dir: b\nvarients: 3\n")

@@ -1,6 +1,7 @@
 """Perceptual weights: loaded from a named file, and refused with its name."""
 
 import math
+import struct
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from sflow_pipeline.errors import TrainingError
+from sflow_pipeline.networks.features import perceptual
 from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
 from sflow_pipeline.networks.features.hed import HedFeatures
 from sflow_pipeline.networks.features.perceptual import SqueezeNetFeatures, load_perceptual
@@ -171,6 +173,34 @@ def test_wrong_files_are_named(tmp_path: Path) -> None:
     save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "other.safetensors")
     with pytest.raises(TrainingError, match=r"other\.safetensors: closest to .*of another shape"):
         load_perceptual(tmp_path / "other.safetensors")
+
+
+def write_header(path: Path, header: bytes) -> None:
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
+    save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "whole.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-9])
+    (tmp_path / "pickle.safetensors").write_bytes(b"PK\x03\x04" + bytes(900))
+    (tmp_path / "pointer.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
+    (tmp_path / "empty.safetensors").touch()
+    (tmp_path / "folder.safetensors").mkdir()
+    write_header(tmp_path / "sides.safetensors", b'{"a":{"dtype":"F32","shape":[0,%d,2],"data_offsets":[0,0]}}' % 2**63)
+    write_header(tmp_path / "kind.safetensors", b'{"a":{"dtype":"X","shape":[0],"data_offsets":[0,0]}}')
+    for name in ("cut", "pickle", "pointer", "empty", "folder", "sides", "kind", "absent"):
+        with pytest.raises(TrainingError, match=rf"{name}\.safetensors: cannot be read") as caught:
+            load_perceptual(tmp_path / f"{name}.safetensors")
+        assert caught.value.hint == "name a complete safetensors file"
+
+
+def test_what_is_no_fault_of_the_file_is_not_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_path: Path) -> dict[str, torch.Tensor]:
+        raise MemoryError
+
+    monkeypatch.setattr(perceptual, "load_file", load)
+    with pytest.raises(MemoryError):
+        load_perceptual(tmp_path / "w.safetensors")
 
 
 def test_genuine_imagenet_weights_tell_a_photo_from_noise(shared_data: Path) -> None:

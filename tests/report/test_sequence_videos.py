@@ -63,6 +63,24 @@ def test_a_frame_of_another_size_is_fitted_and_a_single_frame_is_a_video(
     assert np.abs(small[:, :96] - before[:, :96]).mean() < 30  # the same street, at the same size
 
 
+def test_a_sequence_named_like_a_variant_of_another_has_a_video_of_its_own(
+    street_dump: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    from sflow_pipeline import convert
+
+    dump = Path(shutil.copytree(street_dump, tmp_path / "dump"))
+    (dump / "street_0001").rename(dump / "street_0000_v1")
+    for path in dump.glob("street_0000_v1/*/000003.*"):
+        path.unlink()
+    convert(dump, tmp_path / "out", bundle=random_bundle, workers=1, gate="off", variants=2)
+    lengths = {"street_0000": 4, "street_0000_v1": 4, "street_0000_v1_v0": 3, "street_0000_v1_v1": 3}
+    videos = {f"report/videos/train/{name}.mp4": length for name, length in lengths.items()}
+    assert write_sequence_videos(str(tmp_path / "out")) == tuple(videos)
+    assert {path: len(read_video(tmp_path / "out" / path)[0]) for path in videos} == videos
+    first, second = (read_video(tmp_path / "out" / path)[0][0].astype(float) for path in list(videos)[:2])
+    assert np.abs(first[:, :96] - second[:, :96]).mean() < 5  # of the same rendered frame
+
+
 def test_what_is_up_to_date_stays_and_what_is_damaged_or_gone_is_made_again(dataset: Path) -> None:
     write_sequence_videos(str(dataset))
     first, second = (dataset / path for path in VIDEOS)

@@ -53,6 +53,7 @@ def read_export(folder: Path, bundle: Bundle, stated: str) -> ExportedNetworks:
         raise MissingExtraError(
             f"backend {folder}: {portable.runtime}, which runs {portable.title} files, is not installed",
             hint="pip install -c constraints.txt 'sflow-pipeline[export]', or convert without --backend",
+            fields=("backend",),
         )
     again = _export_again(folder, stated, found)
     files = {}
@@ -60,10 +61,14 @@ def read_export(folder: Path, bundle: Bundle, stated: str) -> ExportedNetworks:
         try:
             files[name] = read_regular(folder / name)
         except OSError as error:
-            raise UsageError(f"backend {folder}: {name} cannot be read ({error.strerror})", hint=again) from error
+            raise UsageError(
+                f"backend {folder}: {name} cannot be read ({error.strerror})", hint=again, fields=("backend",)
+            ) from error
         if hashlib.sha256(files[name]).hexdigest() != digests.get(name):
             raise UsageError(
-                f"backend {folder}: {name} is not the file that {INTERFACE_FILE} describes, by its sha256", hint=again
+                f"backend {folder}: {name} is not the file that {INTERFACE_FILE} describes, by its sha256",
+                hint=again,
+                fields=("backend",),
             )
     return ExportedNetworks(str(folder), found, compute_digest({"format": found, "files": digests}), files)
 
@@ -79,6 +84,7 @@ def _read_interface(folder: Path, bundle: Bundle, stated: str) -> dict[str, Any]
         raise UsageError(
             f"backend {folder}: no folder of `models export`, {INTERFACE_FILE} cannot be read ({error.strerror})",
             hint=_export_again(place, stated, "openvino"),
+            fields=("backend",),
         ) from error
     except (ValueError, RecursionError):
         content = None
@@ -89,12 +95,14 @@ def _read_interface(folder: Path, bundle: Bundle, stated: str) -> dict[str, Any]
             f"backend {folder}: {INTERFACE_FILE} is damaged: bundle, files or format are missing, or no format of "
             f"{', '.join(FORMATS)}",
             hint=_export_again(folder, stated, "openvino"),
+            fields=("backend",),
         )
     if made_of.get("digest") != bundle.digest:
         raise UsageError(
             f"backend {folder}: holds networks of bundle {made_of.get('name')} {made_of.get('version')}, and the job "
             f"converts with {bundle.name} {bundle.metadata.version} (digest {bundle.digest[:12]})",
             hint="name its bundle with --bundle, or " + _export_again(folder, stated, found),
+            fields=("backend",),
         )
     return interface
 

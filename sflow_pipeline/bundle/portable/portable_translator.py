@@ -31,6 +31,7 @@ class PortableTranslator:
                 f"backend {networks.path}: {portable.runtime} does not run its {portable.title} files here "
                 f"({first_line(error)})",
                 hint="convert without --backend: torch runs on every processor",
+                fields=("backend",),
             ) from error
 
     def translate(

@@ -213,6 +213,7 @@ def check_gate(job: ConvertJob, bundle: Bundle) -> tuple[str, list[str]]:
             f"gate enforce: bundle {bundle.name} has no {lacking}",
             hint="convert with --gate score, or add it to the bundle with train --only "
             + ("segmenter" if metadata.segmenter_sha256 is None else "gate"),
+            fields=("gate",),
         )
     if metadata.segmenter_sha256 is None:
         return "", [f"bundle {bundle.name} has no segmenter: agreement with the labels is not scored"]

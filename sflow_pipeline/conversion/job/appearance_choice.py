@@ -62,6 +62,7 @@ def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef
                 f"appearance {job.appearance:g}: bundle {bundle.name} {bundle.metadata.version} was trained without an "
                 "appearance map and cannot follow renders",
                 hint="leave out --appearance, or use a bundle whose recipe has generator.use_appearance: true",
+                fields=("appearance",),
             )
         return AppearanceChoice(None)
     if not has_column(frames, "render"):
@@ -70,6 +71,7 @@ def choose_appearance(job: ConvertJob, bundle: Bundle, frames: Sequence[FrameRef
                 f"appearance {job.appearance:g}: dump {job.sim_dir} has no pictures that images could follow",
                 hint="leave out --appearance: images are then made from labels alone; or name the pictures of the "
                 "simulator's RGB camera with --layout render=…,label=…",
+                fields=("appearance",),
             )
         return AppearanceChoice(0.0)  # the dump's problems say why
     if job.appearance != "auto" and job.appearance > 0:

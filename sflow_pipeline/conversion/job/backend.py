@@ -50,6 +50,7 @@ def check_backend(job: ConvertJob, bundle: Bundle, appearance: float | None) -> 
             f"backend {job.backend}: exported networks paint from labels and edges alone, and appearance "
             f"{job.appearance} follows renders",
             hint="add --appearance palette, or convert without --backend",
+            fields=("backend", "appearance"),
         )
     for field, allowed in (("device", ("auto", "cpu")), ("precision", ("auto", "fp32")), ("shifts", (1,))):
         if (value := getattr(job, field)) not in allowed:
@@ -57,6 +58,7 @@ def check_backend(job: ConvertJob, bundle: Bundle, appearance: float | None) -> 
                 f"backend {job.backend}: exported networks run on the CPU, in fp32, one image a frame, and {field} is "
                 f"{value}",
                 hint=f"leave out --{field}, or convert without --backend",
+                fields=("backend", field),
             )
     from sflow_pipeline.bundle.portable.exported_networks import read_export  # loads torch
 
@@ -69,7 +71,9 @@ def choose_translator(job: ConvertJob, bundle: Bundle, settings: ConversionSetti
         return BundleTranslatorFactory(bundle.with_weights(), settings.device, settings.precision, job.shifts)
     networks = check_backend(job, bundle, settings.appearance)
     if networks.digest != settings.backend_digest:
-        raise UsageError(f"backend {job.backend}: its files changed meanwhile", hint="run the command again")
+        raise UsageError(
+            f"backend {job.backend}: its files changed meanwhile", hint="run the command again", fields=("backend",)
+        )
     return build_export_factory(networks, bundle)
 
 

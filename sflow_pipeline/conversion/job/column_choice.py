@@ -28,7 +28,9 @@ def choose_columns(
     missing = [name for name in job.include or () if name not in offered]
     if missing:
         raise UsageError(
-            f"include {', '.join(missing)}: the dump has no such files", hint=f"it has {', '.join(offered)}"
+            f"include {', '.join(missing)}: the dump has no such files",
+            hint=f"it has {', '.join(offered)}",
+            fields=("include",),
         )
     # A label cannot be read without its table, so the table is always included.
     columns = [name for name in offered if job.include is None or name in (*job.include, "label_table")]

@@ -21,6 +21,7 @@ def check_places(job: ConvertJob) -> None:
         raise UsageError(
             f"out_dir {job.out_dir}: is {'the same as' if source == out else 'inside or around'} sim_dir {job.sim_dir}",
             hint="write the dataset beside the dump",
+            fields=("out_dir", "sim_dir"),
         )
 
 
@@ -40,4 +41,5 @@ def check_file_names(job: ConvertJob, sample_ids: Column) -> None:
         raise UsageError(
             f"format png: frame {shared[0]} and a variant of frame {shared[1]} would be files of one name",
             hint="rename the frame, or convert with --format parquet",
+            fields=("format",),
         )

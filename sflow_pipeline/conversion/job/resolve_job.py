@@ -121,6 +121,7 @@ def resolve_settings(
             f"smooth {job.smooth:g}: bundle {bundle.name} paints each frame from the image before it, and "
             "smoothing needs the images after it, too",
             hint="convert without --smooth",
+            fields=("smooth",),
         )
     if is_sequential and not settings.has_renders:
         raise UsageError(
@@ -255,6 +256,7 @@ def _build_settings(
         raise LabelSpaceError(
             f"unknown_ids ignore: label space {bundle.label_space.name} of bundle {bundle.name} has no void class",
             hint="name the right label space with --label-space",
+            fields=("unknown_ids",),
         )
     use_instances = bundle.recipe.generator.use_instances is True
     if use_instances and "instance" not in dump.modalities:

@@ -206,6 +206,7 @@ def check_census(census: LabelCensus, settings: ConversionSettings) -> str | Non
             f"{message}, over max_unknown_fraction {limit:g}",
             hint="name the label space that the labels follow with --label-space, or allow more with "
             "--max-unknown-fraction",
+            fields=("max_unknown_fraction",),
         )
     if settings.job.unknown_ids == "ignore":
         return f"{message}; the model sees them as void, label files keep them"
@@ -232,6 +233,7 @@ def check_void(census: LabelCensus, settings: ConversionSettings) -> str | None:
         raise LabelSpaceError(
             f"{message}, over max_void_fraction {limit:g}",
             hint="convert with a bundle that has these classes, or allow more with --max-void-fraction",
+            fields=("max_void_fraction",),
         )
     return message
 

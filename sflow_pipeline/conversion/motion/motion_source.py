@@ -87,7 +87,9 @@ def find_motion(
         lacks += ", whose light says where flow can be followed"
         if is_open:
             return None, [f"images of sequences are not smoothed: the dump {lacks}"]
-        raise UsageError(f"smooth {share:g}: dump {job.sim_dir} {lacks}", hint=_WITHOUT.removeprefix("or "))
+        raise UsageError(
+            f"smooth {share:g}: dump {job.sim_dir} {lacks}", hint=_WITHOUT.removeprefix("or "), fields=("smooth",)
+        )
     pairs, gaps, without = _find_pairs(frames, needs_flow=has_flow)
     if not pairs and is_open:
         return None, []
@@ -96,6 +98,7 @@ def find_motion(
             f"smooth {share:g}: dump {job.sim_dir} has no two consecutive frames in any sequence"
             f"{' of which the first has flow' * has_flow}",
             hint=f"put the frames of a drive into one sequence, numbered in order, {_WITHOUT}",
+            fields=("smooth",),
         )
     names = ("flow", "occlusion") if has_flow else ()
     motion = MotionSource(tuple(name for name in names if name in dump.modalities), dump.simulator, share)

@@ -46,16 +46,17 @@ def read_own_vehicle_mask(path: str | None) -> bytes | None:
     if path is None:
         return None
     way_out = "give a picture that is black but where the own vehicle is, or leave out --own-vehicle-mask"
+    named = ("own_vehicle_mask",)
     try:
         data = Path(path).read_bytes()
         mask = image_codec.decode_rgb(data, name=path).any(axis=2)
     except OSError as error:
-        raise UsageError(f"own_vehicle_mask {path}: {error.strerror}", hint=way_out) from error
+        raise UsageError(f"own_vehicle_mask {path}: {error.strerror}", hint=way_out, fields=named) from error
     except FrameError as error:
-        raise UsageError(f"own_vehicle_mask {path}: {error.message}", hint=way_out) from error
+        raise UsageError(f"own_vehicle_mask {path}: {error.message}", hint=way_out, fields=named) from error
     if mask.all() or not mask.any():
         state = "nowhere black" if mask.all() else "black throughout"
-        raise UsageError(f"own_vehicle_mask {path}: is {state}", hint=way_out)
+        raise UsageError(f"own_vehicle_mask {path}: is {state}", hint=way_out, fields=named)
     return data
 
 

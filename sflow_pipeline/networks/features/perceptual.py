@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from sflow_pipeline.errors import TrainingError
@@ -38,7 +39,7 @@ def load_perceptual(path: str | Path) -> PerceptualNetwork:
         )
     try:
         state = load_file(path)
-    except Exception as error:
+    except (OSError, SafetensorError, TypeError) as error:  # TypeError: a side of a tensor of 2**63 or more
         raise TrainingError(
             f"perceptual weights {path}: cannot be read ({error})", hint="name a complete safetensors file"
         ) from error
