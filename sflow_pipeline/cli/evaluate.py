@@ -171,8 +171,8 @@ def evaluate_command(
         limit=limit,
         device=device,
     )
-    if against is not None:
-        read_baseline(against, max_drop)  # refused now, not after hours of measuring
+    # Refused now, not after hours of measuring; and what is written below may replace the file.
+    baseline = None if against is None else read_baseline(against, max_drop)
     with Bar("images", quiet=as_json, line_every_s=LINE_EVERY_S) as bar:
 
         def show(name: str, done: int, total: int) -> None:
@@ -183,7 +183,7 @@ def evaluate_command(
         found = evaluate(settings, show)
     # Printed first: a folder that cannot be written to must not cost the results.
     typer.echo(json.dumps(describe_evaluation(found), indent=2) if as_json else draw_markdown(found))
-    drops = [] if against is None else find_drops(found, against, max_drop)  # before a file of that name is replaced
+    drops = [] if baseline is None else find_drops(found, baseline, max_drop)  # refused before a file is written
     written = write_metrics(found)
     for uri in dict.fromkeys(row.uri for row in found.rows if row.role == "dataset"):
         written.append(write_report_page(uri))

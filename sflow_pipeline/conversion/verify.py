@@ -17,7 +17,7 @@ from sflow_pipeline.errors import FrameError, SflowError, first_line
 from sflow_pipeline.storage.commits import ShardRecord, load_commits
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_codec import decode_rgb, read_size_px
-from sflow_pipeline.storage.manifest import LABELS_PATH, REASONS_PATH, is_whole, load_manifest
+from sflow_pipeline.storage.manifest import LABELS_PATH, REASONS_PATH, check_manifest
 from sflow_pipeline.storage.shard_counts import count_shards
 from sflow_pipeline.storage.shard_file import hash_stored_file, read_shard
 from sflow_pipeline.untrusted.plain_yaml import YamlError, parse_plain_yaml
@@ -67,11 +67,11 @@ def verify(
     """
     out_dir = str(out_dir)
     out = Folder(out_dir)
-    manifest = load_manifest(out)
+    manifest, is_whole = check_manifest(out)
     check = _Check(Contents(out, manifest), Folder(str(source or manifest.source.root)), on_progress)
     for record in manifest.shards:
         check.check_shard(record)
-    check.check_manifest()
+    check.check_manifest(is_whole=is_whole)
     return Verification(
         out.uri,
         len(manifest.shards),
@@ -130,7 +130,7 @@ class _Check:
             )
         self.rows += rows
 
-    def check_manifest(self) -> None:
+    def check_manifest(self, *, is_whole: bool) -> None:
         manifest = self._manifest
         stated, summed = manifest.counts, count_shards(manifest.shards)
         for name in ("frames", "rows", "quarantined", "rejected"):
@@ -138,7 +138,7 @@ class _Check:
                 self.problems.append(
                     f"manifest.json: {name} {getattr(stated, name)}, its shards add up to {getattr(summed, name)}"
                 )
-        if not is_whole(self._out):
+        if not is_whole:
             self.problems.append("manifest.json: states other facts than were written")
         self._check_reasons()
         self._check_labels()

@@ -175,7 +175,17 @@ def load_manifest(folder: Folder, *, with_shards: bool = True) -> Manifest:
     Raises:
         OutputError: there is none, it is damaged, of a newer format, or not of this tool.
     """
-    shards = ShardCollector(is_keeping=with_shards)
+    return _load(folder, ShardCollector(is_keeping=with_shards))[0]
+
+
+def check_manifest(folder: Folder) -> tuple[Manifest, bool]:
+    """As ``load_manifest``; and whether it states what was written, its shards aside. Older ones have no digest."""
+    manifest, content = _load(folder, ShardCollector(is_keeping=True))
+    digest = content.pop(_DIGEST, None)
+    return manifest, digest is None or digest == compute_digest(content)
+
+
+def _load(folder: Folder, shards: ShardCollector) -> tuple[Manifest, dict[str, Any]]:
     content = _read_content(folder, shards.add)
     if content is None:
         unfinished = bool(folder.list_files(STATE_PATH))
@@ -186,19 +196,12 @@ def load_manifest(folder: Folder, *, with_shards: bool = True) -> Manifest:
     _check_origin(folder, content)
     try:
         manifest = validate_json(_adapter(), upgrade_manifest(content))
-        return replace(manifest, shards=shards.finish())
+        return replace(manifest, shards=shards.finish()), content
     except DamagedValueError as error:
         raise OutputError(
             f"{folder.uri}/{MANIFEST_PATH}: damaged at {error}",
             hint="run the same convert command again; finished shards are kept",
         ) from None
-
-
-def is_whole(folder: Folder) -> bool:
-    """Whether a manifest that can be read states what was written, its shards aside; older ones have no digest."""
-    content = _read_content(folder, lambda _shard: None) or {}
-    digest = content.pop(_DIGEST, None)
-    return digest is None or digest == compute_digest(content)
 
 
 def check_ours(folder: Folder) -> bool:

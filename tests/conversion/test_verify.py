@@ -10,6 +10,7 @@ import yaml
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import OutputError
+from sflow_pipeline.storage.filesystem import Folder
 
 
 @pytest.fixture
@@ -25,6 +26,15 @@ def _shard(dataset):
 def test_sound_dataset(dataset):
     found = verify(str(dataset))
     assert (found.problems, found.rows, found.labels_compared) == ((), 12, 12)
+
+
+def test_the_manifest_is_read_once(dataset, monkeypatch):
+    content = json.loads((dataset / "manifest.json").read_text())
+    (dataset / "manifest.json").write_text(json.dumps({**content, "tool_version": "another"}))
+    read, paths = Folder.read_bytes, []
+    monkeypatch.setattr(Folder, "read_bytes", lambda self, path: paths.append(path) or read(self, path))
+    assert "manifest.json: states other facts than were written" in verify(str(dataset)).problems
+    assert paths.count("manifest.json") == 1
 
 
 def test_flipped_bit(dataset):

@@ -33,6 +33,33 @@ def test_a_drop_ends_with_exit_code_1(
     assert run(out, *options, "0")[0] == 0
 
 
+def test_a_baseline_may_be_replaced_while_the_networks_run(
+    tmp_path: Path,
+    run: Run,
+    judge_file: Path,
+    write_photos: Write,
+    write_dataset: Write,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sflow_pipeline.evaluation import evaluate as module
+
+    real = write_photos(tmp_path / "real")
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    options = ("--reference", real, "--judge", judge_file)
+    assert run(out, *options)[0] == 0
+    baseline = tmp_path / "baseline.json"
+    baseline.write_bytes((out / "report" / "metrics.json").read_bytes())
+    evaluate = module.evaluate
+
+    def replace_and_evaluate(*arguments: object) -> object:
+        baseline.write_text("{}")
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(module, "evaluate", replace_and_evaluate)
+    code, printed, _ = run(out, *options, "--against", baseline)
+    assert code == 0 and "no score is worse" in printed
+
+
 @pytest.mark.parametrize("content", [None, "{}", '{"protocol": {}, "rows": [{"role": "dataset"}]}'])
 def test_what_is_no_baseline_is_refused_before_anything_is_measured(
     tmp_path: Path, run: Run, judge_file: Path, write_photos: Write, content: str | None

@@ -37,24 +37,37 @@ class Drop:
         return f"{self.row}: {self.metric} was {self.before:.4g} and is {self.after:.4g}, {self.share:.1%} worse"
 
 
-def find_drops(evaluation: Evaluation, baseline_path: str | Path, max_drop: float) -> list[Drop]:
+@dataclass(frozen=True)
+class Baseline:
+    """An earlier evaluation.
+
+    Attributes:
+        path: its file.
+        protocol: how it measured.
+        rows: its table, JSON-like.
+    """
+
+    path: str
+    protocol: Mapping[str, Any]
+    rows: list[dict[str, Any]]
+
+
+def find_drops(evaluation: Evaluation, baseline: Baseline, max_drop: float) -> list[Drop]:
     """The scores of datasets that are worse than in an earlier evaluation by more than a share of its value.
 
     Args:
         evaluation: of now.
-        baseline_path: ``report/metrics.json`` or ``comparison.json`` of then. Its datasets are found by name, a single
-            one under any name.
+        baseline: of then. Its datasets are found by name, a single one under any name.
         max_drop: largest share that a score may be worse by, 0 or more.
 
     Raises:
-        UsageError: the file is no evaluation, or was measured in another way or on other photos.
+        UsageError: it was measured in another way or on other photos.
     """
-    baseline = read_baseline(baseline_path, max_drop)
-    _check_protocol(evaluation, baseline, str(baseline_path))
+    _check_protocol(evaluation, baseline)
     directions = {metric.name: metric.better for metric in evaluation.metrics}
     rows = [row for row in evaluation.rows if row.role == "dataset"]
     drops = []
-    for row, before in _pair(rows, baseline, str(baseline_path)):
+    for row, before in _pair(rows, baseline):
         for name, score in before["scores"].items():
             if name in directions and score["value"] is not None:
                 drop = _compare(row, name, float(score["value"]), is_higher_better=directions[name] == "higher")
@@ -70,11 +83,12 @@ def _compare(row: TableRow, metric: str, before: float, *, is_higher_better: boo
     return Drop(row.name, metric, before, after, worse / max(abs(before), 1e-9))
 
 
-def read_baseline(path: str | Path, max_drop: float) -> dict[str, Any]:
-    """Protocol and rows of an earlier evaluation; ``evaluate`` calls it before its networks run, too.
+def read_baseline(path: str | Path, max_drop: float) -> Baseline:
+    """An earlier evaluation; ``evaluate`` reads it before its networks run.
 
     Args:
-        path, max_drop: as in ``find_drops``.
+        path: ``report/metrics.json`` or ``comparison.json`` of then.
+        max_drop: as in ``find_drops``.
 
     Raises:
         UsageError: the file is no evaluation, or ``max_drop`` no share.
@@ -88,7 +102,7 @@ def read_baseline(path: str | Path, max_drop: float) -> dict[str, Any]:
                 all(key in row for key in ("role", "name", "n")) and all("value" in s for s in row["scores"].values())
             ):
                 raise ValueError("a row without scores")
-        return {"protocol": dict(content["protocol"]), "rows": list(content["rows"])}
+        return Baseline(str(path), dict(content["protocol"]), list(content["rows"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"--against {path}: not an evaluation: {error}",
@@ -96,30 +110,31 @@ def read_baseline(path: str | Path, max_drop: float) -> dict[str, Any]:
         ) from None
 
 
-def _check_protocol(evaluation: Evaluation, baseline: Mapping[str, Any], path: str) -> None:
+def _check_protocol(evaluation: Evaluation, baseline: Baseline) -> None:
     now = json.loads(json.dumps(dict(evaluation.protocol)))
-    then = baseline["protocol"]
+    then = baseline.protocol
     different = sorted(
         name for name in now.keys() | then.keys() if name not in _MAY_DIFFER and now.get(name) != then.get(name)
     )
-    photos = next((row["n"] for row in baseline["rows"] if row["role"] == "oracle"), None)
+    photos = next((row["n"] for row in baseline.rows if row["role"] == "oracle"), None)
     if photos != evaluation.oracle.n:
         different.append(f"the real photos ({photos} then, {evaluation.oracle.n} now)")
     if different:
         raise UsageError(
-            f"--against {path}: measured in another way: {', '.join(different)} differ",
+            f"--against {baseline.path}: measured in another way: {', '.join(different)} differ",
             hint="evaluate the earlier dataset again with the options of today, and take that as the baseline",
         )
 
 
-def _pair(rows: list[TableRow], baseline: Mapping[str, Any], path: str) -> Iterator[tuple[TableRow, dict[str, Any]]]:
-    earlier = {row["name"]: row for row in baseline["rows"] if row["role"] == "dataset"}
+def _pair(rows: list[TableRow], baseline: Baseline) -> Iterator[tuple[TableRow, dict[str, Any]]]:
+    earlier = {row["name"]: row for row in baseline.rows if row["role"] == "dataset"}
     for row in rows:
         before = earlier.get(row.name)
         if before is None and len(rows) == len(earlier) == 1:
             before = next(iter(earlier.values()))
         if before is None:
             raise UsageError(
-                f"--against {path}: has no dataset named {row.name}", hint=f"it has {', '.join(earlier) or 'none'}"
+                f"--against {baseline.path}: has no dataset named {row.name}",
+                hint=f"it has {', '.join(earlier) or 'none'}",
             )
         yield row, before
