@@ -10,7 +10,7 @@ import typer
 
 from sflow_pipeline.cli.bar import format_duration
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED, QUARANTINED
-from sflow_pipeline.cli.flag_names import name_flags
+from sflow_pipeline.cli.flag_names import name_flags, replace_fields
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -179,7 +179,8 @@ def inspect_command(
     if gap:
         _print_gap(console, gap)
     if found.failure:
-        console.print(f"convert would stop: {found.failure}", style="red", markup=False, soft_wrap=True)
+        failure = replace_fields(found.failure, [name for name in limits if name.startswith("max_")])
+        console.print(f"convert would stop: {failure}", style="red", markup=False, soft_wrap=True)
     raise typer.Exit(exit_code)
 
 

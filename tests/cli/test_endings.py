@@ -86,7 +86,7 @@ def test_too_many_bad_frames_end_with_1(convert, dump: Path) -> None:
         picture.write_bytes(b"no picture")
     done = convert()
     assert done.returncode == 1
-    assert_two_line_error(done, "max_bad_fraction")
+    assert_two_line_error(done, "--max-bad-fraction")
 
 
 def test_what_cannot_start_ends_with_1(run_here, bundle: Path, dump: Path, tmp_path: Path) -> None:
