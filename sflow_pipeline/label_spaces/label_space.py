@@ -73,11 +73,13 @@ class LabelSpace:
         >>> from sflow_pipeline.label_spaces import load_label_space
         >>> load_label_space("camvid11").vehicle_channels
         (8,)
+        >>> load_label_space("carla-0.9.13").vehicle_channels
+        (10,)
         """
         return tuple(
             channel
             for channel, item in enumerate(self.classes)
-            if item.concepts and item.concepts[0].startswith("vehicle.") and "bicycle" not in item.concepts[0]
+            if item.concepts and item.concepts[0].split(".")[0] == "vehicle" and "bicycle" not in item.concepts[0]
         )
 
     def channel_of(self, class_id: int) -> int:

@@ -156,7 +156,7 @@ def test_features_are_compared_and_called_by_their_extractor(
     found = evaluate(EvaluationSettings((str(out),), str(real), extractor=spec))
     row, oracle = found.rows
     whole = {"frechet_rgb3", "kernel_rgb3", "diversity_rgb3", "variant_diversity_rgb3"}
-    assert set(row.scores) == {"realism_gain", *whole}
+    assert set(row.scores) == {"realism_gain", "chroma_correlation", "vehicle_hue", *whole}
     assert set(oracle.scores) == {"diversity_rgb3"}
     assert row.scores["variant_diversity_rgb3"].value == 0.0
     assert "fid" not in draw_markdown(found).lower()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sflow_pipeline.evaluation.measures.class_distance import ClassDistance
 from sflow_pipeline.evaluation.measures.clip_features import ClipFeatures
+from sflow_pipeline.evaluation.measures.kept_appearance import KeptAppearance
 from sflow_pipeline.evaluation.measures.matched_distance import MatchedDistance
 from sflow_pipeline.evaluation.measures.measure import Measure
 from sflow_pipeline.evaluation.measures.perceptual_diversity import PerceptualDiversity
@@ -45,6 +46,7 @@ MEASURES: tuple[_Build, ...] = (
     lambda inputs: RealismGain(inputs.extractor) if inputs.extractor else None,
     lambda inputs: ClassDistance(inputs.depths, inputs.space) if inputs.depths else None,
     lambda inputs: Segmentation(inputs.segmenter, inputs.space) if inputs.segmenter else None,
+    lambda inputs: KeptAppearance() if inputs.segmenter or inputs.extractor else None,
     lambda inputs: WholeFeatures(inputs.extractor) if inputs.extractor else None,
     *_VIDEO_MEASURES,
     lambda inputs: MatchedDistance(inputs.depths, inputs.space) if inputs.depths and inputs.depths.is_vgg16 else None,
