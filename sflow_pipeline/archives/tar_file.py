@@ -6,7 +6,7 @@ import tarfile
 from sflow_pipeline.archives.archive import Archive, ArchiveError, build_archive, check_size
 
 
-def open_tar(path: str, _mtime_ns: int) -> Archive:
+def open_tar(path: str, mtime_ns: int) -> Archive:
     """Open a tar file; links in it are passed over.
 
     Raises:
@@ -29,9 +29,12 @@ def open_tar(path: str, _mtime_ns: int) -> Archive:
         return data
 
     sizes = {name: info.size for name, info in members.items()}
-    return build_archive({name: _mark(info) for name, info in members.items()}, sizes, read)
+    return build_archive({name: _mark(info) or mtime_ns for name, info in members.items()}, sizes, read)
 
 
 def _mark(info: tarfile.TarInfo) -> int:
-    """The time of the last change, in nanoseconds; extended headers may hold any text, and some no number."""
+    """The time of the last change, in nanoseconds; extended headers may hold any text, and some no number.
+
+    0, as reproducible archives have it, says nothing: the time of the archive counts then.
+    """
     return int(info.mtime * 1e9) if math.isfinite(info.mtime) and abs(info.mtime) < 1e12 else 0

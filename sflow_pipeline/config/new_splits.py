@@ -49,15 +49,16 @@ def parse_new_splits(unit: str, shares: str) -> NewSplits:
     return NewSplits(unit, dict(zip(_NAMES, numbers, strict=False)))
 
 
-def name_unit(unit: str, sequence_id: str, frame_index: int, sample_id: str) -> str:
-    """What a frame stays together with.
+def name_unit(unit: str, sequence_id: str, frame_index: int, sample_id: str, step: int = 1) -> str:
+    """What a frame stays together with; ``step`` is the usual difference of consecutive frame numbers.
 
-    >>> name_unit("block", "town/1", 120, "town/1/0120")
-    'town/1#2'
+    >>> name_unit("block", "town/1", 120, "town/1/0120"), name_unit("block", "town/1", 2400, "town/1/2400", 20)
+    ('town/1#2', 'town/1#2 of 20')
     """
     if unit == "sequence":
         return sequence_id
-    return sample_id if unit == "frame" else f"{sequence_id}#{frame_index // BLOCK_FRAMES}"
+    stepped = "" if step == 1 else f" of {step}"
+    return sample_id if unit == "frame" else f"{sequence_id}#{frame_index // step // BLOCK_FRAMES}{stepped}"
 
 
 def assign_splits(

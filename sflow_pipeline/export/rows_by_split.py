@@ -7,6 +7,7 @@ from typing import Any
 from sflow_pipeline.config.new_splits import NewSplits, assign_splits, name_unit
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.dataset.row import Row
+from sflow_pipeline.simulators.frame_table import find_steps
 
 
 def read_rows_by_split(
@@ -19,8 +20,12 @@ def read_rows_by_split(
         OutputError: a shard is gone or damaged.
     """
 
+    places = (values for shard in contents.select_shards(splits) for values in contents.read_shard(shard, []))
+    steps = find_steps((values["sequence_id"], values["frame_index"]) for values in places)
+
     def unit_of(values: Mapping[str, Any]) -> str:
-        return name_unit(wanted.unit, values["sequence_id"], values["frame_index"], values["sample_id"])
+        sequence_id = values["sequence_id"]
+        return name_unit(wanted.unit, sequence_id, values["frame_index"], values["sample_id"], steps[sequence_id])
 
     units_of = {
         shard.shard_id: Counter(unit_of(values) for values in contents.read_shard(shard, []))

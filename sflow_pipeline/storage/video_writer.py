@@ -41,12 +41,18 @@ class VideoWriter:
     def __init__(self, av: ModuleType, path: Path, fps: float) -> None:
         self._av = av
         self.shape: tuple[int, ...] | None = None
+        self._next_position = 0
         self._rate = Fraction(fps).limit_denominator(1001)
         self._container: Any = av.open(str(path), "w", format="mp4")
         self._stream: Any = self._container.add_stream("libx264", rate=self._rate)
 
     def add(self, picture: NDArray[np.uint8], position: int) -> None:
-        """Add a (h, w, 3) uint8 RGB picture, which stays until the position of the next one."""
+        """Add a (h, w, 3) uint8 RGB picture, which stays until the position of the next one.
+
+        A position that is taken already, as of frames numbered unevenly, becomes the one after the last picture's.
+        """
+        position = max(position, self._next_position)
+        self._next_position = position + 1
         if self.shape is None:
             self.shape = picture.shape
             # 4:2:0 colour wants even sides: an odd one is continued by a pixel.

@@ -240,6 +240,26 @@ def test_size_of_the_source_touches_nothing(dump, make_job, read_dataset):
         assert row["label"]["bytes"] == (dump.root / row["label"]["path"]).read_bytes()
 
 
+def test_one_frame_of_another_size_is_resized_and_said(dump, make_job, read_dataset):
+    """The first frames of every sequence have the output's size; the last one is twice as large, with its flow."""
+    dump.add_frame("town02", 5, size_px=(96, 64))
+    for sequence in ("town01", "town02"):
+        for frame in range(6):
+            shape = (64, 96, 3) if (sequence, frame) == ("town02", 5) else (32, 48, 3)
+            data = cv2.imencode(".png", np.full(shape, 2**15, np.uint16))[1].tobytes()
+            dump.write(f"{sequence}/flow/{frame:04}.png", data)
+    job = make_job(size="48x32")
+    summary = convert(job)
+    assert summary.label_is_resized and summary.rows == 12
+    rows = {row["sample_id"]: row for row in read_dataset(job.out_dir)}
+    label = cv2.imdecode(np.frombuffer(rows["town02/0005"]["label"]["bytes"], np.uint8), cv2.IMREAD_UNCHANGED)
+    source = cv2.imread(str(dump.root / "town02/semantic/0005.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(label, cv2.resize(source, (48, 32), interpolation=cv2.INTER_NEAREST_EXACT))
+    assert "flow" not in rows["town02/0005"], "flow in PNG files cannot be resized"
+    assert verify(job.out_dir).problems == ()
+    assert verify(job.out_dir).labels_compared == 12
+
+
 def test_carried_columns(dump, make_job, read_dataset, read_manifest):
     depth = np.random.default_rng(0).integers(0, 65536, (32, 48)).astype(np.uint16)
     for sequence in ("town01", "town02"):

@@ -90,3 +90,18 @@ def test_wrong_splits_are_explained(value):
 def test_one_split_and_new_splits_exclude_each_other():
     with pytest.raises(ConfigError, match="give one of them"):
         build_job({"sim_dir": "a", "out_dir": "b", "split": "train", "split_by": SHARES})
+
+
+def test_a_block_has_fifty_frames_however_they_are_numbered(make_job, dump, read_dataset, tmp_path):
+    """Every twentieth frame of a simulator: 110 frames are three blocks, not 44."""
+    for frame in range(6):
+        dump.remove_frame("town02", frame)
+        dump.remove_frame("town01", frame)
+    for frame in range(110):
+        dump.add_frame("town03", 20 * frame, size_px=(16, 16))
+    convert(make_job(split_by="block 0.5/0.5", gate="off", max_frame_void=1.0))
+    rows = sorted(read_dataset(tmp_path / "out"), key=lambda row: row["frame_index"])
+    splits = [row["split"] for row in rows]
+    assert len(splits) == 110 and set(splits) == {"train", "val"}
+    changes = [at for at in range(1, 110) if splits[at] != splits[at - 1]]
+    assert changes and set(changes) <= {50, 100}

@@ -19,6 +19,7 @@ from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.export.exporter import ExportTask
 from sflow_pipeline.export.formats import mp4
 from sflow_pipeline.storage.image_codec import encode_rgb
+from sflow_pipeline.storage.video_writer import VideoWriter
 
 
 def read_video(path) -> tuple[list[np.ndarray], list[float], Fraction]:
@@ -105,3 +106,15 @@ def test_without_pyav_the_pip_line_is_named(export, monkeypatch, tmp_path):
 def test_a_rate_that_is_none_is_refused(export, fps):
     with pytest.raises(UsageError, match="must be a number above 0"):
         export("mp4", fps=fps)
+
+
+@pytest.mark.parametrize("numbers", [[0, 2, 4, 5, 7, 8, 10], [0, 2, 4, 4, 6]], ids=["uneven", "twice"])
+def test_uneven_numbers_lose_no_picture(numbers, tmp_path):
+    """Frames 4 and 5 are both nearest to the third picture of a video with every second frame."""
+    video = VideoWriter(av, tmp_path / "a.mp4", 10.0)
+    for i, number in enumerate(numbers):
+        video.add(np.full((32, 48, 3), 30 * i + 10, np.uint8), number // 2)
+    video.close()
+    pictures, times, _rate = read_video(tmp_path / "a.mp4")
+    assert [round(float(picture.mean() - 10) / 30) for picture in pictures] == list(range(len(numbers)))
+    assert times == sorted(set(times))

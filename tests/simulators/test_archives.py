@@ -196,3 +196,20 @@ def test_archives_in_an_object_store_are_named(make_tree: MakeTree, monkeypatch:
         with pytest.raises(DumpError) as caught:
             discover(dump)
         assert "unpack it" in caught.value.hint
+
+
+@pytest.mark.parametrize("member_time", [0, 1_700_000_000])
+def test_members_without_a_time_have_that_of_their_tar_file(tmp_path: Path, member_time: int) -> None:
+    """Reproducible archives state the time 0; packed again, a file of the same size may be another one."""
+    path = tmp_path / "dump.tar"
+
+    def pack(content: bytes, packed_at: int) -> int:
+        with tarfile.open(path, "w") as tar:
+            entry = tarfile.TarInfo("semantic/0.npy")
+            entry.size, entry.mtime = len(content), member_time
+            tar.addfile(entry, io.BytesIO(content))
+        os.utime(path, (packed_at, packed_at))
+        return open_archive(str(path)).marks["semantic/0.npy"]
+
+    marks = pack(b"one", 1_800_000_000), pack(b"two", 1_800_000_001)
+    assert (marks[0] != marks[1]) == (member_time == 0)

@@ -1,6 +1,5 @@
 """Resolves a job before any worker starts: bundle, dump, label spaces, columns, settings and shards."""
 
-import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from sflow_pipeline.conversion.job.backend import check_backend
 from sflow_pipeline.conversion.job.column_choice import choose_columns, list_raw_columns
 from sflow_pipeline.conversion.job.device_facts import DeviceFacts, choose_batch_size, find_device
 from sflow_pipeline.conversion.job.output_checks import check_file_names, check_places
+from sflow_pipeline.conversion.job.picture_sizes import has_another_size, read_sizes
 from sflow_pipeline.conversion.job.split_assignment import SplitAssignment, assign_frames
 from sflow_pipeline.conversion.motion.motion_source import describe_order, find_motion
 from sflow_pipeline.conversion.motion.shard_neighbours import NO_NEIGHBOURS, NeighbourFinder
@@ -28,17 +28,13 @@ from sflow_pipeline.conversion.settings import ConversionSettings, compute_finge
 from sflow_pipeline.conversion.shard.sharding import cut_shards
 from sflow_pipeline.conversion.shard_task import Samples, ShardTask
 from sflow_pipeline.conversion.source.source_index import SourceFrames, build_index
-from sflow_pipeline.errors import DumpError, FrameError, LabelSpaceError, UsageError
-from sflow_pipeline.frames import FrameList, FrameRef, find_runs, has_column, iterate_sequences
+from sflow_pipeline.errors import DumpError, LabelSpaceError, UsageError
+from sflow_pipeline.frames import FrameList, FrameRef, find_runs
 from sflow_pipeline.label_spaces import build_mapping
 from sflow_pipeline.simulators import Dump, discover
 from sflow_pipeline.simulators.stated_facts import read_stated_facts
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_formats import check_image_format
-from sflow_pipeline.storage.image_header import read_size_px
-
-#: Where no picture of a sequence can be read.
-_UNKNOWN_SIZE_PX = (1024, 512)
 
 #: (device, precision) of a job -> the concrete device.
 FindDevice = Callable[[str, str], DeviceFacts]
@@ -107,8 +103,10 @@ def resolve_settings(
         SflowError: the job cannot be carried out with this bundle and dump.
     """
     source, out = (Folder(Folder(place).full_uri) for place in (job.sim_dir, job.out_dir))  # wherever a worker runs
-    sizes = _read_sizes(frames, source)
-    is_resized = job.size is not None and any(size != job.size for size in sizes.values())
+    sizes = read_sizes(frames, source)
+    is_resized = job.size is not None and (
+        any(size != job.size for size in sizes.values()) or has_another_size(frames, source, job.size)
+    )
     check_image_format(job.image_format, max(max(size) for size in ([job.size] if job.size else sizes.values())))
     columns, warnings = choose_columns(job, dump, frames, is_resized)
     gate_digest, gate_notes = check_gate(job, bundle)
@@ -225,19 +223,6 @@ def find_stated(job: ConvertJob) -> dict[str, bool]:
         "is_encoding_stated": job.label_encoding is not None or facts.label_encoding is not None,
         "is_space_stated": job.label_space is not None or facts.label_space is not None,
     }
-
-
-def _read_sizes(frames: Sequence[FrameRef], source: Folder) -> dict[str, tuple[int, int]]:
-    """Sequence -> (width, height) of its first picture that can be read."""
-    sizes: dict[str, tuple[int, int]] = {}
-    sequence_ids: dict[str, None] = {}
-    for sequence_id, paths in iterate_sequences(frames, "render" if has_column(frames, "render") else "label"):
-        sequence_ids[sequence_id] = None
-        for path in paths if sequence_id not in sizes else ():
-            with contextlib.suppress(FrameError, OSError):
-                sizes[sequence_id] = read_size_px(source.read_bytes(path))
-                break
-    return {sequence_id: sizes.get(sequence_id, _UNKNOWN_SIZE_PX) for sequence_id in sequence_ids}
 
 
 def _build_settings(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sflow_pipeline.config.new_splits import NewSplits, assign_splits, name_unit, parse_new_splits
 from sflow_pipeline.frames import FrameList, FrameRef, iterate_column, with_column
+from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.canonical_json import encode_json
 from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
@@ -53,8 +54,13 @@ def assign_frames(
         UsageError: there are fewer units than splits.
     """
     wanted = parse_new_splits(*split_by.split())
-    columns = (iterate_column(frames, name) for name in ("sequence_id", "frame_index", "sample_id"))
-    units = [name_unit(wanted.unit, *values) for values in zip(*columns, strict=True)]
+    names = ("sequence_id", "frame_index", "sample_id")
+    sequences, indices, samples = (list(iterate_column(frames, name)) for name in names)
+    steps = find_steps(zip(sequences, indices, strict=True))
+    units = [
+        name_unit(wanted.unit, sequence, index, sample, steps[sequence])
+        for sequence, index, sample in zip(sequences, indices, samples, strict=True)
+    ]
     known = _load(out, wanted, on_damaged)
     splits = assign_splits(Counter(units), wanted, known)
     return with_column(frames, "split", [splits[unit] for unit in units]), SplitAssignment(wanted, {**known, **splits})
