@@ -1,5 +1,6 @@
 """One row of a dataset: values, stored files, and pixels on demand."""
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,6 +15,8 @@ from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
 
 _COLOR_COLUMNS = frozenset(column.name for column in COLUMNS if column.holds == "picture")
+
+_VARIANT_END = re.compile(r"_v\d+$")
 
 
 class Row:
@@ -37,6 +40,15 @@ class Row:
     def frame_name(self) -> str:
         """The sample id without its sequence."""
         return self.sample_id.removeprefix(f"{self.sequence_id}/")
+
+    @property
+    def variant_sequence(self) -> str:
+        """The sequence id with the variant, for files of whole sequences; no two sequences or variants share one.
+
+        The end ``_v`` and a number is the variant's alone: the first variant has it, too, where its sequence ends so.
+        """
+        is_named = self.variant or _VARIANT_END.search(self.sequence_id)
+        return f"{self.sequence_id}_v{self.variant}" if is_named else self.sequence_id
 
     def read_file(self, column: str) -> bytes | None:
         """The stored file of a column, untouched; None where this row has none."""

@@ -1,7 +1,6 @@
 """Videos of a dataset's sequences to look at: rendered frames beside converted images, at their own times."""
 
 import json
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ _FACTS = (
 )  # fmt: skip
 #: Changes whenever the same rows give another video.
 _VERSION = 1
-_VARIANT_END = re.compile(r"_v\d+$")
 
 
 @dataclass(frozen=True)
@@ -132,13 +130,7 @@ def _fit(picture: NDArray[np.uint8], shape: tuple[int, ...] | None) -> NDArray[n
 
 
 def _name_video(row: Row) -> str:
-    """Path of a row's video; no two sequences or variants share one.
-
-    The end ``_v`` and a number is the variant's alone: the first variant has it, too, where its sequence ends so.
-    """
-    sequence = PurePosixPath(row.sequence_id)
-    variant = f"_v{row.variant}" if row.variant or _VARIANT_END.search(str(sequence)) else ""
-    return f"{VIDEOS_PATH}/{row.split}/{sequence}{variant}.mp4"
+    return f"{VIDEOS_PATH}/{row.split}/{PurePosixPath(row.variant_sequence)}.mp4"
 
 
 def _read_index(contents: Contents) -> dict[str, str]:

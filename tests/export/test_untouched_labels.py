@@ -1,15 +1,19 @@
 """Formats that keep files as they are: every label of the dataset arrives byte for byte."""
 
 import hashlib
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import webdataset
 import yaml
 
+from sflow_pipeline.export.export_dataset import export_dataset
 from sflow_pipeline.simulators import discover
 
 
@@ -87,3 +91,23 @@ def test_rows_can_be_chosen(export):
     assert {path.name for path in (dest / "train").iterdir()} == {"street_0000_v1", "street_0001_v1"}
     stated = yaml.safe_load((dest / "dataset.yaml").read_text())
     assert set(stated["split"]) == {"train/street_0000_v1", "train/street_0001_v1"}
+
+
+@pytest.mark.parametrize("to", ["png", "mp4"])
+def test_a_sequence_named_like_a_variant_keeps_its_own_files(to, convert_streets, tmp_path):
+    """``a`` and ``a_v1`` with two variants: four sequences of files."""
+    out = tmp_path / "out"
+    shutil.copytree(convert_streets(format="parquet", variants=2), out)
+    names = {"street_0000": "a", "street_0001": "a_v1"}
+    for path in (out / "data").rglob("*.parquet"):
+        table = pq.read_table(path)
+        for column in ("sequence_id", "sample_id"):
+            place = table.schema.get_field_index(column)
+            renamed = [
+                value.replace("street_0000", names["street_0000"]).replace("street_0001", names["street_0001"])
+                for value in table[column].to_pylist()
+            ]
+            table = table.set_column(place, table.schema.field(place), pa.array(renamed))
+        pq.write_table(table, path)
+    assert export_dataset(str(out), str(tmp_path / "dest"), to).rows == 16
+    assert {path.stem for path in (tmp_path / "dest/train").iterdir()} == {"a", "a_v1", "a_v1_v0", "a_v1_v1"}

@@ -39,8 +39,7 @@ def export(task: ExportTask) -> Outcome:
                 stack.pop_all().close()
                 sequence, videos = (row.split, row.sequence_id), {}
             if row.variant not in videos:
-                variant = f"_v{row.variant}" if row.variant else ""
-                path = f"{row.split}/{row.sequence_id}{variant}.mp4"
+                path = f"{row.split}/{row.variant_sequence}.mp4"
                 step = steps.get(row.sequence_id, 1)
                 videos[row.variant] = _Video(av, task.dest, path, fps, row.frame_index, step)
                 stack.callback(videos[row.variant].close)

@@ -21,7 +21,7 @@ def export(task: ExportTask) -> Outcome:
     splits: dict[str, str] = {}
     rows = 0
     for row in task.rows:
-        sequence = f"{row.split}/{row.sequence_id}" + (f"_v{row.variant}" if row.variant else "")
+        sequence = f"{row.split}/{row.variant_sequence}"
         splits[sequence] = row.split
         for column in task.contents.columns:
             if row.values.get(column) is None:
