@@ -23,6 +23,8 @@ from sflow_pipeline.storage.write_errors import translate_write_errors
 ShardFormat = Literal["parquet", "png"]
 _SUFFIXES: dict[ShardFormat, str] = {"parquet": "parquet", "png": "jsonl"}
 
+_KEPT = "finished shards are kept"
+
 
 @dataclass(frozen=True)
 class ShardFile:
@@ -58,7 +60,7 @@ class ShardFileWriter:
 
     def __enter__(self) -> "ShardFileWriter":
         self._scratch = self._stack.enter_context(self._folder.scratch(self._stem))
-        with translate_write_errors(self._name):
+        with translate_write_errors(self._name, kept=_KEPT):
             if self._format == "parquet":
                 self._rows = ParquetShardWriter(self._scratch.path, self._schema)
             else:
@@ -72,12 +74,12 @@ class ShardFileWriter:
 
     def add(self, row: dict[str, Any]) -> None:
         """Add one row."""
-        with translate_write_errors(self._name):
+        with translate_write_errors(self._name, kept=_KEPT):
             self._rows.add(row)
 
     def publish(self) -> ShardFile:
         """Finish, check the written file, and publish it."""
-        with translate_write_errors(self._name):
+        with translate_write_errors(self._name, kept=_KEPT):
             rows = self._rows.close()
             sha256 = hash_file(self._scratch.path)
             size_bytes = self._scratch.path.stat().st_size
