@@ -24,7 +24,7 @@ from sflow_pipeline.simulators.layout_proposal import propose_layout
 from sflow_pipeline.simulators.layouts import LAYOUTS, pattern
 from sflow_pipeline.simulators.path_patterns import forget_look, quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
-from sflow_pipeline.simulators.stated_facts import StatedFacts, read_stated_facts
+from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts, read_stated_facts
 
 __all__ = [
     "LABEL_FORMAT_FACTS",
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _LOOK_FOLDERS = 200
+_SHOWN_SEQUENCES = 12
 _WORD = re.compile(r"[A-Za-z_]{3,}")
 _COMMON_WORDS = frozenset(
     (
@@ -174,7 +175,7 @@ def discover(
         instance_encoding: what the values of instance files mean.
 
     Raises:
-        ConfigError: ``dataset.yaml`` is invalid, or ``layout`` is.
+        ConfigError: ``dataset.yaml`` is invalid or splits a sequence that is not there, or ``layout`` is invalid.
         DumpError: the dump as a whole cannot be used: unknown, ambiguous, without a frame.
         LabelSpaceError: the label space does not exist.
     """
@@ -231,6 +232,14 @@ def _apply(stated: StatedFacts, dump: Dump) -> Dump:
 
 
 def _split(stated: StatedFacts, dump: Dump) -> FrameList:
+    known = set(iterate_column(dump.frames, "sequence_id"))
+    unknown = [] if isinstance(stated.split, str) else [name for name in stated.split or () if name not in known]
+    if unknown and known:
+        raise ConfigError(
+            f"{dump.root.rstrip('/')}/{FILE_NAME}: split: no sequence {unknown[0]!r} in this dump"
+            f"{f', nor {len(unknown) - 1} others that it names' if len(unknown) > 1 else ''}",
+            hint=f"{suggest_name(unknown[0], sorted(known)[:_SHOWN_SEQUENCES])}; correct the key or remove it",
+        )
     columns = (iterate_column(dump.frames, name) for name in ("sequence_id", "split"))
     stated_splits = [stated.split_of(*pair) for pair in zip(*columns, strict=True)]
     return sort_frames(with_column(dump.frames, "split", stated_splits))

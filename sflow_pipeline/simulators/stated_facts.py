@@ -11,7 +11,7 @@ from sflow_pipeline.errors import ConfigError
 from sflow_pipeline.label_spaces import INSTANCE_ENCODINGS, LABEL_ENCODINGS, InstanceEncoding, StatedLabelEncoding
 from sflow_pipeline.simulators.dump_files import is_remote, open_folder
 from sflow_pipeline.simulators.folder_walk import broken_name_rule
-from sflow_pipeline.untrusted.plain_yaml import parse_plain_yaml
+from sflow_pipeline.untrusted.plain_yaml import TextKeyLoader, parse_plain_yaml
 
 FILE_NAME = "dataset.yaml"
 _KEYS = ("layout", "label_space", "label_encoding", "instance_encoding", "fps", "camera", "units", "split")
@@ -71,7 +71,7 @@ def read_stated_facts(root: str) -> StatedFacts:
     """
     path = f"{root.rstrip('/')}/{FILE_NAME}"
     try:
-        content = parse_plain_yaml(open_folder(root).read_bytes(FILE_NAME).decode("utf-8"))
+        content = parse_plain_yaml(open_folder(root).read_bytes(FILE_NAME).decode("utf-8"), TextKeyLoader)
     except (FileNotFoundError, NotADirectoryError):
         return StatedFacts()
     except (OSError, ValueError) as error:
@@ -116,7 +116,6 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
         all(isinstance(name, str) and is_plain_name(name) for name in names),
         f"split {split!r} must be a plain name, or sequence ids with one each",
     )
-    sequences = {str(sequence): name for sequence, name in split.items()} if isinstance(split, dict) else split
     stated = {key: content[key] for key in ("camera", "units") if key in content}
     try:  # through JSON, whose keys are text; YAML knows numbers without an end, JSON does not
         metadata: dict[str, Any] = json.loads(json.dumps(stated, allow_nan=False))
@@ -131,7 +130,7 @@ def _parse(content: Any, root: str, path: str) -> StatedFacts:
         content.get("label_encoding"),
         content.get("instance_encoding"),
         None if fps is None else float(fps),
-        sequences,
+        split,
         metadata,
     )
 

@@ -79,6 +79,21 @@ for _kind in ("null", "bool", "int", "float", "str", "seq", "map"):
 _PlainLoader.yaml_constructors[None] = yaml.SafeLoader.construct_undefined
 
 
+class TextKeyLoader(_PlainLoader):
+    """The same types, but keys are text as they were written: ``0001`` is no number, ``no`` is no truth value.
+
+    >>> parse_plain_yaml("split: {0001: val}\\nfps: 10", TextKeyLoader)
+    {'split': {'0001': 'val'}, 'fps': 10}
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)  # type: ignore[no-untyped-call]
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
 def parse_plain_yaml(text: str, loader: type[BoundedLoader] = _PlainLoader) -> Any:
     """The first document of a YAML text; None of an empty one.
 

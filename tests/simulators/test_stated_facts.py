@@ -186,3 +186,30 @@ def test_the_rule_of_a_label_space_holds_in_any_layout(tmp_path: Path) -> None:
     assert dump.label_format.read(data, None, "ids/1.png").label_map[0, 0] == 0
     other = discover(str(tmp_path), layout={"label": "ids/{frame}.png"}, label_space="carla-0.9.13")
     assert other.label_rule == ""
+
+
+def write_sequences(root: Path, names: tuple[str, ...]) -> Path:
+    for name in names:
+        write_pair(root / name, IDS)
+    return root
+
+
+@pytest.mark.parametrize("names", [("0000", "0001"), ("10", "010"), ("1_0", "0x1"), ("1e3", "1.50"), ("no", "~")])
+def test_splits_are_stated_for_sequences_as_they_are_written(tmp_path: Path, names: tuple[str, str]) -> None:
+    root = write_sequences(tmp_path / "dump", names)
+    (root / "dataset.yaml").write_text(f"label_space: cityscapes19\nsplit: {{{names[0]}: train, {names[1]}: val}}\n")
+    dump = discover(str(root))
+    assert {frame.sequence_id: frame.split for frame in dump.frames} == {names[0]: "train", names[1]: "val"}
+
+
+@pytest.mark.parametrize(
+    ("split", "named", "hint"),
+    [("{0000: train, 00001: val}", "'00001'", "did you mean 0001?"), ("{x: val, y: val}", "'x'", "there are 0000, 0001")],
+)
+def test_a_split_of_a_sequence_that_is_not_there_is_refused(tmp_path: Path, split: str, named: str, hint: str) -> None:
+    root = write_sequences(tmp_path / "dump", ("0000", "0001"))
+    (root / "dataset.yaml").write_text(f"label_space: cityscapes19\nsplit: {split}\n")
+    with pytest.raises(ConfigError, match=named) as caught:
+        discover(str(root))
+    assert str(root / "dataset.yaml") in caught.value.message
+    assert hint in caught.value.hint
