@@ -1,11 +1,10 @@
 """Frame table: files paired into frames with unique safe ids and numbers; gaps and missing partners are logged."""
 
 import operator
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import compress, islice, pairwise
+from itertools import compress, pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +21,7 @@ from sflow_pipeline.frames import (
     sort_frames,
 )
 from sflow_pipeline.simulators.folder_walk import DumpFolder
+from sflow_pipeline.simulators.frame_numbers import is_ascending, list_frame_numbers
 from sflow_pipeline.simulators.name_affixes import align_padding
 from sflow_pipeline.simulators.problems import ProblemLog
 
@@ -35,7 +35,6 @@ _SPLIT_OF = {
 }  # fmt: skip
 #: Folder names that name the split of their frames.
 SPLIT_NAMES = frozenset(_SPLIT_OF)
-_NUMBER = re.compile(r"[0-9]+")
 _MOTION = ("flow", "occlusion")  # between frames: the first or the last of a sequence has none
 
 
@@ -67,7 +66,7 @@ class FrameTable:
             split: ``train``, ``val``, ``test`` or another name.
             files: modality -> frame name -> path relative to the dump; ``label`` must be there, and ``render`` unless
                 no frame of the dump has a picture.
-            numbers: frame name -> frame number, where the names do not simply end in it.
+            numbers: frame name -> frame number, where the names do not tell it.
             timestamps_s: frame name -> the moment that it shows, where a file states it.
         """
         if files.get("render", files["label"]).keys() != files["label"].keys():
@@ -84,10 +83,10 @@ class FrameTable:
         if not names:
             return
         if numbers is None or not numbers.keys() >= set(names):
-            indices = _list_numbers(names)
+            indices = list_frame_numbers(names)
         else:
             indices = [numbers[name] for name in names]
-        if not _is_ascending(indices):
+        if not is_ascending(indices):
             order = sorted(zip(indices, names, strict=True))
             indices, names = [number for number, _ in order], [name for _, name in order]
         self._check_extras(names, files)
@@ -162,10 +161,6 @@ def _list_paths(names: list[str], paths: Mapping[str, str]) -> list[str | None]:
     return list(paths.values() if list(paths) == names else map(paths.get, names))
 
 
-def _is_ascending(numbers: list[int]) -> bool:
-    return all(map(operator.lt, numbers, islice(numbers, 1, None)))
-
-
 def index_files(folder: DumpFolder, log: ProblemLog, suffixes: Iterable[str] = PICTURE_SUFFIXES) -> dict[str, str]:
     """Frame name (file name without suffix) -> path, for the files of a folder with one of the suffixes."""
     allowed = frozenset(suffixes)
@@ -190,40 +185,13 @@ def index_files(folder: DumpFolder, log: ProblemLog, suffixes: Iterable[str] = P
     return found
 
 
-def number_frames(names: list[str]) -> dict[str, int]:
-    """Frame numbers of a sequence: the last number in each name, or positions where those do not tell frames apart.
-
-    >>> number_frames(["cam0_f00930", "cam0_f00960"])
-    {'cam0_f00930': 930, 'cam0_f00960': 960}
-    >>> number_frames(["left", "right"])
-    {'left': 0, 'right': 1}
-    """
-    return dict(zip(names, _list_numbers(names), strict=True))
-
-
-def _list_numbers(names: Sequence[str]) -> list[int]:
-    together = "".join(names)
-    if together.isascii() and together.isdigit():  # the usual case, and much quicker
-        if len(set(map(len, names))) == 1 and len(names[0]) <= 18:
-            return list(map(int, names))  # names differ, and so do numbers of equally many digits
-        digits = names
-    else:
-        digits = [(_NUMBER.findall(name) or [""])[-1] for name in names]
-    lengths = set(map(len, digits))
-    if lengths and min(lengths) > 0 and max(lengths) <= 18:
-        numbers = list(map(int, digits))
-        if _is_ascending(numbers) or len(set(numbers)) == len(names):
-            return numbers
-    return list(range(len(names)))
-
-
 def find_gaps(numbers: list[int]) -> list[int]:
     """Frame numbers after which frames are missing, judged by the step that most neighbours have.
 
     >>> find_gaps([0, 2, 4, 8, 10])
     [4]
     """
-    if numbers and numbers[-1] - numbers[0] == len(numbers) - 1 and _is_ascending(numbers):
+    if numbers and numbers[-1] - numbers[0] == len(numbers) - 1 and is_ascending(numbers):
         return []
     usual = find_usual_step(numbers)
     return [a for a, b in pairwise(numbers) if usual and b - a > usual]

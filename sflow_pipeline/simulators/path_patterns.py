@@ -13,6 +13,7 @@ from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
+from sflow_pipeline.simulators.frame_numbers import MAX_DIGITS
 from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
 from sflow_pipeline.simulators.problems import ProblemLog
 
@@ -28,7 +29,10 @@ _LOOK_REMOTE_FOLDERS = 100  # each is a request
 
 @dataclass(frozen=True)
 class FrameIdentity:
-    """Identity of the frame that a file belongs to: sequence, name within it, split, number."""
+    """Identity of the frame that a file belongs to: sequence, name within it, split, number.
+
+    Without a number, the names of the sequence's frames give theirs (``frame_numbers``).
+    """
 
     sequence_id: str
     frame: str
@@ -40,18 +44,16 @@ Identify = Callable[[re.Match[str]], FrameIdentity]
 
 
 def identify_by_groups(match: re.Match[str]) -> FrameIdentity:
-    """Sequence from the groups ``head`` and ``sequence`` where there are any, frame from ``frame``.
+    """Sequence from the groups ``head`` and ``sequence`` where there are any, frame from ``frame``, number from ``number``.
 
-    >>> identify_by_groups(re.fullmatch(HEAD + r"img/(?P<frame>[0-9]+).png", "val/town/img/7.png"))
-    FrameIdentity(sequence_id='val/town', frame='7', split='val', number=7)
+    >>> identify_by_groups(re.fullmatch(HEAD + r"img/(?P<frame>(?P<number>[0-9]+)_10).png", "val/town/img/7_10.png"))
+    FrameIdentity(sequence_id='val/town', frame='7_10', split='val', number=7)
     """
     groups = match.groupdict()
     parts = [part for part in (groups.get("head"), groups.get("sequence")) if part]
-    frame = match["frame"]
-    digits = re.findall(r"[0-9]{1,18}", groups.get("number") or frame)
-    return FrameIdentity(
-        "/".join(parts) or ROOT_SEQUENCE, frame, split_of(match.string), int(digits[-1]) if digits else None
-    )
+    digits = groups.get("number") or ""
+    number = int(digits) if digits and len(digits) <= MAX_DIGITS else None
+    return FrameIdentity("/".join(parts) or ROOT_SEQUENCE, match["frame"], split_of(match.string), number)
 
 
 @dataclass

@@ -4,7 +4,8 @@ import re
 
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
-from sflow_pipeline.simulators.frame_table import FrameTable, find_usual_step, index_files, number_frames
+from sflow_pipeline.simulators.frame_numbers import number_frames
+from sflow_pipeline.simulators.frame_table import FrameTable, find_usual_step, index_files
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import ProblemLog
 from sflow_pipeline.simulators.stated_facts import StatedFacts

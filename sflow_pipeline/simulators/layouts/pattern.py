@@ -115,8 +115,7 @@ def _identify(match: re.Match[str]) -> FrameIdentity:
     first = [groups[name] for name in ("split", "sequence") if name in groups]  # train/0 and val/0 are two frames
     sequence_id = "/".join([*first, *parts]) or ROOT_SEQUENCE
     split = name_split(groups["split"]) if "split" in groups else split_of(match.string)
-    number = re.findall(r"[0-9]{1,18}", match["frame"])
-    return FrameIdentity(sequence_id, match["frame"], split, int(number[-1]) if number else None)
+    return FrameIdentity(sequence_id, match["frame"], split)
 
 
 def _list(names: set[str]) -> str:

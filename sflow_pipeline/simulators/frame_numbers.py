@@ -1,0 +1,85 @@
+"""Frame numbers of a sequence, from the names of its frames, and the natural order of names."""
+
+import operator
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+_NUMBER = re.compile(r"([0-9]+)")
+#: Digits of the longest number that is taken for a frame number: any of so many fits 64 bits.
+MAX_DIGITS = 18
+
+
+def sort_naturally(names: Iterable[str]) -> list[str]:
+    """Names in the order in which people count: numbers within them by value, not digit by digit.
+
+    >>> sort_naturally(["t10", "t2", "t1"])
+    ['t1', 't2', 't10']
+    """
+    return sorted(names, key=lambda name: (_split_numbers(name), name))
+
+
+def number_frames(names: Sequence[str]) -> dict[str, int]:
+    """Frame numbers of a sequence, by name; see ``list_frame_numbers``.
+
+    >>> number_frames(["cam0_f00930", "cam0_f00960"])
+    {'cam0_f00930': 930, 'cam0_f00960': 960}
+    """
+    return dict(zip(names, list_frame_numbers(names), strict=True))
+
+
+def list_frame_numbers(names: Sequence[str]) -> list[int]:
+    """The frame number of each name: the last number that differs between the names.
+
+    Where that one does not tell frames apart, is too long, or would put frames in another order than all numbers of the
+    names do, it is the name's position in natural order.
+
+    >>> list_frame_numbers(["10_cam0", "9_cam0"]), list_frame_numbers(["left", "right"])
+    ([10, 9], [0, 1])
+    >>> list_frame_numbers(["10-00-59", "10-01-00", "10-01-01"])
+    [0, 1, 2]
+    """
+    together = "".join(names)
+    if together.isascii() and together.isdigit() and len(set(map(len, names))) == 1 and len(names[0]) <= MAX_DIGITS:
+        return list(map(int, names))  # the usual case, and much quicker
+    numbers = _find_numbers(names)
+    if numbers is not None:
+        return numbers
+    places = {name: place for place, name in enumerate(sort_naturally(names))}
+    return [places[name] for name in names]
+
+
+def is_ascending(numbers: Sequence[int]) -> bool:
+    """Whether each number is above the one before it."""
+    return all(map(operator.lt, numbers, islice(numbers, 1, None)))
+
+
+def _find_numbers(names: Sequence[str]) -> list[int] | None:
+    """The last number of each name that differs between the names; None where it does not serve as a frame number."""
+    rows = [_NUMBER.findall(name) for name in names]
+    if not all(rows):
+        return None
+    are_alike = len(set(map(len, rows))) == 1
+    varying = [i for i, column in enumerate(zip(*rows, strict=True)) if len(set(column)) > 1] if are_alike else []
+    chosen = varying[-1] if varying else -1
+    digits = [row[chosen] for row in rows]
+    if max(map(len, digits)) > MAX_DIGITS:
+        return None
+    numbers = list(map(int, digits))
+    if len(set(numbers)) < len(numbers):
+        return None
+    if len(varying) > 1 or not are_alike:
+        ordered = [name for _, name in sorted(zip(numbers, names, strict=True))]
+        by_numbers = sorted(names, key=lambda name: _split_numbers(name)[1::2]) if are_alike else None
+        if ordered not in (by_numbers, sort_naturally(names)):
+            return None
+    return numbers
+
+
+def _split_numbers(name: str) -> list[str | tuple[int, str]]:
+    """Text and numbers of a name in turn; numbers compare by value, however many digits they have."""
+    parts: list[str | tuple[int, str]] = list(_NUMBER.split(name))
+    for i in range(1, len(parts), 2):
+        digits = str(parts[i]).lstrip("0")
+        parts[i] = len(digits), digits
+    return parts
