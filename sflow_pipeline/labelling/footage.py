@@ -12,6 +12,7 @@ from sflow_pipeline.archives import ArchiveError
 from sflow_pipeline.archives.video_file import open_video
 from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES
 from sflow_pipeline.errors import MissingExtraError, UsageError
+from sflow_pipeline.simulators.frame_numbers import number_frames
 from sflow_pipeline.untrusted.regular_file import read_regular
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
@@ -88,7 +89,9 @@ def _walk(source: Path) -> Iterator[Path]:
 
 def _open_folder(source: Path, folder: Path) -> Iterator[Footage]:
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    found = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    numbers = number_frames([path.stem for path in found])  # in the order in which the result is read
+    pictures = sorted(found, key=lambda path: numbers[path.stem])
     parts = folder.relative_to(source).parts
     if pictures:
         above = source.resolve().name
@@ -125,7 +128,7 @@ def _open_video(path: Path, name: str) -> Footage:
     members = sorted(video.marks)
     if not members:
         raise UsageError(f"{path}: holds no frames", hint="name another video")
-    numbers, fps, note = number_frames(video.times_s, video.fps)
+    numbers, fps, note = number_by_times(video.times_s, video.fps)
     frames = [
         FootageFrame(f"{number:06d}", ".png", lambda member=member: video.read(member))  # type: ignore[misc]
         for number, member in zip(numbers, members, strict=True)
@@ -137,12 +140,12 @@ def _open_video(path: Path, name: str) -> Footage:
     return Footage(_make_safe(name), frames, fps, tuple(notes))
 
 
-def number_frames(times_s: Sequence[float], fps: float | None) -> tuple[list[int | None], float | None, str]:
+def number_by_times(times_s: Sequence[float], fps: float | None) -> tuple[list[int | None], float | None, str]:
     """Frame numbers at a steady rate, the rate, and a note on frames that do not keep to it.
 
     A frame that falls on the number of the one before it has None.
 
-    >>> number_frames([0.0, 0.1, 0.2, 0.5], 10.0)
+    >>> number_by_times([0.0, 0.1, 0.2, 0.5], 10.0)
     ([0, 1, 2, 5], 10.0, 'frames do not follow each other steadily: 2 are missing at 10 frames per second')
     """
     steps = [later - earlier for earlier, later in pairwise(times_s)]

@@ -57,7 +57,7 @@ def is_ascending(numbers: Sequence[int]) -> bool:
 def _find_numbers(names: Sequence[str]) -> list[int] | None:
     """The last number of each name that differs between the names; None where it does not serve as a frame number."""
     rows = [_NUMBER.findall(name) for name in names]
-    if not all(rows):
+    if not rows or not all(rows):
         return None
     are_alike = len(set(map(len, rows))) == 1
     varying = [i for i, column in enumerate(zip(*rows, strict=True)) if len(set(column)) > 1] if are_alike else []

@@ -83,6 +83,17 @@ def test_a_higher_confidence_leaves_more_void(drive: Path, tmp_path: Path) -> No
     assert void[0] < void[1] < void[2]  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("name", ["{}", "{}_cam0", "take 2 frame {}a"])
+def test_every_so_many_pictures_are_counted_by_their_numbers(drive: Path, tmp_path: Path, name: str) -> None:
+    picture, folder = next(drive.iterdir()).read_bytes(), tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(1, 13):
+        (folder / f"{name.format(number)}.png").write_bytes(picture)
+    label_footage(folder, tmp_path / "out", every=4, device="cpu")
+    names = {path.stem for path in (tmp_path / "out" / "pictures" / "rgb").iterdir()}
+    assert names == {name.format(number) for number in (1, 5, 9)}
+
+
 def test_a_broken_off_run_is_completed(drive: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     label_footage(drive, out, device="cpu")
