@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from sflow_pipeline.columns import PICTURE_SUFFIXES
+from sflow_pipeline.errors import DumpError
 from sflow_pipeline.frames import (
     FrameList,
     concatenate_frames,
@@ -50,6 +51,7 @@ class FrameTable:
     _waiting: dict[str, list[Any]] = field(default_factory=dict)
     _parts: list[FrameList] = field(default_factory=list)
     _frames: FrameList | None = None
+    _roots: dict[str, str] = field(default_factory=dict)
 
     def add_sequence(
         self,
@@ -68,6 +70,9 @@ class FrameTable:
                 no frame of the dump has a picture.
             numbers: frame name -> frame number, where the names do not tell it.
             timestamps_s: frame name -> the moment that it shows, where a file states it.
+
+        Raises:
+            DumpError: the frames at the dump's top would be in one sequence with those of its folder ``main``.
         """
         if files.get("render", files["label"]).keys() != files["label"].keys():
             files = align_padding(files)
@@ -82,6 +87,10 @@ class FrameTable:
                 self.log.add("missing_render", labels[name])
         if not names:
             return
+        if sequence_id == ROOT_SEQUENCE:
+            first = self._roots.setdefault(split, labels[names[0]])
+            if first != labels[names[0]]:
+                raise build_root_error(first, labels[names[0]])
         if numbers is None or not numbers.keys() >= set(names):
             indices = list_frame_numbers(names)
         else:
@@ -237,6 +246,14 @@ def name_split(name: str) -> str:
     ('val', 'night')
     """
     return _SPLIT_OF.get(name.lower(), name)
+
+
+def build_root_error(one: str, other: str) -> DumpError:
+    """The error of a dump with frames at its top and in a folder that has the name of their sequence."""
+    return DumpError(
+        f"{one} and {other}: both are of the sequence {ROOT_SEQUENCE}, the name of the frames at the dump's top",
+        hint=f"rename the folder {ROOT_SEQUENCE}, or move the frames at the top into a folder of their own",
+    )
 
 
 def sequence_of(path: str) -> str:

@@ -14,7 +14,7 @@ from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
 from sflow_pipeline.simulators.frame_numbers import MAX_DIGITS
-from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, split_of
+from sflow_pipeline.simulators.frame_table import ROOT_SEQUENCE, FrameTable, build_root_error, split_of
 from sflow_pipeline.simulators.problems import ProblemLog
 
 #: modality -> pattern of its paths, with a group ``frame`` and groups that name the sequence.
@@ -44,7 +44,7 @@ Identify = Callable[[re.Match[str]], FrameIdentity]
 
 
 def identify_by_groups(match: re.Match[str]) -> FrameIdentity:
-    """Sequence from the groups ``head`` and ``sequence`` where there are any, frame from ``frame``, number from ``number``.
+    """Sequence from the groups ``head`` and ``sequence``, frame from ``frame``, number from ``number``, where it is.
 
     >>> identify_by_groups(re.fullmatch(HEAD + r"img/(?P<frame>(?P<number>[0-9]+)_10).png", "val/town/img/7_10.png"))
     FrameIdentity(sequence_id='val/town', frame='7_10', split='val', number=7)
@@ -74,12 +74,16 @@ class PatternFinder:
         """Every frame with a picture and a label, sorted; what is left out is in ``log``.
 
         Without a pattern of pictures, every label is a frame.
+
+        Raises:
+            DumpError: frames at the top would be in one sequence with those of a folder ``main``.
         """
         table = FrameTable(self.log)
         required = [name for name in ("render", "label") if name in self.patterns]
         sequences: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
         numbers: dict[tuple[str, str], dict[str, int]] = {}
         twice: set[tuple[tuple[str, str], str]] = set()
+        roots: dict[tuple[str, bool], str] = {}
         patterns = list(self.patterns.items())
         if self.is_exclusive:
             patterns.sort(key=lambda pair: -len(pair[1].pattern))
@@ -95,6 +99,11 @@ class PatternFinder:
                     taken = pattern.pattern if self.is_exclusive else None
                     place = self.identify(match)
                     key = place.split, place.sequence_id
+                    if place.sequence_id == ROOT_SEQUENCE:
+                        is_named = any(match.groupdict().get(name) for name in ("head", "sequence"))
+                        roots.setdefault((place.split, is_named), path)
+                        if (other := roots.get((place.split, not is_named))) is not None:
+                            raise build_root_error(other, path)
                     files = sequences.setdefault(key, {name: {} for name in required}).setdefault(modality, {})
                     first = files.setdefault(place.frame, path)
                     if first != path:

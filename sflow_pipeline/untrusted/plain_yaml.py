@@ -87,7 +87,7 @@ class TextKeyLoader(_PlainLoader):
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        self.flatten_mapping(node)  # type: ignore[no-untyped-call]
+        self.flatten_mapping(node)
         for key, _value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 key.tag = "tag:yaml.org,2002:str"

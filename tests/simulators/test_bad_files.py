@@ -8,6 +8,8 @@ import pytest
 
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import Dump, discover
+from sflow_pipeline.simulators.frame_table import FrameTable
+from sflow_pipeline.simulators.problems import ProblemLog
 
 MakeTree = Callable[[list[str]], Path]
 
@@ -49,10 +51,14 @@ def test_two_pictures_for_one_frame(make_tree: MakeTree) -> None:
     assert set(problems["duplicate_id"]) == {"rgb/1.png", "rgb/1.jpg"}
 
 
-def test_two_sequences_of_the_same_id(make_tree: MakeTree) -> None:
-    dump, problems = look(make_tree(pairs("0", "1") + pairs("1", "2", sequence="main/")))
-    assert [f.sample_id for f in dump.frames] == ["main/0", "main/2"]
-    assert set(problems["duplicate_id"]) == {"rgb/1.png", "main/rgb/1.png"}
+def test_two_sequences_of_the_same_id() -> None:
+    table = FrameTable(ProblemLog())
+    for split, numbers in (("train", "01"), ("val", "12")):
+        files = {folder: {n: f"{split}/{folder}/{n}.png" for n in numbers} for folder in ("render", "label")}
+        table.add_sequence("town", split, files)
+    assert [f.sample_id for f in table.frames()] == ["town/0", "town/2"]
+    (problem,) = table.log.problems()
+    assert (problem.kind, set(problem.paths)) == ("duplicate_id", {"train/render/1.png", "val/render/1.png"})
 
 
 def test_gaps_are_named_by_sequence(make_tree: MakeTree) -> None:

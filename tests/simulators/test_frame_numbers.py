@@ -1,11 +1,13 @@
 """Order and numbers of frames follow from their names as a person reads them, in every layout."""
 
 import random
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import discover
 
 MakeTree = Callable[[Iterable[str]], Path]
@@ -38,3 +40,17 @@ def test_frames_are_in_the_order_of_recording(make_tree: MakeTree, case: str, la
     assert [(frame.frame_index, frame.sample_id) for frame in dump.frames] == [
         (number, f"main/{name}") for number, name in zip(numbers, names, strict=True)
     ]
+
+
+@pytest.mark.parametrize(("picture", "label"), [("rgb/{}.png", "semantic/{}.png"), ("images/{}.png", "labels/{}.png")])
+def test_a_folder_main_is_not_taken_for_the_frames_at_the_top(make_tree: MakeTree, picture: str, label: str) -> None:
+    here = [pattern.format(number) for pattern in (picture, label) for number in ("00001", "00002")]
+    there = [f"main/{pattern}".format(number) for pattern in (picture, label) for number in ("10001", "10002")]
+    simulator = "folder" if "rgb" in picture else "gta"
+    root = make_tree(here + there)
+    with pytest.raises(DumpError, match="are of the sequence main") as caught:
+        discover(str(root), simulator=simulator, label_space="camvid11", label_encoding="ids")
+    assert "rename the folder main" in caught.value.hint
+    shutil.rmtree(root)
+    dump = discover(str(make_tree(there)), simulator=simulator, label_space="camvid11", label_encoding="ids")
+    assert [frame.sequence_id for frame in dump.frames] == ["main", "main"]

@@ -204,7 +204,10 @@ def test_splits_are_stated_for_sequences_as_they_are_written(tmp_path: Path, nam
 
 @pytest.mark.parametrize(
     ("split", "named", "hint"),
-    [("{0000: train, 00001: val}", "'00001'", "did you mean 0001?"), ("{x: val, y: val}", "'x'", "there are 0000, 0001")],
+    [
+        ("{0000: train, 00001: val}", "'00001'", "did you mean 0001?"),
+        ("{x: val, y: val}", "'x'", "there are 0000, 0001"),
+    ],
 )
 def test_a_split_of_a_sequence_that_is_not_there_is_refused(tmp_path: Path, split: str, named: str, hint: str) -> None:
     root = write_sequences(tmp_path / "dump", ("0000", "0001"))
