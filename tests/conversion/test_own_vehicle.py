@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from sflow_pipeline.bundle.own_vehicle import find_own_vehicle
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.convert import convert
-from sflow_pipeline.conversion.painting.own_vehicle import apply_own_vehicle, find_own_vehicle
+from sflow_pipeline.conversion.painting.own_vehicle import apply_own_vehicle
 from sflow_pipeline.errors import UsageError
 
 

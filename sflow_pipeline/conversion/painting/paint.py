@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.bundle.own_vehicle import find_own_vehicle
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
 from sflow_pipeline.conversion.gate.gate import Gate, Judgement
 from sflow_pipeline.conversion.painting.fatal_errors import describe_shortage, reraise_fatal
 from sflow_pipeline.conversion.painting.image_history import ImageHistory
 from sflow_pipeline.conversion.painting.look import Look, draw_look, fit_look
-from sflow_pipeline.conversion.painting.own_vehicle import (
-    apply_own_vehicle,
-    decode_own_vehicle_mask,
-    find_own_vehicle,
-)
+from sflow_pipeline.conversion.painting.own_vehicle import apply_own_vehicle, decode_own_vehicle_mask
 from sflow_pipeline.conversion.painting.rig import name_rig
 from sflow_pipeline.conversion.painting.rig_colors import Measured, RigColors
 from sflow_pipeline.conversion.painting.smoothing_window import SmoothingWindow, translate_each

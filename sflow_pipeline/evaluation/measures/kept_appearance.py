@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.conversion.painting.own_vehicle import find_own_vehicle
-from sflow_pipeline.conversion.resize import resize_nearest
+from sflow_pipeline.bundle.own_vehicle import find_own_vehicle
 from sflow_pipeline.evaluation.measures.measure import MeasureResult, Observations, Observe
 from sflow_pipeline.evaluation.photo_source import LabelledPhoto, PhotoSource
 from sflow_pipeline.evaluation.results.scores import Score, finite
@@ -154,12 +153,11 @@ class _Look:
     def observe(self, photo: LabelledPhoto) -> Appearance:
         lab = np.asarray(cv2.cvtColor(photo.photo.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
         chroma = cv2.resize(lab[..., 1:], SIZE_PX, interpolation=cv2.INTER_AREA).round().astype(np.int8)
-        cells = resize_nearest(photo.label_map, SIZE_PX)
-        is_vehicle = np.isin(cells, self.vehicles)
-        own = find_own_vehicle(cells, self.vehicles)
-        if own is not None:
-            is_vehicle &= ~own
-        return Appearance(chroma, is_vehicle, *self._measure_contrast(lab[..., 0], photo.label_map))
+        is_vehicle = np.isin(photo.label_map, self.vehicles).astype(np.uint8)
+        cells = np.asarray(cv2.resize(is_vehicle, SIZE_PX, interpolation=cv2.INTER_NEAREST), np.uint8)
+        own = find_own_vehicle(cells, (1,))
+        is_vehicle_cell = cells > 0 if own is None else (cells > 0) & ~own
+        return Appearance(chroma, is_vehicle_cell, *self._measure_contrast(lab[..., 0], photo.label_map))
 
     def _measure_contrast(self, lightness: NDArray[np.float32], label_map: NDArray[Any]) -> tuple[float, int]:
         is_marking = np.isin(label_map, self.markings)
