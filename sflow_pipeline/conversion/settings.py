@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -184,6 +184,10 @@ class ConversionSettings:
                 **{name: _to_json(getattr(self, name)) for name in counted},
             }
         )
+
+    def with_raw_labels(self) -> "ConversionSettings":
+        """The same settings with a label column of bytes, which `datasets` does not decode as pictures."""
+        return replace(self, raw_columns=("label", *(name for name in self.raw_columns if name != "label")))
 
     def describe_mapping(self) -> list[dict[str, Any]]:
         """The label mapping as rows of a table."""

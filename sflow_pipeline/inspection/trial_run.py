@@ -56,8 +56,9 @@ def time_a_few_frames(
 
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
         found = SourceFrames(build_index(chosen, settings.source, settings.modalities))
-        take_census([found], settings, None)
-        results = convert_frames(ShardTask("trial", "train", "", found), settings, painter)
+        census = take_census([found], settings, None)
+        written = settings if census.are_exact else settings.with_raw_labels()
+        results = convert_frames(ShardTask("trial", "train", "", found), written, painter)
         return [row for result in results for row in result.rows]
 
     with single_threaded():

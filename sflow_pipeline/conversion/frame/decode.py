@@ -18,6 +18,7 @@ from sflow_pipeline.errors import FrameError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.label_spaces import UNMAPPED, LabelEncoding
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.image_header import read_header
 from sflow_pipeline.storage.instance_codec import decode_instance
 
 
@@ -117,6 +118,7 @@ def _decode_files(source: SourceFrame, data: Mapping[str, bytes], settings: Conv
                 if name == "render" and render is not None
                 else resize_carried(content, name, path, size_px)
             )
+    _check_exact({"label": label_bytes, **files}, ref, settings)
     texts = {
         name: _decode_text(data[name], str(getattr(ref, name)))
         for name in TEXT_COLUMNS
@@ -197,6 +199,24 @@ def _check_carried(
         else:
             continue
         image_codec.check_size(size_px, source_px, name=path, picture=_name_picture(source.ref))
+
+
+def _check_exact(written: Mapping[str, bytes], ref: FrameRef, settings: ConversionSettings) -> None:
+    """Refuse files whose numbers `datasets` would change, in columns that it decodes as pictures."""
+    for name, content in written.items():
+        if BY_NAME[name].holds == "picture" or name in settings.raw_columns:
+            continue
+        path = str(getattr(ref, name))
+        header = read_header(content, name=path)
+        if not header.is_exact_as_picture:
+            kind = "grey" if header.channels < 3 else "colour"
+            raise FrameError(
+                f"{path}: {header.bits}-bit {kind} among {name} files that libraries for pictures decode exactly; of "
+                "this one they would change the numbers",
+                hint=f"write every {name} file alike, with 8 bits in each channel or as 16-bit grey"
+                + ("" if name == "label" else f", or leave {name} out with --include"),
+                reason="other_bit_depth",
+            )
 
 
 def _decode_text(data: bytes, path: str) -> str:

@@ -50,7 +50,8 @@ class LabelCensus:
 
     ``unknown_files`` counts the labels that hold such ids, ``unknown_paths`` names the first of them;
     ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows;
-    ``void_shares`` has the share of each label's pixels that belongs to no class, NaN where it cannot be read.
+    ``void_shares`` has the share of each label's pixels that belongs to no class, NaN where it cannot be read;
+    ``are_exact``: libraries for pictures decode every one of them to its own samples.
     """
 
     pixels: dict[int, int]
@@ -59,6 +60,7 @@ class LabelCensus:
     unknown_paths: tuple[str, ...]
     unknown_colors: str = ""
     void_shares: NDArray[np.float64] | None = None
+    are_exact: bool = True
 
     @property
     def unknown_share(self) -> float:
@@ -181,8 +183,10 @@ def _sum_up(groups: Sequence[SourceFrames], table: pa.Table, settings: Conversio
     colors = ""
     if UNKNOWN_COLOR_ID in unknown:
         with contextlib.suppress(FrameError, OSError):
-            colors = explain_unknown_colors(read_label(first[0], settings), settings.source_space)
-    return LabelCensus(found, unknown, len(strange), tuple(frame.ref.label for frame in first), colors, void)
+            colors = explain_unknown_colors(read_label(first[0], settings)[0], settings.source_space)
+    paths = tuple(frame.ref.label for frame in first)
+    are_exact = bool(pc.all(table["are_exact"], min_count=0).as_py())
+    return LabelCensus(found, unknown, len(strange), paths, colors, void, are_exact)
 
 
 def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:

@@ -14,7 +14,7 @@ from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 
 COUNTS_PATH = f"{STATE_PATH}/label_counts.parquet"
-_KEY = b"labels"
+_KEY = b"label_files"  # "labels" of older versions, which did not look whether labels are exact
 _IDS = 65536
 _SCHEMA = pa.schema(
     [
@@ -23,6 +23,7 @@ _SCHEMA = pa.schema(
         ("pixels", pa.list_(pa.int64())),
         ("strange", pa.list_(pa.int32())),
         ("void", pa.list_(pa.float64())),
+        ("are_exact", pa.bool_()),
     ]
 )
 
@@ -75,6 +76,7 @@ def pack_counts(names: Sequence[str], counts: Sequence[LabelCounts]) -> pa.Table
         "pixels": [list(found.pixels.values()) for found in counts],
         "strange": [found.strange for found in counts],
         "void": [found.void for found in counts],
+        "are_exact": [found.are_exact for found in counts],
     }
     return pa.table(columns, schema=_SCHEMA)
 
@@ -83,7 +85,7 @@ def unpack_counts(table: pa.Table, row: int) -> LabelCounts:
     """The counts of one group."""
     found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
     pixels = dict(zip(found["ids"], found["pixels"], strict=True))
-    return LabelCounts(pixels, tuple(found["strange"]), np.array(found["void"], np.float64))
+    return LabelCounts(pixels, tuple(found["strange"]), np.array(found["void"], np.float64), found["are_exact"])
 
 
 def _check(table: pa.Table) -> None:
@@ -94,7 +96,10 @@ def _check(table: pa.Table) -> None:
     """
     columns: dict[str, Any] = {name: table[name].combine_chunks() for name in ("ids", "pixels", "strange", "void")}
     ids, pixels, strange, void = (column.flatten() for column in columns.values())
-    if any(values.null_count for values in (table["group"], *columns.values(), ids, pixels, strange, void)):
+    if any(
+        values.null_count
+        for values in (table["group"], table["are_exact"], *columns.values(), ids, pixels, strange, void)
+    ):
         raise ValueError("counts of nothing")
     lengths = {name: column.value_lengths().to_numpy() for name, column in columns.items()}
     frames = np.repeat(lengths["void"], lengths["strange"])

@@ -13,6 +13,7 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelReading, LabelSpace
+from sflow_pipeline.storage.image_header import ImageHeader, read_header
 from sflow_pipeline.storage.look_ahead import map_ahead
 
 #: Labels that one thread counts at a time.
@@ -27,11 +28,13 @@ class LabelCounts:
         pixels: class id -> pixels, over all labels that can be read.
         strange: positions of the frames whose labels hold ids that the label space lacks.
         void: (frames,) float64 share of each label's pixels that belongs to no class; NaN where it cannot be read.
+        are_exact: libraries for pictures decode every label that can be read to its own samples.
     """
 
     pixels: dict[int, int]
     strange: tuple[int, ...]
     void: NDArray[np.float64]
+    are_exact: bool = True
 
 
 #: Counts groups of frames, in their order.
@@ -44,12 +47,15 @@ def count_labels(frames: Iterable[SourceFrame], settings: ConversionSettings) ->
     allowed = list_file_ids(settings.source_space)
     strange: list[int] = []
     void: list[float] = []
+    are_exact = True
     for position, frame in enumerate(frames):
         try:
-            label_map = read_label(frame, settings).label_map
+            reading, header = read_label(frame, settings)
         except (FrameError, OSError):
             void.append(np.nan)
             continue
+        label_map = reading.label_map
+        are_exact &= header.is_exact_as_picture
         counts = np.bincount(label_map.ravel())
         ids = np.flatnonzero(counts)
         found = dict(zip(ids.tolist(), counts[ids].tolist(), strict=True))
@@ -57,7 +63,7 @@ def count_labels(frames: Iterable[SourceFrame], settings: ConversionSettings) ->
         void.append(float(counts[settings.void_ids[: counts.size]].sum() / max(1, label_map.size)))
         if not allowed.issuperset(found):
             strange.append(position)
-    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), np.array(void))
+    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), np.array(void), are_exact)
 
 
 def count_in_threads(groups: Sequence[Sequence[SourceFrame]], settings: ConversionSettings) -> Iterator[LabelCounts]:
@@ -93,7 +99,7 @@ def join_counts(parts: Sequence[LabelCounts]) -> LabelCounts:
 
     >>> a, b = LabelCounts({1: 2}, (0,), np.array([0.0])), LabelCounts({1: 1, 3: 4}, (1,), np.array([0.5, 0.25]))
     >>> join_counts([a, b])
-    LabelCounts(pixels={1: 3, 3: 4}, strange=(0, 2), void=array([0.  , 0.5 , 0.25]))
+    LabelCounts(pixels={1: 3, 3: 4}, strange=(0, 2), void=array([0.  , 0.5 , 0.25]), are_exact=True)
     """
     pixels: dict[int, int] = {}
     strange: list[int] = []
@@ -103,7 +109,9 @@ def join_counts(parts: Sequence[LabelCounts]) -> LabelCounts:
             pixels[class_id] = pixels.get(class_id, 0) + count
         strange += [frames + position for position in part.strange]
         frames += len(part.void)
-    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), np.concatenate([part.void for part in parts]))
+    void = np.concatenate([part.void for part in parts])
+    are_exact = all(part.are_exact for part in parts)
+    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), void, are_exact)
 
 
 def fill_counts(counts: LabelCounts, unread: LabelCounts) -> LabelCounts:
@@ -112,7 +120,8 @@ def fill_counts(counts: LabelCounts, unread: LabelCounts) -> LabelCounts:
     void = counts.void.copy()
     void[places] = unread.void
     strange = sorted({*counts.strange, *places[list(unread.strange)].tolist()})
-    return LabelCounts(join_counts([counts, unread]).pixels, tuple(strange), void)
+    joined = join_counts([counts, unread])
+    return LabelCounts(joined.pixels, tuple(strange), void, joined.are_exact)
 
 
 def list_file_ids(space: LabelSpace) -> frozenset[int]:
@@ -120,11 +129,12 @@ def list_file_ids(space: LabelSpace) -> frozenset[int]:
     return frozenset(space.ids() - {item.id for item in space.classes if item.derived})
 
 
-def read_label(frame: SourceFrame, settings: ConversionSettings) -> LabelReading:
-    """Read and decode a frame's label.
+def read_label(frame: SourceFrame, settings: ConversionSettings) -> tuple[LabelReading, ImageHeader]:
+    """Read and decode a frame's label, and what its file says about itself.
 
     Raises:
         FrameError, OSError: it cannot be read.
     """
     table = settings.source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
-    return settings.label_format.read(settings.source.read_bytes(frame.ref.label), table, frame.ref.label)
+    data = settings.source.read_bytes(frame.ref.label)
+    return settings.label_format.read(data, table, frame.ref.label), read_header(data, name=frame.ref.label)
