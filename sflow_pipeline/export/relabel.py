@@ -11,12 +11,14 @@ from sflow_pipeline.export.object_numbers import ObjectNumbers
 from sflow_pipeline.label_spaces import LabelMapping, LabelSpace, build_mapping, load_label_space
 from sflow_pipeline.simulators import LabelFormat
 from sflow_pipeline.storage import image_codec
+from sflow_pipeline.storage.image_header import is_plain_gray
 
 
 class CityscapesLabels:
     """Turns a dataset's labels into Cityscapes' label ids, by what the classes mean.
 
-    A dataset that is in those ids already keeps its label files byte for byte.
+    A dataset that is in those ids already keeps its label files byte for byte, but for those that are no plain 8-bit
+    grey: readers of the layouts would find other ids in them.
     """
 
     def __init__(self, label_format: LabelFormat) -> None:
@@ -33,6 +35,7 @@ class CityscapesLabels:
         self.colors = np.zeros((256, 3), np.uint8)
         for item in self.space.classes:
             self.colors[item.id] = item.color
+        self._encoded_anew = 0
 
     def to_label_ids(self, label_map: NDArray[Any]) -> NDArray[np.uint8]:
         """(h, w) ids of the dataset to (h, w) labelIds, 0 to 33; ids that its label space does not have become 0."""
@@ -44,17 +47,19 @@ class CityscapesLabels:
         """(h, w) labelIds to (h, w) trainIds, 255 for what Cityscapes does not evaluate."""
         return self._train_ids[label_ids]
 
-    def encode(self, row: Row, space: LabelSpace, label_map: NDArray[np.uint8], source: NDArray[Any]) -> bytes:
-        """A label file in ``space``; the dataset's own where it is one already.
+    def encode(self, row: Row, space: LabelSpace, label_map: NDArray[np.uint8]) -> bytes:
+        """A label file in ``space``, 8-bit grey; the dataset's own where it is one already.
 
         Args:
             row: whose label.
             space: of ``label_map``.
             label_map: (h, w) ids to write.
-            source: (h, w) ids of the row's own label.
         """
-        if self._has_files_of(space) and source.dtype == np.uint8:
-            return row.require_file("label")
+        if self._has_files_of(space):
+            own = row.require_file("label")
+            if is_plain_gray(own, name=f"label of {row.sample_id}"):
+                return own
+            self._encoded_anew += 1
         return image_codec.encode_label(label_map)
 
     def number_instances(
@@ -75,7 +80,8 @@ class CityscapesLabels:
     def describe(self) -> str:
         """One line on how labels were exported."""
         if self._has_files_of(self.space):
-            return f"labelIds byte for byte the dataset's ({self._source.name})"
+            anew = f" but for {self._encoded_anew} that were no plain 8-bit grey" if self._encoded_anew else ""
+            return f"labelIds byte for byte the dataset's ({self._source.name}){anew}"
         lost = f"; without a counterpart, now unlabeled: {', '.join(self.mapping.lost)}" if self.mapping.lost else ""
         return f"remapped from {self._source.name} to Cityscapes labelIds by class name and meaning{lost}"
 

@@ -142,6 +142,17 @@ def build_gray_png(data: bytes | memoryview, *, name: str = "image") -> bytes:
     return b"".join(kept)
 
 
+def is_plain_gray(data: bytes | memoryview, *, name: str = "image") -> bool:
+    """Whether a file is a PNG of 8-bit grey and nothing else, which every library reads to its very samples.
+
+    Raises:
+        FrameError: ``unreadable``, ``truncated`` or ``too_large``.
+    """
+    header = read_header(data, name=name)
+    is_gray = header.kind == "png" and header.bits == 8 and header.channels == 1 and not header.is_indexed
+    return is_gray and all(kind != b"tRNS" for kind, _chunk in _iterate_png_chunks(data, name))
+
+
 def read_palette(data: bytes | memoryview) -> tuple[tuple[int, int, int], ...]:
     """The colours of an indexed PNG by index, RGB; empty for other files and damaged ones."""
     if data[:8] != _PNG_SIGNATURE:

@@ -54,10 +54,10 @@ def make(random_bundle: Path, tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-def load_labels(tmp_path: Path) -> dict[int, np.ndarray]:
+def load_labels(tmp_path: Path) -> dict[int, Any]:
     """Frame -> class ids as a user of `datasets` reads them, and of OpenCV where they are bytes."""
     rows = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
-    labels = {}
+    labels: dict[int, Any] = {}
     for row in rows:
         label = row["label"]
         if not isinstance(label, PIL.Image.Image):
@@ -103,9 +103,9 @@ def test_an_instance_file_of_4_bits_is_left_out_and_said(make: Callable[..., Any
     write_frame(tmp_path / "sim", 5, instance=encode_gray_of_4_bits(numbers))
     summary = make(max_bad_fraction=0.5)
     assert (summary.rows, summary.reasons) == (5, {"other_bit_depth": 1})
-    (said,) = [row for path in tmp_path.glob("out/quarantine/*/*.parquet") for row in pq.read_table(path).to_pylist()]
+    (said,) = [row for path in tmp_path.glob("out/quarantine/**/*.parquet") for row in pq.read_table(path).to_pylist()]
     assert "0005.png: 4-bit grey among instance files" in said["message"] and "--include" in said["hint"]
     rows = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
     for row in rows:
         np.testing.assert_array_equal(np.array(row["instance"]), numbers)
-    assert make(include=["edge"]).rows == 6
+    assert make(include=["edge"], replace=True).rows == 6

@@ -58,7 +58,7 @@ def test_a_space_of_another_table_with_cityscapes_name_is_remapped():
     identity = {"sample_id": "a/1", "sequence_id": "a", "frame_index": 1, "variant": 0, "split": "train"}
     stored = {"bytes": cv2.imencode(".png", source)[1].tobytes(), "path": "1.png"}
     row = Row({**identity, "label": stored}, label_format)
-    written = labels.encode(row, labels.space, labels.to_label_ids(source), source)
+    written = labels.encode(row, labels.space, labels.to_label_ids(source))
     assert cv2.imdecode(np.frombuffer(written, np.uint8), cv2.IMREAD_UNCHANGED).tolist() == [[7]]
     assert labels.describe().startswith("remapped")
 

@@ -33,9 +33,9 @@ def export(task: ExportTask) -> Outcome:
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
         task.dest.write(f"leftImg8bit/{name}_leftImg8bit.png", row.require_png("image"))
         truth = f"gtFine/{name}_gtFine"
-        task.dest.write(f"{truth}_labelIds.png", labels.encode(row, labels.space, label_ids, label_map))
+        task.dest.write(f"{truth}_labelIds.png", labels.encode(row, labels.space, label_ids))
         train_ids = labels.to_train_ids(label_ids)
-        task.dest.write(f"{truth}_labelTrainIds.png", labels.encode(row, labels.train_space, train_ids, label_map))
+        task.dest.write(f"{truth}_labelTrainIds.png", labels.encode(row, labels.train_space, train_ids))
         task.dest.write(f"{truth}_instanceIds.png", image_codec.encode_uint16(instance_ids))
         task.dest.write(f"{truth}_color.png", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.note_sample(row, f"leftImg8bit/{name}_leftImg8bit.png")

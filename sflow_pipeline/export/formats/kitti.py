@@ -30,7 +30,7 @@ def export(task: ExportTask) -> Outcome:
         for instance, class_id, number in labels.number_instances(row, label_map, numbers):
             instance_ids.reshape(-1)[instance.pixels] = class_id * _INSTANCES_PER_CLASS + number
         task.dest.write(f"{folder}/image_2/{name}", row.require_png("image"))
-        task.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids, label_map))
+        task.dest.write(f"{folder}/semantic/{name}", labels.encode(row, labels.space, label_ids))
         task.dest.write(f"{folder}/semantic_rgb/{name}", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.write(f"{folder}/instance/{name}", image_codec.encode_uint16(instance_ids))
         task.dest.note_sample(row, f"{folder}/image_2/{name}")
