@@ -48,7 +48,10 @@ def verify_command(
     if found.sources_missing:
         typer.echo(f"{found.sources_missing} rows: the source is missing; name its folder with --source")
     if found.sources_changed:
-        typer.echo(f"{found.sources_changed} rows: the source has changed; run convert again to update them")
+        typer.echo(
+            f"{found.sources_changed} rows: the source has changed; run convert again with --content-hash to update "
+            "them (without it files of the same size and time count as unchanged)"
+        )
     for problem in found.problems[:_SHOWN]:
         print_stderr_line("problem", problem, "red")
     if len(found.problems) > _SHOWN:

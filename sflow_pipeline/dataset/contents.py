@@ -130,6 +130,23 @@ class Contents:
             check_name("split", split, list(self.splits), self.folder.uri)
         return tuple(shard for shard in self.shards if splits is None or shard.split in splits)
 
+    def check_variants(self, variants: Collection[int] | None, *, name: str = "variants") -> None:
+        """Refuse numbers of variants that the dataset does not have.
+
+        Args:
+            variants: as chosen; None for all.
+            name: how the choice is named where it is made.
+
+        Raises:
+            UsageError: there is no such variant.
+        """
+        for variant in variants or ():
+            if not 0 <= variant < self.variants:
+                raise UsageError(
+                    f"{name} {variant}: {self.folder.uri} has {self.variants} variants of each frame",
+                    hint=f"choose from 0 to {self.variants - 1}",
+                )
+
     def check_columns(self, columns: Sequence[str] | None) -> tuple[str, ...]:
         """``columns`` if the dataset has them all, every column where None.
 

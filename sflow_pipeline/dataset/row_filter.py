@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from sflow_pipeline.columns import BY_NAME
 from sflow_pipeline.errors import UsageError
 
@@ -22,12 +24,14 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 _NUMBERS, _TEXTS = ("int32", "int64", "float32"), ("string",)
 _TEXT = r"\"[^\"]*\"|'[^']*'"
 _CONDITION = re.compile(rf"\s*(?:scores\.)?(\w+)\s*(<=|>=|==|!=|<|>)\s*({_TEXT}|[-+.\w]+)\s*(and\s|$)")
+#: A float would not hold every int64.
+_INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
 _EXAMPLE = "for example scores.miou > 0.5 and failed_checks == ''"
 
 
 @dataclass(frozen=True)
 class _Condition:
-    """Comparison of a column with a value."""
+    """Comparison of a column with a value; both are rounded to float32 in columns that hold such numbers."""
 
     column: str
     sign: str
@@ -37,7 +41,10 @@ class _Condition:
         """Whether a row's value fulfils it; a missing number fulfils no condition, a missing text counts as empty."""
         if found is None and isinstance(self.value, str):
             found = ""
-        return found is not None and _COMPARISONS[self.sign](found, self.value)
+        if found is None:
+            return False
+        found = _round_float32(found) if BY_NAME[self.column].holds == "float32" else found
+        return _COMPARISONS[self.sign](found, self.value)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,18 @@ def _read_value(text: str, name: str, written: str, known: list[str]) -> float |
     if is_text:
         return written[1:-1]
     try:
-        return float(written)
+        if BY_NAME[name].holds != "float32":
+            return int(written) if _INTEGER.fullmatch(written) else float(written)
+        return _round_float32(float(written))
     except ValueError:
         raise UsageError(f"where {text!r}: {written} is not a number", hint=_EXAMPLE) from None
+
+
+def _round_float32(value: float) -> float:
+    """The nearest number that a float32 column can hold, infinity for one beyond all of them.
+
+    >>> _round_float32(0.2) == 0.20000000298023224
+    True
+    """
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))

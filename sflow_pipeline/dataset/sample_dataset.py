@@ -12,6 +12,7 @@ from sflow_pipeline.dataset.row_filter import RowFilter, parse_row_filter
 from sflow_pipeline.dataset.row_reader import RowReader
 from sflow_pipeline.dataset.sample import Sample, build_sample
 from sflow_pipeline.dataset.sample_stream import SampleStream
+from sflow_pipeline.errors import UsageError
 from sflow_pipeline.label_spaces import LabelSpace
 
 T_co = TypeVar("T_co", covariant=True)
@@ -63,10 +64,14 @@ def open_dataset(
 
     Raises:
         OutputError: there is no finished dataset.
-        UsageError: it has no such split or column, or the conditions cannot be read.
+        UsageError: it has no such split, column or variant, none is chosen, or the conditions cannot be read.
     """
     contents = load_contents(str(out_dir))
     splits = [split] if isinstance(split, str) else split
+    for name, chosen in (("split", splits), ("variants", variants)):
+        if chosen is not None and not len(chosen):
+            raise UsageError(f"{name} {chosen!r}: chooses no row", hint=f"leave {name} out to read all")
+    contents.check_variants(variants)
     row_filter = None if where is None else parse_row_filter(where, list(contents.manifest.columns))
     return SampleDataset(contents, splits, contents.check_columns(columns), variants, transform, row_filter)
 

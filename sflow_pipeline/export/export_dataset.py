@@ -97,12 +97,7 @@ def export_dataset(
     new_splits = None if split_by is None else parse_new_splits(*split_by)
     contents = load_contents(out_dir)
     shards = contents.select_shards(splits)
-    for variant in variants or ():
-        if not 0 <= variant < contents.variants:
-            raise UsageError(
-                f"--variant {variant}: {out_dir} has {contents.variants} variants of each frame",
-                hint=f"choose from 0 to {contents.variants - 1}",
-            )
+    contents.check_variants(variants, name="--variant")
     share = 1.0 if variants is None else len(set(variants)) / contents.variants
     total = round(sum(shard.rows for shard in shards) * share)
     if new_splits is None:

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 ESCAPE = "\x1b"
@@ -53,6 +54,30 @@ def test_clean(convert, run, run_here, dump: Path, bundle: Path, tmp_path: Path)
     broken = run_here("verify", tmp_path / "out")
     assert broken.returncode == 1
     assert shard.name in broken.stderr
+
+
+def test_what_verify_names_updates_a_change_that_size_and_time_hide(
+    convert, run_here, dump: Path, tmp_path: Path
+) -> None:
+    label = dump / "town/semantic/0000.png"
+    before, after = (path.read_bytes().ljust(400, b"\0") for path in (label, dump / "town/semantic/0001.png"))
+    label.write_bytes(before)
+    times = label.stat()
+    assert convert().returncode == 0
+    label.write_bytes(after)
+    os.utime(label, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def read_labels() -> list[bytes]:
+        shards = sorted((tmp_path / "out/data").rglob("*.parquet"))
+        return [row["bytes"] for shard in shards for row in pq.read_table(shard)["label"].to_pylist()]
+
+    assert "1 unchanged" in convert().stdout
+    said = run_here("verify", tmp_path / "out").stdout
+    assert "1 rows: the source has changed; run convert again with --content-hash" in said
+    assert before in read_labels() and after not in read_labels()
+    assert convert("--content-hash").returncode == 0
+    assert before not in read_labels() and after in read_labels()
+    assert "the source has changed" not in run_here("verify", tmp_path / "out").stdout
 
 
 def test_a_dry_run_tells_ci_whether_there_is_work(convert, run_here, dump: Path, bundle: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -38,8 +40,8 @@ def test_chosen_rows_are_those_of_a_pandas_query(
         assert len(list(chosen.stream(shuffle=False))) == len(expected)
 
 
-def give_scores(out: Path, stored: str) -> pd.DataFrame:
-    """Other values of miou in every row, a quarter of them missing; the rows as a table."""
+def give_scores(out: Path, stored: str, values: Sequence[float] = ()) -> pd.DataFrame:
+    """Other values of miou in every row, of ``values`` if given, a quarter of them missing; the rows as a table."""
     rng = np.random.default_rng(5)
     rows = []
     for path in sorted((out / "data").rglob("*.parquet" if stored == "parquet" else "*.jsonl")):
@@ -48,13 +50,55 @@ def give_scores(out: Path, stored: str) -> pd.DataFrame:
         else:
             listed = [json.loads(line) for line in path.read_text().splitlines()]
         for row in listed:
-            row["miou"] = None if rng.random() < 0.25 else float(np.float32(rng.random()))
+            row["miou"] = (
+                None if rng.random() < 0.25 else float(np.float32(rng.choice(values) if values else rng.random()))
+            )
         if stored == "parquet":
             pq.write_table(pa.Table.from_pylist(listed, pq.read_schema(path)), path)
         else:
             path.write_text("".join(f"{json.dumps(row)}\n" for row in listed))
         rows += listed
     return pd.DataFrame([{name: row[name] for name in (*IDENTITY_COLUMNS, "miou")} for row in rows])
+
+
+@pytest.mark.parametrize("stored", ["parquet", "png"])
+def test_decimals_are_those_that_the_column_holds(
+    stored: str, convert_streets: Callable[..., Path], tmp_path: Path
+) -> None:
+    """As pyarrow compares a float32 column with the value that is cast to its type."""
+    out = tmp_path / "out"
+    shutil.copytree(convert_streets(format=stored, variants=2), out)
+    table = give_scores(out, stored, [0.1, 0.2, 0.3])
+    column = pa.array(table.miou, pa.float32(), from_pandas=True)
+    written = "0.2"
+    for sign, compare in (("==", pc.equal), ("<=", pc.less_equal), (">=", pc.greater_equal), ("!=", pc.not_equal)):
+        expected = compare(column, pa.scalar(float(written), pa.float32())).to_pylist().count(True)
+        assert len(open_dataset(out, where=f"miou {sign} {written}")) == expected > 0
+    assert len(open_dataset(out, where="miou < 1e300")) == table.miou.notna().sum()
+
+
+def test_whole_numbers_are_compared_as_such() -> None:
+    seed = 2**53 + 1
+    for written, is_held in ((seed, True), (seed - 1, False)):
+        assert parse_row_filter(f"seed == {written}", ["seed"]).accepts({"seed": seed}) == is_held
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"variants": [7]}, "variants 7: "),
+        ({"variants": [0, -1]}, "variants -1: "),
+        ({"variants": []}, "variants []: chooses no row"),
+        ({"split": []}, "split []: chooses no row"),
+        ({"split": ["trian"]}, "split 'trian': "),
+    ],
+)
+def test_choices_of_nothing_are_refused(
+    convert_streets: Callable[..., Path], choice: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_dataset(convert_streets(format="parquet", variants=2), **choice)
+    assert caught.value.message.startswith(said) and caught.value.hint
 
 
 def test_rows_without_a_value_are_left_out(convert_streets: Callable[..., Path]) -> None:
