@@ -16,7 +16,7 @@ from sflow_pipeline.conversion.gate.gate import GateFactory
 from sflow_pipeline.conversion.gate.label_gate import build_gate_factory
 from sflow_pipeline.conversion.gpu_remarks import list_gpu_remarks
 from sflow_pipeline.conversion.job.backend import choose_translator
-from sflow_pipeline.conversion.job.raw_labels import keep_labels_raw
+from sflow_pipeline.conversion.job.raw_columns import add_raw_columns
 from sflow_pipeline.conversion.job.resolve_job import ResolvedJob, resolve_job
 from sflow_pipeline.conversion.labels.census import LabelCensus, check_census, check_void, take_census
 from sflow_pipeline.conversion.labels.counts import LabelCounts
@@ -96,8 +96,8 @@ class ConversionRun:
             warning = check(census, self.resolved.settings)
             if warning:
                 self.warn(warning)
-        if not census.are_exact:
-            self.resolved = keep_labels_raw(self.resolved)
+        if census.inexact:
+            self.resolved = add_raw_columns(self.resolved, census.inexact)
         if self.job.max_frame_void is None and census.void_shares is not None:
             tasks = set_half_void_aside(self.resolved.tasks, census.void_shares)
             self.resolved = replace(self.resolved, tasks=tasks)

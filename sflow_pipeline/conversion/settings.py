@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sflow_pipeline.columns import BY_NAME
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.conversion.frame_content import MOST_VOID, list_void_ids
 from sflow_pipeline.conversion.motion.motion_source import MotionSource
@@ -106,6 +107,12 @@ class ConversionSettings:
         return (*first, *columns, *(name for name in needed if name not in columns))
 
     @property
+    def picture_columns(self) -> tuple[str, ...]:
+        """Columns of numbers, the label's among them, whose files `datasets` decodes as pictures."""
+        names = (name for name in ("label", *self.columns) if name != "edge" and name not in self.raw_columns)
+        return tuple(name for name in names if BY_NAME[name].holds in ("plane", "file"))
+
+    @property
     def smooth(self) -> float:
         """How far images are blended with their neighbours, 0 to 1."""
         return 0.0 if self.motion is None else self.motion.share
@@ -185,9 +192,10 @@ class ConversionSettings:
             }
         )
 
-    def with_raw_labels(self) -> "ConversionSettings":
-        """The same settings with a label column of bytes, which `datasets` does not decode as pictures."""
-        return replace(self, raw_columns=("label", *(name for name in self.raw_columns if name != "label")))
+    def with_raw_columns(self, names: Iterable[str]) -> "ConversionSettings":
+        """The same settings with further columns of bytes, which `datasets` does not decode as pictures."""
+        raw = {*self.raw_columns, *names}
+        return replace(self, raw_columns=tuple(name for name in ("label", *self.columns) if name in raw))
 
     def describe_mapping(self) -> list[dict[str, Any]]:
         """The label mapping as rows of a table."""

@@ -57,7 +57,7 @@ def time_a_few_frames(
     def run(chosen: Sequence[FrameRef]) -> list[dict[str, Any]]:
         found = SourceFrames(build_index(chosen, settings.source, settings.modalities))
         census = take_census([found], settings, None)
-        written = settings if census.are_exact else settings.with_raw_labels()
+        written = settings.with_raw_columns(census.inexact)
         results = convert_frames(ShardTask("trial", "train", "", found), written, painter)
         return [row for result in results for row in result.rows]
 

@@ -13,8 +13,11 @@ import PIL.Image
 import pyarrow.parquet as pq
 import pytest
 
+import sflow_pipeline
 from sflow_pipeline.config.job import build_job
+from sflow_pipeline.conversion.conversion_run import ConversionRun
 from sflow_pipeline.conversion.convert import convert
+from sflow_pipeline.conversion.plan.plan import Plan
 
 SIZE = (48, 32)
 #: Class ids 0, 1 and 2 in stripes.
@@ -96,16 +99,43 @@ def test_a_dump_that_grows_by_one(make: Callable[..., Any], tmp_path: Path, is_f
         np.testing.assert_array_equal(label, IDS)
 
 
-def test_an_instance_file_of_4_bits_is_left_out_and_said(make: Callable[..., Any], tmp_path: Path) -> None:
+def test_one_instance_file_of_4_bits_among_others(make: Callable[..., Any], tmp_path: Path) -> None:
     numbers = IDS + 3
     for number in range(6):
         write_frame(tmp_path / "sim", number, instance=encode_png(numbers))
     write_frame(tmp_path / "sim", 5, instance=encode_gray_of_4_bits(numbers))
-    summary = make(max_bad_fraction=0.5)
+    assert make().rows == 6
+    for row in datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")):
+        np.testing.assert_array_equal(np.array(row["label"]), IDS)  # still a picture
+        np.testing.assert_array_equal(sflow_pipeline.read_array(row["instance"]), numbers)
+        source = tmp_path / "sim/town/instance" / f"{row['frame_index']:04}.png"
+        assert row["instance"]["bytes"] == source.read_bytes()
+    assert make().shards_converted == 0
+
+
+def test_a_file_that_changes_while_frames_are_converted(
+    make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the size that it had, and is left out until the next run, which finds it in time."""
+    narrow = encode_gray_of_4_bits(IDS)
+    path = tmp_path / "sim/town/semantic/0005.png"
+    for number in range(6):
+        write_frame(tmp_path / "sim", number)
+    path.write_bytes(path.read_bytes().ljust(400, b"\0"))
+    plan = ConversionRun.plan
+
+    def change_and_plan(run: ConversionRun) -> Plan:
+        path.write_bytes(narrow.ljust(400, b"\0"))
+        return plan(run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ConversionRun, "plan", change_and_plan)
+        summary = make(max_bad_fraction=0.5)
     assert (summary.rows, summary.reasons) == (5, {"other_bit_depth": 1})
-    (said,) = [row for path in tmp_path.glob("out/quarantine/**/*.parquet") for row in pq.read_table(path).to_pylist()]
-    assert "0005.png: 4-bit grey among instance files" in said["message"] and "--include" in said["hint"]
-    rows = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
-    for row in rows:
-        np.testing.assert_array_equal(np.array(row["instance"]), numbers)
-    assert make(include=["edge"], replace=True).rows == 6
+    (said,) = [
+        row for shard in tmp_path.glob("out/quarantine/**/*.parquet") for row in pq.read_table(shard).to_pylist()
+    ]
+    assert "0005.png: 4-bit grey among label files" in said["message"] and "run again" in said["hint"]
+    assert make().rows == 6
+    for label in load_labels(tmp_path).values():
+        np.testing.assert_array_equal(label, IDS)

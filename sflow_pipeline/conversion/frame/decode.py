@@ -202,10 +202,12 @@ def _check_carried(
 
 
 def _check_exact(written: Mapping[str, bytes], ref: FrameRef, settings: ConversionSettings) -> None:
-    """Refuse files whose numbers `datasets` would change, in columns that it decodes as pictures."""
-    for name, content in written.items():
-        if BY_NAME[name].holds == "picture" or name in settings.raw_columns:
-            continue
+    """Refuse files whose numbers `datasets` would change, in columns that it decodes as pictures.
+
+    There are none unless files changed after labels were counted, which chooses the columns.
+    """
+    for name in written.keys() & set(settings.picture_columns):
+        content = written[name]
         path = str(getattr(ref, name))
         header = read_header(content, name=path)
         if not header.is_exact_as_picture:
@@ -213,8 +215,7 @@ def _check_exact(written: Mapping[str, bytes], ref: FrameRef, settings: Conversi
             raise FrameError(
                 f"{path}: {header.bits}-bit {kind} among {name} files that libraries for pictures decode exactly; of "
                 "this one they would change the numbers",
-                hint=f"write every {name} file alike, with 8 bits in each channel or as 16-bit grey"
-                + ("" if name == "label" else f", or leave {name} out with --include"),
+                hint="run again: the column then holds bytes, which nothing changes",
                 reason="other_bit_depth",
             )
 

@@ -58,8 +58,7 @@ def _all_resizable(modality: str, frames: Sequence[FrameRef]) -> bool:
 def list_raw_columns(frames: Sequence[FrameRef], columns: Sequence[str], source: Folder) -> tuple[str, ...]:
     """Columns that picture libraries do not decode to the files' own numbers; one file of each sequence is read.
 
-    All labels are looked at when they are counted, see ``keep_labels_raw``; files of other columns when their frames
-    are converted, which sets those aside that differ.
+    All files are looked at when labels are counted, see ``add_raw_columns``.
     """
     planes = [name for name in ("label", *columns) if name != "edge" and BY_NAME[name].holds in ("plane", "file")]
     return tuple(name for name in planes if not _are_exact_pictures(name, frames, source))

@@ -51,7 +51,7 @@ class LabelCensus:
     ``unknown_files`` counts the labels that hold such ids, ``unknown_paths`` names the first of them;
     ``unknown_colors`` says what the colours are that no class has, and how they came about where that shows;
     ``void_shares`` has the share of each label's pixels that belongs to no class, NaN where it cannot be read;
-    ``are_exact``: libraries for pictures decode every one of them to its own samples.
+    ``inexact`` names columns of pictures in which some file is none that libraries for pictures decode exactly.
     """
 
     pixels: dict[int, int]
@@ -60,7 +60,7 @@ class LabelCensus:
     unknown_paths: tuple[str, ...]
     unknown_colors: str = ""
     void_shares: NDArray[np.float64] | None = None
-    are_exact: bool = True
+    inexact: tuple[str, ...] = ()
 
     @property
     def unknown_share(self) -> float:
@@ -77,7 +77,7 @@ def take_census(
     count: CountGroups = count_in_threads,
     on_counted: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> LabelCensus:
-    """Count the ids of every label; what is known from an earlier run is not read again.
+    """Count the ids of every label, and look at the headers of other pictures; what is known is not read again.
 
     Labels that cannot be decoded are skipped: their frames are quarantined when their turn comes.
 
@@ -93,8 +93,9 @@ def take_census(
     label_format = settings.label_format
     key = " ".join(filter(None, (label_format.encoding, label_format.space.digest, label_format.rule)))
     known = load_counts(cache, key, on_damaged) if cache is not None else pack_counts([], [])
-    listed = map(str, range(len(groups))) if cache is None else map(name_group, groups)
-    names = pa.array(list(listed), pa.string())
+    pictures = settings.picture_columns
+    listed = [str(i) if cache is None else name_group(group, pictures) for i, group in enumerate(groups)]
+    names = pa.array(listed, pa.string())
     place: Any = pc.index_in(names, value_set=known["group"])
     rows: NDArray[np.int64] = place.fill_null(-1).to_numpy().astype(np.int64)
     counted = _Counted(known, names, rows)
@@ -185,8 +186,8 @@ def _sum_up(groups: Sequence[SourceFrames], table: pa.Table, settings: Conversio
         with contextlib.suppress(FrameError, OSError):
             colors = explain_unknown_colors(read_label(first[0], settings)[0], settings.source_space)
     paths = tuple(frame.ref.label for frame in first)
-    are_exact = bool(pc.all(table["are_exact"], min_count=0).as_py())
-    return LabelCensus(found, unknown, len(strange), paths, colors, void, are_exact)
+    inexact = tuple(sorted(set(table["inexact"].combine_chunks().flatten().to_pylist())))
+    return LabelCensus(found, unknown, len(strange), paths, colors, void, inexact)
 
 
 def check_census(census: LabelCensus, settings: ConversionSettings) -> str | None:

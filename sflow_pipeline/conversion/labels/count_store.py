@@ -14,7 +14,7 @@ from sflow_pipeline.storage.commits import STATE_PATH
 from sflow_pipeline.storage.filesystem import Folder
 
 COUNTS_PATH = f"{STATE_PATH}/label_counts.parquet"
-_KEY = b"label_files"  # "labels" of older versions, which did not look whether labels are exact
+_KEY = b"label_files"  # "labels" of older versions, which did not look whether files are exact
 _IDS = 65536
 _SCHEMA = pa.schema(
     [
@@ -23,15 +23,21 @@ _SCHEMA = pa.schema(
         ("pixels", pa.list_(pa.int64())),
         ("strange", pa.list_(pa.int32())),
         ("void", pa.list_(pa.float64())),
-        ("are_exact", pa.bool_()),
+        ("inexact", pa.list_(pa.string())),
     ]
 )
 
 
-def name_group(frames: SourceFrames) -> str:
-    """What the counts of a group are kept under: its labels and their tables, in this state."""
+def name_group(frames: SourceFrames, pictures: Sequence[str]) -> str:
+    """What the counts of a group are kept under: its labels and their tables, in this state.
+
+    Args:
+        frames: the group.
+        pictures: further columns whose files are looked at.
+    """
     digest = hashlib.sha256()
-    for name in ("label", "label_identity", "label_table", "label_table_identity"):
+    modalities = dict.fromkeys(("label", "label_table", *pictures))
+    for name in (column for modality in modalities for column in (modality, f"{modality}_identity")):
         digest.update("\n".join(value or "" for value in (name, *frames.read_column(name))).encode())
         digest.update(b"\0")
     return digest.hexdigest()
@@ -76,7 +82,7 @@ def pack_counts(names: Sequence[str], counts: Sequence[LabelCounts]) -> pa.Table
         "pixels": [list(found.pixels.values()) for found in counts],
         "strange": [found.strange for found in counts],
         "void": [found.void for found in counts],
-        "are_exact": [found.are_exact for found in counts],
+        "inexact": [found.inexact for found in counts],
     }
     return pa.table(columns, schema=_SCHEMA)
 
@@ -85,7 +91,8 @@ def unpack_counts(table: pa.Table, row: int) -> LabelCounts:
     """The counts of one group."""
     found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
     pixels = dict(zip(found["ids"], found["pixels"], strict=True))
-    return LabelCounts(pixels, tuple(found["strange"]), np.array(found["void"], np.float64), found["are_exact"])
+    void = np.array(found["void"], np.float64)
+    return LabelCounts(pixels, tuple(found["strange"]), void, tuple(found["inexact"]))
 
 
 def _check(table: pa.Table) -> None:
@@ -96,9 +103,10 @@ def _check(table: pa.Table) -> None:
     """
     columns: dict[str, Any] = {name: table[name].combine_chunks() for name in ("ids", "pixels", "strange", "void")}
     ids, pixels, strange, void = (column.flatten() for column in columns.values())
+    inexact: Any = table["inexact"].combine_chunks()
     if any(
         values.null_count
-        for values in (table["group"], table["are_exact"], *columns.values(), ids, pixels, strange, void)
+        for values in (table["group"], inexact, inexact.flatten(), *columns.values(), ids, pixels, strange, void)
     ):
         raise ValueError("counts of nothing")
     lengths = {name: column.value_lengths().to_numpy() for name, column in columns.items()}

@@ -13,11 +13,14 @@ from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.source.source_index import SourceFrame
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelReading, LabelSpace
+from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.image_header import ImageHeader, read_header
 from sflow_pipeline.storage.look_ahead import map_ahead
 
 #: Labels that one thread counts at a time.
 _PART = 64
+#: As far as a PNG states depth and kind of its samples.
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +30,15 @@ class LabelCounts:
     Attributes:
         pixels: class id -> pixels, over all labels that can be read.
         strange: positions of the frames whose labels hold ids that the label space lacks.
-        void: (frames,) float64 share of each label's pixels that belongs to no class; NaN where it cannot be read.
-        are_exact: libraries for pictures decode every label that can be read to its own samples.
+        void: (frames,) float64 share of each label's pixels that belongs to no class; NaN where it, or another
+            picture of its frame, cannot be read.
+        inexact: columns of pictures in which some file is none that libraries for pictures decode to its own samples.
     """
 
     pixels: dict[int, int]
     strange: tuple[int, ...]
     void: NDArray[np.float64]
-    are_exact: bool = True
+    inexact: tuple[str, ...] = ()
 
 
 #: Counts groups of frames, in their order.
@@ -47,15 +51,17 @@ def count_labels(frames: Iterable[SourceFrame], settings: ConversionSettings) ->
     allowed = list_file_ids(settings.source_space)
     strange: list[int] = []
     void: list[float] = []
-    are_exact = True
+    inexact: set[str] = set()
+    others = [name for name in settings.picture_columns if name != "label"]
     for position, frame in enumerate(frames):
         try:
             reading, header = read_label(frame, settings)
+            inexact_here = {name for name in others if not _is_exact(frame, name, settings.source)}
         except (FrameError, OSError):
             void.append(np.nan)
             continue
+        inexact |= inexact_here if header.is_exact_as_picture else {"label", *inexact_here}
         label_map = reading.label_map
-        are_exact &= header.is_exact_as_picture
         counts = np.bincount(label_map.ravel())
         ids = np.flatnonzero(counts)
         found = dict(zip(ids.tolist(), counts[ids].tolist(), strict=True))
@@ -63,7 +69,7 @@ def count_labels(frames: Iterable[SourceFrame], settings: ConversionSettings) ->
         void.append(float(counts[settings.void_ids[: counts.size]].sum() / max(1, label_map.size)))
         if not allowed.issuperset(found):
             strange.append(position)
-    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), np.array(void), are_exact)
+    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), np.array(void), tuple(sorted(inexact)))
 
 
 def count_in_threads(groups: Sequence[Sequence[SourceFrame]], settings: ConversionSettings) -> Iterator[LabelCounts]:
@@ -99,7 +105,7 @@ def join_counts(parts: Sequence[LabelCounts]) -> LabelCounts:
 
     >>> a, b = LabelCounts({1: 2}, (0,), np.array([0.0])), LabelCounts({1: 1, 3: 4}, (1,), np.array([0.5, 0.25]))
     >>> join_counts([a, b])
-    LabelCounts(pixels={1: 3, 3: 4}, strange=(0, 2), void=array([0.  , 0.5 , 0.25]), are_exact=True)
+    LabelCounts(pixels={1: 3, 3: 4}, strange=(0, 2), void=array([0.  , 0.5 , 0.25]), inexact=())
     """
     pixels: dict[int, int] = {}
     strange: list[int] = []
@@ -110,8 +116,8 @@ def join_counts(parts: Sequence[LabelCounts]) -> LabelCounts:
         strange += [frames + position for position in part.strange]
         frames += len(part.void)
     void = np.concatenate([part.void for part in parts])
-    are_exact = all(part.are_exact for part in parts)
-    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), void, are_exact)
+    inexact = tuple(sorted({name for part in parts for name in part.inexact}))
+    return LabelCounts(dict(sorted(pixels.items())), tuple(strange), void, inexact)
 
 
 def fill_counts(counts: LabelCounts, unread: LabelCounts) -> LabelCounts:
@@ -121,7 +127,7 @@ def fill_counts(counts: LabelCounts, unread: LabelCounts) -> LabelCounts:
     void[places] = unread.void
     strange = sorted({*counts.strange, *places[list(unread.strange)].tolist()})
     joined = join_counts([counts, unread])
-    return LabelCounts(joined.pixels, tuple(strange), void, joined.are_exact)
+    return LabelCounts(joined.pixels, tuple(strange), void, joined.inexact)
 
 
 def list_file_ids(space: LabelSpace) -> frozenset[int]:
@@ -138,3 +144,26 @@ def read_label(frame: SourceFrame, settings: ConversionSettings) -> tuple[LabelR
     table = settings.source.read_bytes(frame.ref.label_table) if frame.ref.label_table else None
     data = settings.source.read_bytes(frame.ref.label)
     return settings.label_format.read(data, table, frame.ref.label), read_header(data, name=frame.ref.label)
+
+
+def _is_exact(frame: SourceFrame, column: str, source: Folder) -> bool:
+    """Whether a frame's file is exact as a picture; other kinds than PNG are, and frames of faulty files have no row.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    path = getattr(frame.ref, column)
+    if not path or not path.lower().endswith(".png"):
+        return True
+    try:
+        return read_header(_read_head(path, source), name=path).is_exact_as_picture
+    except FrameError:
+        return True
+
+
+def _read_head(path: str, source: Folder) -> bytes:
+    try:
+        with source.open_input(path) as stream:
+            return bytes(stream.read(_HEAD_BYTES))
+    except OSError:  # in an archive, whose files are read whole
+        return source.read_bytes(path)
