@@ -186,7 +186,8 @@ def _sum_up(groups: Sequence[SourceFrames], table: pa.Table, settings: Conversio
         with contextlib.suppress(FrameError, OSError):
             colors = explain_unknown_colors(read_label(first[0], settings)[0], settings.source_space)
     paths = tuple(frame.ref.label for frame in first)
-    inexact = tuple(sorted(set(table["inexact"].combine_chunks().flatten().to_pylist())))
+    names: Any = table["inexact"].combine_chunks()
+    inexact = tuple(sorted(set(names.flatten().to_pylist())))
     return LabelCensus(found, unknown, len(strange), paths, colors, void, inexact)
 
 
