@@ -2,16 +2,21 @@
 
 import os
 import signal
+import struct
 import subprocess
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sflow_pipeline.storage.process_identity import count_cores
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Test processes share the cores, and thread counts change the last digits of sums; child processes inherit this.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -82,6 +87,22 @@ def street_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("streets") / "sim"
     write_sample_dump(root, sequences=2, frames=4, size=(96, 48), seed=4, workers=1)
     return root
+
+
+@pytest.fixture(scope="session")
+def encode_gray_of_4_bits() -> "Callable[[np.ndarray], bytes]":
+    """A PNG of grey with 4 bits a pixel, which OpenCV does not write."""
+
+    def encode(plane: "np.ndarray") -> bytes:
+        rows = zlib.compress(b"".join(bytes([0, *(row[0::2] << 4 | row[1::2])]) for row in plane))
+        header = struct.pack(">IIBBBBB", plane.shape[1], plane.shape[0], 4, 0, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in chunks
+        )
+
+    return encode
 
 
 @pytest.fixture(scope="session")

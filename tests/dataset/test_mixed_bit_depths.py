@@ -1,7 +1,5 @@
 """Dumps in which one file has another bit depth than the rest: `datasets` never changes its numbers."""
 
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from sflow_pipeline.conversion.conversion_run import ConversionRun
 from sflow_pipeline.conversion.convert import convert
 from sflow_pipeline.conversion.plan.plan import Plan
 
+Encode = Callable[[np.ndarray], bytes]
 SIZE = (48, 32)
 #: Class ids 0, 1 and 2 in stripes.
 IDS = np.arange(SIZE[1], dtype=np.uint8)[:, None].repeat(SIZE[0], 1) // 11
@@ -26,15 +25,6 @@ IDS = np.arange(SIZE[1], dtype=np.uint8)[:, None].repeat(SIZE[0], 1) // 11
 
 def encode_png(pixels: np.ndarray) -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
-
-
-def encode_gray_of_4_bits(plane: np.ndarray) -> bytes:
-    rows = zlib.compress(b"".join(b"\0" + (row[0::2] << 4 | row[1::2]).astype(np.uint8).tobytes() for row in plane))
-    header = struct.pack(">IIBBBBB", plane.shape[1], plane.shape[0], 4, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
 
 
 def write_frame(dump: Path, number: int, **files: bytes) -> None:
@@ -73,7 +63,9 @@ def load_labels(tmp_path: Path) -> dict[int, Any]:
     return labels
 
 
-def test_one_label_of_4_bits_among_others(make: Callable[..., Any], tmp_path: Path) -> None:
+def test_one_label_of_4_bits_among_others(
+    make: Callable[..., Any], tmp_path: Path, encode_gray_of_4_bits: Encode
+) -> None:
     for number in range(6):
         write_frame(tmp_path / "sim", number)
     write_frame(tmp_path / "sim", 5, semantic=encode_gray_of_4_bits(IDS))
@@ -86,7 +78,9 @@ def test_one_label_of_4_bits_among_others(make: Callable[..., Any], tmp_path: Pa
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_dump_that_grows_by_one(make: Callable[..., Any], tmp_path: Path, is_first: bool) -> None:
+def test_a_dump_that_grows_by_one(
+    make: Callable[..., Any], tmp_path: Path, encode_gray_of_4_bits: Encode, is_first: bool
+) -> None:
     """Whether the file is where a sample would look makes no difference to the dataset."""
     for number in range(1, 5):
         write_frame(tmp_path / "sim", number)
@@ -99,7 +93,9 @@ def test_a_dump_that_grows_by_one(make: Callable[..., Any], tmp_path: Path, is_f
         np.testing.assert_array_equal(label, IDS)
 
 
-def test_one_instance_file_of_4_bits_among_others(make: Callable[..., Any], tmp_path: Path) -> None:
+def test_one_instance_file_of_4_bits_among_others(
+    make: Callable[..., Any], tmp_path: Path, encode_gray_of_4_bits: Encode
+) -> None:
     numbers = IDS + 3
     for number in range(6):
         write_frame(tmp_path / "sim", number, instance=encode_png(numbers))
@@ -114,7 +110,7 @@ def test_one_instance_file_of_4_bits_among_others(make: Callable[..., Any], tmp_
 
 
 def test_a_file_that_changes_while_frames_are_converted(
-    make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Any], tmp_path: Path, encode_gray_of_4_bits: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has the size that it had, and is left out until the next run, which finds it in time."""
     narrow = encode_gray_of_4_bits(IDS)
