@@ -16,6 +16,7 @@ from sflow_pipeline.errors import OutputError, UsageError, first_line
 from sflow_pipeline.label_spaces import LabelSpace, list_label_spaces, load_label_space, restore_label_space
 from sflow_pipeline.nearest_name import suggest_name
 from sflow_pipeline.simulators import LABEL_FORMAT_FACTS, LabelFormat, restore_label_format
+from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.commits import ShardRecord
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.manifest import LABELS_PATH, Manifest, load_manifest
@@ -129,6 +130,11 @@ class Contents:
         for split in splits or ():
             check_name("split", split, list(self.splits), self.folder.uri)
         return tuple(shard for shard in self.shards if splits is None or shard.split in splits)
+
+    def find_steps(self, splits: Sequence[str] | None = None) -> dict[str, int]:
+        """Sequence -> usual difference of its consecutive frame numbers; a simulator may write every fifth frame."""
+        places = (values for shard in self.select_shards(splits) for values in self.read_shard(shard, []))
+        return find_steps((values["sequence_id"], values["frame_index"]) for values in places)
 
     def check_variants(self, variants: Collection[int] | None, *, name: str = "variants") -> None:
         """Refuse numbers of variants that the dataset does not have.

@@ -7,7 +7,6 @@ from typing import Any
 from sflow_pipeline.config.new_splits import NewSplits, assign_splits, name_unit
 from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.dataset.row import Row
-from sflow_pipeline.simulators.frame_table import find_steps
 
 
 def read_rows_by_split(
@@ -19,13 +18,12 @@ def read_rows_by_split(
         UsageError: there are fewer sequences or frames than splits, or no such split.
         OutputError: a shard is gone or damaged.
     """
-
-    places = (values for shard in contents.select_shards(splits) for values in contents.read_shard(shard, []))
-    steps = find_steps((values["sequence_id"], values["frame_index"]) for values in places)
+    steps = contents.find_steps(splits) if wanted.unit == "block" else {}
 
     def unit_of(values: Mapping[str, Any]) -> str:
         sequence_id = values["sequence_id"]
-        return name_unit(wanted.unit, sequence_id, values["frame_index"], values["sample_id"], steps[sequence_id])
+        step = steps.get(sequence_id, 1)
+        return name_unit(wanted.unit, sequence_id, values["frame_index"], values["sample_id"], step)
 
     units_of = {
         shard.shard_id: Counter(unit_of(values) for values in contents.read_shard(shard, []))

@@ -56,9 +56,9 @@ def assign_frames(
     wanted = parse_new_splits(*split_by.split())
     names = ("sequence_id", "frame_index", "sample_id")
     sequences, indices, samples = (list(iterate_column(frames, name)) for name in names)
-    steps = find_steps(zip(sequences, indices, strict=True))
+    steps = find_steps(zip(sequences, indices, strict=True)) if wanted.unit == "block" else {}
     units = [
-        name_unit(wanted.unit, sequence, index, sample, steps[sequence])
+        name_unit(wanted.unit, sequence, index, sample, steps.get(sequence, 1))
         for sequence, index, sample in zip(sequences, indices, samples, strict=True)
     ]
     known = _load(out, wanted, on_damaged)

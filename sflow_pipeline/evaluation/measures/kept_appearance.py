@@ -160,6 +160,8 @@ class _Look:
         return Appearance(chroma, is_vehicle_cell, *self._measure_contrast(lab[..., 0], photo.label_map))
 
     def _measure_contrast(self, lightness: NDArray[np.float32], label_map: NDArray[Any]) -> tuple[float, int]:
+        if not self.markings:
+            return float("nan"), 0
         is_marking = np.isin(label_map, self.markings)
         reach = max(round(label_map.shape[1] * _BESIDE_SHARE_OF_WIDTH), 2)
         kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)

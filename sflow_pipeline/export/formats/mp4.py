@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export.destination import Destination
 from sflow_pipeline.export.exporter import ExportTask, Outcome
-from sflow_pipeline.simulators.frame_table import find_steps
 from sflow_pipeline.storage.image_codec import decode_rgb
 from sflow_pipeline.storage.video_writer import VideoWriter, import_av
 
@@ -27,9 +26,7 @@ def export(task: ExportTask) -> Outcome:
     """
     av = import_av("--to mp4")
     fps = task.fps or task.contents.fps or _DEFAULT_FPS
-    # A simulator may write every fifth frame alone.
-    places = (values for shard in task.contents.shards for values in task.contents.read_shard(shard, []))
-    steps = find_steps((values["sequence_id"], values["frame_index"]) for values in places)
+    steps = task.contents.find_steps()
     rows = 0
     sequence: tuple[str, str] | None = None
     with ExitStack() as stack:
