@@ -15,7 +15,7 @@ from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
 from sflow_pipeline.networks.appearance.chroma import hold_chroma, list_chroma_shares
 from sflow_pipeline.networks.appearance.darkness import hold_darkness
-from sflow_pipeline.networks.appearance.flatness import hold_flatness
+from sflow_pipeline.networks.appearance.detail import hold_detail, list_surfaces
 from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
 from sflow_pipeline.networks.appearance.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.networks.cuda_graphs import GraphedFunction, find_recorder
@@ -74,8 +74,7 @@ class Translator:
             ) from error
         for network in (self._generator, self._dned):
             place_network(network.eval().requires_grad_(False), self.device, self.dtype)
-        flat = bundle.label_space.vehicle_channels
-        self._is_flat = torch.tensor([float(i in flat) for i in range(self.classes)], device=self.device)
+        self._surfaces = torch.tensor(list_surfaces(bundle.label_space), device=self.device)
         self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
         self._palettes = None if palettes is None else palettes.to(self.device, self.dtype)
         self._graphed: GraphedFunction | None = None
@@ -210,10 +209,10 @@ class Translator:
         painted = self._generator(semantic, edge.to(self.dtype))
         if follows_render and colors is not None:
             channel, follows = classes.long()[:, None], inputs["appearance"].view(-1, 1, 1, 1)
-            painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel] * follows)
+            painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel], follows)
             painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
-            is_flat = self._is_flat[channel] * follows
-            painted = hold_darkness(hold_flatness(painted, colors, is_flat), colors, follows)
+            painted = hold_detail(painted, colors, self._surfaces[channel], follows)
+            painted = hold_darkness(painted, colors, follows)
         photo = to_bytes(painted).permute(0, 2, 3, 1).contiguous()
         return photo, (edge[:, 0] * 255.0).round().to(torch.uint8)
 

@@ -1,4 +1,4 @@
-"""Filters of planes against plain sums, SciPy and Pillow; flatness, which is made of box means."""
+"""Filters of planes against plain sums, SciPy and Pillow."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from sflow_pipeline.networks.appearance.flatness import hold_flatness
 from sflow_pipeline.networks.appearance.plane_filters import blur, box_mean, enlarge
 
 
@@ -50,22 +49,3 @@ def test_means_of_what_needs_a_gradient_have_one() -> None:
     box_mean(values, 3, count_outside=True).sum().backward()
     assert values.grad is not None
     assert values.grad[0, 0, 2, 2].item() == pytest.approx(1)
-
-
-def test_flatness_of_small_surfaces_is_that_of_the_whole_picture() -> None:
-    rng = torch.Generator().manual_seed(0)
-    photo, appearance = (torch.rand(2, 3, 80, 120, generator=rng) * 2 - 1 for _ in range(2))
-    appearance *= 0.1
-    member = torch.zeros(2, 1, 80, 120)
-    member[0, :, 30:50, 10:40] = 1.0
-    member[1, :, 60:, 90:] = 0.5
-    held = hold_flatness(photo, appearance, member)
-    assert torch.equal(held[member.expand_as(held) == 0], photo[member.expand_as(photo) == 0])
-    assert held[0, :, 30:50, 10:40].std() < 0.6 * photo[0, :, 30:50, 10:40].std()
-    # A speck in the corners makes the region the whole picture; it is too far away to count elsewhere.
-    wide = member.clone()
-    wide[..., 0, -1] = wide[..., -1, 0] = 1.0
-    torch.testing.assert_close(
-        hold_flatness(photo, appearance, wide)[0, :, 30:50, 10:40], held[0, :, 30:50, 10:40], atol=1e-5, rtol=0
-    )
-    assert torch.equal(hold_flatness(photo, appearance, torch.zeros_like(member)), photo)

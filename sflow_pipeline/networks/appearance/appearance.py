@@ -84,7 +84,11 @@ def build_appearance_map(
 
 
 def smooth_within_edges(
-    values: Float[Tensor, "b c h w"], picture: Photo, reach_px: int = 24, contrast: float = 0.05
+    values: Float[Tensor, "b c h w"],
+    picture: Photo,
+    reach_px: int = 24,
+    contrast: float = 0.05,
+    slope_limit: float | None = None,
 ) -> Float[Tensor, "b c h w"]:
     """Fast guided filter (He & Sun 2015): smooth where the picture is, with steps where the picture has some.
 
@@ -95,6 +99,7 @@ def smooth_within_edges(
         picture: the guide, by its luma.
         reach_px: reach of the filter's boxes.
         contrast: steps of luma above this, of 2, are kept.
+        slope_limit: how much of a step of luma a step of the values may be, up or down; None for any.
 
     >>> flat, values = torch.zeros(1, 3, 96, 96), torch.zeros(1, 1, 96, 96)
     >>> values[..., 48:] = 1.0
@@ -113,6 +118,8 @@ def smooth_within_edges(
     mean_guide, mean_low = box_mean(guide, side, count_outside=False), box_mean(low, side, count_outside=False)
     variance = box_mean(guide * guide, side, count_outside=False) - mean_guide * mean_guide
     slope = (box_mean(guide * low, side, count_outside=False) - mean_guide * mean_low) / (variance + contrast**2)
+    if slope_limit is not None:
+        slope = slope.clamp(-slope_limit, slope_limit)
     offset = mean_low - slope * mean_guide
     slope, offset = (enlarge(box_mean(x, side, count_outside=False), (height, width)) for x in (slope, offset))
     return slope * luma + offset

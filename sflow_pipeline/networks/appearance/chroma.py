@@ -12,6 +12,9 @@ _OBJECT_SHARE, _SURFACE_SHARE = 0.9, 0.4
 _OBJECTS = ("vehicle", "human", "object.traffic", "animal", "void")
 #: Chroma is held below this scale; finer colour detail is the generator's.
 _SIGMA_PX = 2.0
+#: Root of the mean square chroma of the map, in [0, 2], up to which a surface has its class's share, and from which on
+#: an object's: yellow lines, red kerbs, banners. Colours of a pixel's size do not count.
+_PALE, _VIVID, _NEAR_PX = 15 / 127.5, 40 / 127.5, 1.0
 
 
 def list_chroma_shares(space: LabelSpace) -> list[float]:
@@ -28,12 +31,18 @@ def list_chroma_shares(space: LabelSpace) -> list[float]:
     ]
 
 
-def hold_chroma(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 h w"]) -> Photo:
+def hold_chroma(
+    photo: Photo,
+    appearance: Photo,
+    share: Float[Tensor, "b 1 h w"],
+    strength: Float[Tensor, "b 1 1 1"] | float = 1.0,
+) -> Photo:
     """Move the low-pass chroma of an image towards an appearance map's; luma stays.
 
     Args:
         photo, appearance: RGB in [-1, 1].
-        share: 0 (the image's own) to 1 (the appearance map's), per pixel.
+        share: 0 (the image's own) to 1 (the appearance map's), per pixel; more where the map's colours are vivid.
+        strength: 0 to 1, by which both are multiplied.
 
     >>> import torch
     >>> red = torch.tensor([0.8, -0.6, -0.6]).view(1, 3, 1, 1).expand(1, 3, 32, 32)
@@ -42,6 +51,10 @@ def hold_chroma(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 h w"]
     >>> [round(value, 2) for value in held.mean(dim=(0, 2, 3)).tolist()]
     [0.98, -0.42, -0.42]
     """
-    difference = appearance.float() - photo.float()
+    appearance = appearance.float()
+    own = appearance - to_luma(appearance)
+    vividness = blur(own.square().mean(dim=1, keepdim=True).sqrt(), _NEAR_PX)
+    share = share.maximum(_OBJECT_SHARE * ((vividness - _PALE) / (_VIVID - _PALE)).clamp(0, 1))
+    difference = appearance - photo.float()
     chroma = difference - to_luma(difference)
-    return (photo.float() + share * blur(chroma, _SIGMA_PX)).clamp(-1, 1)
+    return (photo.float() + strength * share * blur(chroma, _SIGMA_PX)).clamp(-1, 1)
