@@ -14,6 +14,7 @@ from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
 from sflow_pipeline.networks.appearance.chroma import hold_chroma, list_chroma_shares
+from sflow_pipeline.networks.appearance.contrast import hold_contrast
 from sflow_pipeline.networks.appearance.darkness import hold_darkness
 from sflow_pipeline.networks.appearance.detail import hold_detail, list_surfaces
 from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
@@ -212,7 +213,7 @@ class Translator:
             painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel], follows)
             painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
             painted = hold_detail(painted, colors, self._surfaces[channel], follows)
-            painted = hold_darkness(painted, colors, follows)
+            painted = hold_darkness(hold_contrast(painted, colors, follows), colors, follows)
         photo = to_bytes(painted).permute(0, 2, 3, 1).contiguous()
         return photo, (edge[:, 0] * 255.0).round().to(torch.uint8)
 
