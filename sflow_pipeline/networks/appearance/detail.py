@@ -7,13 +7,19 @@ around what stands before them and bright ground with the hatch of paving, and k
 from enum import IntEnum
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from sflow_pipeline.label_spaces import LabelSpace
 from sflow_pipeline.networks.appearance.appearance import smooth_within_edges
-from sflow_pipeline.networks.appearance.plane_filters import box_mean, enlarge
+from sflow_pipeline.networks.appearance.cells import (
+    average_cells,
+    average_near,
+    enlarge_cells,
+    find_cell_px,
+    measure_deviation,
+)
+from sflow_pipeline.networks.appearance.plane_filters import box_mean
 from sflow_pipeline.tensors import Photo, to_luma
 
 
@@ -26,10 +32,9 @@ class Surface(IntEnum):
     CROWNS = 3  #: plants: most of it, where there is detail
 
 
-#: Sides of windows, in shares of the height: in which the map's contrast and light are measured, beyond which a
-#: difference to the map counts as colour and light rather than detail, and which a large vehicle fills; and how many
-#: cells the first has in a row.
-_NEAR, _FAR, _NEAR_CELLS = 1 / 26, 1 / 8, 5
+#: Side of the window, in shares of the height, beyond which a difference to the map counts as colour and light rather
+#: than detail, and which a large vehicle fills.
+_FAR = 1 / 8
 #: Steps of the map's luma, of 2, across which the image's colour and light may change, and by how much of a step:
 #: contrasts of letters and leaves may be the image's between 0.7 and 1.3 of the map's.
 _STEP, _CHANGE = 0.03, 0.3
@@ -99,22 +104,21 @@ def measure_share(
 ) -> Float[Tensor, "b 1 h w"]:
     """Share of the detail that is held, 0 to 1, per pixel; arguments are those of ``hold_detail``."""
     height, width = appearance.shape[-2:]
-    cell_px = max(1, round(_NEAR * height / _NEAR_CELLS))
+    cell_px = find_cell_px(height)
     far = 2 * max(1, round(_FAR * height / cell_px / 2)) + 1
     whole, vehicle, plant = (
         (surface == kind).to(appearance.dtype) for kind in (Surface.WHOLE, Surface.PANELS, Surface.CROWNS)
     )
     luma = to_luma(appearance)
     planes = torch.cat([_list_moments(luma, vehicle), _list_moments(luma, plant), luma], dim=1)
-    cells = F.avg_pool2d(planes, cell_px, ceil_mode=True, count_include_pad=False)
-    near = box_mean(cells, _NEAR_CELLS, count_outside=False)
+    cells = average_cells(planes, cell_px)
+    near = average_near(cells)
     light = near[:, 6:]
     flat = _ramp(_measure_contrast(near[:, :3]), _UNEVEN, _FLAT)
     inside = _ramp(box_mean(cells[:, :1], far, count_outside=False), _FILLED, 1.0)
     leafy = _CROWN_SHARE * _ramp(_measure_contrast(near[:, 3:6]) / (1 + light + _DIM), _PLAIN, _LEAFY)
     bright = _ramp(light, _BRIGHT, _WHITE)
-    size = cell_px * near.shape[-2], cell_px * near.shape[-1]
-    wide = enlarge(torch.cat([flat, inside, leafy, bright], dim=1), size)[..., :height, :width]
+    wide = enlarge_cells(torch.cat([flat, inside, leafy, bright], dim=1), cell_px, (height, width))
     flat, inside, leafy, bright = (wide[:, [number]] for number in range(4))
     detailed = whole.maximum(bright).maximum(vehicle * inside).maximum(plant * leafy)
     return (strength * vehicle * flat).maximum((3 * strength - 2).clamp(min=0) * detailed)
@@ -129,7 +133,7 @@ def _list_moments(luma: Float[Tensor, "b 1 h w"], inside: Float[Tensor, "b 1 h w
 def _measure_contrast(means: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
     """Standard deviation of a surface's luma, of means of its moments."""
     first, second = (means[:, [number]] / means[:, :1].clamp(min=1e-3) for number in (1, 2))
-    return (second - first.square()).clamp(min=0).sqrt()
+    return measure_deviation(first, second)
 
 
 def _ramp(x: Float[Tensor, "b 1 h w"], zero: float, one: float) -> Float[Tensor, "b 1 h w"]:
