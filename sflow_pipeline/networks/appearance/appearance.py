@@ -83,6 +83,16 @@ def build_appearance_map(
     return appearance + (smooth if (levels >= 1).all() else torch.lerp(shift, smooth, follows))
 
 
+def measure_full_detail(strength: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """How much of the finest level, the picture itself, an appearance map of a strength has.
+
+    >>> measure_full_detail(torch.tensor([0.5, 1.0])).tolist()
+    [0.0, 1.0]
+    """
+    levels = len(CELLS_PX)
+    return (levels * strength - (levels - 1)).clamp(min=0)
+
+
 def smooth_within_edges(
     values: Float[Tensor, "b c h w"],
     picture: Photo,

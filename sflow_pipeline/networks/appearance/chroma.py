@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.networks.appearance.plane_filters import blur
+from sflow_pipeline.networks.appearance.plane_filters import blur, ramp
 from sflow_pipeline.tensors import Photo, to_luma
 
 #: Share of the chroma that is held: for objects, whose hue has a meaning, and for surfaces, whose tone may change.
@@ -54,7 +54,7 @@ def hold_chroma(
     appearance = appearance.float()
     own = appearance - to_luma(appearance)
     vividness = blur(own.square().mean(dim=1, keepdim=True).sqrt(), _NEAR_PX)
-    share = share.maximum(_OBJECT_SHARE * ((vividness - _PALE) / (_VIVID - _PALE)).clamp(0, 1))
+    share = share.maximum(_OBJECT_SHARE * ramp(vividness, _PALE, _VIVID))
     difference = appearance - photo.float()
     chroma = difference - to_luma(difference)
     return (photo.float() + strength * share * blur(chroma, _SIGMA_PX)).clamp(-1, 1)

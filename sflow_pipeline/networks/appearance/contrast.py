@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sflow_pipeline.networks.appearance.appearance import measure_full_detail
 from sflow_pipeline.networks.appearance.cells import (
     average_cells,
     average_near,
@@ -38,5 +39,4 @@ def hold_contrast(photo: Photo, appearance: Photo, strength: Float[Tensor, "b 1 
     own, allowed = (measure_deviation(near[:, [i]], near[:, [i + 1]]) for i in (0, 2))
     gain = (allowed.clamp(min=_FREE) / own.clamp(min=_FREE)).clamp(max=1)
     wide = enlarge_cells(torch.cat([near[:, :1], gain], dim=1), cell_px, (photo.shape[-2], photo.shape[-1]))
-    share = (3 * strength - 2).clamp(min=0)
-    return photo + share * (wide[:, 1:] - 1) * (luma - wide[:, :1])
+    return photo + measure_full_detail(strength) * (wide[:, 1:] - 1) * (luma - wide[:, :1])

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from sflow_pipeline.networks.appearance.plane_filters import box_mean
+from sflow_pipeline.networks.appearance.plane_filters import box_mean, ramp
 from sflow_pipeline.tensors import Photo, to_luma
 
 #: Mean luma, of -1 to 1, up to which nothing is invented, and from which everything may be: 2 and 8 of 255.
@@ -30,5 +30,5 @@ def hold_darkness(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1
     # On a GPU the mixture costs less than to wait for whether there is any.
     if light.device.type == "cpu" and bool(light.min() >= _LIT):
         return photo
-    dark = ((_LIT - light) / (_LIT - _DARK)).clamp(0, 1)
+    dark = ramp(light, _LIT, _DARK)
     return photo.lerp(appearance.to(photo.dtype), share * dark.to(photo.dtype))

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from sflow_pipeline.label_spaces import LabelSpace
-from sflow_pipeline.networks.appearance.appearance import smooth_within_edges
+from sflow_pipeline.networks.appearance.appearance import measure_full_detail, smooth_within_edges
 from sflow_pipeline.networks.appearance.cells import (
     average_cells,
     average_near,
@@ -19,7 +19,7 @@ from sflow_pipeline.networks.appearance.cells import (
     find_cell_px,
     measure_deviation,
 )
-from sflow_pipeline.networks.appearance.plane_filters import box_mean
+from sflow_pipeline.networks.appearance.plane_filters import box_mean, ramp
 from sflow_pipeline.tensors import Photo, to_luma
 
 
@@ -114,14 +114,14 @@ def measure_share(
     cells = average_cells(planes, cell_px)
     near = average_near(cells)
     light = near[:, 6:]
-    flat = _ramp(_measure_contrast(near[:, :3]), _UNEVEN, _FLAT)
-    inside = _ramp(box_mean(cells[:, :1], far, count_outside=False), _FILLED, 1.0)
-    leafy = _CROWN_SHARE * _ramp(_measure_contrast(near[:, 3:6]) / (1 + light + _DIM), _PLAIN, _LEAFY)
-    bright = _ramp(light, _BRIGHT, _WHITE)
+    flat = ramp(_measure_contrast(near[:, :3]), _UNEVEN, _FLAT)
+    inside = ramp(box_mean(cells[:, :1], far, count_outside=False), _FILLED, 1.0)
+    leafy = _CROWN_SHARE * ramp(_measure_contrast(near[:, 3:6]) / (1 + light + _DIM), _PLAIN, _LEAFY)
+    bright = ramp(light, _BRIGHT, _WHITE)
     wide = enlarge_cells(torch.cat([flat, inside, leafy, bright], dim=1), cell_px, (height, width))
     flat, inside, leafy, bright = (wide[:, [number]] for number in range(4))
     detailed = whole.maximum(bright).maximum(vehicle * inside).maximum(plant * leafy)
-    return (strength * vehicle * flat).maximum((3 * strength - 2).clamp(min=0) * detailed)
+    return (strength * vehicle * flat).maximum(measure_full_detail(strength) * detailed)
 
 
 def _list_moments(luma: Float[Tensor, "b 1 h w"], inside: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 3 h w"]:
@@ -134,8 +134,3 @@ def _measure_contrast(means: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w
     """Standard deviation of a surface's luma, of means of its moments."""
     first, second = (means[:, [number]] / means[:, :1].clamp(min=1e-3) for number in (1, 2))
     return measure_deviation(first, second)
-
-
-def _ramp(x: Float[Tensor, "b 1 h w"], zero: float, one: float) -> Float[Tensor, "b 1 h w"]:
-    """From 0 at ``zero`` to 1 at ``one``, linearly."""
-    return ((x - zero) / (one - zero)).clamp(0, 1)

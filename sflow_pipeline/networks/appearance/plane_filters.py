@@ -69,6 +69,15 @@ def enlarge(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor,
     return _filter(x, size, lambda plane, out: cv2.resize(plane, (width, height), out, interpolation=cv2.INTER_LINEAR))
 
 
+def ramp(x: Float[Tensor, "b c h w"], zero: float, one: float) -> Float[Tensor, "b c h w"]:
+    """From 0 at ``zero`` to 1 at ``one``, linearly, whichever is larger.
+
+    >>> ramp(torch.tensor([0.0, 1.0, 2.0, 3.0]).view(1, 1, 1, 4), 1.0, 3.0).flatten().tolist()
+    [0.0, 0.0, 0.5, 1.0]
+    """
+    return ((x - zero) / (one - zero)).clamp(0, 1)
+
+
 def _is_for_opencv(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.float32 and not x.requires_grad
 
