@@ -13,11 +13,7 @@ from torch import nn
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
-from sflow_pipeline.networks.appearance.chroma import hold_chroma, list_chroma_shares
-from sflow_pipeline.networks.appearance.contrast import hold_contrast
-from sflow_pipeline.networks.appearance.darkness import hold_darkness
-from sflow_pipeline.networks.appearance.detail import hold_detail, list_surfaces
-from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
+from sflow_pipeline.networks.appearance.fidelity import ClassFidelity, hold_render
 from sflow_pipeline.networks.appearance.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.networks.cuda_graphs import GraphedFunction, find_recorder
 from sflow_pipeline.networks.device import place_network, resolve_device
@@ -75,8 +71,7 @@ class Translator:
             ) from error
         for network in (self._generator, self._dned):
             place_network(network.eval().requires_grad_(False), self.device, self.dtype)
-        self._surfaces = torch.tensor(list_surfaces(bundle.label_space), device=self.device)
-        self._chroma_shares = torch.tensor(list_chroma_shares(bundle.label_space), device=self.device)
+        self._fidelity = ClassFidelity.build(bundle.label_space, self.device)
         self._palettes = None if palettes is None else palettes.to(self.device, self.dtype)
         self._graphed: GraphedFunction | None = None
         if self.device != "cpu":
@@ -209,11 +204,7 @@ class Translator:
             semantic = add_previous(semantic, _carry(inputs["previous"], picture) if "previous" in inputs else None)
         painted = self._generator(semantic, edge.to(self.dtype))
         if follows_render and colors is not None:
-            channel, follows = classes.long()[:, None], inputs["appearance"].view(-1, 1, 1, 1)
-            painted = hold_chroma(painted.contiguous(), colors, self._chroma_shares[channel], follows)
-            painted = hold_illumination(painted, colors, HELD_ILLUMINATION * follows)
-            painted = hold_detail(painted, colors, self._surfaces[channel], follows)
-            painted = hold_darkness(hold_contrast(painted, colors, follows), colors, follows)
+            painted = hold_render(painted, colors, classes, self._fidelity, inputs["appearance"])
         photo = to_bytes(painted).permute(0, 2, 3, 1).contiguous()
         return photo, (edge[:, 0] * 255.0).round().to(torch.uint8)
 

@@ -8,6 +8,7 @@ from sflow_pipeline.networks.appearance.plane_filters import box_mean, enlarge
 
 #: Side of the window around a pixel, in shares of the height, and how many cells it has in a row.
 _NEAR, _NEAR_CELLS = 1 / 26, 5
+_LEAST_VARIANCE = 1e-8
 
 
 def find_cell_px(height: int) -> int:
@@ -32,8 +33,8 @@ def average_near(cells: Float[Tensor, "b c rows columns"]) -> Float[Tensor, "b c
 def measure_deviation(
     mean: Float[Tensor, "b 1 rows columns"], mean_square: Float[Tensor, "b 1 rows columns"]
 ) -> Float[Tensor, "b 1 rows columns"]:
-    """Standard deviation, of the means of a value and of its square."""
-    return (mean_square - mean.square()).clamp(min=0).sqrt()
+    """Standard deviation, of the means of a value and of its square; never 0, where its gradient would be infinite."""
+    return (mean_square - mean.square()).clamp(min=_LEAST_VARIANCE).sqrt()
 
 
 def enlarge_cells(

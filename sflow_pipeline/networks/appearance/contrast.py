@@ -18,12 +18,15 @@ from sflow_pipeline.tensors import Photo, to_luma
 _FREE = 10 / 127.5
 
 
-def hold_contrast(photo: Photo, appearance: Photo, strength: Float[Tensor, "b 1 1 1"]) -> Photo:
+def hold_contrast(
+    photo: Photo, appearance: Photo, strength: Float[Tensor, "b 1 1 1"], frame_height: int | None = None
+) -> Photo:
     """An image whose local contrast is at most the appearance map's, or a little; colour and light stay.
 
     Args:
         photo, appearance: RGB in [-1, 1].
         strength: how far images follow the map: below 2/3, where it has no detail, nothing is held.
+        frame_height: in px, of the frame that the images are crops of; their own height when None.
 
     >>> import torch
     >>> harsh = torch.zeros(1, 3, 96, 96)
@@ -33,7 +36,7 @@ def hold_contrast(photo: Photo, appearance: Photo, strength: Float[Tensor, "b 1 
     (True, True)
     """
     luma, wanted = to_luma(photo), to_luma(appearance)
-    cell_px = find_cell_px(photo.shape[-2])
+    cell_px = find_cell_px(frame_height or photo.shape[-2])
     planes = torch.cat([luma, luma.square(), wanted, wanted.square()], dim=1)
     near = average_near(average_cells(planes, cell_px))
     own, allowed = (measure_deviation(near[:, [i]], near[:, [i + 1]]) for i in (0, 2))

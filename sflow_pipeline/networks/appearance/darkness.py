@@ -12,12 +12,15 @@ _DARK, _LIT = 2 / 127.5 - 1, 8 / 127.5 - 1
 _NEAR = 1 / 40
 
 
-def hold_darkness(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1"] | float) -> Photo:
+def hold_darkness(
+    photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1"] | float, frame_height: int | None = None
+) -> Photo:
     """An image that is the appearance map where that is dark; elsewhere it stays.
 
     Args:
         photo, appearance: RGB in [-1, 1].
         share: 0 (the image's own) to 1 (the appearance map's).
+        frame_height: in px, of the frame that the images are crops of; their own height when None.
 
     >>> import torch
     >>> leaves, night = torch.rand(1, 3, 80, 80) - 0.5, torch.full((1, 3, 80, 80), -0.99)
@@ -25,7 +28,7 @@ def hold_darkness(photo: Photo, appearance: Photo, share: Float[Tensor, "b 1 1 1
     >>> torch.equal(held, night), torch.equal(free, leaves)
     (True, True)
     """
-    side = 2 * max(1, round(_NEAR * photo.shape[-2] / 2)) + 1
+    side = 2 * max(1, round(_NEAR * (frame_height or photo.shape[-2]) / 2)) + 1
     light = box_mean(to_luma(appearance.float()), side, count_outside=False)
     # On a GPU the mixture costs less than to wait for whether there is any.
     if light.device.type == "cpu" and bool(light.min() >= _LIT):

@@ -75,7 +75,11 @@ def list_surfaces(space: LabelSpace) -> list[Surface]:
 
 
 def hold_detail(
-    photo: Photo, appearance: Photo, surface: Int64[Tensor, "b 1 h w"], strength: Float[Tensor, "b 1 1 1"]
+    photo: Photo,
+    appearance: Photo,
+    surface: Int64[Tensor, "b 1 h w"],
+    strength: Float[Tensor, "b 1 1 1"],
+    frame_height: int | None = None,
 ) -> Photo:
     """An image with an appearance map's detail where ``measure_share`` says, in its own colours and light.
 
@@ -84,6 +88,7 @@ def hold_detail(
         surface: a ``Surface`` per pixel.
         strength: how far images follow the map: 1 is the picture itself; below 2/3 a map has no detail, and only flat
             panels of vehicles are held, as far.
+        frame_height: in px, of the frame that the images are crops of; their own height when None.
 
     >>> import torch
     >>> lamps, bare = torch.full((1, 3, 80, 80), -0.4), torch.full((1, 3, 80, 80), -0.1)
@@ -93,19 +98,20 @@ def hold_detail(
     >>> bool(held.std() < 0.05), round(held.mean().item(), 1)
     (True, -0.2)
     """
-    share = measure_share(appearance, surface, strength)
+    height = frame_height or photo.shape[-2]
+    share = measure_share(appearance, surface, strength, height)
     difference = appearance - photo
-    reach_px = max(1, round(_FAR * photo.shape[-2] / 2))
+    reach_px = max(1, round(_FAR * height / 2))
     return photo + share * (difference - smooth_within_edges(difference, appearance, reach_px, _STEP, _CHANGE))
 
 
 def measure_share(
-    appearance: Photo, surface: Int64[Tensor, "b 1 h w"], strength: Float[Tensor, "b 1 1 1"]
+    appearance: Photo, surface: Int64[Tensor, "b 1 h w"], strength: Float[Tensor, "b 1 1 1"], frame_height: int
 ) -> Float[Tensor, "b 1 h w"]:
     """Share of the detail that is held, 0 to 1, per pixel; arguments are those of ``hold_detail``."""
     height, width = appearance.shape[-2:]
-    cell_px = find_cell_px(height)
-    far = 2 * max(1, round(_FAR * height / cell_px / 2)) + 1
+    cell_px = find_cell_px(frame_height)
+    far = 2 * max(1, round(_FAR * frame_height / cell_px / 2)) + 1
     whole, vehicle, plant = (
         (surface == kind).to(appearance.dtype) for kind in (Surface.WHOLE, Surface.PANELS, Surface.CROWNS)
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import TrainingError
 from sflow_pipeline.label_spaces import load_label_space
+from sflow_pipeline.networks.appearance.fidelity import ClassFidelity
 from sflow_pipeline.networks.device import Device, place_network
 from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.training.data.class_weights import compute_class_weights
@@ -68,6 +70,11 @@ class StepContext:
                 [] if x is None else measure_photo_statistics(x, crops, space.num_classes, device) for x in networks
             ]
         return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], followed, *statistics)
+
+    @cached_property
+    def fidelity(self) -> ClassFidelity:
+        """What converted simulator frames keep of their renders."""
+        return ClassFidelity.build(load_label_space(self.recipe.label_space), self.device.name)
 
     def get_class_weights(self) -> Float[Tensor, " classes"]:
         """The class weights.

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
-from sflow_pipeline.networks.appearance.illumination import HELD_ILLUMINATION, hold_illumination
+from sflow_pipeline.networks.appearance.fidelity import hold_render
 from sflow_pipeline.networks.discriminators.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.networks.edges.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges.edges import extract_edges
@@ -29,8 +30,8 @@ from sflow_pipeline.training.step.losses import fake_class_loss, perceptual_loss
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
 
-#: Of a typical frame, in px: crops do not say how wide theirs was.
-_FRAME_WIDTH = 880
+#: (height, width) of a typical frame, in px: crops do not say how large theirs was.
+_FRAME_PX = (495, 880)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class RenderInputs:
     Attributes:
         photo: the simulator's frames; named as in ``StepInputs``, because features are extracted of both.
         appearance: their appearance maps.
+        strength: how far each image follows its map.
     """
 
     photo: Photo
@@ -47,6 +49,7 @@ class RenderInputs:
     appearance: Photo
     semantic: SemanticMap
     edge: EdgeMap
+    strength: Float[Tensor, " b"]
 
 
 def render_terms(
@@ -73,10 +76,10 @@ def score_renders(
 ) -> dict[str, Tensor]:
     """The terms of ``render_terms`` for images that were made of ``inputs``.
 
-    Their light over large areas is held as in conversion, so that discriminators are not deceived by light instead of
-    texture.
+    They are judged as conversion writes them: discriminators are not deceived by light instead of texture, and the
+    generator learns where its own detail is asked for.
     """
-    fake = hold_illumination(fake, inputs.appearance, HELD_ILLUMINATION, _FRAME_WIDTH)
+    fake = hold_render(fake, inputs.appearance, inputs.class_index, context.fidelity, inputs.strength, _FRAME_PX)
     terms = {
         "render_tone": tone_loss(inputs.appearance, fake),
         "render_repetition": repetition_loss(inputs.photo, fake),
@@ -116,7 +119,9 @@ def build_render_inputs(state: TrainingState, batch: CropBatch, context: StepCon
     edges = extract_edges(picture, context.recipe.edges.threshold)
     with device.autocast():
         edge = fuse_sides(state.dned(edges), uniform_alpha(len(picture), device.name))
-    return RenderInputs(render, class_index, appearance, semantic.contiguous(memory_format=torch.channels_last), edge)
+    return RenderInputs(
+        render, class_index, appearance, semantic.contiguous(memory_format=torch.channels_last), edge, strength
+    )
 
 
 def tone_loss(appearance: Photo, fake: Photo) -> Tensor:
