@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sflow_pipeline.bundle import label_agreement, load_bundle
 from sflow_pipeline.bundle.label_agreement import AgreementScorer
 from sflow_pipeline.bundle.translator import Translator
+from sflow_pipeline.networks.appearance.fidelity import ClassFidelity
 from sflow_pipeline.networks.cuda_graphs import CudaRecorder, GraphedFunction, find_recorder
 from sflow_pipeline.networks.device import Device, resolve_device
 
@@ -262,6 +264,9 @@ def move_to_meta(holder: Any) -> None:
             setattr(holder, name, value.to("meta"))
         elif isinstance(value, torch.nn.Module):
             value.to("meta")
+        elif isinstance(value, ClassFidelity):
+            moved = {item.name: getattr(value, item.name).to("meta") for item in fields(value)}
+            setattr(holder, name, replace(value, **moved))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -8,6 +8,7 @@ from sflow_pipeline.networks.appearance.plane_filters import box_mean, enlarge
 
 #: Side of the window around a pixel, in shares of the height, and how many cells it has in a row.
 _NEAR, _NEAR_CELLS = 1 / 26, 5
+#: Variance of what does not vary at all.
 _LEAST_VARIANCE = 1e-8
 
 
