@@ -40,6 +40,18 @@ class LossRecipe(Section):
         description="distance between mean and spread of a converted simulator frame's perceptual features and those "
         "of photos, class by class",
     )
+    render_semantic: float | None = Field(
+        None, ge=0, description="weight of the semantic discriminator on simulator frames; null: as on photos"
+    )
+    render_projected: float | None = Field(
+        None, ge=0, description="weight of the projected discriminator on simulator frames; null: as on photos"
+    )
+    kernel: float = Field(
+        0.0,
+        ge=0,
+        description="kernel distance (KID) of converted simulator frames to photos, simulator by simulator, in units "
+        "of the rendered frames', summed over perceptual networks",
+    )
     teacher: float = Field(
         0.0,
         ge=0,
@@ -77,9 +89,10 @@ class LossRecipe(Section):
             "render_content": self.content,
             "render_tone": self.tone,
             "render_statistics": self.statistics,
+            "render_kernel": self.kernel,
             "render_repetition": self.repetition,
-            "render_semantic": self.semantic,
-            "render_projected": self.projected,
+            "render_semantic": self.semantic if self.render_semantic is None else self.render_semantic,
+            "render_projected": self.projected if self.render_projected is None else self.render_projected,
         }
         return {
             **of_images,

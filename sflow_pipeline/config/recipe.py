@@ -42,6 +42,7 @@ class SourceRecipe(Section):
         le=1,
         description="how far the photos' light is made neutral, such that roads and pavements are grey (1)",
     )
+    reference: bool = Field(True, description="loss.kernel compares converted simulator frames with its photos")
     use: Literal["train", "held_out"] = Field(
         "train", description="held_out: all of its photos are held out, pseudo labels or not, such as another town's"
     )

@@ -45,6 +45,15 @@ class ProcessGroup:
         for tensor, mean in zip(local, flat.split([tensor.numel() for tensor in local]), strict=True):
             tensor.copy_(mean.view(tensor.shape))
 
+    @torch.no_grad()
+    def gather_rows(self, rows: Tensor) -> Tensor:
+        """(images, ...) of the whole batch, in its order, of the (images / size, ...) of each process."""
+        if self.size == 1:
+            return rows
+        gathered = [torch.empty_like(rows) for _ in range(self.size)]
+        dist.all_gather(gathered, rows.contiguous())
+        return torch.stack(gathered, dim=1).flatten(0, 1)
+
     def gather(self, values: Float64[Tensor, " n"]) -> list[list[float]]:
         """The values of every process, by rank."""
         if self.size == 1:

@@ -33,8 +33,9 @@ def take_steps(recipe: Recipe, photos: Path, group: ProcessGroup) -> dict[str, o
     perceptual = SqueezeNetFeatures().eval().requires_grad_(False)
     state = build_state(recipe, perceptual, "cpu")
     before = {key: tensor.clone() for key, tensor in state.to_tensors().items()}
-    sampler = CropSampler(PhotoSet(photos), recipe.schedule, recipe.seed)
-    context = StepContext.build(recipe, sampler.photos, Device("cpu"), perceptual, group)
+    photo_set = PhotoSet(photos)  # which are the simulator's frames, too
+    sampler = CropSampler(photo_set, recipe.schedule, recipe.seed, renders=photo_set)
+    context = StepContext.build(recipe, photo_set, Device("cpu"), perceptual, group, renders=photo_set)
     batch = recipe.schedule.batch_size
     terms = [train_step(state, sampler.cut_batch(state.images_seen, batch, group), context) for _ in range(STEPS)]
     return {"terms": terms, "before": before, "after": state.to_tensors()}
@@ -73,8 +74,10 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
     """Every term there is, in the joint stage, on batches of four."""
     fields = tiny_recipe.model_dump()
     fields["schedule"] |= {"batch_size": 4, "laplacian_images": 0, "joint_images": 1000, "crop_px": (48, 48)}
+    fields["schedule"]["render_batch_size"] = 4
+    fields["generator"] |= {"use_palette": True, "use_appearance": True}
     fields["discriminator"]["semantic_width"] = 8
-    fields["loss"] |= {"r1": 1.0, "r1_every_steps": 2, "l1": 1.0}
+    fields["loss"] |= {"r1": 1.0, "r1_every_steps": 2, "l1": 1.0, "kernel": 1.0}
     return Recipe.model_validate(fields)
 
 
@@ -96,9 +99,11 @@ def test_two_processes_learn_what_one_does(recipe: Recipe, photos: Path, tmp_pat
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in range(2))
     assert all(torch.equal(first["after"][key], second["after"][key]) for key in first["after"])
     assert first["terms"] == second["terms"]
-    assert {"r1", "perceptual", "l1", "semantic", "semantic_discriminator"} <= alone["terms"][0].keys()
+    assert {"r1", "perceptual", "l1", "semantic", "semantic_discriminator", "render_kernel"} <= alone["terms"][0].keys()
+    # Views of all crops are remembered in the order of the batch.
+    torch.testing.assert_close(first["after"]["memory/0/0"], alone["after"]["memory/0/0"], rtol=1e-3, atol=1e-5)
     for ours, theirs in zip(first["terms"], alone["terms"], strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-5)
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-6)
     for network in LEARNERS:
         # Gradients are added in another order, and Adam's first steps take only the sign of one that is nearly zero.
         moved = measure_distance(alone["before"], alone["after"], network)

@@ -28,7 +28,7 @@ def recipe(change_recipe: Callable[..., Recipe]) -> Recipe:
     return change_recipe(
         generator={"use_palette": True, "use_appearance": True},
         discriminator={"semantic_width": 8, "projected_width": 8},
-        loss={"repetition": 1.0, "statistics": 1.0},
+        loss={"repetition": 1.0, "statistics": 1.0, "kernel": 1.0},
         schedule={"crop_px": (48, 64), "render_batch_size": 2, "laplacian_images": 0, "joint_images": 8},
     )
 
@@ -59,7 +59,7 @@ def test_a_resumed_run_on_photos_and_renders_is_the_uninterrupted_one(
 
     straight = run(tmp_path / "straight")
     names = {"render_tone", "render_content", "render_semantic", "render_projected", "projected_discriminator"}
-    names |= {"render_statistics"}
+    names |= {"render_statistics", "render_kernel"}
     assert all(names <= terms.keys() for terms in straight.values())
     first, second = run(tmp_path / "resumed", stop=6), run(tmp_path / "resumed")
     assert min(second) == 6  # the checkpoint at 4 images, then the step to 6 once more
@@ -76,7 +76,7 @@ def test_renders_alone_move_the_generator_by_their_terms(
     off = dict.fromkeys(("adversarial", "feature_matching", "perceptual", "repetition", "dned", "content"), 0.0)
     content = recipe.model_dump()
     content["discriminator"] |= {"semantic_width": 0, "projected_width": 0}
-    content["loss"] |= off | {"tone": 1.0, "statistics": 0.0}
+    content["loss"] |= off | {"tone": 1.0, "statistics": 0.0, "kernel": 0.0}
     content["schedule"] |= {"joint_images": 40, "decay_images": 0, "lr_generator": 2e-3}
     tones: list[float] = []
     train(
@@ -114,8 +114,14 @@ def test_chroma_counts_more_than_brightness() -> None:
             "loss.statistics is 10, and there are no simulator frames",
             "loss.statistics=0",
         ),
+        (
+            {"schedule": {"render_batch_size": 0}, "loss": {"statistics": 0.0, "kernel": 5.0}},
+            False,
+            "loss.kernel is 5, and there are no simulator frames",
+            "loss.kernel=0",
+        ),
     ],
-    ids=["no frames", "no share", "no appearance", "no frames to compare"],
+    ids=["no frames", "no share", "no appearance", "no frames to compare", "no frames for the kernel"],
 )
 def test_frames_that_could_not_be_used_are_refused_before_any_step(
     recipe: Recipe,

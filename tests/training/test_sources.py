@@ -14,7 +14,7 @@ from sflow_pipeline.errors import TrainingError, UsageError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoEntry, PhotoFacts, PhotoSet, pack_photo_set
-from sflow_pipeline.training.data.real_photos import load_real_photos
+from sflow_pipeline.training.data.real_photos import load_real_photos, load_renders
 from sflow_pipeline.training.train import train
 
 
@@ -88,6 +88,25 @@ def test_photos_are_drawn_by_their_weights(
     assert sum(from_towns.values()) / crops == pytest.approx(share, abs=0.01)
     for count in from_towns.values():  # photos of one folder count the same
         assert count / crops == pytest.approx(share / len(from_towns), rel=0.1)
+
+
+def test_simulators_are_drawn_equally_often(camvid: Path, towns: Path, change_recipe: Callable, tmp_path: Path) -> None:
+    renders = load_renders([str(camvid), str(towns)], change_recipe(), tmp_path / "cache")
+    counts = Counter(facts.source for facts in renders.facts)
+    assert counts[0] != counts[1]
+    sampler, crops = CropSampler(renders, change_recipe().schedule, seed=4), 100 * len(renders)
+    drawn = Counter(renders.facts[sampler.choose_photo(n)].source for n in range(crops))
+    assert drawn[0] / crops == pytest.approx(0.5, abs=0.01)
+
+
+def test_crops_say_the_width_of_their_frames(camvid: Path, change_recipe: Callable, tmp_path: Path) -> None:
+    recipe = change_recipe(schedule={"frame_width_px": (70, 75)})
+    photos, _ = load_real_photos(str(camvid), recipe, tmp_path / "cache")
+    origins = CropSampler(photos, recipe.schedule, seed=4).cut_batch(0, 8).origins
+    assert origins is not None
+    assert origins.source.tolist() == [0] * 8
+    assert ((origins.frame_width_px >= 70) & (origins.frame_width_px <= 75)).all()
+    assert len(set(origins.frame_width_px.tolist())) > 1
 
 
 def test_crops_of_weighted_photos_do_not_depend_on_who_cuts_them(

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,6 +25,7 @@ class CropBatch:
     """photo (b, 3, h, w) uint8 RGB, class_index (b, h, w) uint8, and boundary_map (b, 1, h, w) {0, 1} if any.
 
     ``renders`` are crops of simulator frames that are trained on in the same step, ``pairs`` of consecutive frames.
+    Crops of a sampler say their ``origins``, pairs do not.
     """
 
     photo: UInt8[Tensor, "b 3 h w"]
@@ -32,6 +33,15 @@ class CropBatch:
     boundary_map: UInt8[Tensor, "b 1 h w"] | None = None
     renders: "CropBatch | None" = None
     pairs: "PairBatch | None" = None
+    origins: "CropOrigins | None" = None
+
+
+@dataclass(frozen=True)
+class CropOrigins:
+    """Where crops are from: number of the data folder, and width in px of the whole frame at the crop's scale."""
+
+    source: Int64[Tensor, " b"]
+    frame_width_px: Float[Tensor, " b"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,8 @@ class CropSampler:
 
     def cut_batch(self, first_image: int, batch_size: int, group: ProcessGroup = SINGLE_PROCESS) -> CropBatch:
         """Crops number ``first_image`` to ``first_image + batch_size - 1``, or this process's share of them."""
-        crops = [self.cut_crop(first_image + i) for i in group.share(first_image, batch_size)]
+        places = [self.draw_place(first_image + i) for i in group.share(first_image, batch_size)]
+        crops = [self.cut_window(*place) for place in places]
         renders = pairs = None
         if self._renders is not None:
             count = self.schedule.render_batch_size
@@ -101,7 +112,7 @@ class CropSampler:
         if self._pairs:
             count = self._pair_batch_size
             pairs = self.cut_pairs(first_image // batch_size * count, count, group)
-        return replace(_stack(crops), renders=renders, pairs=pairs)
+        return replace(_stack(crops), renders=renders, pairs=pairs, origins=self._find_origins(places))
 
     def cut_pairs(self, first_pair: int, count: int, group: ProcessGroup = SINGLE_PROCESS) -> PairBatch:
         """Pairs number ``first_pair`` to ``first_pair + count - 1``, or this process's share of them."""
@@ -130,9 +141,19 @@ class CropSampler:
 
     def cut_crop(self, number: int) -> list[NDArray[Any]]:
         """Photo (h, w, 3), class indices (h, w), and instance numbers (h, w) if the set has any."""
+        return self.cut_window(*self.draw_place(number))
+
+    def draw_place(self, number: int) -> tuple[int, Window]:
+        """Position of the photo of crop ``number``, and the crop's window."""
         photo = self.choose_photo(number)
         rng = np.random.default_rng((self.seed, 1, number))
-        return self.cut_window(photo, self.draw_window(self.photos.size_px(photo), rng))
+        return photo, self.draw_window(self.photos.size_px(photo), rng)
+
+    def _find_origins(self, places: Sequence[tuple[int, Window]]) -> CropOrigins:
+        return CropOrigins(
+            torch.tensor([self.photos.facts[photo].source for photo, _ in places]),
+            torch.tensor([window.scale * self.photos.size_px(photo)[1] for photo, window in places]),
+        )
 
     def choose_photo(self, number: int) -> int:
         """Position of the photo that crop ``number`` is cut from."""

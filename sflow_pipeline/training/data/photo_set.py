@@ -29,6 +29,8 @@ class PhotoFacts:
         weight: how often it is drawn in training, relative to a photo of weight 1.
         labels: ``true``, by people or a renderer, or ``pseudo``, predicted by a network.
         is_video: consecutive numbers are consecutive frames of a video, and not photos at some distance.
+        source: number of the data folder, from 0.
+        is_reference: whether ``loss.kernel`` compares simulator frames with it.
     """
 
     name: str
@@ -38,6 +40,8 @@ class PhotoFacts:
     weight: float = 1.0
     labels: Literal["true", "pseudo"] = "true"
     is_video: bool = False
+    source: int = 0
+    is_reference: bool = True
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class _Source:
     dump: Dump
     settings: SourceRecipe
     prefix: str
+    number: int
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,19 @@ def load_real_photos(data: str | Sequence[str], recipe: Recipe, cache: Path) -> 
 def load_renders(folders: Sequence[str], recipe: Recipe, cache: Path) -> PhotoSet:
     """Find, check, decode and pack simulator frames, all of them, with instances and flow if the recipe uses them.
 
+    Every folder is drawn equally often, however many frames it has.
+
     Raises:
         TrainingError: a frame lacks its label or they do not fit, or it has no instances and the recipe uses them.
         UsageError: flow does not lead from a frame to the next one.
         DumpError, LabelSpaceError: a folder as a whole cannot be read.
     """
     with_flow = recipe.schedule.render_pair_batch_size > 0
-    settings = SourceRecipe(video=with_flow)
-    sources = [_Source(_discover(folder), settings, f"render{i}:") for i, folder in enumerate(folders)]
+    dumps = [_discover(folder) for folder in folders]
+    sources = [
+        _Source(dump, SourceRecipe(video=with_flow, weight=1 / max(1, len(dump.frames))), f"render{i}:", i)
+        for i, dump in enumerate(dumps)
+    ]
     frames = [_Photo(source, frame) for source in sources for frame in source.dump.frames]
     renders = _pack(frames, recipe, cache, _choose_instances(frames, recipe), with_flow)
     if with_flow:
@@ -147,7 +153,7 @@ def _open_sources(folders: Sequence[str], recipe: Recipe) -> list[_Source]:
         )
     padded = [*settings, *[SourceRecipe()] * (len(folders) - len(settings))]
     return [
-        _Source(_discover(folder), setting, f"{number}:" if len(folders) > 1 else "")
+        _Source(_discover(folder), setting, f"{number}:" if len(folders) > 1 else "", number)
         for number, (folder, setting) in enumerate(zip(folders, padded, strict=True))
     ]
 
@@ -240,6 +246,8 @@ def _decode(photos: Sequence[_Photo], recipe: Recipe, with_instances: bool, with
             weight=settings.photo_weight,
             labels=settings.labels,
             is_video=settings.video,
+            source=source.number,
+            is_reference=settings.reference,
         )
         yield PhotoEntry(facts, photo, class_index, instances, flow)
 

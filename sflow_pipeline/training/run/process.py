@@ -63,7 +63,9 @@ class ProcessInputs:
                 f"worker {group.rank} on {socket.gethostname()} cannot read {self.photos}: {error.strerror}",
                 hint="put --out on storage that every machine of the cluster has under the same path",
             ) from error
-        context = StepContext.build(self.recipe, photos, device, self.perceptual, group, self.projection, self.teacher)
+        context = StepContext.build(
+            self.recipe, photos, device, self.perceptual, group, self.projection, self.teacher, renders
+        )
         schedule, seed = self.recipe.schedule, self.recipe.seed
         train = CropSampler(photos, schedule, seed, renders, schedule.pair_batch_size)
         validation = CropSampler(held_out, schedule, seed)

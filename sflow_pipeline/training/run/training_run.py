@@ -82,7 +82,7 @@ class TrainingRun:
         name = f"{network.name} ({perceptual.name})" if network and perceptual else "none"
         projected = load_perceptual(projection) if projection else None
         _check_renders(recipe, renders)
-        _check_statistics(recipe, perceptual)
+        _check_comparisons(recipe, perceptual, projection)
         _check_teacher(recipe, teacher)
         _check_pairs(recipe)
         if minutes is not None and (minutes <= 0 or workers):
@@ -166,18 +166,21 @@ def _check_renders(recipe: Recipe, renders: Sequence[str]) -> None:
         )
 
 
-def _check_statistics(recipe: Recipe, perceptual: Path | None) -> None:
-    wanted = recipe.loss.statistics
-    if wanted and not recipe.schedule.render_batch_size:
-        raise UsageError(
-            f"recipe {recipe.name}: loss.statistics is {wanted:g}, and there are no simulator frames to compare",
-            hint="add --renders SIM_DIR --set schedule.render_batch_size=2, or --set loss.statistics=0",
-        )
-    if wanted and perceptual is None:
-        raise UsageError(
-            f"recipe {recipe.name}: loss.statistics is {wanted:g}, and there is no perceptual network to compare with",
-            hint="add --perceptual FILE, or --set loss.statistics=0",
-        )
+def _check_comparisons(recipe: Recipe, perceptual: Path | None, projection: Path | None) -> None:
+    """Check that losses which compare simulator frames with photos have the frames and a network."""
+    given = {"statistics": [perceptual], "kernel": [perceptual, projection]}
+    for name, networks in given.items():
+        wanted = getattr(recipe.loss, name)
+        if wanted and not recipe.schedule.render_batch_size:
+            raise UsageError(
+                f"recipe {recipe.name}: loss.{name} is {wanted:g}, and there are no simulator frames to compare",
+                hint=f"add --renders SIM_DIR --set schedule.render_batch_size=2, or --set loss.{name}=0",
+            )
+        if wanted and not any(networks):
+            raise UsageError(
+                f"recipe {recipe.name}: loss.{name} is {wanted:g}, and there is no perceptual network to compare with",
+                hint=f"add --perceptual FILE, or --set loss.{name}=0",
+            )
 
 
 def _check_pairs(recipe: Recipe) -> None:

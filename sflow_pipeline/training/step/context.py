@@ -18,6 +18,7 @@ from sflow_pipeline.training.data.crops import CropSampler
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 from sflow_pipeline.training.step.class_statistics import PhotoStatistics, measure_photo_statistics
+from sflow_pipeline.training.step.kernel_distance import KernelReference, measure_kernel_references
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class StepContext:
         teacher: frozen generator that is followed on photos with appearance 0, on the device.
         perceptual_statistics, projection_statistics: of both networks' features of photos, slice by slice, for a recipe
             with ``loss.statistics``; empty without.
+        kernel_references: of both networks, for a recipe with ``loss.kernel``; empty without.
     """
 
     recipe: Recipe
@@ -44,6 +46,7 @@ class StepContext:
     teacher: nn.Module | None = None
     perceptual_statistics: Sequence[PhotoStatistics] = ()
     projection_statistics: Sequence[PhotoStatistics] = ()
+    kernel_references: Sequence[KernelReference] = ()
 
     @classmethod
     def build(
@@ -55,8 +58,9 @@ class StepContext:
         group: ProcessGroup = SINGLE_PROCESS,
         projection: PerceptualNetwork | None = None,
         teacher: nn.Module | None = None,
+        renders: PhotoSet | None = None,
     ) -> "StepContext":
-        """The context of a run on these photos; the frozen networks move to the device."""
+        """The context of a run on these photos and simulator frames; the frozen networks move to the device."""
         space = load_label_space(recipe.label_space)
         networks = [None if x is None else place_network(x, device.name) for x in (perceptual, projection)]
         followed = None if teacher is None else place_network(teacher, device.name)
@@ -69,7 +73,24 @@ class StepContext:
             statistics = [
                 [] if x is None else measure_photo_statistics(x, crops, space.num_classes, device) for x in networks
             ]
-        return cls(recipe, space.num_classes, device, networks[0], group, weights, networks[1], followed, *statistics)
+        kernel: list[KernelReference] = []
+        if recipe.loss.kernel and renders is not None:
+            kernel = measure_kernel_references(
+                [x for x in networks if x is not None], photos, renders, recipe.seed, device
+            )
+        return cls(
+            recipe,
+            space.num_classes,
+            device,
+            networks[0],
+            group,
+            weights,
+            networks[1],
+            followed,
+            perceptual_statistics=statistics[0],
+            projection_statistics=statistics[1],
+            kernel_references=kernel,
+        )
 
     @cached_property
     def fidelity(self) -> ClassFidelity:

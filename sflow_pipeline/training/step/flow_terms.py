@@ -13,7 +13,7 @@ from sflow_pipeline.training.data.crops import PairBatch
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.inputs import StepInputs, build_inputs
 from sflow_pipeline.training.step.photo_terms import photo_terms
-from sflow_pipeline.training.step.render_terms import RenderInputs, build_render_inputs, score_renders
+from sflow_pipeline.training.step.render_terms import RenderInputs, build_render_inputs, hold_fake, score_renders
 from sflow_pipeline.training.step.sequence_terms import PairImages, paint_pairs, sequence_terms, split_pairs
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import PairRng, StepRng
@@ -71,7 +71,8 @@ def render_pair_terms(
     if context.recipe.generator.use_previous:
         later = split_pairs(inputs)[1]
         rng = _build_rng(state, pairs, context, 3)
-        own = score_renders(state, later, images.after, context, rng, use_semantic=use_discriminators)
+        fake = hold_fake(images.after, later, context)
+        own = score_renders(state, later, fake, context, rng, use_semantic=use_discriminators)
         terms |= {f"later_{name}": term for name, term in own.items()}
     return terms
 

@@ -26,6 +26,7 @@ from sflow_pipeline.training.step.class_statistics import statistics_loss
 from sflow_pipeline.training.step.context import StepContext
 from sflow_pipeline.training.step.features import FeaturePair, extract_features
 from sflow_pipeline.training.step.generate import generate
+from sflow_pipeline.training.step.kernel_distance import kernel_loss
 from sflow_pipeline.training.step.losses import fake_class_loss, perceptual_loss, repetition_loss, semantic_loss
 from sflow_pipeline.training.step.state import TrainingState
 from sflow_pipeline.training.step.step_rng import StepRng
@@ -61,25 +62,33 @@ def render_terms(
     map. The semantic and the projected discriminator, which are trained on photos in the same step, classify converted
     frames as fake pixel by pixel; the generator's terms are to be classified as the label says. A pixel is compared
     with photo pixels of its own class, so another layout of the scene is not punished. ``render_statistics`` is how far
-    the features' statistics are from those of photos, class by class.
+    the features' statistics are from those of photos, class by class; ``render_kernel`` compares whole views.
 
     Args:
         batch: crops of simulator frames.
         use_semantic: whether discriminators take part, as far as the recipe has them.
     """
     inputs = build_render_inputs(state, batch, context, rng)
-    return score_renders(state, inputs, generate(state, inputs, context), context, rng, use_semantic=use_semantic)
+    fake = hold_fake(generate(state, inputs, context), inputs, context)
+    terms = score_renders(state, inputs, fake, context, rng, use_semantic=use_semantic)
+    if context.kernel_references and batch.origins is not None:
+        terms["render_kernel"] = kernel_loss(state, fake, batch.origins, context.kernel_references, rng, context.group)
+    return terms
+
+
+def hold_fake(fake: Photo, inputs: RenderInputs, context: StepContext) -> Photo:
+    """Images as conversion writes them.
+
+    Discriminators are not deceived by light instead of texture, and the generator learns where its own detail is asked
+    for.
+    """
+    return hold_render(fake, inputs.appearance, inputs.class_index, context.fidelity, inputs.strength, _FRAME_PX)
 
 
 def score_renders(
     state: TrainingState, inputs: RenderInputs, fake: Photo, context: StepContext, rng: StepRng, *, use_semantic: bool
 ) -> dict[str, Tensor]:
-    """The terms of ``render_terms`` for images that were made of ``inputs``.
-
-    They are judged as conversion writes them: discriminators are not deceived by light instead of texture, and the
-    generator learns where its own detail is asked for.
-    """
-    fake = hold_render(fake, inputs.appearance, inputs.class_index, context.fidelity, inputs.strength, _FRAME_PX)
+    """The terms of ``render_terms`` but the kernel distance, for images that ``hold_fake`` made of ``inputs``'."""
     terms = {
         "render_tone": tone_loss(inputs.appearance, fake),
         "render_repetition": repetition_loss(inputs.photo, fake),

@@ -23,6 +23,8 @@ from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
 
 #: Former names of tensors in checkpoints.
 _FORMER_NAMES = re.compile(r"^(semantic_discriminator/)doors\.")
+#: Prefix of the tensors in ``TrainingState.memory``.
+_MEMORY = "memory/"
 #: Fields of the generator's recipe in which a bundle to start from may differ: its weights fit all the same.
 _CHANGEABLE = ("use_appearance", "upsampling")
 
@@ -31,6 +33,8 @@ class TrainingState:
     """Generator, discriminators and DNED, averages of generator and DNED, Adam optimisers, and ``images_seen``.
 
     Training draws all random numbers from (seed, images_seen), so there is no RNG state to keep.
+
+    ``memory`` has tensors that a loss keeps from step to step, by name.
 
     Args:
         feature_channels: of each slice of the perceptual network, for a recipe with a semantic discriminator.
@@ -55,6 +59,7 @@ class TrainingState:
         self.recipe = recipe
         self.provenance: dict[str, str] = {}
         self.images_seen = 0
+        self.memory: dict[str, Tensor] = {}
         self.generator = build_generator(recipe.generator, classes)
         channels = recipe.generator.count_channels(classes)
         self.discriminator = MultiScaleDiscriminator(channels, settings.width, settings.layers, settings.scales)
@@ -170,6 +175,7 @@ class TrainingState:
         tensors = {f"{n}/{k}": v for n, network in self.networks.items() for k, v in network.state_dict().items()}
         for name, optimizer in self.optimizers.items():
             tensors |= pack_moments(name, optimizer)
+        tensors |= {f"{_MEMORY}{name}": tensor for name, tensor in self.memory.items()}
         return {k: v.detach().contiguous() for k, v in tensors.items()}
 
     def from_tensors(self, tensors: dict[str, Tensor], images_seen: int) -> None:
@@ -180,6 +186,9 @@ class TrainingState:
             network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         for name, optimizer in self.optimizers.items():
             unpack_moments(name, optimizer, tensors)
+        device = next(self.generator.parameters()).device
+        memory = {name: tensor for name, tensor in tensors.items() if name.startswith(_MEMORY)}
+        self.memory = {name.removeprefix(_MEMORY): tensor.to(device) for name, tensor in memory.items()}
         self.images_seen = images_seen
 
 
