@@ -3,7 +3,7 @@
 MMD with the kernel of KID (Bińkowski et al. 2018) on features of whole views. The gradient of MMD² for one view is that
 of its mean kernel to other converted views of the simulator, less that to photos; a batch has too few of the former, so
 the last ones are remembered. Unlike a discriminator the target stands still and cannot win, and unlike statistics by
-class the networks' deepest features take part.
+class whole views are compared, as ``evaluate`` does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from sflow_pipeline.training.step.views import cut_views, find_viewable
 _OF_PHOTO, _OF_SIMULATOR, _OF_CROP, _REMEMBERED = 4, 96, 2, 96
 #: Views that a network is given at once.
 _AT_ONCE = 32
-#: Least distance that counts as a unit: simulators that are as near to photos as photos to each other are left alone.
+#: Least distance that counts as a unit, so that noise is none for simulators about as near to photos as other photos.
 _LEAST_UNIT = 0.05
 
 
@@ -75,17 +75,18 @@ def measure_kernel_references(
         frames.setdefault(facts.source, []).append(i)
     of_photos = _Views(photos, seed * 2, device)
     of_renders = _Views(renders, seed * 2 + 1, device)
+    features_of_photos = of_photos.embed(networks, [i for i in chosen for _ in range(_OF_PHOTO)])
+    features_of_renders = {
+        source: of_renders.embed(networks, [numbers[n % len(numbers)] for n in range(_OF_SIMULATOR)])
+        for source, numbers in frames.items()
+    }
     references = []
-    for network in networks:
-        features = of_photos.embed(network, [i for i in chosen for _ in range(_OF_PHOTO)])
+    for number, (network, features) in enumerate(zip(networks, features_of_photos, strict=True)):
         scale = features.square().mean().sqrt().clamp(min=1e-6)
-        features = features / scale
-        own = {
-            source: of_renders.embed(network, [numbers[n % len(numbers)] for n in range(_OF_SIMULATOR)]) / scale
-            for source, numbers in frames.items()
-        }
-        units = {source: max(_LEAST_UNIT, _measure_distance(x, features)) for source, x in own.items()}
-        references.append(KernelReference(network, scale, features, own, units))
+        photo_features = features / scale
+        own = {source: each[number] / scale for source, each in features_of_renders.items()}
+        units = {source: max(_LEAST_UNIT, _measure_distance(x, photo_features)) for source, x in own.items()}
+        references.append(KernelReference(network, scale, photo_features, own, units))
     return references
 
 
@@ -152,20 +153,22 @@ def _remember(
 
 @dataclass(frozen=True)
 class _Views:
-    """Views of a set's pictures, the same for every network."""
+    """Views of a set's pictures."""
 
     pictures: PhotoSet
     seed: int
     device: Device
 
     @torch.no_grad()
-    def embed(self, network: PerceptualNetwork, numbers: Sequence[int]) -> Float[Tensor, "n d"]:
-        """Features of a view of each of these pictures."""
-        batches = range(0, len(numbers), _AT_ONCE)
-        return torch.cat([
-            network.embed(torch.cat([self._cut(i, first + n) for n, i in enumerate(numbers[first : first + _AT_ONCE])]))
-            for first in batches
-        ])  # fmt: skip
+    def embed(self, networks: Sequence[PerceptualNetwork], numbers: Sequence[int]) -> list[Float[Tensor, "n d"]]:
+        """Every network's features of a view of each of these pictures; all networks see the same views."""
+        features: list[list[Tensor]] = [[] for _ in networks]
+        for first in range(0, len(numbers), _AT_ONCE):
+            chosen = numbers[first : first + _AT_ONCE]
+            views = torch.cat([self._cut(picture, first + n) for n, picture in enumerate(chosen)])
+            for found, network in zip(features, networks, strict=True):
+                found.append(network.embed(views))
+        return [torch.cat(found) for found in features]
 
     def _cut(self, picture: int, number: int) -> Photo:
         rng = StepRng((self.seed * 1_000_003 + number) * 2 + 1, 0, 1)

@@ -8,7 +8,7 @@ from torch import Tensor
 from sflow_pipeline.tensors import Photo
 from sflow_pipeline.training.step.step_rng import StepRng
 
-#: A view is a window of this side of a frame of this width, as in ``evaluate --realism-gain``; in px.
+#: A view is a window of this side of a frame of this width, as in ``realism_gain`` of ``evaluate``; in px.
 SIDE_PX, FRAME_WIDTH_PX = 192, 768
 #: Range of the frame's scale; how much smaller than a window a crop may be, and is then enlarged.
 _SCALES, _MOST_ENLARGED = (0.85, 1.2), 1.15
