@@ -26,7 +26,8 @@ def list_plan(plan: "Plan") -> str:
     if plan.is_up_to_date:
         lines.append("up to date")
     elif not plan.tasks and not plan.removed:
-        lines.append("every shard is converted; the manifest is missing")
+        missing = "to be written again" if plan.is_finished else "missing"
+        lines.append(f"every shard is converted; the manifest is {missing}")
     return "\n".join(lines)
 
 

@@ -16,6 +16,8 @@ SETTINGS_PATH = f"{STATE_PATH}/settings.json"
 _SOURCE_FACTS = (
     "simulator", "simulator_version", "label_encoding", "label_table_format", "label_rule", "instance_encoding"
 )  # fmt: skip
+#: Facts of a manifest's source that no row depends on: where they alone differ, the manifest is written again.
+_MANIFEST_FACTS = ("fps", "metadata")
 #: ``appearance`` and ``smooth`` are the job's, resolved. The fingerprint covers the rest.
 _FACTS = (
     "appearance", "smooth", "device", "precision", "batch_size", "edge_threshold", "format_version",
@@ -31,6 +33,11 @@ class SettingChange:
     name: str
     before: Any
     after: Any
+
+    @property
+    def is_of_the_manifest(self) -> bool:
+        """Whether it changes the manifest alone, whatever the rows hold."""
+        return self.name in _MANIFEST_FACTS
 
     def __str__(self) -> str:
         """Name and both values in one line.
@@ -54,7 +61,7 @@ def describe_settings(manifest: Manifest) -> dict[str, Any]:
     return {
         "sim_dir": source["root"],
         **{name: value for name, value in content["job"].items() if name not in _OF_THE_SOURCE},
-        **{name: source[name] for name in _SOURCE_FACTS},
+        **{name: source[name] for name in (*_SOURCE_FACTS, *_MANIFEST_FACTS)},
         "label_space": f"{space['name']} version {space['version']} ({space['digest'][:12]})",
         "bundle": f"{bundle['name']} {bundle['version']} ({bundle['digest'][:12]})",
         "columns": list(content["columns"]),
@@ -99,6 +106,8 @@ def _plain(value: Any) -> Any:
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = [f"{key} {item}" for key, item in value.items()]
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sflow_pipeline.bundle import build_random_bundle
+from sflow_pipeline.cli.plan_text import list_plan
 from sflow_pipeline.conversion.convert import convert, plan_conversion
 from sflow_pipeline.conversion.verify import verify
 from sflow_pipeline.errors import DumpError, LabelSpaceError, OutputError, UsageError
@@ -104,6 +105,25 @@ def test_a_changed_frame_redoes_its_shard_alone(dump, make_job, snapshot, tmp_pa
     convert(fresh)
     assert snapshot(job.out_dir) == snapshot(fresh.out_dir)
     assert verify(job.out_dir).problems == ()
+
+
+def test_a_rate_that_changed_alone_is_work_and_written_down(dump, make_job, read_manifest, snapshot, tmp_path):
+    job = make_job()
+    dump.write("dataset.yaml", b"{label_space: camvid11, fps: 10, units: {depth: m}}")
+    convert(job)
+    before = snapshot(tmp_path / "out/data")
+    dump.write("dataset.yaml", b"{label_space: camvid11, fps: 25, units: {depth: cm}}")
+    plan = plan_conversion(job)
+    assert (plan.is_up_to_date, plan.tasks) == (False, [])
+    assert list(map(str, plan.settings)) == [
+        "fps: 10.0 -> 25.0", "metadata: units {'depth': 'm'} -> units {'depth': 'cm'}"
+    ]  # fmt: skip
+    assert list_plan(plan).splitlines()[-1] == "every shard is converted; the manifest is to be written again"
+    convert(job)
+    source = read_manifest(job.out_dir)["source"]
+    assert (source["fps"], source["metadata"]["units"]) == (25, {"depth": "cm"})
+    assert plan_conversion(job).is_up_to_date
+    assert snapshot(tmp_path / "out/data") == before
 
 
 def test_a_sequence_that_is_gone_is_removed(dump, make_job, snapshot, tmp_path):

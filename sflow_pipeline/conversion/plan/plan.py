@@ -53,7 +53,8 @@ class Plan:
     @property
     def is_up_to_date(self) -> bool:
         """Whether a run would have nothing to do."""
-        return self.is_finished and not self.tasks and not self.removed
+        is_described = not any(change.is_of_the_manifest for change in self.settings)
+        return self.is_finished and is_described and not self.tasks and not self.removed
 
     @property
     def touched(self) -> list[ShardRecord]:
