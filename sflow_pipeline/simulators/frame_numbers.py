@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 _NUMBER = re.compile(r"([0-9]+)")
+#: A time as programs print it, after any text without digits.
+_TIME = re.compile(r"([^0-9]*)([0-9]+)\.([0-9]+)")
 #: Digits of the longest number that is taken for a frame number: any of so many fits 64 bits.
 MAX_DIGITS = 18
 
@@ -32,17 +34,20 @@ def list_frame_numbers(names: Sequence[str]) -> list[int]:
     """The frame number of each name: the last number that differs between the names.
 
     Where that one does not tell frames apart, is too long, or would put frames in another order than all numbers of the
-    names do, it is the name's position in natural order.
+    names do, it is the name's position in natural order. Where the names are times with differently many decimals, it
+    is the position in time.
 
     >>> list_frame_numbers(["10_cam0", "9_cam0"]), list_frame_numbers(["left", "right"])
     ([10, 9], [0, 1])
     >>> list_frame_numbers(["10-00-59", "10-01-00", "10-01-01"])
     [0, 1, 2]
+    >>> list_frame_numbers(["t0.5", "t0.75", "t1.25", "t1.0"]), list_frame_numbers(["v1.9", "v1.10", "v1.11"])
+    ([0, 1, 3, 2], [9, 10, 11])
     """
     together = "".join(names)
     if together.isascii() and together.isdigit() and len(set(map(len, names))) == 1 and len(names[0]) <= MAX_DIGITS:
         return list(map(int, names))  # the usual case, and much quicker
-    numbers = _find_numbers(names)
+    numbers = _order_times(names) or _find_numbers(names)
     if numbers is not None:
         return numbers
     places = {name: place for place, name in enumerate(sort_naturally(names))}
@@ -52,6 +57,21 @@ def list_frame_numbers(names: Sequence[str]) -> list[int]:
 def is_ascending(numbers: Sequence[int]) -> bool:
     """Whether each number is above the one before it."""
     return all(map(operator.lt, numbers, islice(numbers, 1, None)))
+
+
+def _order_times(names: Sequence[str]) -> list[int] | None:
+    """Positions of names in time, if they are times printed without their last zeros; None where they are not."""
+    times = [_TIME.fullmatch(name) for name in names]
+    if not times or not all(times):
+        return None
+    texts, wholes, decimals = zip(*(time.groups() for time in times if time), strict=True)
+    is_printed = all(len(digits) == 1 or digits[-1] != "0" for digits in decimals)
+    if not is_printed or len(set(texts)) > 1 or len(set(map(len, decimals))) == 1:
+        return None
+    longest = max(map(len, decimals))
+    values = [int(whole + digits.ljust(longest, "0")) for whole, digits in zip(wholes, decimals, strict=True)]
+    places = {value: place for place, value in enumerate(sorted(values))}
+    return [places[value] for value in values] if len(places) == len(names) else None
 
 
 def _find_numbers(names: Sequence[str]) -> list[int] | None:
