@@ -1,6 +1,7 @@
 """Addresses without the secrets in them, for everything that people or files get to see."""
 
 import re
+import shlex
 from pathlib import PurePosixPath
 
 _SECRET_NAME = re.compile(r"key|secret|token|passw|credential|signature|^sig$", re.IGNORECASE)
@@ -38,6 +39,15 @@ def join_address(address: str, path: str) -> str:
     """
     place, mark, query = address.partition("?") if "://" in address else (address, "", "")
     return f"{place.rstrip('/')}/{path}{mark}{query}"
+
+
+def quote_address(address: str) -> str:
+    """The address as a word of a shell command that no option is.
+
+    >>> quote_address("out"), quote_address("my out"), quote_address("-out")
+    ('out', "'my out'", './-out')
+    """
+    return shlex.quote(f"./{address}" if address.startswith("-") else address)
 
 
 def name_folder(uri: str, otherwise: str = "") -> str:

@@ -19,7 +19,8 @@ class Archive:
         marks: path of a file in it -> a number that changes with its content.
         sizes: path of a file in it -> bytes, for files whose size is known before they are read.
         fps: frames per second of a video.
-        times_s: of a video's frames, from the first one on.
+        times_s: of a video's frames, counted from the first one.
+        start_s: of a video's first frame.
         lost_frames: of a video: how many it states to hold beyond those that are there.
         changes_values: of a video: why its pixels are not those that were put in, "" where they are.
     """
@@ -31,6 +32,7 @@ class Archive:
     fps: float | None = None
     changes_values: str = ""
     times_s: tuple[float, ...] = ()
+    start_s: float = 0.0
     lost_frames: int = 0
 
     def read(self, member: str) -> bytes:
@@ -57,6 +59,7 @@ def build_archive(
     fps: float | None = None,
     changes_values: str = "",
     times_s: tuple[float, ...] = (),
+    start_s: float = 0.0,
     lost_frames: int = 0,
 ) -> Archive:
     """An archive of the files in ``marks``; names that are absolute or lead out of it are dropped."""
@@ -76,7 +79,7 @@ def build_archive(
         folder: (tuple(sorted(names)), tuple(sorted(set(files.get(folder, ())) - names)))
         for folder, names in folders.items()
     }
-    return Archive(listing, kept, sizes, read, fps, changes_values, times_s, lost_frames)
+    return Archive(listing, kept, sizes, read, fps, changes_values, times_s, start_s, lost_frames)
 
 
 def check_size(name: str, size_bytes: int) -> None:

@@ -43,7 +43,7 @@ def open_video(path: str, mtime_ns: int) -> Archive:
     marks = dict.fromkeys(names, mtime_ns)
     return build_archive(
         marks, {}, read, fps=frames.fps, changes_values=frames.changes_values, times_s=frames.times_s,
-        lost_frames=frames.lost,
+        start_s=frames.start_s, lost_frames=frames.lost,
     )  # fmt: skip
 
 
@@ -72,6 +72,7 @@ class _Frames:
         self._keys = sorted(time for time, is_key in packets if is_key)
         unit = float(stream.time_base or 0)
         self.times_s = tuple((time - self.times[0]) * unit for time in self.times)
+        self.start_s = self.times[0] * unit
         self.fps = float(stream.average_rate) if stream.average_rate else None
         codec, pixels = stream.codec_context.name, str(stream.codec_context.pix_fmt)
         is_exact = codec in _EXACT_CODECS and pixels in _EXACT_FORMATS

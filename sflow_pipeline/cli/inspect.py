@@ -11,6 +11,7 @@ import typer
 from sflow_pipeline.cli.bar import format_duration
 from sflow_pipeline.cli.exit_codes import CLEAN, FAILED, QUARANTINED
 from sflow_pipeline.cli.flag_names import name_flags, replace_fields
+from sflow_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,6 +108,8 @@ def inspect_command(
     from sflow_pipeline.conversion.labels.census import VOID_WARNING
     from sflow_pipeline.inspection.inspect_dump import inspect_dump
 
+    if html and Path(html).is_dir():
+        raise UsageError(f"--html {html}: a folder", hint=f"name a file, such as {Path(html) / 'dump.html'}")
     limits = {
         "unknown_ids": unknown_ids,
         "max_unknown_fraction": max_unknown_fraction,

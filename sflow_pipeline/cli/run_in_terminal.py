@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sflow_pipeline.addresses import join_address
+from sflow_pipeline.addresses import join_address, quote_address
 from sflow_pipeline.cli.bar import format_duration
 from sflow_pipeline.cli.exit_codes import CLEAN, WORK_TO_DO, exit_code_of
 from sflow_pipeline.cli.plan_text import list_plan, plan_to_dict
@@ -72,4 +72,4 @@ def _print_summary(result: "RunResult") -> None:
     if result.report:
         sheet = f", contact sheet: {result.contact_sheet}" if result.contact_sheet else ""
         console.print(f"report: {result.report}{sheet}", markup=False)
-    console.print(f"next: sflow-pipeline verify {summary.out_dir}", markup=False)
+    console.print(f"next: sflow-pipeline verify {quote_address(summary.out_dir)}", markup=False)

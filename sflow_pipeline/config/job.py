@@ -18,12 +18,13 @@ from sflow_pipeline.label_spaces import InstanceEncoding, StatedLabelEncoding
 
 #: Fields that say what the dump is.
 DUMP_OPTIONS = ("simulator", "layout", "label_space", "label_encoding", "instance_encoding")
+#: Fields that decide which dumps are refused.
+_LIMITS = ("max_bad_fraction", "max_unknown_fraction", "max_void_fraction", "contradictions")
 #: Fields that decide how fast or where. The bundle and the device decide bytes, but are stated in the manifest.
 _OPERATIONAL_FIELDS = frozenset(
     {
-        "out_dir", "workers", "address", "content_hash", "max_bad_fraction", "resume", "device", "precision", "bundle",
-        "batch_size", "max_unknown_fraction", "max_void_fraction", "contradictions", "replace", "video",
-        "notify", "metrics_file",
+        "out_dir", "workers", "address", "content_hash", "resume", "device", "precision", "bundle", "batch_size",
+        "replace", "video", "notify", "metrics_file", *_LIMITS,
     }
 )  # fmt: skip
 
@@ -230,6 +231,11 @@ class ConvertJob(Section):
     def dump_options(self) -> dict[str, Any]:
         """What the job states about the dump: keyword arguments of ``simulators.discover``."""
         return {name: getattr(self, name) for name in DUMP_OPTIONS}
+
+    def describe_limits(self) -> dict[str, Any]:
+        """Limits that differ from the defaults: what was converted regardless."""
+        limits = {name: getattr(self, name) for name in _LIMITS}
+        return {name: value for name, value in limits.items() if value != type(self).model_fields[name].default}
 
     def describe_content(self) -> dict[str, Any]:
         """The fields that decide what is written, JSON-like, for manifests and cards."""

@@ -224,6 +224,7 @@ def build_manifest(resolved: ResolvedJob, records: Sequence[ShardRecord], left_o
         batch_size=settings.counted_batch_size,
         appearance=settings.appearance,
         smooth=settings.smooth,
+        limits=job.describe_limits(),
         warnings=resolved.warnings,
         left_out=left_out,
         shards=tuple(records),

@@ -57,8 +57,9 @@ def build_command(manifest: Manifest) -> str:
     if manifest.batch_size is not None:
         words += ["--batch-size", str(manifest.batch_size)]
     defaults = ConvertJob(sim_dir="-", out_dir="-").describe_content()
-    for name, value in manifest.job.items():
-        if name != "sim_dir" and name in defaults and value is not None and value != defaults[name]:
+    stated = {name: value for name, value in manifest.job.items() if name in defaults and value != defaults[name]}
+    for name, value in {**stated, **manifest.limits}.items():
+        if name != "sim_dir" and value is not None:
             words += [f"--{name.replace('_', '-')}", *_write_option(name, value)]
     return shlex.join(words)
 

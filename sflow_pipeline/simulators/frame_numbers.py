@@ -3,11 +3,12 @@
 import operator
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 
 _NUMBER = re.compile(r"([0-9]+)")
-#: A time as programs print it, after any text without digits.
-_TIME = re.compile(r"([^0-9]*)([0-9]+)\.([0-9]+)")
+#: A time as programs print it.
+_TIME = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+_OF_NUMBERS = "0123456789."
 #: Digits of the longest number that is taken for a frame number: any of so many fits 64 bits.
 MAX_DIGITS = 18
 
@@ -41,7 +42,7 @@ def list_frame_numbers(names: Sequence[str]) -> list[int]:
     ([10, 9], [0, 1])
     >>> list_frame_numbers(["10-00-59", "10-01-00", "10-01-01"])
     [0, 1, 2]
-    >>> list_frame_numbers(["t0.5", "t0.75", "t1.25", "t1.0"]), list_frame_numbers(["v1.9", "v1.10", "v1.11"])
+    >>> list_frame_numbers(["t0.5s", "t0.75s", "t1.25s", "t1s"]), list_frame_numbers(["v1.9", "v1.10", "v1.11"])
     ([0, 1, 3, 2], [9, 10, 11])
     """
     together = "".join(names)
@@ -61,17 +62,24 @@ def is_ascending(numbers: Sequence[int]) -> bool:
 
 def _order_times(names: Sequence[str]) -> list[int] | None:
     """Positions of names in time, if they are times printed without their last zeros; None where they are not."""
-    times = [_TIME.fullmatch(name) for name in names]
+    before = _find_shared_start(names).rstrip(_OF_NUMBERS)
+    after = _find_shared_start([name[::-1] for name in names]).rstrip(_OF_NUMBERS)
+    times = [_TIME.fullmatch(name[len(before) : len(name) - len(after)]) for name in names]
     if not times or not all(times):
         return None
-    texts, wholes, decimals = zip(*(time.groups() for time in times if time), strict=True)
-    is_printed = all(len(digits) == 1 or digits[-1] != "0" for digits in decimals)
-    if not is_printed or len(set(texts)) > 1 or len(set(map(len, decimals))) == 1:
+    wholes, decimals = zip(*(time.groups(default="") for time in times if time), strict=True)
+    is_printed = all(len(digits) < 2 or digits[-1] != "0" for digits in decimals)
+    if not is_printed or len(set(map(len, decimals))) == 1:
         return None
     longest = max(map(len, decimals))
     values = [int(whole + digits.ljust(longest, "0")) for whole, digits in zip(wholes, decimals, strict=True)]
     places = {value: place for place, value in enumerate(sorted(values))}
     return [places[value] for value in values] if len(places) == len(names) else None
+
+
+def _find_shared_start(names: Sequence[str]) -> str:
+    first, last = (choose(names, default="") for choose in (min, max))
+    return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
 
 
 def _find_numbers(names: Sequence[str]) -> list[int] | None:

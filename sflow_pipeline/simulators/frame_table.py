@@ -68,7 +68,7 @@ class FrameTable:
             split: ``train``, ``val``, ``test`` or another name.
             files: modality -> frame name -> path relative to the dump; ``label`` must be there, and ``render`` unless
                 no frame of the dump has a picture.
-            numbers: frame name -> frame number, where the names do not tell it.
+            numbers: frame name -> frame number, where the names do not tell it; numbers that repeat do not count.
             timestamps_s: frame name -> the moment that it shows, where a file states it.
 
         Raises:
@@ -91,10 +91,9 @@ class FrameTable:
             first = self._roots.setdefault(split, labels[names[0]])
             if first != labels[names[0]]:
                 raise build_root_error(first, labels[names[0]])
-        if numbers is None or not numbers.keys() >= set(names):
-            indices = list_frame_numbers(names)
-        else:
-            indices = [numbers[name] for name in names]
+        stated = [numbers[name] for name in names if name in numbers] if numbers else []
+        is_clear = len(set(stated)) == len(names)
+        indices = stated if is_clear else list_frame_numbers(names)
         if not is_ascending(indices):
             order = sorted(zip(indices, names, strict=True))
             indices, names = [number for number, _ in order], [name for _, name in order]
@@ -192,6 +191,16 @@ def index_files(folder: DumpFolder, log: ProblemLog, suffixes: Iterable[str] = P
     for name in clashing:
         del found[name]
     return found
+
+
+def merge_files(files: dict[str, str], other: Mapping[str, str], log: ProblemLog) -> None:
+    """Add the files of another folder; where both have one of a name, neither stays."""
+    for name, path in other.items():
+        if name in files:
+            log.add("duplicate_id", files.pop(name))
+            log.add("duplicate_id", path)
+        else:
+            files[name] = path
 
 
 def find_gaps(numbers: list[int]) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.addresses import quote_address
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.simulators.dump_files import open_folder
@@ -180,7 +181,7 @@ def _write_command(
     shares = describe_guesses(guesses)
     stated = "" if encoding == "ids" else f" --label-encoding {encoding}"
     patterns = ",".join(f"{column}={pattern}" for column, pattern in layout.items())
-    command = f"sflow-pipeline convert {shlex.quote(root)} OUT_DIR --layout {shlex.quote(patterns)}"
+    command = f"sflow-pipeline convert {quote_address(root)} OUT_DIR --layout {shlex.quote(patterns)}"
     what = (
         f"{pair.groups[1].title} holds labels, and there are no pictures: images are made from labels alone"
         if pair.is_alone

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 _PARTS = re.compile(r"(?P<before>\D*)(?P<core>.*?)(?P<after>\D*)", re.DOTALL)
-_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
+#: Not those after a decimal point.
+_LEADING_ZEROS = re.compile(r"(?<![0-9])(?<![0-9]\.)0+(?=[0-9])")
 
 
 def find_affixes(names: Iterable[str]) -> tuple[str, str] | None:
@@ -60,6 +61,8 @@ def align_padding(files: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str,
 
     >>> align_padding({"render": {"f7": "a"}, "label": {"f0007": "b"}})["label"]
     {'f7': 'b'}
+    >>> align_padding({"render": {"0.05": "a"}, "label": {"0.5": "b"}})["label"]
+    {'0.5': 'b'}
     """
     names: dict[str, list[str]] = {}
     for name in files.get("render", files["label"]):

@@ -122,9 +122,7 @@ class PatternFinder:
                 files.pop(frame, None)
         for key, by_modality in sorted(sequences.items()):
             split, sequence_id = key
-            known = numbers.get(key, {})
-            is_clear = len(set(known.values())) == len(known)
-            table.add_sequence(sequence_id, split, by_modality, known if is_clear else None)
+            table.add_sequence(sequence_id, split, by_modality, numbers.get(key))
         return table.frames()
 
 

@@ -29,6 +29,10 @@ _WORDING: dict[str, tuple[Severity, str]] = {
         "warning",
         "{n} pictures beside those of the stated layout match none of its patterns: {first}; correct these if needed",
     ),
+    "unread_pictures": (
+        "warning",
+        "{n} folders hold pictures where this layout reads none: {first}; put them where it does, or state --layout",
+    ),
     "duplicate_id": (
         "error",
         "{n} files claim a frame that another file also claims, all were left out: {first}; keep one file per frame",

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -115,6 +115,7 @@ class Manifest:
         batch_size: frames translated at once, which decides kernels on a GPU; None on a CPU, where it does not matter.
         appearance: how far images follow their renders, resolved; None for bundles without an appearance map.
         smooth: how far images are blended with their neighbours, resolved.
+        limits: of the job, where they are not the defaults; a record for people.
         warnings: about the dump and the job.
         left_out: files of no frame; None if there are none.
         reasons_sha256: of the text file of what was left out; None without one, as in older datasets.
@@ -144,6 +145,7 @@ class Manifest:
     batch_size: int | None = None
     appearance: float | None = None
     smooth: float = 0.0
+    limits: Mapping[str, Any] = field(default_factory=dict)
     reasons_sha256: str | None = None
     labels_sha256: str | None = None
     tool: str = _TOOL

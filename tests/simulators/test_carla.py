@@ -141,6 +141,32 @@ def test_loose_pairs_are_numbered_by_frame_and_not_by_tick(tmp_path: Path) -> No
     assert dump.label_space == "carla-0.9.14"
 
 
+def test_loose_pairs_of_two_drives_that_count_from_one_have_numbers_of_their_own(tmp_path: Path) -> None:
+    sky_and_road = np.repeat(np.array([[11], [3], [1]], np.uint8), 8, axis=1)
+    names = ["Town01_0001_100", "Town01_0001_200", "Town01_0002_100", "Town01_0002_200"]
+    for name in names:
+        for ending in ("img", "labelIds"):
+            assert cv2.imwrite(str(tmp_path / f"{name}_{ending}.png"), sky_and_road)
+    dump = discover(str(tmp_path))
+    assert [(f.sample_id, f.frame_index) for f in dump.frames] == [
+        (f"Town01/{name}", i) for i, name in enumerate(names)
+    ]
+
+
+def test_two_recordings_of_one_camera_are_not_mixed(tmp_path: Path) -> None:
+    sky_and_road = np.repeat(np.array([[11], [3], [1]], np.uint8), 8, axis=1)
+    folders = ["CameraRGB", "CameraSeg", "sensor.camera.rgb", "sensor.camera.semantic_segmentation"]
+    for folder in folders:
+        (tmp_path / "run" / folder).mkdir(parents=True)
+        for name in ("1", "2") if folder == folders[-1] else ("1", "2", "3" if "Camera" in folder else "4", "5"):
+            assert cv2.imwrite(str(tmp_path / "run" / folder / f"{name}.png"), sky_and_road)
+    dump = discover(str(tmp_path))
+    assert [(frame.render, frame.label) for frame in dump.frames] == [("run/CameraRGB/3.png", "run/CameraSeg/3.png")]
+    kinds = {problem.kind: problem.paths for problem in dump.problems}
+    assert {"run/CameraRGB/5.png", "run/sensor.camera.rgb/5.png"} <= set(kinds["duplicate_id"])
+    assert kinds["missing_render"] == ("run/CameraSeg/5.png",)
+
+
 def test_genuine_lyft_recording(shared_data: Path) -> None:
     root = shared_data / "carla-lyft-nikolasent"
     dump = discover(str(root))

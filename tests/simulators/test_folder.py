@@ -58,6 +58,15 @@ def test_every_modality_is_paired(make_tree: MakeTree) -> None:
     assert dump.problems == ()
 
 
+@pytest.mark.parametrize("other", [("night/rgb/front", "night/semantic/front"), ("b/RGB", "b/Semantic")])
+def test_sequences_of_another_shape_are_told(make_tree: MakeTree, other: tuple[str, str]) -> None:
+    folders = ("day/rgb", "day/semantic", "day/normals", *other)
+    dump = discover(str(make_tree(["preview.png", *(f"{folder}/0.png" for folder in folders)])), label_space="camvid11")
+    assert dump.sequence_ids == ("day",)
+    (problem,) = dump.problems
+    assert (problem.kind, problem.severity, problem.paths) == ("unread_pictures", "warning", other)
+
+
 def test_dataset_file_states_what_files_cannot(make_tree: MakeTree) -> None:
     root = make_tree(["a/rgb/0.png", "a/semantic/0.png", "b/rgb/0.png", "b/semantic/0.png"])
     (root / "dataset.yaml").write_text(

@@ -22,6 +22,12 @@ NAMES = {
     "words that differ": (["sunny_1", "cloudy_2", "night_10"], [1, 2, 10]),
     "times of day": (["2024-05-01_10-00-59", "2024-05-01_10-01-00", "2024-05-01_10-01-01"], [0, 1, 2]),
     "seconds with decimals": (["12.90", "13.05", "13.20"], [0, 1, 2]),
+    "times without their last zeros": (["0.05", "0.1", "0.15", "0.2", "1.0"], [0, 1, 2, 3, 4]),
+    "whole seconds among times": (
+        ["cam2_0.125_l", "cam2_0.5_l", "cam2_0.75_l", "cam2_1_l", "cam2_1.25_l"],
+        [*range(5)],
+    ),
+    "two numbers with a point between": (["1.9", "1.10", "1.11", "1.12"], [9, 10, 11, 12]),
     "a count beside a measurement": (["1_30", "2_29", "10_28"], [0, 1, 2]),
     "takes": (["t1_f1", "t1_f2", "t2_f1", "t10_f1"], [0, 1, 2, 3]),
     "some without a number": (["start", "t1", "t2", "t10"], [0, 1, 2, 3]),

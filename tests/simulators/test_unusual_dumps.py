@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import h5py
@@ -18,6 +19,8 @@ from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.simulators.layout_proposal import propose_layout
 
+LoadLayout = Callable[[str], ModuleType]
+MakeTree = Callable[[list[str]], Path]
 Write = Callable[[Mapping[str, str]], Path]
 SKY, BUILDING, ROAD, CAR = 11, 3, 1, 14
 
@@ -166,6 +169,16 @@ def test_leading_zeros_do_not_part_a_picture_and_its_label(write_scenes: Write) 
     assert len(dump.frames) == 6 and dump.problems == ()
 
 
+def test_zeros_after_a_decimal_point_part_a_picture_and_another_label(make_tree: MakeTree) -> None:
+    dump = discover(
+        str(make_tree(["rgb/0.05.png", "rgb/0.1.png", "semantic/0.1.png", "semantic/0.5.png"])), label_space="camvid11"
+    )
+    assert [frame.sample_id for frame in dump.frames] == ["main/0.1"]
+    assert {problem.kind: problem.paths for problem in dump.problems} == {
+        "missing_label": ("rgb/0.05.png",), "missing_render": ("semantic/0.5.png",)
+    }  # fmt: skip
+
+
 def test_unknown_classes_leave_the_label_space_open(write_scenes: Write) -> None:
     root = write_scenes({"render": "images/{sequence}{number}.png", "label": "ids/{sequence}{number}.png"})
     for path in (root / "ids").iterdir():
@@ -267,6 +280,32 @@ def test_instances_of_solo_are_labels_too(tmp_path: Path) -> None:
     frame = dump.frames[0]
     assert (frame.label, frame.instance) == ("sequence.0/step0.instances.png",) * 2
     assert set(dump.label_format.space.names) == {"Car", "unlabeled"}
+
+
+def test_captures_of_solo_with_the_same_id_are_left_out(tmp_path: Path, load_layout: LoadLayout) -> None:
+    for folder in ("sequence.0", "sequence.1"):
+        load_layout("unity_solo").write_step(tmp_path / folder, 0, ("left", "right"))
+    table = tmp_path / "sequence.0" / "step0.frame_data.json"
+    table.write_text(table.read_text().replace('"id": "right"', '"id": "left"'))
+    dump = discover(str(tmp_path))
+    assert dump.sequence_ids == ("sequence.1/left", "sequence.1/right")
+    (problem,) = dump.problems
+    assert problem.kind == "duplicate_id"
+    assert set(problem.paths) == {f"sequence.0/step0.{camera}.png" for camera in ("left", "right")}
+
+
+@pytest.mark.parametrize(
+    ("camera", "sequence"), [("front/left", "sequence.0/front_left"), ("../../evil", None), ("a\nb", None)]
+)
+def test_ids_of_solo_become_names_of_folders(
+    tmp_path: Path, load_layout: LoadLayout, camera: str, sequence: str | None
+) -> None:
+    load_layout("unity_solo").write_step(tmp_path / "sequence.0", 0, ("main", "other"))
+    table = tmp_path / "sequence.0" / "step0.frame_data.json"
+    table.write_text(table.read_text().replace('"id": "other"', f'"id": {json.dumps(camera)}'))
+    dump = discover(str(tmp_path))
+    assert dump.sequence_ids == ((sequence, "sequence.0/main") if sequence else ("sequence.0",))
+    assert [problem.kind for problem in dump.problems] == ([] if sequence else ["unsafe_name"])
 
 
 def test_blenderproc_tells_minus_one_and_zero_apart(tmp_path: Path) -> None:

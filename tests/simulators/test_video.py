@@ -77,6 +77,39 @@ def test_a_label_video_of_another_length_names_the_frames(make_layout: MakeLayou
     assert (problem.kind, problem.paths) == ("missing_label", ("a_rgb.mp4/000004.png", "a_rgb.mp4/000005.png"))
 
 
+def test_frames_that_either_video_lacks_part_no_others(make_layout: MakeLayout, load_layout: LoadLayout) -> None:
+    root, video = make_layout("video"), load_layout("video")
+    for path, codec, pixels, draw, lost in (
+        ("a_rgb.mp4", "mpeg4", "yuv420p", video.picture, 2), ("a_semantic.mkv", "ffv1", "gray", video.label, 4)
+    ):  # fmt: skip
+        kept = [number for number in range(video.FRAMES) if number != lost]
+        video.write_video(root / path, list(map(draw, kept)), codec, pixels, kept)
+    dump = discover(str(root))
+    pairs = [frame for frame in dump.frames if frame.sequence_id == "a"]
+    folder = Folder(str(root))
+    for frame, shown in zip(pairs, (0, 1, 3, 5), strict=True):
+        assert np.array_equal(decode(folder.read_bytes(frame.label)), video.label(shown))
+        assert decode(folder.read_bytes(frame.render)).mean() == pytest.approx(video.picture(shown).mean(), abs=3)
+    paths = {problem.kind: problem.paths for problem in dump.problems if problem.kind.startswith("missing")}
+    assert paths == {"missing_label": ("a_rgb.mp4/000003.png",), "missing_render": ("a_semantic.mkv/000002.png",)}
+
+
+def test_labels_at_half_the_rate_go_with_every_other_picture(make_layout: MakeLayout, load_layout: LoadLayout) -> None:
+    root, video = make_layout("video"), load_layout("video")
+    video.write_video(root / "a_semantic.mkv", [video.label(i) for i in (0, 2, 4)], "ffv1", "gray", [0, 2, 4])
+    dump = discover(str(root))
+    pairs = [(frame.render, frame.label) for frame in dump.frames if frame.sequence_id == "a"]
+    assert pairs == [(f"a_rgb.mp4/{2 * i:06}.png", f"a_semantic.mkv/{i:06}.png") for i in range(3)]
+
+
+def test_videos_that_begin_at_different_times_are_refused(make_layout: MakeLayout, load_layout: LoadLayout) -> None:
+    root, video = make_layout("video"), load_layout("video")
+    video.write_video(root / "a_semantic.mkv", [video.label(i) for i in range(4)], "ffv1", "gray", [2, 3, 4, 5])
+    with pytest.raises(DumpError, match=r"a_semantic.mkv begins 0.4 s after a_rgb.mp4") as caught:
+        discover(str(root))
+    assert "-avoid_negative_ts make_zero" in caught.value.hint
+
+
 def test_a_broken_video_is_named(make_layout: MakeLayout) -> None:
     root = make_layout("video")
     (root / "a_rgb.mp4").write_bytes(b"not a video")

@@ -5,7 +5,7 @@ import re
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
-from sflow_pipeline.simulators.frame_table import FrameTable, index_files, sequence_of, split_of
+from sflow_pipeline.simulators.frame_table import FrameTable, index_files, merge_files, sequence_of, split_of
 from sflow_pipeline.simulators.label_sample import read_label_sample
 from sflow_pipeline.simulators.layouts.carla_tags import VERSIONS, count_versions, identify_version
 from sflow_pipeline.simulators.path_patterns import quick_look
@@ -81,7 +81,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         if sensor:
             camera = "/".join(part for part in (folder.path.rpartition("/")[0], sensor[1].lstrip("._-")) if part)
             files = sensors.setdefault(camera, {"render": {}, "label": {}})
-            files.setdefault(sensor[0], {}).update(index_files(folder, log))
+            merge_files(files.setdefault(sensor[0], {}), index_files(folder, log), log)
         _add_loose_pairs(folder, table, log)
     for path, files in sorted(sensors.items()):
         if not files["label"] and files.get("instance"):

@@ -35,11 +35,20 @@ def matches(root: str) -> str | None:
     if any(is_packed_name(file) or is_archive_name(file) for folder in look for file in folder.files):
         return None
     parents = {folder.path for folder in look if "semantic" in folder.folders}
-    pictures = [folder for folder in look if any(file.lower().endswith(PICTURE_SUFFIXES) for file in folder.files)]
+    pictures = [folder for folder in look if any(map(is_picture, folder.files))]
     places = [folder.path.rpartition("/")[::2] for folder in pictures]
     if places and all(parent in parents and name in _FOLDERS and name != "rgb" for parent, name in places):
         return f"{min(parents) or 'the folder'} holds semantic, and no folder is named rgb"
     return None
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file has a picture's ending.
+
+    >>> is_picture("0007.PNG"), is_picture("0007.json")
+    (True, False)
+    """
+    return name.lower().endswith(PICTURE_SUFFIXES)
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
@@ -52,6 +61,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     table = FrameTable(log)
     waiting: dict[str, set[str]] = {}
     found: dict[str, dict[str, dict[str, str]]] = {}
+    sequences: set[str] = set()
+    unread: list[str] = []
     without_rgb: list[tuple[str, dict[str, dict[str, str]]]] = []
     has_rgb = False
 
@@ -64,6 +75,7 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         if inside & {"rgb", "semantic"}:
             waiting[folder.path] = inside
             found[folder.path] = {"render": {}, "label": {}}
+            sequences.add(folder.path)
         parent, _, name = folder.path.rpartition("/")
         if name in waiting.get(parent, ()):
             modality, suffixes = _FOLDERS[name]
@@ -77,6 +89,11 @@ def discover(root: str, stated: StatedFacts) -> Dump:
                     add(parent, files)
                 else:
                     without_rgb.append((parent, files))
+        elif not {parent, folder.path} & sequences and any(map(is_picture, folder.files)):
+            unread.append(folder.path)
+    for path in unread:
+        if not any(sequence.startswith(path and f"{path}/") for sequence in sequences):
+            log.add("unread_pictures", path)
     for parent, files in (*without_rgb, *found.items()):  # of a folder that could not be entered, partners are missing
         add(parent, files if has_rgb else {name: paths for name, paths in files.items() if name != "render"})
     frames = table.frames()

@@ -12,8 +12,8 @@ NAME = "gta"
 LAYOUT = "images/00001.png beside labels/00001.png (Playing for Data)"
 
 _PATTERNS = {
-    "render": re.compile(HEAD + r"images/(?P<frame>\d{5})\.(?:png|jpg)"),
-    "label": re.compile(HEAD + r"labels/(?P<frame>\d{5})\.png"),
+    "render": re.compile(HEAD + r"images/(?P<frame>\d{5,18})\.(?:png|jpg)"),
+    "label": re.compile(HEAD + r"labels/(?P<frame>\d{5,18})\.png"),
 }
 
 

@@ -1,12 +1,15 @@
 """Unity Perception's SOLO: ``sequence.<n>/step<m>.frame_data.json`` names every file and every label colour."""
 
 import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from sflow_pipeline.errors import FrameError
 from sflow_pipeline.label_spaces import LabelTable
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import open_folder
-from sflow_pipeline.simulators.folder_walk import DumpFolder, walk
+from sflow_pipeline.simulators.folder_walk import DumpFolder, broken_name_rule, walk
 from sflow_pipeline.simulators.frame_table import FrameTable, split_of
 from sflow_pipeline.simulators.label_tables.json_table import parse_json_table
 from sflow_pipeline.simulators.label_tables.solo import list_annotations, list_captures, read_solo_table
@@ -89,8 +92,15 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
         except (OSError, FrameError):
             log.add("missing_table", path)
             continue
+        named_alike = Counter(map(_name_camera, captures))
         for capture in captures:
-            camera = str(capture.get("id", "camera"))
+            camera = _name_camera(capture)
+            is_twice = named_alike[camera] > 1
+            if is_twice or broken_name_rule(camera) or camera.startswith("."):
+                shown = str(capture.get("filename"))
+                place = folder.join(shown) if shown in present else path
+                log.add("duplicate_id" if is_twice else "unsafe_name", place, f"capture id {camera!r}")
+                continue
             files = cameras.setdefault(camera, {"render": {}, "label": {}})
             name = f"step{match['step']}.{camera}"
             named = {"render": capture.get("filename")}
@@ -107,3 +117,8 @@ def _add_sequence(root: str, folder: DumpFolder, table: FrameTable, tables: list
     for camera, files in sorted(cameras.items()):
         sequence_id = folder.path if len(cameras) == 1 else f"{folder.path}/{camera}"
         table.add_sequence(sequence_id, split_of(folder.path), files, numbers)
+
+
+def _name_camera(capture: Mapping[str, Any]) -> str:
+    """A capture's id, which becomes a folder's name."""
+    return str(capture.get("id") or "camera").replace("/", "_")

@@ -2,14 +2,26 @@
 
 import os
 import re
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median
 
 from sflow_pipeline.archives import open_archive
+from sflow_pipeline.archives.archive import Archive
 from sflow_pipeline.errors import DumpError
 from sflow_pipeline.label_spaces import LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.dump_files import is_remote
 from sflow_pipeline.simulators.label_header import find_storage
-from sflow_pipeline.simulators.path_patterns import HEAD, PatternFinder, find_layout
+from sflow_pipeline.simulators.path_patterns import (
+    HEAD,
+    FrameIdentity,
+    PatternFinder,
+    find_layout,
+    identify_by_groups,
+)
 from sflow_pipeline.simulators.stated_facts import FILE_NAME, StatedFacts
 
 NAME = "video"
@@ -33,7 +45,8 @@ def discover(root: str, stated: StatedFacts) -> Dump:
     """See ``Adapter.discover``. A sequence is a pair of videos; labels are grey ids, or colours.
 
     Raises:
-        DumpError: a label video's compression changes its values, or no label space is stated.
+        DumpError: a label video's compression changes its values, its times are not those of its pictures' video, or no
+            label space is stated.
     """
     if stated.label_space is None:
         raise DumpError(
@@ -42,15 +55,28 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         )
     finder = PatternFinder(root, _PATTERNS)
     frames = finder.frames()
-    rates = set()
-    for path in sorted({frame.label.rpartition("/")[0] for frame in frames}):
-        video = open_archive(os.path.join(root, path)) if not is_remote(root) else None
-        if video is not None and video.changes_values:
+    rates: set[float | None] = {None} if is_remote(root) else set()
+    moved: dict[str, dict[str, str]] = {}
+    for render, label in sorted({(_find_video(frame.render), _find_video(frame.label)) for frame in frames}):
+        if is_remote(root):
+            break
+        video = open_archive(os.path.join(root, label))
+        if video.changes_values:
             raise DumpError(
-                f"dump {root}: label video {path} is stored as {video.changes_values}, which changes class ids",
+                f"dump {root}: label video {label} is stored as {video.changes_values}, which changes class ids",
                 hint="write labels with a lossless codec and without colour conversion: ffmpeg -c:v ffv1 -pix_fmt gray",
             )
-        rates.add(video.fps if video else None)
+        rates.add(video.fps)
+        moved[label] = _pair_by_time(root, label, video, render, open_archive(os.path.join(root, render)))
+    if any(moved.values()):
+
+        def identify(match: re.Match[str]) -> FrameIdentity:
+            place, path = identify_by_groups(match), match.string
+            name = moved.get(_find_video(path), {}).get(place.frame, place.frame)
+            return replace(place, frame=name)
+
+        finder = PatternFinder(root, _PATTERNS, identify)
+        frames = finder.frames()
     encoding: LabelEncoding = (
         "ids" if "grey" in find_storage(root, [f.label for f in frames], finder.log) else "palette"
     )
@@ -66,3 +92,51 @@ def discover(root: str, stated: StatedFacts) -> Dump:
         why="videos named rgb and semantic",
         metadata={"label_files": _LABEL_FILES},
     )
+
+
+def _find_video(path: str) -> str:
+    """The video that a path of a frame leads into."""
+    return path.rpartition("/")[0]
+
+
+def _pair_by_time(root: str, label_path: str, label: Archive, render_path: str, render: Archive) -> dict[str, str]:
+    """Name of a label's frame -> name of the picture of the same time, for those that are not of the same number.
+
+    A label that is of no picture's time gets a name of its own.
+
+    Raises:
+        DumpError: the videos begin at different times.
+    """
+    steps = [median(found) for times in (render.times_s, label.times_s) if (found := _list_steps(times))]
+    apart_s = min(steps, default=0.0) / 2
+    if abs(delay := label.start_s - render.start_s) > apart_s:
+        raise DumpError(
+            f"dump {root}: label video {label_path} begins {abs(delay):.3g} s {'after' if delay > 0 else 'before'} "
+            f"{render_path}: it is not sure which of their frames belong together",
+            hint="if the first frames do, write one of them again with times from 0 on: ffmpeg -i VIDEO -c copy "
+            "-avoid_negative_ts make_zero NEW.mkv; else write the frames as folders rgb and semantic",
+        )
+    nearest = [_find_nearest(render.times_s, time) for time in label.times_s]
+    labels: dict[int, int] = {}  # picture -> the label that is nearest to it
+    for number, (picture, distance) in enumerate(nearest):
+        if distance <= apart_s and (picture not in labels or distance < nearest[labels[picture]][1]):
+            labels[picture] = number
+    pictures = {number: picture for picture, number in labels.items()}
+    names = {
+        number: f"{pictures[number]:06}" if number in pictures else f"{number:06}-alone"
+        for number in range(len(nearest))
+    }
+    return {f"{number:06}": name for number, name in names.items() if name != f"{number:06}"}
+
+
+def _find_nearest(times_s: Sequence[float], time_s: float) -> tuple[int, float]:
+    """Position of the time that is nearest to another, and how far away it is, in seconds."""
+    after = bisect(times_s, time_s)
+    return min(
+        ((place, abs(times_s[place] - time_s)) for place in (after - 1, after) if 0 <= place < len(times_s)),
+        key=lambda found: found[1],
+    )
+
+
+def _list_steps(times_s: Sequence[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(times_s)]

@@ -1,5 +1,6 @@
 """Two drives as videos: a picture video, and a label video in a lossless codec."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,12 +29,16 @@ def label(frame: int) -> np.ndarray:
     return ((np.arange(64, dtype=np.uint8) // 16 + frame) % 11)[None].repeat(64, 0)
 
 
-def write_video(path: Path, frames: list[np.ndarray], codec: str, pix_fmt: str) -> None:
+def write_video(
+    path: Path, frames: list[np.ndarray], codec: str, pix_fmt: str, times: Sequence[int] | None = None
+) -> None:
+    """Frames at 5 a second, one after the other, or at these multiples of a fifth of a second."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(5))
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pix_fmt
-        for pixels in frames:
+        for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="gray" if pixels.ndim == 2 else "rgb24")
+            frame.pts, frame.time_base = times[number] if times else number, Fraction(1, 5)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
