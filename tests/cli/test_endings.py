@@ -106,6 +106,23 @@ def test_quarantined_frames_end_with_3(convert, dump: Path) -> None:
     assert (summary["exit_code"], summary["rows"], summary["quarantined"]) == (3, 2, 1)
 
 
+@pytest.mark.parametrize("name", ["my out", "dol$lar", "it's", "-out"])
+def test_the_command_that_follows_can_be_pasted(
+    run_here, dump: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run_here("convert", "--bundle", bundle, "--workers=1", "--gate=off", "--", dump, name)
+    following = done.stdout.splitlines()[-1].removeprefix("next: ")
+    words = subprocess.run(["sh", "-c", f"printf '%s\\n' {following}"], capture_output=True, text=True, check=True)
+    assert run_here(*words.stdout.splitlines()[1:]).returncode == 0
+
+
+def test_a_page_is_not_written_in_place_of_a_folder(run_here, dump: Path) -> None:
+    done = run_here("inspect", dump, "--html", dump)
+    assert done.returncode == 2
+    assert_two_line_error(done, f"--html {dump}: a folder", f"{dump}/dump.html")
+
+
 def test_too_many_bad_frames_end_with_1(convert, dump: Path) -> None:
     for picture in (dump / "town/rgb").iterdir():
         picture.write_bytes(b"no picture")

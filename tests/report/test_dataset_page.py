@@ -257,6 +257,18 @@ def test_stated_command_makes_the_dataset_again(wide_dataset: Path, tmp_path: Pa
     assert manifests[0] == manifests[1]
 
 
+def test_stated_command_lifts_the_limits_that_were_lifted(tmp_path: Path, random_bundle: Path) -> None:
+    write_sample_dump(tmp_path / "sim", sequences=1, frames=2, size=(64, 32), workers=1)
+    next((tmp_path / "sim").glob("*/rgb/000000.png")).write_bytes(b"no picture")
+    job = f"convert {tmp_path / 'sim'} {tmp_path / 'out'} --bundle {random_bundle} --max-bad-fraction 0.5 -q"
+    assert run(job.split()) == 3
+    text = Outline(read_page(tmp_path / "out")).join_text()
+    words = shlex.split(next(line for line in text.splitlines() if line.startswith("sflow-pipeline convert")))
+    words[words.index("OUT_DIR")] = str(tmp_path / "again")
+    words[words.index("--bundle") + 1] = str(random_bundle)
+    assert run(words[1:]) == 3
+
+
 def test_stated_command_names_new_splits_as_two_words(tmp_path: Path, random_bundle: Path) -> None:
     write_sample_dump(tmp_path / "sim", sequences=2, frames=2, size=(64, 32), workers=1)
     job = f"convert {tmp_path / 'sim'} {tmp_path / 'out'} --bundle {random_bundle} --split-by sequence 0.5/0.5 -q"
