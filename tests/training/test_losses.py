@@ -55,6 +55,14 @@ def test_only_what_repeats_with_the_strides_period_and_not_in_the_photo_is_repet
     assert repetition_loss(photo[..., :16, :16], photo[..., :16, :16]) == 0
 
 
+def test_a_lattice_that_an_eye_sees_on_a_flat_road_counts_and_rounding_does_not() -> None:
+    road = torch.full((1, 3, 128, 160), -0.5)
+    faint = texture(16) / texture(16).mean(dim=1).std() * 2 / 127.5  # two of 255 grey levels
+    assert repetition_loss(road, road + faint) > 2.5
+    rounded = texture(16).round() / 127.5
+    assert repetition_loss(road, road + rounded) < 1
+
+
 def test_repetition_is_unlearned(make_run: Callable, change_recipe: Callable) -> None:
     lattice, photo = texture(16).requires_grad_(), texture(300)
     optimizer = torch.optim.Adam([lattice], lr=0.05)

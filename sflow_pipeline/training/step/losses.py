@@ -107,6 +107,9 @@ def perceptual_loss(
 #: a cell, one of each opposite pair.
 LAGS = tuple((down, right) for down in (0, 8, 16) for right in (-16, -8, 0, 8, 16) if (down, right) > (0, 0))
 
+#: Energy of detail, of luma in [-1, 1]: 1.3 of 255 grey levels, squared.
+_FLOOR = 1e-4
+
 
 def repetition_loss(real: Photo, fake: Photo, window: int = 64) -> Tensor:
     """Self-correlation of the fake's detail at a few offsets, in excess of the photo's at the same place.
@@ -142,8 +145,8 @@ def _correlate(image: Photo, window: int) -> list[Tensor]:
     for down, right in LAGS:
         here = detail[..., : height - down, max(0, -right) : width - max(0, right)]
         there = detail[..., down:, max(0, right) : width - max(0, -right)]
-        # The floor keeps rounding errors of flat areas, such as sky, from counting.
-        energy = (average(here.square()) + 1e-3) * (average(there.square()) + 1e-3)
+        # The floor keeps rounding errors of flat areas, such as sky, from counting; a lattice of one grey level does.
+        energy = (average(here.square()) + _FLOOR) * (average(there.square()) + _FLOOR)
         correlations.append(average(here * there) / energy.sqrt())
     return correlations
 
