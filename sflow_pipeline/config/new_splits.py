@@ -85,11 +85,12 @@ def assign_splits(
     empty = [split for split in wanted.shares if split not in assigned.values()]
     ordered = sorted(rows_of.keys() - assigned.keys(), key=_hash)
     if len(ordered) < len(empty) and not assigned:
-        finer = [f"--split-by {unit} 0.8/0.1/0.1" for unit in UNITS[UNITS.index(wanted.unit) + 1 :]]
+        shares = "/".join(f"{share:g}" for share in wanted.shares.values())
+        finer = [f"--split-by {unit} {shares}" for unit in UNITS[UNITS.index(wanted.unit) + 1 :]]
         other = f", or divide something smaller: {' or '.join(finer)}" if finer else ""
         raise UsageError(
             f"--split-by {wanted.unit}: {len(rows_of)} of them cannot make {len(wanted.shares)} splits",
-            hint=f"give fewer shares{other}",
+            hint=f"{'give fewer shares' if len(wanted.shares) > 2 else 'give a larger dataset'}{other}",
         )
     total = sum(rows_of.values())
     missing = {split: share * total for split, share in wanted.shares.items()}

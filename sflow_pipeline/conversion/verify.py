@@ -101,13 +101,8 @@ class _Check:
 
     def check_shard(self, record: ShardRecord) -> None:
         for path, sha256 in ((record.path, record.sha256), (record.quarantine_path, record.quarantine_sha256)):
-            if path is None:
-                continue
-            try:
-                if hash_stored_file(self._out, path) != sha256:
-                    self.problems.append(f"{path}: bytes are not those of its commit")
-            except OSError as error:
-                self.problems.append(f"{path}: cannot be read ({first_line(error)})")
+            if path is not None:
+                self._check_bytes(path, sha256, "its commit")
         rows = 0
         try:
             for row in self._contents.read_shard(record):
@@ -130,6 +125,13 @@ class _Check:
             )
         self.rows += rows
 
+    def _check_bytes(self, path: str, sha256: str | None, source: str) -> None:
+        try:
+            if hash_stored_file(self._out, path) != sha256:
+                self.problems.append(f"{path}: bytes are not those of {source}")
+        except OSError as error:
+            self.problems.append(f"{path}: cannot be read ({first_line(error)})")
+
     def check_manifest(self, *, is_whole: bool) -> None:
         manifest = self._manifest
         stated, summed = manifest.counts, count_shards(manifest.shards)
@@ -140,6 +142,8 @@ class _Check:
                 )
         if not is_whole:
             self.problems.append("manifest.json: states other facts than were written")
+        if manifest.left_out is not None:
+            self._check_bytes(manifest.left_out.path, manifest.left_out.sha256, "the manifest")
         self._check_reasons()
         self._check_labels()
         self._check_card()
@@ -169,7 +173,7 @@ class _Check:
         try:
             expected = build_reasons(self._out, self._manifest.shards, self._manifest.left_out)
         except (OSError, pa.ArrowException):
-            return  # which file cannot be read was said of its shard
+            return  # which file cannot be read was said
         found = self._read_document(REASONS_PATH)
         if found is not None and found != expected:
             self.problems.append(f"{REASONS_PATH}: differs from the quarantine rows; convert again to renew it")

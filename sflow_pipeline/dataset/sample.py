@@ -1,12 +1,13 @@
 """A decoded row, typed, for training code."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sflow_pipeline.columns import CONTENT_COLUMNS, IDENTITY_COLUMNS
+from sflow_pipeline.columns import BY_NAME, CONTENT_COLUMNS, IDENTITY_COLUMNS
 from sflow_pipeline.dataset.row import Row
 
 if TYPE_CHECKING:
@@ -82,13 +83,15 @@ class Sample:
 
         Returns:
             image and render as (3, h, w) uint8, label as (h, w) int64, other arrays as (h, w) or (channels, h, w);
-            identities, text and scores as they are. What the sample lacks is left out.
+            identities and text as they are; scores, too, NaN and "" where the sample has none. Other columns that it
+            lacks are left out: collation needs samples that hold the same.
         """
         import torch
 
         values: dict[str, torch.Tensor | str | int | float] = {}
         identity = {name: getattr(self, name) for name in (*IDENTITY_COLUMNS, "source_uri")}
-        for name, value in {**identity, **asdict(self.scores), **self.contents}.items():
+        scores = {name: _fill(name, value) for name, value in asdict(self.scores).items()}
+        for name, value in {**identity, **scores, **self.contents}.items():
             if isinstance(value, np.ndarray):
                 value = value.astype(np.int64 if name == "label" else _signed(value.dtype), copy=False)
                 tensor = torch.from_numpy(np.ascontiguousarray(value))
@@ -96,6 +99,13 @@ class Sample:
             elif isinstance(value, str | int | float):
                 values[name] = value
         return values
+
+
+def _fill(name: str, value: str | float | None) -> str | float:
+    """A score, or what stands for one that is missing: of one type in every sample."""
+    if value is not None:
+        return value
+    return "" if BY_NAME[name].holds == "string" else math.nan
 
 
 def build_sample(row: Row, columns: tuple[str, ...]) -> Sample:

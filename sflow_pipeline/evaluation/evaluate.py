@@ -113,7 +113,8 @@ def _open_all(settings: EvaluationSettings) -> list[tuple[str, PhotoSource]]:
     sources = []
     for path in settings.paths:
         source = open_photos(path, split=settings.split)
-        if settings.renders and source.kind == "dataset":
+        is_alone = len(settings.paths) == 1
+        if settings.renders and isinstance(source, DatasetPhotos) and (is_alone or "render" in source.columns):
             renders = open_photos(path, split=settings.split, column="render")
             sources.append((f"{name_folder(path)} (rendered)", renders))
         sources.append((name_folder(path), source))

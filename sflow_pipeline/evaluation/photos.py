@@ -173,7 +173,7 @@ class FolderPhotos:
         facts = self._dump.folder.stat(paths)
         stats = [[path, fact.size_bytes, fact.mtime_ns] for path, fact in zip(paths, facts, strict=True)]
         label_format = self._dump.label_format
-        return compute_digest([label_format.encoding, label_format.rule, stats])
+        return compute_digest([sorted(label_format.describe().items()), stats])
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from sflow_pipeline.storage.process_identity import host_name, is_process_alive
 from sflow_pipeline.storage.write_errors import translate_write_errors
 
 MARKER_PATH = "export.json"
+#: In the marker, as ``tool``.
+TOOL = "sflow-pipeline"
 SAMPLES_PATH = "samples.jsonl"
 _FACTS = (*IDENTITY_COLUMNS, "source_uri", *SCORE_COLUMNS)
 
@@ -141,12 +143,21 @@ def _check_ours(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise OutputError(f"{target}: is not a folder", hint="choose a new or empty folder")
     names = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else []
-    if names and MARKER_PATH not in names:
+    if names and not _is_export(target):
         raise OutputError(
             f"{target}: not an export of sflow-pipeline: it holds {names[0]}"
             + (f" and {len(names) - 1} more" if len(names) > 1 else ""),
             hint="choose an empty or new folder; nothing was changed",
         )
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether the marker there says that this tool wrote the folder."""
+    try:
+        marker = json.loads((folder / MARKER_PATH).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(marker, dict) and marker.get("tool") == TOOL
 
 
 def _prefix(target: Path) -> str:

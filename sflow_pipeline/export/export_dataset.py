@@ -12,12 +12,13 @@ from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.export import formats
-from sflow_pipeline.export.destination import open_destination
+from sflow_pipeline.export.destination import TOOL, open_destination
 from sflow_pipeline.export.exporter import Exporter, ExportTask
 from sflow_pipeline.export.formats import FORMATS
 from sflow_pipeline.export.rows_by_split import read_rows_by_split
 from sflow_pipeline.label_spaces import describe_label_space
 from sflow_pipeline.nearest_name import suggest_name
+from sflow_pipeline.storage.video_writer import MIN_FPS
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def export_dataset(
     if to not in FORMATS:
         known = f"expected one of {', '.join(FORMATS)}"
         raise UsageError(f"--to {to}: no such format, {known}", hint=suggest_name(to, FORMATS))
-    if fps is not None and not 0 < fps < math.inf:
-        raise UsageError(f"--fps {fps:g}: must be a number above 0", hint="leave it out to take the dump's")
+    if fps is not None and not MIN_FPS <= fps < math.inf:
+        raise UsageError(f"--fps {fps:g}: must be {MIN_FPS} or more", hint="leave it out to take the dump's")
     if min_side_px < 1:
         raise UsageError(f"--min-side {min_side_px}: must be 1 px or more", hint="1 keeps every box")
     if not 0 <= min_fill <= 1:
@@ -105,7 +106,7 @@ def export_dataset(
     else:
         rows = read_rows_by_split(contents, new_splits, splits, variants)
     marker = {
-        "tool": "sflow-pipeline",
+        "tool": TOOL,
         "to": to,
         "label_space": describe_label_space(contents.label_space),
         "splits": None if splits is None else list(splits),

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sflow_pipeline.dataset.contents import Contents
 from sflow_pipeline.dataset.row import Row
 from sflow_pipeline.export.instances import Instance, is_thing, read_instances
 from sflow_pipeline.export.object_numbers import ObjectNumbers
@@ -35,7 +36,7 @@ class CityscapesLabels:
         self.colors = np.zeros((256, 3), np.uint8)
         for item in self.space.classes:
             self.colors[item.id] = item.color
-        self._encoded_anew = 0
+        self._encoded_anew = self._unnumbered = 0
 
     def to_label_ids(self, label_map: NDArray[Any]) -> NDArray[np.uint8]:
         """(h, w) ids of the dataset to (h, w) labelIds, 0 to 33; ids that its label space does not have become 0."""
@@ -67,15 +68,25 @@ class CityscapesLabels:
     ) -> list[tuple[Instance, int, int]]:
         """Objects of classes that Cityscapes counts, with labelId and number, which is unique within the class."""
         things = {item.id for item in self.space.classes if is_thing(item, "class_times_1000")}
+        read = read_instances(row, label_map, self._format)
+        self._unnumbered += read is None
         pairs = [
             (instance, class_id)
-            for instance in read_instances(row, label_map, self._format) or []
+            for instance in read or []
             if (class_id := int(self.to_label_ids(np.array([[instance.class_id]]))[0, 0])) in things
         ]
         found, class_ids = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         numbers = numbers_given.number_frame(row.sequence_id, found, class_ids)
         numbered = zip(found, class_ids, numbers, strict=True)
         return [(instance, class_id, number) for instance, class_id, number in numbered if number is not None]
+
+    def list_notes(self, contents: Contents) -> tuple[str, ...]:
+        """What a user should know about instance files: that there are none, or not for all rows."""
+        if "instance" not in contents.columns:
+            return ("no instance column: instance files number no objects",)
+        if self._unnumbered:
+            return (f"{self._unnumbered} rows without a readable instance file: theirs number no objects",)
+        return ()
 
     def describe(self) -> str:
         """One line on how labels were exported."""

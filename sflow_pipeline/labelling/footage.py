@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 from sflow_pipeline.archives import ArchiveError
 from sflow_pipeline.archives.video_file import open_video
@@ -18,6 +18,7 @@ from sflow_pipeline.untrusted.regular_file import read_regular
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 _COLUMN_FOLDERS = frozenset(column.folder for column in COLUMNS if column.folder)
 _NUMBER = re.compile(r"\d+")
+_ROUNDING_S = 0.0011
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -152,6 +153,8 @@ def number_by_times(times_s: Sequence[float], fps: float | None) -> tuple[list[i
     usual = median(steps) if steps else 0.0
     if usual <= 0:
         return list(range(len(times_s))), fps, ""
+    # Containers round times, Matroska to whole milliseconds: steps that differ by rounding alone are of one rate.
+    usual = fmean(step for step in steps if abs(step - usual) <= max(0.1 * usual, _ROUNDING_S))
     numbers: list[int | None] = []
     last = -1
     for time in times_s:

@@ -20,6 +20,8 @@ from sflow_pipeline.storage.write_whole import write_whole
 #: Settings of the folder, written first; hidden, so that readers ignore it.
 MARKER = ".labels.json"
 DATASET_FILE = "dataset.yaml"
+#: Frames of a sequence, labelled by an earlier run, that are compared with the footage: others follow in between.
+_COMPARED_FRAMES = 16
 
 
 @dataclass(frozen=True)
@@ -134,25 +136,27 @@ def _locate_label(folder: Path, frame: FootageFrame) -> Path:
 
 
 def _check_same_footage(root: Path, name: str, frames: list[FootageFrame]) -> None:
-    """Compare the first frame of a sequence that is labelled already with its picture beside the label."""
-    folder = root / name
-    frame = next((frame for frame in frames if _locate_label(folder, frame).exists()), None)
-    if frame is None:
-        return
+    """Compare frames of a sequence that are labelled already, from the first to the last, with the pictures there."""
+    labelled = [frame for frame in frames if _locate_label(root / name, frame).exists()]
+    places = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), _COMPARED_FRAMES)).round().astype(int))
+    for frame in (labelled[place] for place in places):
+        if not _is_same_picture(root / name, frame):
+            raise OutputError(
+                f"output {root}: {name}/{frame.name} is labelled there, of another picture than now",
+                hint="name another folder, or give this footage another name",
+            )
+
+
+def _is_same_picture(folder: Path, frame: FootageFrame) -> bool:
     try:
         now = image_codec.decode_rgb(frame.read(), name=frame.name)
     except (FrameError, OSError):
-        return  # what cannot be read any more stays labelled
+        return True  # what cannot be read any more stays labelled
     path = folder / "rgb" / f"{frame.name}{frame.suffix}"
     try:
-        is_same = np.array_equal(now, image_codec.decode_rgb(path.read_bytes(), name=str(path)))
+        return np.array_equal(now, image_codec.decode_rgb(path.read_bytes(), name=str(path)))
     except (FrameError, OSError):
-        is_same = False
-    if not is_same:
-        raise OutputError(
-            f"output {root}: {name}/{frame.name} is labelled there, of another picture than now",
-            hint="name another folder, or give this footage another name",
-        )
+        return False
 
 
 def _claim(root: Path, settings: dict[str, object]) -> None:

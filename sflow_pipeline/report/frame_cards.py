@@ -94,6 +94,7 @@ def _describe(item: ChosenFrame, pictures: FramePictures, index: ScoreIndex, nam
         "worst": {name: index.worst(name, rows) for name in index.scores},
         "texts": {name: list_words(values[row] for row in rows) for name, values in index.texts.items()},
         "captions": [_list_scores(index, row) for row in rows],
+        "variants": list(pictures.variants),
     }
 
 
@@ -112,10 +113,11 @@ def _draw_card(number: int, item: ChosenFrame, pictures: FramePictures, index: S
     frame = item.frame
     views = []
     width_px = _THUMBNAIL_PX if len(pictures.images) == 1 else _SMALL_THUMBNAIL_PX
-    for variant, (row, image) in enumerate(zip(frame.rows[:MOST_VARIANTS], pictures.images, strict=True)):
-        caption = "converted" if len(frame.rows) == 1 else f"converted, variant {variant}"
+    for place, (row, image) in enumerate(zip(frame.rows[:MOST_VARIANTS], pictures.images, strict=True)):
+        number_of_it = pictures.variants[place]
+        caption = f"converted, variant {number_of_it}" if len(frame.rows) > 1 or number_of_it else "converted"
         views.append(
-            _draw_view(f"image{variant}", caption, embed_photo(shrink(image, width_px)), _list_scores(index, row))
+            _draw_view(f"image{place}", caption, embed_photo(shrink(image, width_px)), _list_scores(index, row))
         )
     if pictures.render is not None:
         views.append(_draw_view("render", "rendered", embed_photo(shrink(pictures.render, _SMALL_THUMBNAIL_PX))))

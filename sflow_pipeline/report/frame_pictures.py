@@ -25,12 +25,14 @@ class FramePictures:
 
     Attributes:
         images: per variant, (h, w, 3) uint8 RGB.
+        variants: their numbers.
         label: (h, w, 3) uint8 RGB in class colours.
         render: (h, w, 3) uint8 RGB; None where the dataset has none.
         classes: ids of the classes in the label, those with most pixels first.
     """
 
     images: tuple[NDArray[np.uint8], ...]
+    variants: tuple[int, ...]
     label: NDArray[np.uint8]
     render: NDArray[np.uint8] | None
     classes: tuple[int, ...]
@@ -66,7 +68,8 @@ class PictureReader:
         ids, counts = np.unique(label_map, return_counts=True)
         order = np.argsort(-counts, kind="stable")
         classes = tuple(int(ids[i]) for i in order if counts[i] >= _FEWEST_PIXELS)
-        return FramePictures(tuple(_decode_image(row) for row in found), self._colors[label_map], render, classes)
+        images, variants = tuple(_decode_image(row) for row in found), tuple(row.variant for row in found)
+        return FramePictures(images, variants, self._colors[label_map], render, classes)
 
     def read_image(self, row: int) -> NDArray[np.uint8]:
         """(h, w, 3) uint8 RGB of one row; errors as in ``read_frame``."""

@@ -63,6 +63,7 @@
   };
 
   const countVariants = () => facts.frames[opened.card].captions.length;
+  const nameVariant = (place) => `variant ${facts.frames[opened.card].variants[place]}`;
   const variant = () => (opened.view.startsWith("image") ? Number(opened.view.slice(5)) : 0);
 
   const readPictures = () => {
@@ -166,7 +167,7 @@
     const many = make("div", "many");
     for (let i = 0; i < countVariants(); i += 1) {
       const figure = make("figure");
-      figure.append(makeImage(`image${i}`, `variant ${i}`), make("figcaption", "", `variant ${i}`), listScores(i));
+      figure.append(makeImage(`image${i}`, nameVariant(i)), make("figcaption", "", nameVariant(i)), listScores(i));
       many.append(figure);
     }
     opened.stage = null;
@@ -189,7 +190,7 @@
     byId("viewer-title").textContent = frame.id;
     byId("viewer-place").textContent =
       `${shown.indexOf(opened.card) + 1} of ${shown.length} · ${frame.sequence} · ${frame.split}`
-      + (many ? ` · variant ${variant()}, ${countVariants()} in all` : "");
+      + (many ? ` · ${nameVariant(variant())}, ${countVariants()} in all` : "");
     byId("frame").replaceChildren(opened.isSideBySide ? drawMany() : drawStage());
     byId("viewer-note").textContent = byId(`full-${opened.card}`) ? "" : "A small picture: full size is kept for some frames.";
     byId("viewer-scores").replaceChildren(...(opened.isSideBySide ? [] : listScores(variant()).children));

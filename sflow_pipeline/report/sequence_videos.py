@@ -27,7 +27,7 @@ _FACTS = (
     "source_sha256", "bundle_digest", "seed", "palette", "appearance", "photo_colors", "smooth", "shifts", "attempts"
 )  # fmt: skip
 #: Changes whenever the same rows give another video.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def write_sequence_videos(out_dir: str) -> tuple[str, ...]:
     import_av("--video")
     contents = load_contents(out_dir)
     folder = contents.folder
-    facts = [name for name in _FACTS if name in contents.columns]
+    facts = [name for name in _FACTS if name in contents.manifest.columns]
     rows: dict[str, list[tuple[int, str]]] = {}
     for row in contents.read_rows(columns=facts):
         identity = json.dumps([str(row.values.get(name)) for name in facts])

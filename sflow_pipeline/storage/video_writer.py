@@ -12,6 +12,8 @@ from sflow_pipeline.errors import MissingExtraError
 
 #: Constant quality of x264; 18 is taken for visually lossless.
 _QUALITY = "18"
+#: Lower rates have no fraction that players know.
+MIN_FPS = 0.001
 
 
 def import_av(purpose: str) -> ModuleType:

@@ -55,6 +55,20 @@ def test_swapped_label_in_a_shard_that_is_whole(dataset):
     assert any("label is not the bytes that were read" in problem for problem in problems)
 
 
+@pytest.mark.parametrize("damage", ["gone", "other bytes"])
+def test_the_list_of_files_that_were_left_out(damage, dump, make_job, tmp_path):
+    dump.write("town01/rgb/9.txt", b"no picture of a frame")
+    (dump.root / "town01" / "semantic" / "0000.png").unlink()
+    convert(make_job(max_bad_fraction=1))
+    (left_out,) = (tmp_path / "out" / "quarantine").glob("left_out-*.parquet")
+    assert verify(str(tmp_path / "out")).problems == ()
+    if damage == "gone":
+        left_out.unlink()
+    else:
+        left_out.write_bytes(b"x")
+    assert any(left_out.name in problem for problem in verify(str(tmp_path / "out")).problems)
+
+
 def test_missing_shard(dataset):
     _shard(dataset).unlink()
     found = verify(str(dataset))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from pyarrow.fs import LocalFileSystem
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from sflow_pipeline import Sample, open_dataset
 from sflow_pipeline.dataset.sample import Scores
@@ -104,6 +105,17 @@ def test_tensors_hold_the_same_numbers(convert_streets):
     np.testing.assert_array_equal(tensors["image"].permute(1, 2, 0).numpy(), sample.image)
     assert tensors["edge_f1"] == sample.scores.edge_f1
     assert tensors["sample_id"] == sample.sample_id and tensors["boxes"] == sample.boxes
+
+
+def test_samples_with_and_without_a_score_make_a_batch(convert_streets):
+    sample = open_dataset(str(convert_streets(format="parquet", variants=2)), columns=("label",))[0]
+    scores = replace(sample.scores, rare_recall=0.5, weakest_class="pole")
+    measured = replace(sample, scores=scores)
+    not_measured = replace(sample, scores=replace(scores, rare_recall=None, weakest_class=None))
+    for samples in ((measured, not_measured), (not_measured, measured)):
+        batch = default_collate([item.to_tensors() for item in samples])
+        assert sorted(batch["rare_recall"].nan_to_num(-1).tolist()) == [-1, 0.5]
+        assert sorted(batch["weakest_class"]) == ["", "pole"]
 
 
 def test_a_remote_folder_reads_the_same(convert_streets):

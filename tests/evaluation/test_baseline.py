@@ -33,6 +33,33 @@ def test_a_drop_ends_with_exit_code_1(
     assert run(out, *options, "0")[0] == 0
 
 
+@pytest.mark.parametrize(("distances", "code"), [(2, 0), (-2, 0), (0.5, 1), (-0.5, 1)])
+def test_a_score_that_should_be_close_to_that_of_photos_is_worse_where_it_is_farther(
+    tmp_path: Path,
+    run: Run,
+    extractor_file: Path,
+    write_photos: Write,
+    write_dataset: Write,
+    distances: float,
+    code: int,
+) -> None:
+    """Diversity was so many times as far from that of the photos as it is."""
+    real = write_photos(tmp_path / "real", seed=1)
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    options = ("--reference", real, "--judge", "none", "--extractor", extractor_file)
+    assert run(out, *options)[0] == 0
+    content = json.loads((out / "report" / "metrics.json").read_text())
+    own, photos = content["rows"]
+    (metric,) = (name for name in own["scores"] if name.startswith("diversity"))
+    target = photos["scores"][metric]["value"]
+    distance = abs(own["scores"][metric]["value"] - target)
+    assert distance > 0
+    own["scores"] = {metric: {"value": target + distances * distance}}
+    (tmp_path / "then.json").write_text(json.dumps(content))
+    found, _, said = run(out, *options, "--against", tmp_path / "then.json", "--max-drop", "0.0001")
+    assert (found, f"worse: out: {metric}" in said) == (code, bool(code))
+
+
 def test_a_baseline_may_be_replaced_while_the_networks_run(
     tmp_path: Path,
     run: Run,

@@ -29,6 +29,17 @@ def test_someone_elses_folder_is_left_alone(convert_streets, tmp_path):
         export_dataset(out, str(dest / "thesis.txt"), "png")
 
 
+@pytest.mark.parametrize("marker", ['{"made_by": "another tool"}', "[]", "no JSON"])
+def test_a_file_of_the_markers_name_makes_no_export(marker, convert_streets, tmp_path):
+    dest = tmp_path / "mine"
+    dest.mkdir()
+    (dest / "export.json").write_text(marker)
+    (dest / "thesis.txt").write_text("years")
+    with pytest.raises(OutputError, match="not an export of sflow-pipeline"):
+        export_dataset(str(convert_streets(format="parquet", variants=2)), str(dest), "png")
+    assert (dest / "thesis.txt").read_text() == "years"
+
+
 @pytest.mark.parametrize("place", ["", "data", "..", "new"])
 def test_the_dataset_is_left_alone(place, convert_streets):
     out = convert_streets(format="parquet", variants=2)

@@ -102,9 +102,9 @@ def test_without_pyav_the_pip_line_is_named(export, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("fps", [0.0, -1.0, 0.0004, float("nan"), float("inf")])
 def test_a_rate_that_is_none_is_refused(export, fps):
-    with pytest.raises(UsageError, match="must be a number above 0"):
+    with pytest.raises(UsageError, match=r"must be 0\.001 or more"):
         export("mp4", fps=fps)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sflow_pipeline.errors import BundleError, OutputError, UsageError
 from sflow_pipeline.label_spaces import build_mapping, load_label_space
-from sflow_pipeline.labelling.footage import open_footage
+from sflow_pipeline.labelling.footage import number_by_times, open_footage
 from sflow_pipeline.labelling.label_footage import label_footage
 from sflow_pipeline.simulators import discover
 from sflow_pipeline.street import StreetFrame, StreetSequence
@@ -124,6 +124,34 @@ def test_other_footage_of_the_same_name_is_refused(drive: Path, tmp_path: Path) 
         cv2.imwrite(str(path), cv2.imread(str(path))[:, ::-1])  # type: ignore[index,arg-type]
     with pytest.raises(OutputError, match="drive_one/cam_0000 is labelled there, of another picture"):
         label_footage(other, tmp_path / "out", device="cpu")
+
+
+def test_footage_that_differs_later_is_refused(drive: Path, street: list[StreetFrame], tmp_path: Path) -> None:
+    """Two drives that begin in the dark, and a picture that comes between others without a number."""
+    black = np.zeros_like(street[0].render)
+    for turn, pictures in enumerate((street, street[::-1])):
+        video = write_video(tmp_path / "drive.mp4", [black, *(frame.render for frame in pictures)], [0, 1, 2, 3, 4])
+        if turn == 0:
+            label_footage(video, tmp_path / "out", device="cpu")
+            continue
+        with pytest.raises(OutputError, match="of another picture than now"):
+            label_footage(video, tmp_path / "out", device="cpu")
+    named = tmp_path / "named"
+    named.mkdir()
+    sources = sorted(drive.iterdir())
+    for name, source in zip(("alpha", "gamma"), sources, strict=False):
+        shutil.copy(source, named / f"{name}.png")
+    label_footage(named, tmp_path / "names", device="cpu")
+    shutil.copy(sources[2], named / "beta.png")
+    with pytest.raises(OutputError, match="of another picture than now"):
+        label_footage(named, tmp_path / "names", device="cpu")
+
+
+@pytest.mark.parametrize("rate", [15, 24, 30, 59.94, 60, 240])
+def test_times_that_a_container_rounds_are_steady(rate: float) -> None:
+    times_s = [round(1000 * i / rate) / 1000 for i in range(3000)]
+    numbers, fps, note = number_by_times(times_s, rate)
+    assert (numbers, fps, note) == (list(range(3000)), rate, "")
 
 
 def test_unreadable_pictures_are_left_out_and_named(drive: Path, tmp_path: Path) -> None:

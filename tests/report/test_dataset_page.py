@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,6 +22,8 @@ from sflow_pipeline.__main__ import main
 from sflow_pipeline.dataset.contents import load_contents
 from sflow_pipeline.report.dataset_page import write_report_page
 from sflow_pipeline.report.score_index import index_scores
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.manifest import load_manifest, write_manifest
 from sflow_pipeline.street.write_dump import write_sample_dump
 
 ROOT = Path(__file__).parents[2]
@@ -125,6 +128,23 @@ def test_numbers_are_those_of_the_rows(wide_dataset: Path) -> None:
         assert caption["edge_f1"] == f"{row['edge_f1']:.3f}"
     for name, facts in cards.items():
         assert facts["worst"]["edge_f1"] == min(float(row["edge_f1"]) for row in rows if row["sample_id"] == name)
+
+
+def test_variants_keep_their_numbers_where_one_is_missing(wide_dataset: Path) -> None:
+    folder = Folder(str(wide_dataset))
+    manifest = load_manifest(folder)
+    shard = manifest.shards[0]
+    table = pq.read_table(wide_dataset / shard.path)
+    name = table["sample_id"][0].as_py()
+    is_kept = pc.or_(pc.not_equal(table["sample_id"], name), pc.not_equal(table["variant"], 0))
+    pq.write_table(table.filter(is_kept), wide_dataset / shard.path)
+    write_manifest(folder, replace(manifest, shards=(replace(shard, rows=shard.rows - 1), *manifest.shards[1:])))
+    write_report_page(str(wide_dataset))
+    page = read_page(wide_dataset)
+    cards = {facts["id"]: facts["variants"] for facts in find_block(page, "facts")["frames"]}
+    assert cards.pop(name) == [1] and set(map(tuple, cards.values())) == {(0, 1)}
+    captions = Counter(re.findall(r"<figcaption>(converted[^<]*)", page))
+    assert captions == {"converted, variant 0": 5, "converted, variant 1": 6}
 
 
 def test_scores_of_the_gate_are_shown_and_failed_frames_come_first(wide_dataset: Path) -> None:

@@ -95,6 +95,23 @@ def test_what_is_up_to_date_stays_and_what_is_damaged_or_gone_is_made_again(data
     assert sorted(path.name for path in first.parent.iterdir()) == ["street_0000.mp4", "street_0001.mp4"]
 
 
+def test_videos_are_made_again_where_the_pictures_changed(
+    street_dump: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    from sflow_pipeline import convert
+
+    dump = Path(shutil.copytree(street_dump, tmp_path / "dump"))
+    options = {"bundle": random_bundle, "workers": 1, "gate": "off", "smooth": 0, "video": True}
+    convert(dump, tmp_path / "out", **options)
+    before = [read_video(tmp_path / "out" / path)[0][0][:, :96].astype(float) for path in VIDEOS]
+    for path in dump.glob("street_0000/rgb/*.png"):
+        cv2.imwrite(str(path), cv2.imread(str(path)) // 2 + np.array([0, 120, 0], np.uint8))
+    convert(dump, tmp_path / "out", contradictions="ignore", **options)
+    after = [read_video(tmp_path / "out" / path)[0][0][:, :96].astype(float) for path in VIDEOS]
+    greener = [(late - early)[..., 1].mean() for early, late in zip(before, after, strict=True)]
+    assert greener[0] > 30 and greener[1] == 0
+
+
 def test_videos_are_no_part_of_the_dataset(dataset: Path) -> None:
     from sflow_pipeline import verify
 

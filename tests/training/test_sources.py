@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sflow_pipeline.config.recipe import Recipe, load_recipe
 from sflow_pipeline.errors import TrainingError, UsageError
@@ -50,6 +51,24 @@ def test_photos_of_another_label_space_are_mapped_by_concept(
     assert {photos.size_px(i) for i in of_towns} == {(60, 80), (60, 40)}
     assert all((photos.read(i)[1] == road).all() for i in of_towns)
     assert [facts.labels for facts in held_out.facts] == ["true"]
+
+
+def test_labels_are_read_again_where_their_encoding_is_stated_anew(
+    towns: Path, change_recipe: Callable, tmp_path: Path
+) -> None:
+    """Red by the palette is a person, whatever the indices of the files are."""
+    for path in towns.glob("*/semantic/*.png"):
+        image = Image.fromarray(np.zeros(cv2.imread(str(path), cv2.IMREAD_UNCHANGED).shape[:2], np.uint8), "P")
+        image.putpalette([220, 20, 60])
+        image.save(path)
+    recipe = change_recipe(data={"sources": [{"labels": "pseudo"}]})
+    found = []
+    for encoding in ("ids", "palette"):
+        (towns / "dataset.yaml").write_text(f"label_space: cityscapes19\nlabel_encoding: {encoding}\n")
+        photos, _ = load_real_photos(str(towns), recipe, tmp_path / "cache")
+        (channel,) = np.unique(photos.read(0)[1]).tolist()
+        found.append(load_label_space("camvid11").classes[channel].name.lower())
+    assert found == ["road", "pedestrian"]
 
 
 def test_pseudo_labels_alone_are_held_out_too(towns: Path, change_recipe: Callable, tmp_path: Path) -> None:

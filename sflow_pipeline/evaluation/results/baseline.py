@@ -9,6 +9,7 @@ from typing import Any
 
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.evaluation.results.scores import Evaluation, TableRow
+from sflow_pipeline.metrics.metric import Direction
 
 #: Parts of a protocol that may differ: where the photos are, and metrics that only one of both has.
 _MAY_DIFFER = ("reference", "metrics")
@@ -70,17 +71,34 @@ def find_drops(evaluation: Evaluation, baseline: Baseline, max_drop: float) -> l
     for row, before in _pair(rows, baseline):
         for name, score in before["scores"].items():
             if name in directions and score["value"] is not None:
-                drop = _compare(row, name, float(score["value"]), is_higher_better=directions[name] == "higher")
+                then, now = float(score["value"]), row.scores[name].value if name in row.scores else None
+                oracles = _find_oracles(name, evaluation, baseline)
+                worse = 0.0 if now is None else _measure_loss(directions[name], then, now, oracles)
+                drop = Drop(row.name, name, then, now, worse)
                 if drop.after is None or drop.share > max_drop:
                     drops.append(drop)
     return drops
 
 
-def _compare(row: TableRow, metric: str, before: float, *, is_higher_better: bool) -> Drop:
-    score = row.scores.get(metric)
-    after = None if score is None else score.value
-    worse = 0.0 if after is None else (before - after if is_higher_better else after - before)
-    return Drop(row.name, metric, before, after, worse / max(abs(before), 1e-9))
+def _find_oracles(metric: str, evaluation: Evaluation, baseline: Baseline) -> tuple[float | None, float | None]:
+    """The score of the real photos themselves, then and now."""
+    then = next((row["scores"].get(metric) for row in baseline.rows if row["role"] == "oracle"), None)
+    now = evaluation.oracle.scores.get(metric)
+    return (then or {}).get("value"), None if now is None else now.value
+
+
+def _measure_loss(better: Direction, before: float, after: float, oracles: tuple[float | None, float | None]) -> float:
+    """How much worse a score is, as a share of the earlier value; below 0 where it is better.
+
+    >>> round(_measure_loss("closer", 1.0, 1.2, (1.5, 1.5)), 6), round(_measure_loss("closer", 1.0, 0.8, (1.5, 1.5)), 6)
+    (-0.2, 0.2)
+    """
+    if better == "closer":
+        then, now = oracles
+        worse = 0.0 if then is None or now is None else abs(after - now) - abs(before - then)
+    else:
+        worse = before - after if better == "higher" else after - before
+    return worse / max(abs(before), 1e-9)
 
 
 def read_baseline(path: str | Path, max_drop: float) -> Baseline:

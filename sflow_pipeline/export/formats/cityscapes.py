@@ -40,9 +40,7 @@ def export(task: ExportTask) -> Outcome:
         task.dest.write(f"{truth}_color.png", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.note_sample(row, f"leftImg8bit/{name}_leftImg8bit.png")
         rows += 1
-    notes = numbers.describe()
-    if "instance" not in task.contents.columns:
-        notes = ("no instance column: instanceIds hold plain label ids",)
+    notes = (*labels.list_notes(task.contents), *numbers.describe())
     return Outcome(rows, labels.describe(), notes)
 
 

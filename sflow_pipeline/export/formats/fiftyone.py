@@ -29,11 +29,13 @@ def export(task: ExportTask) -> Outcome:
     has_instances = "instance" in task.contents.columns
     names = FlatNames()
     samples = []
-    objects = 0
+    objects = unnumbered = 0
     for row in task.rows:
         name = f"{row.split}/{names.name(row)}"
         label_map = row.decode_label_map()
-        instances = (read_instances(row, label_map, label_format) or []) if has_instances else []
+        found = read_instances(row, label_map, label_format) if has_instances else []
+        unnumbered += found is None
+        instances = found or []
         objects += len(instances)
         image_path = f"data/{name}{row.suffix('image')}"
         mask_path = f"fields/ground_truth/{name}.png"
@@ -45,6 +47,8 @@ def export(task: ExportTask) -> Outcome:
     task.dest.write("metadata.json", _encode({"media_type": "image", "info": _describe_classes(space)}))
     task.dest.write("samples.json", _encode({"samples": samples}))
     notes = [] if has_instances else ["no instance column: there are masks and scores, but no boxes"]
+    if unnumbered:
+        notes.append(f"{unnumbered} rows without a readable instance file have no boxes")
     zero = next((item.name for item in space.classes if item.id == 0 and item.id != space.void_id), None)
     if zero is not None:
         notes.append(f"FiftyOne draws id 0 as background: {zero} has no colour there, its pixels keep their id")

@@ -34,7 +34,5 @@ def export(task: ExportTask) -> Outcome:
         task.dest.write(f"{folder}/semantic_rgb/{name}", image_codec.encode_label(labels.colors[label_ids]))
         task.dest.write(f"{folder}/instance/{name}", image_codec.encode_uint16(instance_ids))
         task.dest.note_sample(row, f"{folder}/image_2/{name}")
-    notes = numbers.describe()
-    if "instance" not in task.contents.columns:
-        notes = ("no instance column: instance files number no objects",)
+    notes = (*labels.list_notes(task.contents), *numbers.describe())
     return Outcome(sum(counts.values()), labels.describe(), notes)

@@ -64,7 +64,7 @@ def export_lines(
         )
     notes += [
         f"no {split} split: data.yaml names {first}, so that training and validation share pictures; "
-        "--split-by sequence 0.8/0.1/0.1 makes splits"
+        "--split-by sequence 0.8/0.2 makes splits, frame instead of sequence where there is but one"
         for split in ("train", "val")
         if split not in folders
     ]

@@ -195,7 +195,11 @@ def _pack(
         by_source[photo.source.prefix].append(photo)
     for group in by_source.values():
         dump, settings = group[0].source.dump, group[0].source.settings
-        identity.update(f"{dump.root}\n{dump.label_format.space.digest}\n{settings!r}\n".encode())
+        label_format = dump.label_format
+        identity.update(f"{dump.root}\n{label_format.space.digest}\n{settings!r}\n".encode())
+        identity.update(f"{sorted(label_format.describe().items())}\n".encode())
+        for frame in (photo.frame for photo in group):
+            identity.update(f"{frame.sequence_id}\n{frame.frame_index}\n{frame.timestamp_s}\n".encode())
         paths = [path for photo in group for path in (photo.frame.render, photo.frame.label)]
         if with_instances:
             paths += [str(photo.frame.instance) for photo in group]
