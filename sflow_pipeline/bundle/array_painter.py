@@ -122,7 +122,8 @@ class ArrayPainter:
                 f"previous: bundle {self._bundle.name} paints every frame by itself and uses no image before it",
                 hint="leave out previous",
             )
-        given: Sequence[Any] = previous
+        found_type: object = previous  # of any type, where no type checker looks
+        given: Sequence[Any] = found_type if isinstance(found_type, tuple | list) else (found_type,)
         if [(getattr(x, "shape", None), getattr(x, "dtype", None)) for x in given] != [(shape, np.uint8)] * 2:
             found = [f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".strip() for x in given]
             raise UsageError(
@@ -210,11 +211,15 @@ def _read_alpha(
             if name == alpha:
                 return np.array(preset, np.float32)
     else:
-        weights = np.asarray(alpha)
-        if weights.shape == (5,) and weights.dtype.kind in "fui" and (weights >= 0).all() and weights.sum() > 0:
+        try:
+            weights = np.asarray(alpha)
+        except ValueError:  # rows of several lengths
+            weights = np.empty(0)
+        is_sound = weights.shape == (5,) and weights.dtype.kind in "fui" and bool(np.isfinite(weights).all())
+        if is_sound and (weights >= 0).all() and weights.sum() > 0:
             return np.asarray(weights / weights.sum(), np.float32)
     raise UsageError(
-        f"alpha={alpha!r}: expected a name or five weights, none negative",
+        f"alpha={alpha!r}: expected a name or five finite weights, none negative",
         hint=f"pass one of {', '.join(ALPHA_PRESETS)}, drawn, or an array of shape (5,)",
     )
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -207,16 +208,12 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
 
 def _load_folder(path: Path, *, is_palette: bool = False) -> Bundle:
     try:
-        metadata = decode_config(BundleMetadata, read_yaml(path / "bundle.yaml"), where=str(path / "bundle.yaml"))
+        content = read_yaml(path / "bundle.yaml")
+        _check_format(path, content)
+        metadata = decode_config(BundleMetadata, content, where=str(path / "bundle.yaml"))
         recipe = load_recipe(path)
     except ConfigError as error:
         raise BundleError(f"bundle {error}", hint="restore the folder, or export it again with train") from error
-    if metadata.format_version > BUNDLE_FORMAT_VERSION:
-        raise BundleError(
-            f"bundle {path}: format {metadata.format_version} is newer than {BUNDLE_FORMAT_VERSION}, "
-            "the newest this version reads",
-            hint="upgrade sflow-pipeline",
-        )
     label_space = load_label_space(metadata.label_space)
     if label_space.digest != metadata.label_space_digest:
         raise BundleError(
@@ -238,6 +235,16 @@ def _load_folder(path: Path, *, is_palette: bool = False) -> Bundle:
         pixels["palette"] = palette_bundle.digest
     digest = hashlib.sha256(json.dumps(pixels, sort_keys=True).encode()).hexdigest()
     return Bundle(path, metadata, recipe, label_space, digest, palette_bundle=palette_bundle)
+
+
+def _check_format(path: Path, content: Mapping[str, Any]) -> None:
+    """Before the keys are checked, of which a newer format may have others."""
+    version = str(content.get("format_version"))
+    if version.isdecimal() and int(version) > BUNDLE_FORMAT_VERSION:
+        raise BundleError(
+            f"bundle {path}: format {version} is newer than {BUNDLE_FORMAT_VERSION}, the newest this version reads",
+            hint="upgrade sflow-pipeline",
+        )
 
 
 def _load_palette_bundle(path: Path, metadata: BundleMetadata) -> Bundle | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from sflow_pipeline.addresses import quote_address
 from sflow_pipeline.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _print_summary(summary: "TrainingSummary", places: list[Path]) -> None:
         least = ", ".join(f"{name} {value:g}" for name, value in gate.least.items())
         typer.echo(f"gate: {gate.passing_share:.0%} of {gate.photos} held-out photos or more reach {least}")
     typer.echo(f"look at: {', '.join(map(str, places))}")
-    typer.echo(f"use it: sflow-pipeline convert SIM_DIR OUT_DIR --bundle {summary.bundle.path}")
+    typer.echo(f"use it: sflow-pipeline convert SIM_DIR OUT_DIR --bundle {quote_address(str(summary.bundle.path))}")
 
 
 def _load(recipe: str, settings: list[str]) -> "Recipe":

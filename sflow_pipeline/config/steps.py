@@ -75,6 +75,8 @@ class Step(Section):
     def _check_one(self) -> "Step":
         if len(self.model_fields_set) != 1:
             raise ValueError(f"a step has exactly one of {', '.join(Step.model_fields)}")
+        if getattr(self, self.kind) is None:
+            raise ValueError(f"{self.kind} is empty")
         return self
 
     @property

@@ -35,7 +35,7 @@ from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.errors import DumpError, OutputError
 from sflow_pipeline.storage.commits import STATE_PATH, ShardRecord, compute_mean_edge_f1, load_commits, remove_commit
 from sflow_pipeline.storage.filesystem import Folder
-from sflow_pipeline.storage.manifest import REASONS_PATH, Manifest, check_ours
+from sflow_pipeline.storage.manifest import MANIFEST_PATH, REASONS_PATH, Manifest, check_ours
 from sflow_pipeline.storage.run_lock import RunLock
 
 _SHOWN_REASONS = 3
@@ -148,6 +148,9 @@ class ConversionRun:
         if not tasks:
             return
         settings = self.resolved.settings
+        if self.job.format == "png" and plan.count("redo"):
+            # Pictures of a tree are replaced one by one: until all are, it is neither the old dataset nor the new one.
+            self.out.remove(MANIFEST_PATH)
         self.workers = self._engine.choose_workers(settings, tasks)
         bad, frames = sum(record.quarantined for record in plan.kept), plan.frames
         self.progress.on_engine(self.workers, settings.device, settings.precision)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeVar, cast
+from typing import Literal, NamedTuple, TypeVar, cast, get_args
 
 import torch
 from torch import nn
@@ -79,6 +79,10 @@ def resolve_device(device: str = "auto", precision: str = "auto") -> Device:
     if device != "cpu" and number >= (count := torch.cuda.device_count()):
         raise UsageError(
             f"--device {device}: there are {count} GPUs, counted from 0", hint=f"use --device cuda:{count - 1} or cuda"
+        )
+    if precision not in ("auto", *get_args(Precision)):
+        raise UsageError(
+            f"precision {precision!r}: no such precision", hint=f"use auto, {', '.join(get_args(Precision))}"
         )
     if precision != "auto":
         return Device(device, cast(Precision, precision))

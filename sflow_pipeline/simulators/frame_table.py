@@ -203,15 +203,15 @@ def merge_files(files: dict[str, str], other: Mapping[str, str], log: ProblemLog
             files[name] = path
 
 
-def find_gaps(numbers: list[int]) -> list[int]:
-    """Frame numbers after which frames are missing, judged by the step that most neighbours have.
+def find_gaps(numbers: list[int], step: int | None = None) -> list[int]:
+    """Frame numbers after which frames are missing, judged by the step that most neighbours have where none is given.
 
     >>> find_gaps([0, 2, 4, 8, 10])
     [4]
     """
     if numbers and numbers[-1] - numbers[0] == len(numbers) - 1 and is_ascending(numbers):
         return []
-    usual = find_usual_step(numbers)
+    usual = step or find_usual_step(numbers)
     return [a for a, b in pairwise(numbers) if usual and b - a > usual]
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -118,17 +119,22 @@ def train_segmenter(
     photos: PhotoSet,
     out: Path,
     *,
+    provenance: Mapping[str, str] = MappingProxyType({}),
     device: Device = Device("cpu"),  # noqa: B008  a NamedTuple, immutable
     imagenet: Mapping[str, Tensor] | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> SegmenterState:
     """Train for ``recipe.segmenter.images`` crops; an interrupted run in ``out`` resumes.
 
+    Args:
+        provenance: inputs by option; checkpoints of others are refused.
+
     Raises:
-        TrainingError: checkpoints of another recipe, or all damaged; a loss that is not finite.
+        TrainingError: checkpoints of another recipe or other inputs, or all damaged; a loss that is not finite.
     """
     settings = recipe.segmenter
     state = SegmenterState(recipe, label_space.num_classes, device.name, imagenet)
+    state.provenance = dict(provenance)
     load_newest_checkpoint(state, out)
     weights = compute_class_weights(photos, label_space)
     if label_space.void_channel is not None:

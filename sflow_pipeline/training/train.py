@@ -10,6 +10,7 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
+from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes
@@ -65,10 +66,10 @@ class RunData:
 def train(
     recipe: Recipe,
     data: str | Sequence[str],
-    out: Path,
+    out: str | Path,
     *,
-    perceptual: Path | None = None,
-    projection: Path | None = None,
+    perceptual: str | Path | None = None,
+    projection: str | Path | None = None,
     renders: Sequence[str] = (),
     minutes: float | None = None,
     device: str = "auto",
@@ -102,14 +103,15 @@ def train(
         TrainingError: bad data, weights or checkpoints, reported before the first step; a term that is not finite;
             ``only`` is bundle and ``out`` holds no checkpoint.
     """
+    out = Path(out)
     if only == "segmenter":
         check_segmenter(recipe, out)
     run = TrainingRun.build(
         recipe,
         data,
         out,
-        perceptual=perceptual,
-        projection=projection,
+        perceptual=Path(perceptual) if perceptual else None,
+        projection=Path(projection) if projection else None,
         renders=renders,
         minutes=minutes,
         device=device,
@@ -135,9 +137,10 @@ def train_bundle(run: TrainingRun) -> TrainingSummary:
     restarts = _train_networks(run, data, state, is_new=checkpoint is None)
     bundle = export_bundle(state, data.photos, run.out / "bundle", run.network_name)
     scores = None
-    if data.recipe.segmenter.images == 0 and run.start is not None:
+    is_finished = state.images_seen >= data.recipe.total_images  # or stopped by the clock
+    if run.start is not None and (data.recipe.segmenter.images == 0 or not is_finished):
         bundle = keep_segmenter(bundle, run.start)
-    elif data.recipe.segmenter.images:
+    elif data.recipe.segmenter.images and is_finished:
         bundle, scores = _train_segmenter(run, data, bundle)
     return _summarise(data, state, bundle, checkpoint, damaged, segmenter=scores, restarts=restarts)
 
@@ -183,10 +186,25 @@ def calibrate_gate_of(run: TrainingRun) -> TrainingSummary:
 def begin_or_resume(run: TrainingRun, data: RunData) -> tuple[TrainingState, Path | None, list[Path]]:
     """The state of the newest checkpoint, or a new one; the checkpoint, and newer ones that are damaged."""
     state = build_state(data.recipe, run.network, "cpu" if run.workers else run.device.name, run.start, run.projection)
+    state.provenance |= _describe_data(data)
+    if run.teacher is not None:
+        teacher = run.teacher
+        state.provenance["--teacher"] = f"{teacher.name} {teacher.metadata.version}, digest {teacher.digest[:12]}"
     checkpoint, damaged = load_newest_checkpoint(state, run.out)
     if checkpoint is None:
         state.provenance.setdefault("--start-from", "none")
     return state, checkpoint, damaged
+
+
+def _describe_data(data: RunData) -> dict[str, str]:
+    """Pictures by their names, for checkpoints: a run that goes on with others would hold out what it has seen."""
+    packs = {"--data": [data.photos, data.held_out], "--renders": [data.renders] if data.renders else []}
+    names = {option: [[facts.name for facts in pack.facts] for pack in found] for option, found in packs.items()}
+    return {
+        option: f"{sum(map(len, found))} pictures, digest {compute_digest(found)[:12]}"
+        for option, found in names.items()
+        if found
+    }
 
 
 def export_bundle(state: TrainingState, photos: PhotoSet, path: Path, perceptual_network: str) -> Bundle:
@@ -264,6 +282,7 @@ def _train_segmenter(run: TrainingRun, data: RunData, bundle: Bundle) -> tuple[B
         space,
         data.photos,
         run.out / "segmenter",
+        provenance={"--data": _describe_data(data)["--data"]},
         device=run.device,
         imagenet=run.projection.state_dict() if isinstance(run.projection, EfficientNetLiteFeatures) else None,
         on_progress=run.on_progress,

@@ -74,7 +74,7 @@ def test_damage_is_named(bundle, tmp_path: Path) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     made = build_random_bundle(tmp_path / "b")
     card = made.path / "bundle.yaml"
-    card.write_text(card.read_text().replace("format_version: 1", "format_version: 99"))
+    card.write_text(card.read_text().replace("format_version: 1", "format_version: 99\nkey_of_the_future: 1"))
     with pytest.raises(BundleError, match="format 99 is newer") as caught:
         load_bundle(made.path)
     assert "upgrade" in caught.value.hint

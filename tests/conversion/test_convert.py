@@ -326,6 +326,25 @@ def test_png_tree_holds_the_same_rows(dump, make_job, read_dataset, snapshot, tm
     assert verify(tree.out_dir).problems == ()
 
 
+def test_a_tree_that_is_half_replaced_is_no_dataset(dump, make_job, read_dataset):
+    job = make_job(format="png", include=["render"])
+    convert(job)
+    before = {row["sample_id"]: row["image"]["bytes"] for row in read_dataset(job.out_dir)}
+    pictures = [dump.root / "town01" / "rgb" / f"{frame:04}.png" for frame in range(3, 6)]
+    whole = [path.read_bytes() for path in pictures]
+    for path in pictures:
+        path.write_bytes(b"no picture")
+    other = make_job(format="png", include=["render"], seed=4, palette="drawn")
+    with pytest.raises(DumpError, match="max_bad_fraction"):
+        convert(other)
+    with pytest.raises(OutputError, match="conversion did not finish"):
+        verify(job.out_dir)
+    for path, data in zip(pictures, whole, strict=True):
+        path.write_bytes(data)
+    convert(job)
+    assert {row["sample_id"]: row["image"]["bytes"] for row in read_dataset(job.out_dir)} == before
+
+
 def test_frames_named_like_variants_of_others_are_refused_as_a_tree(dump, make_job):
     for kind in ("rgb", "semantic"):
         (dump.root / f"town01/{kind}/0005.png").rename(dump.root / f"town01/{kind}/0002_v1.png")

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sflow_pipeline.bundle.translator import Translation
@@ -244,6 +245,27 @@ def test_smoothing_starts_anew_after_a_gap(
     keep_only(dump_of_street, 0, 2)
     alone = images(make("alone", smooth=1, appearance=0))
     assert all(np.array_equal(alone["street_0000", i, 0], found["street_0000", i, 0]) for i in range(3))
+
+
+def test_frames_of_a_split_that_others_lie_between_are_not_blended(
+    make: Callable[..., ConvertJob], images: Callable, dump_of_street: Path
+) -> None:
+    splits = {"split_by": ("frame", "0.6/0.2/0.2"), "appearance": 0}
+    job = make("smooth", **splits)
+    convert(job)
+    found, independent = images(job), images(make("independent", smooth=0, **splits))
+    rows = [row for path in Path(job.out_dir).rglob("data/**/*.parquet") for row in pq.read_table(path).to_pylist()]
+    places = {(row["sequence_id"], row["frame_index"]): row["split"] for row in rows}
+    alone = [
+        (name, index)
+        for (name, index), split in places.items()
+        if split not in (places.get((name, index - 1)), places.get((name, index + 1)))
+    ]
+    assert alone and any(
+        not np.array_equal(found[name, index, 0], independent[name, index, 0]) for name, index in places
+    )
+    for name, index in alone:
+        np.testing.assert_array_equal(found[name, index, 0], independent[name, index, 0])
 
 
 def test_smoothing_starts_anew_where_the_frame_before_has_no_flow(

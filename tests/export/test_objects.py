@@ -55,30 +55,6 @@ def test_coco_masks_are_the_instances(export, read_dump):
         assert category["name"] == space.names[category["class_id"]]
 
 
-def test_objects_without_a_number_are_crowds(street_dump, random_bundle, tmp_path):
-    """Cars of one street have no instances: pycocotools finds their pixels as a crowd, which evaluation ignores."""
-    dump = shutil.copytree(street_dump, tmp_path / "dump")
-    paths = sorted(dump.glob("street_0000/instance/*.png"))
-    for path in paths:
-        ids = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        cv2.imwrite(str(path), np.where(ids // 1000 == 13, 13, ids).astype(np.uint16))
-    convert(dump, tmp_path / "out", bundle=random_bundle, workers=1, gate="off")
-    export_dataset(str(tmp_path / "out"), str(tmp_path / "coco"), "coco")
-    coco = COCO(str(tmp_path / "coco" / "annotations" / "instances_train.json"))
-    (car,) = (item["id"] for item in coco.loadCats(coco.getCatIds()) if item["class_id"] == 13)
-    seen = 0
-    for image in coco.loadImgs(coco.getImgIds()):
-        sequence, frame = image["sample_id"].split("/")
-        label = cv2.imread(str(dump / sequence / "semantic" / f"{frame}.png"), cv2.IMREAD_UNCHANGED)
-        crowds = coco.loadAnns(coco.getAnnIds(imgIds=image["id"], catIds=[car], iscrowd=True))
-        has_crowd = sequence == "street_0000" and (label == 13).any()
-        assert len(crowds) == has_crowd
-        if has_crowd:
-            np.testing.assert_array_equal(coco.annToMask(crowds[0]).astype(bool), label == 13)
-            seen += 1
-    assert seen
-
-
 @pytest.mark.parametrize(
     ("to", "said"),
     [

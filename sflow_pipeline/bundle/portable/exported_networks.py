@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sflow_pipeline.addresses import quote_address
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.bundle.portable import FORMATS
 from sflow_pipeline.bundle.portable.network_files import load_format
@@ -108,4 +109,4 @@ def _read_interface(folder: Path, bundle: Bundle, stated: str) -> dict[str, Any]
 
 
 def _export_again(folder: Path, stated: str, to: str) -> str:
-    return f"`sflow-pipeline models export {stated} {folder} --to {to}` writes it"
+    return f"`sflow-pipeline models export {quote_address(stated)} {quote_address(str(folder))} --to {to}` writes it"

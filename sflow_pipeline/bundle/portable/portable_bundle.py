@@ -50,10 +50,11 @@ def export_bundle(bundle: Bundle, dest: Path, to: str) -> PortableBundle:
     """
     portable = load_format(to)
     known = (*portable.files, INTERFACE_FILE, CARD_FILE)
-    others = [] if not dest.exists() else [path.name for path in _list_folder(dest) if path.name not in known]
-    if others:
+    there = [path.name for path in _list_folder(dest)] if dest.exists() else []
+    others = [name for name in there if name not in known]
+    if others or (there and not _is_export(dest, to)):
         raise UsageError(
-            f"{dest}: holds {others[0]}, which is no file of an earlier export to {to}",
+            f"{dest}: holds {(others or there)[0]}, which is no file of an earlier export to {to}",
             hint=f"name a new folder, or one that an earlier `models export --to {to}` wrote",
         )
     files, difference = build_network_files(bundle, portable)
@@ -68,6 +69,15 @@ def export_bundle(bundle: Bundle, dest: Path, to: str) -> PortableBundle:
     card = build_card(bundle, portable, digests, exported.size_bytes, difference)
     write_whole(dest / CARD_FILE, card.encode())
     return exported
+
+
+def _is_export(dest: Path, to: str) -> bool:
+    """Whether the folder describes networks exported to this format."""
+    try:
+        interface = json.loads((dest / INTERFACE_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(interface, dict) and interface.get("format") == to and "bundle" in interface
 
 
 def _list_folder(dest: Path) -> list[Path]:

@@ -177,7 +177,9 @@ def resolve_job(job: ConvertJob, find: FindDevice = find_device) -> ResolvedJob:
     tasks = []
     shared_samples: dict[tuple[str, ...], Samples] = {}
     samples = choose_samples(index) if settings.appearance else {}
-    finder = None if settings.motion is None else NeighbourFinder(index, settings.motion.reach)
+    finder = None
+    if settings.motion is not None or settings.use_previous:
+        finder = NeighbourFinder(index, settings.motion.reach if settings.motion is not None else 0)
     limits = {"max_frames": job.shard_frames, "max_bytes": job.shard_bytes}
     for span in cut_shards(index, frame_bytes, **limits, whole_sequences=settings.needs_order):
         group = SourceFrames(index, span.start, span.stop)

@@ -12,7 +12,7 @@ from sflow_pipeline.conversion.motion.smoothing import REACH
 from sflow_pipeline.errors import FrameError, UsageError
 from sflow_pipeline.frames import FrameRef
 from sflow_pipeline.simulators import Dump
-from sflow_pipeline.simulators.frame_table import find_gaps, find_usual_step
+from sflow_pipeline.simulators.frame_table import find_gaps, find_steps
 from sflow_pipeline.storage import image_codec
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.flow_codec import decode_motion
@@ -122,9 +122,8 @@ def find_motion(
 def describe_order(bundle: str, frames: Sequence[FrameRef]) -> list[str]:
     """Warnings about a conversion with a bundle that paints each frame from the image before it."""
     pairs = gaps = 0
-    for _, numbers in _list_numbers(frames):
-        step = find_usual_step(numbers)
-        gaps += len(find_gaps(numbers))
+    for _, numbers, step in _list_numbers(frames):
+        gaps += len(find_gaps(numbers, step))
         pairs += sum(later - earlier == step for earlier, later in pairwise(numbers))
     if not pairs:
         return [f"bundle {bundle} paints from the image before, and no sequence has two consecutive frames"]
@@ -132,20 +131,21 @@ def describe_order(bundle: str, frames: Sequence[FrameRef]) -> list[str]:
     return [begins] if gaps else []
 
 
-def _list_numbers(frames: Sequence[FrameRef]) -> Iterator[tuple[list[FrameRef], list[int]]]:
-    """The frames of each sequence, and their numbers."""
-    for _, group in groupby(frames, key=lambda frame: (frame.split, frame.sequence_id)):
+def _list_numbers(frames: Sequence[FrameRef]) -> Iterator[tuple[list[FrameRef], list[int], int]]:
+    """The frames of each sequence in a split, their numbers, and the sequence's step over all splits."""
+    steps = find_steps((frame.sequence_id, frame.frame_index) for frame in frames)
+    ordered = sorted(frames, key=lambda frame: (frame.split, frame.sequence_id, frame.frame_index))
+    for (_, sequence_id), group in groupby(ordered, key=lambda frame: (frame.split, frame.sequence_id)):
         sequence = list(group)
-        yield sequence, [frame.frame_index for frame in sequence]
+        yield sequence, [frame.frame_index for frame in sequence], steps[sequence_id]
 
 
 def _find_pairs(frames: Sequence[FrameRef], *, needs_flow: bool) -> tuple[list[tuple[FrameRef, FrameRef]], int, int]:
     """Consecutive frames, of which the first has flow, the number of gaps, and of followed frames without flow."""
     pairs = []
     gaps = without = 0
-    for sequence, numbers in _list_numbers(frames):
-        gaps += len(find_gaps(numbers))
-        step = find_usual_step(numbers)
+    for sequence, numbers, step in _list_numbers(frames):
+        gaps += len(find_gaps(numbers, step))
         for earlier, later in pairwise(sequence):
             if later.frame_index - earlier.frame_index == step:
                 lacks_flow = needs_flow and earlier.flow is None

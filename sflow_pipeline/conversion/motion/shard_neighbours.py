@@ -44,7 +44,11 @@ class NeighbourFinder:
         self._reach = reach
         self._runs = find_runs(index["split"], index["sequence_id"])
         self._next = 0
-        self._step: tuple[int, int | None] = (-1, None)
+        self._steps: dict[str, int | None] = {}
+        #: Sequence id -> its parts, one for each split.
+        self._parts: dict[str, list[range]] = {}
+        for run in self._runs:
+            self._parts.setdefault(self._name(run), []).append(run)
 
     def find(self, start: int, stop: int) -> Neighbours:
         """The neighbours of rows ``start`` to ``stop``; to be asked in the order of the index."""
@@ -56,7 +60,7 @@ class NeighbourFinder:
             run = self._runs[number]
             if run.start >= stop:
                 break
-            steps[str(self._index["sequence_id"][run.start])] = self._find_step(run)
+            steps[self._name(run)] = self._find_step(run)
             last = run
         return Neighbours(
             SourceFrames(self._index, max(first.start, start - self._reach), start),
@@ -65,6 +69,13 @@ class NeighbourFinder:
         )
 
     def _find_step(self, run: range) -> int | None:
-        if self._step[0] != run.start:  # a long sequence is asked for by each of its shards
-            self._step = (run.start, find_usual_step(read_rows(self._index["frame_index"], run)))
-        return self._step[1]
+        """The sequence's step over all splits: neighbours within one of them may have others in between."""
+        name = self._name(run)
+        if name not in self._steps:  # a long sequence is asked for by each of its shards
+            self._steps.clear()
+            numbers = {n for part in self._parts[name] for n in read_rows(self._index["frame_index"], part)}
+            self._steps[name] = find_usual_step(sorted(numbers))
+        return self._steps[name]
+
+    def _name(self, run: range) -> str:
+        return str(self._index["sequence_id"][run.start])

@@ -1,14 +1,12 @@
 """The last images of a sequence, one per variant: what the next frame's image is made from."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
-from sflow_pipeline.frames import FrameRef
-from sflow_pipeline.simulators.frame_table import find_usual_step
 
 
 @dataclass(frozen=True)
@@ -27,15 +25,12 @@ class ImageHistory:
     gate may ask for.
 
     Args:
-        frames: of the shard.
+        steps: sequence id -> the usual difference of its frame numbers, over all splits.
     """
 
-    def __init__(self, frames: Sequence[FrameRef]) -> None:
+    def __init__(self, steps: Mapping[str, int | None]) -> None:
         self._last: dict[int, Last] = {}
-        numbers: dict[str, list[int]] = {}
-        for frame in frames:
-            numbers.setdefault(frame.sequence_id, []).append(frame.frame_index)
-        self._steps = {name: find_usual_step(found) for name, found in numbers.items()}
+        self._steps = steps
 
     def find(self, frame: DecodedFrame, look: Hashable, variant: int) -> Last | None:
         """The image of the frame before this one, of the same look; None where there is none."""

@@ -83,7 +83,7 @@ class Painter:
         """
         self._colors = RigColors(task.samples, self._settings, task.killers, self._measured_colors)
         if self._settings.use_previous:
-            self._history = ImageHistory([frame.ref for frame in task.frames])
+            self._history = ImageHistory(task.neighbours.steps)
         motion = self._settings.motion
         if motion is not None:
             # On a CPU every core has a worker of its own; beside a GPU they are free.

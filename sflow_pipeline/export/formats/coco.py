@@ -123,7 +123,7 @@ class _Split:
                 is_crowd = class_id in self._things  # objects without a number of their own
                 segment = _describe(self._category_ids[class_id], pixels, width_px, is_crowd=is_crowd)
                 infos.append({"id": len(infos) + 1, **segment})
-                if is_crowd or not self._has_instances:  # detectors ignore crowds
+                if not self._has_instances:
                     self._add_mask(image_id, segment, pixels, label_map.shape)
         self._segments.append({"image_id": image_id, "file_name": f"{name}.png", "segments_info": infos})
         return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import TrainingError, first_line
+from sflow_pipeline.errors import OutputError, TrainingError, first_line
 
 _KEEP = 3
 
@@ -42,6 +42,7 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
 
     Raises:
         TrainingError: a weight is not finite; nothing is written, so the newest checkpoint stays usable.
+        OutputError: the disk is full, …; it stays usable, too.
     """
     tensors = state.to_tensors()
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
@@ -58,13 +59,21 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
         "recipe": state.recipe.model_dump_json(),
         "given": json.dumps(state.provenance),
     }
-    save_file(tensors, temporary, metadata=metadata)
-    digest = _file_digest(temporary)
-    with open(temporary, "rb+") as file:
-        os.fsync(file.fileno())
-    # The digest is written first, so that a checkpoint without one is incomplete.
-    path.with_suffix(".sha256").write_text(digest + "\n")
-    os.replace(temporary, path)
+    try:
+        save_file(tensors, temporary, metadata=metadata)
+        digest = _file_digest(temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        # The digest is written first, so that a checkpoint without one is incomplete.
+        path.with_suffix(".sha256").write_text(digest + "\n")
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"{path}: cannot be written: {first_line(error)}",
+            hint="free space, then run the same command again: it goes on from the last checkpoint",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     for old in _list_checkpoints(folder)[_KEEP:]:
         old.unlink(missing_ok=True)
         old.with_suffix(".sha256").unlink(missing_ok=True)

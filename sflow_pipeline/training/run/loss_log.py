@@ -1,8 +1,11 @@
 """``losses.csv``: the loss terms of a run over time."""
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
+
+from sflow_pipeline.storage.write_whole import write_whole
 
 
 class LossLog:
@@ -17,7 +20,8 @@ class LossLog:
         self._pending: list[tuple[int, Mapping[str, float]]] = []
         rows = list(csv.reader(path.open())) if path.exists() else []
         self._header = rows[0] if rows else []
-        self._rows = [row for row in rows[1:] if int(row[0]) <= images_seen]
+        # A line that is no row, as of a damaged file, is left out.
+        self._rows = [row for row in rows[1:] if row and row[0].isdecimal() and int(row[0]) <= images_seen]
 
     def add(self, images_seen: int, terms: Mapping[str, float]) -> None:
         """Add one step's terms, by name."""
@@ -38,10 +42,11 @@ class LossLog:
         """End the current row and write the file."""
         if self._pending:
             self._end_row()
-        with self.path.open("w", newline="") as file:
-            # Rows from before a term existed are shorter; blanks make the table rectangular.
-            rows = [[*row, *[""] * (len(self._header) - len(row))] for row in self._rows]
-            csv.writer(file).writerows([self._header, *rows])
+        # Rows from before a term existed are shorter; blanks make the table rectangular.
+        rows = [[*row, *[""] * (len(self._header) - len(row))] for row in self._rows]
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([self._header, *rows])
+        write_whole(self.path, text.getvalue().encode())
 
 
 def crossed(before: int, after: int, every: int) -> bool:
