@@ -35,7 +35,7 @@ def frames() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def paint(bundle: Bundle, render: Any, label_map: Any, **options: Any) -> NDArray[np.uint8]:
-    return bundle.paint(render, label_map, device="cpu", precision="fp32", **options)
+    return bundle.paint(render, label_map, **{"device": "cpu", "precision": "fp32", **options})
 
 
 def test_a_frame_is_painted_as_the_translator_paints_it(bundle: Bundle, frames: tuple[Any, Any]) -> None:
@@ -131,6 +131,9 @@ LABELS = np.full((24, 32), CAMVID.classes[0].id, np.uint8)
         ({"alpha": "sharp"}, ["alpha", "sharp", "crisp"]),
         ({"alpha": [0.5, 0.5]}, ["alpha", "(5,)"]),
         ({"alpha": [0, 0, 0, 0, float("nan")]}, ["alpha", "nan"]),
+        ({"alpha": [float("inf"), 0, 0, 0, 0]}, ["alpha", "inf", "finite"]),
+        ({"alpha": [[1], [0, 1]]}, ["alpha", "(5,)"]),
+        ({"precision": "fp16"}, ["precision 'fp16'", "fp32, bf16"]),
         ({"palette": 3}, ["palette=3", "0 to 0"]),
         ({"palette": "warm"}, ["palette", "warm", "typical"]),
         ({"palette": "drawn", "seed": -1}, ["seed=-1"]),

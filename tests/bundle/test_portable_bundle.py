@@ -150,6 +150,16 @@ def test_a_folder_with_other_files_is_left_alone(bundle, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("interface", ['{"a": 1}', "no JSON", None])
+def test_files_of_an_exports_names_are_left_alone(bundle, tmp_path, interface):
+    (tmp_path / "README.md").write_text("my notes")
+    if interface is not None:
+        (tmp_path / "interface.json").write_text(interface)
+    with pytest.raises(UsageError, match="no file of an earlier export"):
+        export_bundle(bundle, tmp_path, "torchscript")
+    assert (tmp_path / "README.md").read_text() == "my notes"
+
+
 def test_torchscript_needs_no_extra(bundle, tmp_path, monkeypatch):
     for name in ("openvino", "onnx"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -23,6 +23,13 @@ def test_windows_are_means_and_a_term_may_be_absent_or_new(tmp_path: Path) -> No
     assert [row["l1"] for row in rows] == ["", "", "0.50000"]
 
 
+def test_what_is_no_row_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text("images_seen,gan\n4,1.0\n\nx\n8,2.0\n")
+    LossLog(path, 8).flush()
+    assert path.read_text().split() == ["images_seen,gan", "4,1.0", "8,2.0"]
+
+
 def test_rows_past_the_point_of_a_resume_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("images_seen,gan\n4,1.0\n8,2.0\n12,3.0\n")

@@ -3,6 +3,8 @@
 import contextlib
 import csv
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,6 +169,53 @@ def test_held_out_photos_stay_held_out(camvid: Path, tiny_recipe: Recipe, tmp_pa
         train(tiny_recipe.model_copy(update={"data": data}), str(camvid), tmp_path / "run")
 
 
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_run_does_not_go_on_with_other_photos(
+    camvid: Path, tiny_recipe: Recipe, tmp_path: Path, is_whole: bool
+) -> None:
+    """Without its last photo, one that was trained on would be held out."""
+    collect_terms(tiny_recipe, camvid, tmp_path / "run", stop=6)
+    data = Path(shutil.copytree(camvid, tmp_path / "data"))
+    if not is_whole:
+        last = max((data / "train").glob("*.png"))
+        (data / "trainannot" / last.name).unlink()
+        last.unlink()
+        with pytest.raises(
+            TrainingError, match=r"made with --data 8 pictures, digest \w+, and this run has 7 pictures"
+        ):
+            train(tiny_recipe, str(data), tmp_path / "run")
+    else:  # the same photos at another place
+        train(tiny_recipe, str(data), tmp_path / "run")
+
+
+def test_the_segmenter_does_not_go_on_with_other_photos(camvid: Path, change_recipe: Callable, tmp_path: Path) -> None:
+    recipe = change_recipe(segmenter={"images": 4, "crop_px": (32, 32), "checkpoint_every_images": 4})
+    train(recipe, str(camvid), tmp_path / "run")
+    data = Path(shutil.copytree(camvid, tmp_path / "data"))
+    last = max((data / "train").glob("*.png"))
+    (data / "trainannot" / last.name).unlink()
+    last.unlink()
+    with pytest.raises(TrainingError, match="made with --data"):
+        train(recipe, str(data), tmp_path / "run", only="segmenter")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of file sizes")
+def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    state = build_state(tiny_recipe, None, "cpu")
+    whole = save_checkpoint(state, tmp_path)
+    state.images_seen = 4
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"checkpoint-000000004\.safetensors: cannot be written"):
+            save_checkpoint(state, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {path.name for path in tmp_path.iterdir()} == {whole.name, whole.with_suffix(".sha256").name}
+
+
 def test_a_broken_network_never_becomes_the_newest_checkpoint(tiny_recipe: Recipe, tmp_path: Path) -> None:
     state = build_state(tiny_recipe, None, "cpu")
     whole = save_checkpoint(state, tmp_path)
@@ -214,6 +263,7 @@ def test_a_time_limit_stops_at_a_checkpoint_that_the_same_call_goes_on_from(
     assert first.images_seen == 2  # the first step is over the limit
     assert (first.bundle.path / "weights.safetensors").exists()
     assert newest(tmp_path / "run").name == "checkpoint-000000002.safetensors"
+    assert not (tmp_path / "run" / "segmenter").exists()
     last = train(tiny_recipe, str(camvid), tmp_path / "run")
     assert last.images_seen == straight.images_seen
     assert last.bundle.digest == straight.bundle.digest
