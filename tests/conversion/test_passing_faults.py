@@ -68,6 +68,30 @@ def test_errors_of_access_pass(run, sim: Path, tmp_path: Path, number: int, monk
     assert _read_tree(tmp_path / "out") == _read_tree(tmp_path / "undisturbed")
 
 
+def test_a_frame_that_colours_are_measured_on_is_tried_again_by_every_shard_of_its_drive(
+    run, sim: Path, tmp_path: Path, appearance_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"bundle": str(appearance_bundle), "appearance": 1, "shard_frames": 2}
+    run(out_dir=str(tmp_path / "undisturbed"), **fields)
+    genuine = filesystem.read_regular
+    fails = [True]
+
+    def read(path: str) -> bytes:
+        if fails[0] and path.endswith("street_0000/rgb/000000.png"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return genuine(path)
+
+    monkeypatch.setattr(filesystem, "read_regular", read)
+    assert run(**fields).quarantined == 1
+    fails[0] = False
+    found = run(**fields)
+    shards = [pq.read_table(path)["sequence_id"].to_pylist() for path in (tmp_path / "undisturbed").rglob("*.parquet")]
+    of_the_drive = ["street_0000" in sequences for sequences in shards]
+    assert (found.quarantined, found.shards_converted) == (0, sum(of_the_drive))
+    assert 1 < sum(of_the_drive) < len(shards)
+    assert _read_tree(tmp_path / "out") == _read_tree(tmp_path / "undisturbed")
+
+
 @pytest.mark.slow
 def test_errors_of_an_object_store_pass(run, sim: Path, tmp_path: Path, bucket, monkeypatch) -> None:
     run(out_dir=str(tmp_path / "undisturbed"))

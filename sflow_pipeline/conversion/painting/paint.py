@@ -1,6 +1,6 @@
 """Painting: translates frames with the looks drawn for them, judges, tries again with another where the gate asks."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,11 @@ class Painter:
     def graph_failure(self) -> str | None:
         """Why a GPU runs the networks kernel by kernel and not as CUDA graphs; None elsewhere."""
         return self.translator.graph_failure if isinstance(self.translator, GraphedTranslator) else None
+
+    @property
+    def unread_samples(self) -> Set[str]:
+        """Ids of frames on which colours of this shard's rigs were to be measured, and that could not be read."""
+        return self._colors.unread
 
     def begin(self, task: ShardTask, before: Sequence[DecodedFrame] = ()) -> None:
         """Forget earlier images: a shard of the same run begins.

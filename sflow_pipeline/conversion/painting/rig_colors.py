@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sflow_pipeline.bundle.appearance import is_blank
 from sflow_pipeline.conversion.frame.decode import DecodedFrame, decode_frame
+from sflow_pipeline.conversion.frame.source_reading import NOT_READ
 from sflow_pipeline.conversion.painting.rig import name_rig
 from sflow_pipeline.conversion.settings import ConversionSettings
 from sflow_pipeline.conversion.shard_task import Samples
@@ -63,8 +64,9 @@ def list_samples(samples: Samples, sequence_ids: Iterable[str]) -> dict[str, tup
     return {rig: samples[rig] for rig in rigs if rig in samples}
 
 
-#: Colours by the sample ids that they were measured on and the number of the variant.
-Measured = dict[tuple[tuple[str, ...], int], ClassColors | None]
+#: Colours by the sample ids that they were measured on and the number of the variant, and which samples could not be
+#: read, though they may be by the next run.
+Measured = dict[tuple[tuple[str, ...], int], tuple[ClassColors | None, frozenset[str]]]
 
 
 class RigColors:
@@ -89,8 +91,10 @@ class RigColors:
             for rig, frames in samples.items()
         }
         self._settings = settings
-        self._decoded: tuple[str, list[DecodedFrame]] = ("", [])
+        self._decoded: tuple[str, list[DecodedFrame], frozenset[str]] = ("", [], frozenset())
         self._measured = {} if measured is None else measured
+        #: Ids of the samples that colours lack, because their files could not be read for now.
+        self.unread: set[str] = set()
 
     def find(
         self, sequence_id: str, number: int, vary: Callable[[DecodedFrame], NDArray[np.uint8]]
@@ -108,22 +112,30 @@ class RigColors:
         if key not in self._measured:
             if len(self._measured) >= _MOST_KNOWN:
                 self._measured.clear()
-            found = [frame for frame in self._decode(rig) if not is_blank(frame.render)]
+            decoded, unread = self._decode(rig)
+            found = [frame for frame in decoded if not is_blank(frame.render)]
             classes = self._settings.target_space.num_classes
-            self._measured[key] = measure_classes([(vary(f), f.class_index) for f in found], classes) if found else None
-        return self._measured[key]
+            colors = measure_classes([(vary(f), f.class_index) for f in found], classes) if found else None
+            self._measured[key] = colors, unread
+        colors, unread = self._measured[key]
+        self.unread |= unread
+        return colors
 
-    def _decode(self, rig: str) -> list[DecodedFrame]:
-        """The samples of a rig that can be decoded; those of the latest rig are kept for its variants."""
+    def _decode(self, rig: str) -> tuple[list[DecodedFrame], frozenset[str]]:
+        """The samples of a rig that can be decoded, and the ids of those that could not be read for now.
+
+        Those of the latest rig are kept for its variants.
+        """
         if self._decoded[0] != rig:
-            frames = []
+            frames, unread = [], set()
             for source in self._samples[rig]:
                 try:
                     frames.append(decode_frame(source, self._settings))
-                except FrameError:  # reported where its own turn comes
-                    continue
-            self._decoded = (rig, frames)
-        return self._decoded[1]
+                except FrameError as error:  # reported where its own turn comes
+                    if error.read_digest == NOT_READ:
+                        unread.add(source.ref.sample_id)
+            self._decoded = (rig, frames, frozenset(unread))
+        return self._decoded[1:]
 
 
 def measure_classes(pictures: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]], classes: int) -> ClassColors:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sflow_pipeline.conversion.frame.decode import DecodedFrame
+from sflow_pipeline.conversion.frame.source_reading import NOT_READ
 from sflow_pipeline.conversion.motion.smoothing import REACH
 from sflow_pipeline.conversion.painting.fatal_errors import reraise_fatal
 from sflow_pipeline.conversion.painting.paint import Painted, Painter
@@ -106,6 +107,8 @@ def convert_shard(
                     writer.add(row)
                 scores.append(row["edge_f1"])
             on_frame()
+        for each in (painter, second):
+            faults |= dict.fromkeys(each.unread_samples if each is not None else (), NOT_READ)
         check_lock()
         if writer is not None:
             shard_file = writer.publish()
