@@ -87,6 +87,8 @@ def test_a_chain(write):
         ),
         ("steps:\n- verify:\n", ["step 1", "out_dir"], ""),
         ("steps:\n- {command: a, verify: {out_dir: b}}\n", ["exactly one"], ""),
+        ("steps:\n- export:\n", ["steps.0", "export is empty"], ""),
+        ("steps:\n- command: null\n", ["steps.0", "command is empty"], ""),
         ("steps: []\n", ["steps: must have one step or more"], ""),
         ("steps:\n- verify\n", ["steps.0: must be a mapping of keys to values, not 'verify'"], "write `verify:`"),
         ("steps:\n- convert: here\n", ["steps.0.convert: must be a mapping"], "sim_dir, out_dir"),

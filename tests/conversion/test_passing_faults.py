@@ -85,7 +85,9 @@ def test_a_frame_that_colours_are_measured_on_is_tried_again_by_every_shard_of_i
     assert run(**fields).quarantined == 1
     fails[0] = False
     found = run(**fields)
-    shards = [pq.read_table(path)["sequence_id"].to_pylist() for path in (tmp_path / "undisturbed").rglob("*.parquet")]
+    shards = [
+        pq.read_table(path)["sequence_id"].to_pylist() for path in (tmp_path / "undisturbed/data").rglob("*.parquet")
+    ]
     of_the_drive = ["street_0000" in sequences for sequences in shards]
     assert (found.quarantined, found.shards_converted) == (0, sum(of_the_drive))
     assert 1 < sum(of_the_drive) < len(shards)
