@@ -1,6 +1,7 @@
 """A picture video beside a label video: frames by number in any order, labels exact or refused."""
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -100,6 +101,9 @@ def test_labels_at_half_the_rate_go_with_every_other_picture(make_layout: MakeLa
     dump = discover(str(root))
     pairs = [(frame.render, frame.label) for frame in dump.frames if frame.sequence_id == "a"]
     assert pairs == [(f"a_rgb.mp4/{2 * i:06}.png", f"a_semantic.mkv/{i:06}.png") for i in range(3)]
+    assert dump.fps is None  # the other sequence has 5 pairs a second
+    shutil.rmtree(root / "b")
+    assert [frame.timestamp_s for frame in discover(str(root)).frames] == pytest.approx([0, 0.4, 0.8])
 
 
 def test_videos_that_begin_at_different_times_are_refused(make_layout: MakeLayout, load_layout: LoadLayout) -> None:

@@ -33,6 +33,8 @@ _PATTERNS = {
     "label": re.compile(_FILE.replace("{kind}", "semantic")),
 }
 
+#: Containers round times, Matroska to whole milliseconds: steps may differ from the stated rate's by this share.
+_ROUNDING = 0.1
 _LABEL_FILES = "the label video's values, pixel for pixel, in PNG files made of its frames"
 
 
@@ -66,8 +68,10 @@ def discover(root: str, stated: StatedFacts) -> Dump:
                 f"dump {root}: label video {label} is stored as {video.changes_values}, which changes class ids",
                 hint="write labels with a lossless codec and without colour conversion: ffmpeg -c:v ffv1 -pix_fmt gray",
             )
-        rates.add(video.fps)
-        moved[label] = _pair_by_time(root, label, video, render, open_archive(os.path.join(root, render)))
+        pictures = open_archive(os.path.join(root, render))
+        known = [rate for rate in map(_find_rate, (video, pictures)) if rate is not None]
+        rates.add(min(known, default=None))  # of the pairs: where one of both is slower, every so many of the other's
+        moved[label] = _pair_by_time(root, label, video, render, pictures)
     if any(moved.values()):
 
         def identify(match: re.Match[str]) -> FrameIdentity:
@@ -136,6 +140,14 @@ def _find_nearest(times_s: Sequence[float], time_s: float) -> tuple[int, float]:
         ((place, abs(times_s[place] - time_s)) for place in (after - 1, after) if 0 <= place < len(times_s)),
         key=lambda found: found[1],
     )
+
+
+def _find_rate(video: Archive) -> float | None:
+    """Frames per second: as the video states, unless its times have another rate; None where nothing tells."""
+    steps = _list_steps(video.times_s)
+    if not steps or (step := median(steps)) <= 0:
+        return video.fps
+    return video.fps if video.fps and abs(step * video.fps - 1) < _ROUNDING else 1 / step
 
 
 def _list_steps(times_s: Sequence[float]) -> list[float]:
