@@ -84,6 +84,23 @@ def test_a_label_without_a_class_is_set_aside(scenes: Path, run: Convert) -> Non
     assert run().reasons == {"void_label": 1}
 
 
+def test_the_reason_of_a_half_empty_label_is_that_of_a_fresh_conversion_where_others_changed(
+    scenes: Path, run: Convert, tmp_path: Path
+) -> None:
+    """It says how much of the other labels belongs to no class."""
+    blank_lower_part(scenes, 1, 48)
+    run(shard_frames=1, smooth=0)
+    for number in (3, 4, 5):
+        blank_lower_part(scenes, number, 85)
+    reasons = "quarantine/reasons.txt"
+    assert run(shard_frames=1, smooth=0).reasons == {"void_label": 1}
+    grown = (tmp_path / "out" / reasons).read_text()
+    shutil.rmtree(tmp_path / "out")
+    run(shard_frames=1, smooth=0)
+    assert "semantic/0001.png: 50%" in grown
+    assert (tmp_path / "out" / reasons).read_text() == grown
+
+
 def blank_lower_part(scenes: Path, number: int, rows: int) -> None:
     label = draw_label(number)
     write_frame(scenes, number, np.where(np.arange(96)[:, None] < rows, label, 0).astype(np.uint8), draw_render(label))

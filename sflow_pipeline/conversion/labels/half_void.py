@@ -51,7 +51,8 @@ def set_half_void_aside(tasks: list[ShardTask], shares: NDArray[np.float64]) -> 
             aside_of.setdefault(number, {})[ref.sample_id] = _explain(ref.label, shares[row], usual)
     for number, aside in aside_of.items():
         task = tasks[number]
-        fingerprint = compute_digest([task.fingerprint, sorted(aside)])
+        # What the reason says is stored, too, and changes with the other labels.
+        fingerprint = compute_digest([task.fingerprint, sorted((name, why.message) for name, why in aside.items())])
         changed[number] = replace(task, fingerprint=fingerprint, set_aside=aside)
     return changed
 
