@@ -10,13 +10,13 @@ from sflow_pipeline.config.recipe import Recipe
 from sflow_pipeline.errors import MissingExtraError, TrainingError
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.features.efficientnet_lite import EfficientNetLiteFeatures
-from sflow_pipeline.storage.canonical_json import compute_digest
 from sflow_pipeline.storage.filesystem import Folder
 from sflow_pipeline.storage.run_lock import RunLock
 from sflow_pipeline.training.data.palettes import collect_palettes
 from sflow_pipeline.training.data.photo_set import PhotoSet
 from sflow_pipeline.training.data.real_photos import load_real_photos, load_renders
 from sflow_pipeline.training.process_group import WorkerOptions
+from sflow_pipeline.training.provenance import describe_inputs
 from sflow_pipeline.training.run.checkpoint import load_newest_checkpoint, read_recipe, save_checkpoint
 from sflow_pipeline.training.run.process import ProcessInputs
 from sflow_pipeline.training.run.training_run import (
@@ -186,25 +186,11 @@ def calibrate_gate_of(run: TrainingRun) -> TrainingSummary:
 def begin_or_resume(run: TrainingRun, data: RunData) -> tuple[TrainingState, Path | None, list[Path]]:
     """The state of the newest checkpoint, or a new one; the checkpoint, and newer ones that are damaged."""
     state = build_state(data.recipe, run.network, "cpu" if run.workers else run.device.name, run.start, run.projection)
-    state.provenance |= _describe_data(data)
-    if run.teacher is not None:
-        teacher = run.teacher
-        state.provenance["--teacher"] = f"{teacher.name} {teacher.metadata.version}, digest {teacher.digest[:12]}"
+    state.provenance |= describe_inputs(data.photos, data.held_out, data.renders, run.teacher)
     checkpoint, damaged = load_newest_checkpoint(state, run.out)
     if checkpoint is None:
         state.provenance.setdefault("--start-from", "none")
     return state, checkpoint, damaged
-
-
-def _describe_data(data: RunData) -> dict[str, str]:
-    """Pictures by their names, for checkpoints: a run that goes on with others would hold out what it has seen."""
-    packs = {"--data": [data.photos, data.held_out], "--renders": [data.renders] if data.renders else []}
-    names = {option: [[facts.name for facts in pack.facts] for pack in found] for option, found in packs.items()}
-    return {
-        option: f"{sum(map(len, found))} pictures, digest {compute_digest(found)[:12]}"
-        for option, found in names.items()
-        if found
-    }
 
 
 def export_bundle(state: TrainingState, photos: PhotoSet, path: Path, perceptual_network: str) -> Bundle:
@@ -282,7 +268,7 @@ def _train_segmenter(run: TrainingRun, data: RunData, bundle: Bundle) -> tuple[B
         space,
         data.photos,
         run.out / "segmenter",
-        provenance={"--data": _describe_data(data)["--data"]},
+        provenance=describe_inputs(data.photos, data.held_out),
         device=run.device,
         imagenet=run.projection.state_dict() if isinstance(run.projection, EfficientNetLiteFeatures) else None,
         on_progress=run.on_progress,

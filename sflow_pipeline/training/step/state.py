@@ -20,6 +20,7 @@ from sflow_pipeline.networks.edges.dned import Dned
 from sflow_pipeline.networks.features.perceptual import PerceptualNetwork
 from sflow_pipeline.networks.generators.generator import build_generator
 from sflow_pipeline.training.process_group import SINGLE_PROCESS, ProcessGroup
+from sflow_pipeline.training.provenance import describe_bundle
 
 #: Former names of tensors in checkpoints.
 _FORMER_NAMES = re.compile(r"^(semantic_discriminator/)doors\.")
@@ -223,7 +224,7 @@ def build_state(
     state = TrainingState(recipe, classes, device, *channels)
     state.provenance = {option: network.name if network else "none" for option, network in networks.items()}
     if start is not None:
-        state.provenance["--start-from"] = f"{start.name} {start.metadata.version}, digest {start.digest[:12]}"
+        state.provenance["--start-from"] = describe_bundle(start)
         state.load_networks(start)
     return state
 
