@@ -1,6 +1,5 @@
 """Conversion of frames that are NumPy arrays: checks of the arrays, and a bundle's translator run on them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -122,8 +121,10 @@ class ArrayPainter:
                 f"previous: bundle {self._bundle.name} paints every frame by itself and uses no image before it",
                 hint="leave out previous",
             )
-        found_type: object = previous  # of any type, where no type checker looks
-        given: Sequence[Any] = found_type if isinstance(found_type, tuple | list) else (found_type,)
+        try:
+            given: tuple[Any, ...] = tuple(previous)
+        except TypeError:  # no pair of anything
+            given = (previous,)
         if [(getattr(x, "shape", None), getattr(x, "dtype", None)) for x in given] != [(shape, np.uint8)] * 2:
             found = [f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}".strip() for x in given]
             raise UsageError(

@@ -207,6 +207,15 @@ def test_an_image_before_that_does_not_fit_is_refused(previous: Any, tmp_path: P
         paint(build_random_bundle(tmp_path / "b", 0, recipe), RENDER, LABELS, previous=previous)
 
 
+def test_the_image_before_may_be_a_pair_in_one_array(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({"name": "r", "generator": {"width": 9, "blocks": 1, "use_previous": True}})
+    made = build_random_bundle(tmp_path / "b", 0, recipe)
+    images = [paint(made, RENDER, LABELS, previous=pair) for pair in ((RENDER, RENDER), np.stack([RENDER, RENDER]))]
+    np.testing.assert_array_equal(*images)
+    with pytest.raises(UsageError, match="previous: expected two uint8 arrays"):
+        paint(made, RENDER, LABELS, previous=5)
+
+
 def test_a_gpu_with_little_memory_gets_fewer_frames_at_once(
     bundle: Bundle, frames: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
