@@ -152,3 +152,12 @@ def estimate_row_bytes(size_px: tuple[int, int], columns: Iterable[str]) -> int:
     """
     per_pixel = sum(BY_NAME[name].bytes_per_pixel for name in ("image", "label", *columns))
     return round(size_px[0] * size_px[1] * per_pixel)
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file has a picture's ending.
+
+    >>> is_picture("0007.PNG"), is_picture("0007.json")
+    (True, False)
+    """
+    return name.lower().endswith(PICTURE_SUFFIXES)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
-from sflow_pipeline.columns import PICTURE_SUFFIXES
+from sflow_pipeline.columns import is_picture
 from sflow_pipeline.frames import FrameList
 from sflow_pipeline.label_spaces import InstanceEncoding, LabelEncoding
 from sflow_pipeline.simulators.dump import Dump
@@ -112,7 +112,7 @@ class PatternFinder:
                         twice.add((key, place.frame))
                     if place.number is not None:
                         numbers.setdefault(key, {})[place.frame] = place.number
-                if taken is None and file.lower().endswith(PICTURE_SUFFIXES):
+                if taken is None and is_picture(file):
                     unmatched.append(path)
             if self.is_exclusive and len(unmatched) < len(folder.files):
                 for path in unmatched:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, PICTURE_SUFFIXES, TEXT_COLUMNS
+from sflow_pipeline.columns import BY_NAME, FILE_COLUMNS, TEXT_COLUMNS, is_picture
 from sflow_pipeline.conversion.frame.region_picture import draw_regions
 from sflow_pipeline.conversion.frame.source_reading import compute_read_digest, read_frame_files
 from sflow_pipeline.conversion.frame_content import check_content, has_one_color
@@ -184,7 +184,7 @@ def _check_carried(
         path = str(getattr(source.ref, modality))
         if modality in ("render", "label") or not BY_NAME[modality].has_pixels:
             continue
-        if path.lower().endswith(PICTURE_SUFFIXES):
+        if is_picture(path):
             size_px = image_codec.read_size_px(content, name=path)
         elif path.lower().endswith(".npy"):
             array = load_array(content, path)

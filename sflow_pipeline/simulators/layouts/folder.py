@@ -4,7 +4,7 @@ A dump in which no sequence has a folder ``rgb`` has labels alone.
 """
 
 from sflow_pipeline.archives import is_archive_name, is_packed_name
-from sflow_pipeline.columns import COLUMNS, PICTURE_SUFFIXES
+from sflow_pipeline.columns import COLUMNS, is_picture
 from sflow_pipeline.frames import iterate_column
 from sflow_pipeline.simulators.dump import Dump
 from sflow_pipeline.simulators.folder_walk import walk
@@ -40,15 +40,6 @@ def matches(root: str) -> str | None:
     if places and all(parent in parents and name in _FOLDERS and name != "rgb" for parent, name in places):
         return f"{min(parents) or 'the folder'} holds semantic, and no folder is named rgb"
     return None
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file has a picture's ending.
-
-    >>> is_picture("0007.PNG"), is_picture("0007.json")
-    (True, False)
-    """
-    return name.lower().endswith(PICTURE_SUFFIXES)
 
 
 def discover(root: str, stated: StatedFacts) -> Dump:
