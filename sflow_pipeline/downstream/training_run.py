@@ -1,6 +1,5 @@
 """Training of one arm with one seed, resumed from its last saved state."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from sflow_pipeline.downstream.color_change import change_colors
 from sflow_pipeline.downstream.task import Task
 from sflow_pipeline.errors import OutputError, TrainingError, first_line
 from sflow_pipeline.networks.device import Device, place_network
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.write_errors import translate_write_errors
 from sflow_pipeline.tensors import to_unit_range
 from sflow_pipeline.training.data.prefetch import prefetch
 from sflow_pipeline.training.step.state import pack_moments, unpack_moments
@@ -103,20 +104,10 @@ def _take_step(
 
 
 def _save(path: Path, tensors: dict[str, torch.Tensor], steps: int) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, temporary, metadata={"steps": str(steps)})
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(
-            f"{path}: cannot be written: {first_line(error)}", hint="free space, or choose another --out"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with Folder(str(path.parent)).scratch(path.name) as scratch, translate_write_errors(str(path)):
+        save_file(contiguous, scratch.path, metadata={"steps": str(steps)})
+        scratch.publish(path.name)
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

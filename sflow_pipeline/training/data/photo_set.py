@@ -1,7 +1,6 @@
 """A photo set: real photos with their class maps, decoded once into one memory-mapped file."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sflow_pipeline.errors import TrainingError, first_line
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.write_errors import translate_write_errors
 from sflow_pipeline.storage.write_whole import write_whole
 
+_PIXELS_FILE = "photos.bin"
 #: Version of ``index.json``.
 PACK_FORMAT = 2
 
@@ -93,7 +95,7 @@ class PhotoSet:
         if not all(isinstance(sequence, str) and isinstance(frame, int) for sequence, frame in numbers):
             raise ValueError("a photo has no sequence name or no frame number")
         self._places: list[tuple[int, int, int]] = [(int(o), int(h), int(w)) for o, h, w in index["places"]]
-        self._data = np.memmap(folder / "photos.bin", dtype=np.uint8, mode="r")
+        self._data = np.memmap(folder / _PIXELS_FILE, dtype=np.uint8, mode="r")
         planes = 4 + 2 * self.has_instances + 4 * self.has_flow
         if len(self._places) != len(self.facts) or any(
             offset < 0 or height < 1 or width < 1 or offset + planes * height * width > len(self._data)
@@ -142,25 +144,21 @@ def pack_photo_set(photos: Iterable[PhotoEntry], folder: Path) -> PhotoSet:
 
     The index is written last, so an incomplete set is never read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     facts: list[PhotoFacts] = []
     places: list[tuple[int, int, int]] = []
     has_instances = has_flow = False
-    temporary = folder / f"photos.bin.{os.getpid()}"
-    try:
-        with open(temporary, "wb") as file:
+    with Folder(str(folder)).scratch(_PIXELS_FILE) as scratch:
+        with open(scratch.path, "wb") as file:
             for entry in photos:
                 has_instances, has_flow = entry.instances is not None, entry.flow is not None
                 facts.append(entry.facts)
                 places.append((file.tell(), entry.photo.shape[0], entry.photo.shape[1]))
-                for plane in (entry.photo, entry.class_index, entry.instances, entry.flow):
-                    if plane is not None:
-                        file.write(np.ascontiguousarray(plane).data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / "photos.bin")
-    finally:
-        temporary.unlink(missing_ok=True)
+                with translate_write_errors(str(folder / _PIXELS_FILE)):
+                    for plane in (entry.photo, entry.class_index, entry.instances, entry.flow):
+                        if plane is not None:
+                            file.write(np.ascontiguousarray(plane).data)
+                    file.flush()
+        scratch.publish(_PIXELS_FILE)
     content = {"format": PACK_FORMAT, "has_instances": has_instances, "has_flow": has_flow, "places": places}
     write_whole(folder / "index.json", json.dumps(content | {"photos": [asdict(f) for f in facts]}).encode())
     return PhotoSet(folder)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -11,7 +10,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sflow_pipeline.config.recipe import Recipe
-from sflow_pipeline.errors import OutputError, TrainingError, first_line
+from sflow_pipeline.errors import TrainingError, first_line
+from sflow_pipeline.storage.filesystem import Folder
+from sflow_pipeline.storage.write_errors import translate_write_errors
 
 _KEEP = 3
 
@@ -51,29 +52,20 @@ def save_checkpoint(state: Resumable, folder: Path) -> Path:
             f"{broken[0]} is not finite after {state.images_seen} images",
             hint="resume from the last checkpoint with a lower learning rate or precision: fp32",
         )
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint-{state.images_seen:09d}.safetensors"
-    temporary = folder / f".{path.name}.{os.getpid()}"
     metadata = {
         "images_seen": str(state.images_seen),
         "recipe": state.recipe.model_dump_json(),
         "given": json.dumps(state.provenance),
     }
-    try:
-        save_file(tensors, temporary, metadata=metadata)
-        digest = _file_digest(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+    with (
+        Folder(str(folder)).scratch(path.name) as scratch,
+        translate_write_errors(str(path), kept="it goes on from the last checkpoint"),
+    ):
+        save_file(tensors, scratch.path, metadata=metadata)
         # The digest is written first, so that a checkpoint without one is incomplete.
-        path.with_suffix(".sha256").write_text(digest + "\n")
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(
-            f"{path}: cannot be written: {first_line(error)}",
-            hint="free space, then run the same command again: it goes on from the last checkpoint",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.with_suffix(".sha256").write_text(_file_digest(scratch.path) + "\n")
+        scratch.publish(path.name)
     for old in _list_checkpoints(folder)[_KEEP:]:
         old.unlink(missing_ok=True)
         old.with_suffix(".sha256").unlink(missing_ok=True)
