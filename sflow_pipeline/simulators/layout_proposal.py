@@ -18,6 +18,7 @@ from sflow_pipeline.simulators.label_sample import detect_label_encoding, read_l
 from sflow_pipeline.simulators.path_patterns import quick_look
 from sflow_pipeline.simulators.problems import PNG_OF_ARRAY
 from sflow_pipeline.simulators.role_words import (
+    are_other_cameras,
     find_measurement_word,
     find_other_word,
     list_role_words,
@@ -75,6 +76,7 @@ def propose_layout(root: str) -> LayoutProposal:
             pair
             for pair in find_pairs(groups)[:200]
             if find_other_word(*pair.groups) is None
+            and not are_other_cameras(*pair.groups)
             and find_measurement_word(*reversed(pair.groups)) is None
             and kind_of(pair.groups[0]) in kinds
             and kind_of(pair.groups[1]) == "labels"
@@ -166,7 +168,12 @@ def _find_instances(
     """The pattern of files beside the best pair whose path says instances."""
     for pair in find_pairs(groups)[:200]:
         other = pair.groups[1]
-        is_object = other.is_picture and _INSTANCE_WORDS.search(other.words) and kind_of(other) != "pictures"
+        is_object = (
+            other.is_picture
+            and _INSTANCE_WORDS.search(other.words)
+            and kind_of(other) != "pictures"
+            and not are_other_cameras(*pair.groups)
+        )
         if pair.patterns[0] == best.patterns[0] and pair.patterns[1] != best.patterns[1] and is_object:
             return {"instance": pair.patterns[1]}
     return {}

@@ -20,6 +20,10 @@ _PICTURE = re.compile(
     r"(rgb|rgba|img|image|imgs|color|colour|render|beauty|photo|picture|pic|shot|view|camera|left|right)(s|rgb)?"
 )
 
+#: Places of a camera on its vehicle, and numbered ones.
+_PLACE = re.compile(r"front|forward|fwd|rear|back|backward|left|right|top|bottom|side|middle|cent(?:er|re)")
+_NUMBERED = re.compile(r"(?:cam|camera|view|sensor|lens)[-_. ]?(\d+)(?!\d)", re.IGNORECASE)
+
 
 def find_other_word(group: FileGroup, partner: FileGroup | None = None) -> str | None:
     """The first word by which a group's path says that it does not hold the simulator's pictures; None without one.
@@ -56,6 +60,27 @@ def says_picture(group: FileGroup) -> bool:
     (True, False)
     """
     return find_other_word(group) is None and _find(_list_own_words(group, None), _PICTURE) is not None
+
+
+def are_other_cameras(one: FileGroup, other: FileGroup) -> bool:
+    """Whether each of two groups' paths names a camera that the other's does not.
+
+    >>> def group(folder: str) -> FileGroup:
+    ...     return FileGroup(folder, ("", ""), ".png", {})
+    >>> are_other_cameras(group("rgb_front"), group("semantic_left")), are_other_cameras(group("left"), group("labels"))
+    (True, False)
+    >>> are_other_cameras(group("cam0/rgb"), group("cam1/ids")), are_other_cameras(group("cam0/rgb"), group("cam0/ids"))
+    (True, False)
+    """
+    named = [_list_cameras(group) for group in (one, other)]
+    return any(first - second and second - first for first, second in zip(*named, strict=True))
+
+
+def _list_cameras(group: FileGroup) -> tuple[set[str], set[int]]:
+    """Places and numbers of cameras that a group's path names."""
+    texts = [group.folder, *group.texts]
+    places = {word for word in _list_words(texts) if _PLACE.fullmatch(word)}
+    return places, {int(number) for text in texts for number in _NUMBERED.findall(text)}
 
 
 def _find(words: Iterable[str], *patterns: re.Pattern[str]) -> str | None:

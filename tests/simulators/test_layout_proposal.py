@@ -133,6 +133,32 @@ def test_pictures_of_16_bits_are_proposed_where_their_name_says_so(write_kinds: 
     assert propose_layout(root).layout["render"] == "rgb/{frame}.png"
 
 
+@pytest.mark.parametrize(
+    ("render", "label"),
+    [
+        ("rgb_front/{number}.png", "ids_left/{number}.png"),
+        ("cam0/rgb/{number}.png", "cam1/ids/{number}.png"),
+        ("views/front/{number}.png", "views/rear_classes/{number}.png"),
+    ],
+)
+def test_the_labels_of_another_camera_are_not_proposed(write_kinds: WriteKinds, render: str, label: str) -> None:
+    proposal = propose_layout(write_kinds({"render": render, "label": label}))
+    assert (proposal.layout, proposal.hint) == ({}, "")
+
+
+@pytest.mark.parametrize(
+    ("render", "label"),
+    [
+        ("cam1/rgb/{number}.png", "cam1/ids/{number}.png"),
+        ("left/{number}.png", "classes/{number}.png"),
+        ("rig/front/rgb/{number}.png", "rig/front/ids/{number}.png"),
+    ],
+)
+def test_the_labels_of_the_same_camera_are_proposed(write_kinds: WriteKinds, render: str, label: str) -> None:
+    layout = propose_layout(write_kinds({"render": render, "label": label})).layout
+    assert layout == {"render": render.replace("number", "frame"), "label": label.replace("number", "frame")}
+
+
 def test_an_occlusion_mask_is_not_proposed_as_the_label(write_kinds: WriteKinds) -> None:
     proposal = propose_layout(write_kinds({"render": "rgb/{number}.png", "occlusion": "occlusion/{number}.png"}))
     assert proposal.layout == {}
