@@ -22,11 +22,10 @@ PASSING_SHARE = 0.99
 #: Thresholds lie below the chosen quantile by this share of its distance to the median: the worst of a few dozen photos
 #: is not the worst there is.
 _MARGIN = 0.1
-#: The same for what an image keeps of its render. Of one source of photos these values lie close together: thresholds
-#: from CamVid's photos or from other towns' alone fail 8 of 84 photos of the other with the margin above, none with 1.
-#: What both have of each other is less in flat renders: of 120, 2 fail with 0.5 and none with 0.65; many with the
-#: margin above.
-_MARGINS = {"structure_kept": 1.0, "structure_object": 1.0, "structure_alike": 0.65}
+#: Thresholds of what an image keeps of its render lie below the median by so many times the distance from there to the
+#: 5 % quantile, which the lowest photo of a few dozen does not move: of one source of photos these values lie close
+#: together, and what both have of each other is less in flat renders.
+_SPREADS = {"structure_kept": 3.0, "structure_object": 3.0, "structure_alike": 2.7}
 
 _Pairs = Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
@@ -67,7 +66,8 @@ def measure_thresholds(
 def choose_least(checks: Sequence[Mapping[str, float]], passing_share: float = PASSING_SHARE) -> dict[str, float]:
     """Check -> least value, such that at least ``passing_share`` of these pairs pass every check.
 
-    Every check gets the same quantile, the highest one that lets enough pairs pass them all, less its margin.
+    Every check gets the same quantile, the highest one that lets enough pairs pass them all, less its margin; checks of
+    structure lie further below, by their spread.
 
     Args:
         checks: of real photos with their true labels, none of which the segmenter was trained on.
@@ -81,8 +81,9 @@ def choose_least(checks: Sequence[Mapping[str, float]], passing_share: float = P
     # From the strictest rank down; rank 0, the minimum, lets all pass.
     ranks = range(len(values) - 1, -1, -1)
     least = next(ordered[rank] for rank in ranks if (values >= ordered[rank]).all(axis=1).mean() >= passing_share)
-    margins = np.array([_MARGINS.get(name, _MARGIN) for name in names])
-    least = least - margins * np.maximum(np.median(values, axis=0) - least, 0)
+    median, low = np.median(values, axis=0), np.quantile(values, 0.05, axis=0)
+    spreads = np.array([_SPREADS.get(name, np.nan) for name in names])
+    least = np.fmin(least - _MARGIN * np.maximum(median - least, 0), median - spreads * (median - low))
     return {name: _round_down(float(value)) for name, value in zip(names, least, strict=True)}
 
 

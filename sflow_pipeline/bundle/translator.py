@@ -13,7 +13,7 @@ from torch import nn
 from sflow_pipeline.bundle.bundle import Bundle
 from sflow_pipeline.errors import BundleError, FrameError, first_line
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
-from sflow_pipeline.networks.appearance.fidelity import ClassFidelity, hold_render
+from sflow_pipeline.networks.appearance.fidelity import ClassFidelity, hold_render, show_render
 from sflow_pipeline.networks.appearance.palette import build_palette_map, darken_palette, measure_palette
 from sflow_pipeline.networks.cuda_graphs import GraphedFunction, find_recorder
 from sflow_pipeline.networks.device import place_network, resolve_device
@@ -199,7 +199,10 @@ class Translator:
                 colors = self._map_appearance(picture, inputs, palettes.float(), strengths)
             else:
                 colors = build_palette_map(classes, palettes)
-        semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, colors)
+        shown = colors
+        if follows_render and colors is not None:
+            shown = show_render(colors, classes, self._fidelity, inputs["appearance"])
+        semantic = build_semantic_map(classes, self.classes, self.dtype, boundary, shown)
         if self._use_previous:
             semantic = add_previous(semantic, _carry(inputs["previous"], picture) if "previous" in inputs else None)
         painted = self._generator(semantic, edge.to(self.dtype))

@@ -24,7 +24,7 @@ from sflow_pipeline.storage.canonical_json import compute_digest, encode_compact
 from sflow_pipeline.storage.filesystem import Folder
 
 #: Raised whenever the same input gives other bytes.
-CODE_VERSION = 16
+CODE_VERSION = 17
 
 #: Fields of a job that do not decide what a shard holds, or that decide it through another field of the settings.
 _JOB_FIELDS_NOT_COUNTED = frozenset(

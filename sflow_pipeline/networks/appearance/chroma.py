@@ -52,9 +52,18 @@ def hold_chroma(
     [0.98, -0.42, -0.42]
     """
     appearance = appearance.float()
-    own = appearance - to_luma(appearance)
-    vividness = blur(own.square().mean(dim=1, keepdim=True).sqrt(), _NEAR_PX)
-    share = share.maximum(_OBJECT_SHARE * ramp(vividness, _PALE, _VIVID))
+    share = share.maximum(_OBJECT_SHARE * measure_vividness(appearance))
     difference = appearance - photo.float()
     chroma = difference - to_luma(difference)
     return (photo.float() + strength * share * blur(chroma, _SIGMA_PX)).clamp(-1, 1)
+
+
+def measure_vividness(appearance: Photo) -> Float[Tensor, "b 1 h w"]:
+    """How vivid the colours of an appearance map are, 0 (pale) to 1, per pixel.
+
+    >>> import torch
+    >>> measure_vividness(torch.tensor([0.8, -0.6, -0.6]).view(1, 3, 1, 1).expand(1, 3, 8, 8))[0, 0, 4, 4].item()
+    1.0
+    """
+    own = appearance - to_luma(appearance)
+    return ramp(blur(own.square().mean(dim=1, keepdim=True).sqrt(), _NEAR_PX), _PALE, _VIVID)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sflow_pipeline.networks.appearance.appearance import build_appearance_map
-from sflow_pipeline.networks.appearance.fidelity import hold_render
+from sflow_pipeline.networks.appearance.fidelity import hold_render, show_render
 from sflow_pipeline.networks.discriminators.semantic_discriminator import SemanticDiscriminator
 from sflow_pipeline.networks.edges.dned import fuse_sides, uniform_alpha
 from sflow_pipeline.networks.edges.edges import extract_edges
@@ -124,7 +124,8 @@ def build_render_inputs(state: TrainingState, batch: CropBatch, context: StepCon
     render = to_unit_range(picture).contiguous(memory_format=torch.channels_last)
     strength = (1 / 3 + 2 * rng.rand()).clamp(max=1.0).to(device.name)
     appearance = build_appearance_map(render, class_index, classes, strength)
-    semantic = build_semantic_map(class_index, classes, device.dtype, boundary, appearance)
+    shown = show_render(appearance, class_index, context.fidelity, strength)
+    semantic = build_semantic_map(class_index, classes, device.dtype, boundary, shown)
     edges = extract_edges(picture, context.recipe.edges.threshold)
     with device.autocast():
         edge = fuse_sides(state.dned(edges), uniform_alpha(len(picture), device.name))
