@@ -3,9 +3,11 @@
 import re
 import shlex
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 _SECRET_NAME = re.compile(r"key|secret|token|passw|credential|signature|^sig$", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
+_FILE = re.compile(r"file:(?://(?:localhost)?)?(?=/(?!/))", re.IGNORECASE)
 _MARK = "***"
 
 
@@ -27,6 +29,18 @@ def strip_secrets(address: str) -> str:
     's3://bucket/dump?region=eu'
     """
     return _replace(address, "")
+
+
+def find_local(address: str) -> str:
+    """The plain path of a ``file:`` address of this machine (RFC 8089); any other address or path as it is.
+
+    >>> find_local("file:///data/my%20dump"), find_local("file:/data"), find_local("file://localhost/data")
+    ('/data/my dump', '/data', '/data')
+    >>> find_local("s3://bucket/my%20dump"), find_local("data/my%20dump"), find_local("file://other/data")
+    ('s3://bucket/my%20dump', 'data/my%20dump', 'file://other/data')
+    """
+    found = _FILE.match(address)
+    return unquote(address[found.end() :]) if found else address
 
 
 def join_address(address: str, path: str) -> str:

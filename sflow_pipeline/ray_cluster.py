@@ -68,9 +68,29 @@ def connect(
     try:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)  # ray.init installs its own, which ends without a message
-        yield _read_facts()
+        with _without_messages():
+            yield _read_facts()
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _without_messages() -> Iterator[None]:
+    """Whatever ``log_to_driver`` says, Ray prints to stdout that a worker died, where ``--json`` has its result.
+
+    What is done about it is for those who use the cluster to say.
+    """
+    from ray._private import worker
+
+    printer = getattr(worker, "print_to_stdstream", None)
+    if printer is None:
+        yield
+        return
+    worker.print_to_stdstream = lambda *_args, **_options: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = printer
 
 
 def _find_running(address: str) -> str:

@@ -14,7 +14,7 @@ from sflow_pipeline.conversion.summary import Summary
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.report.contact_sheet import write_contact_sheet
 from sflow_pipeline.report.dataset_page import write_report_page
-from sflow_pipeline.report.sequence_videos import write_sequence_videos
+from sflow_pipeline.report.sequence_videos import remove_outdated_videos, write_sequence_videos
 from sflow_pipeline.report.throughput import Run, note_run
 from sflow_pipeline.storage.video_writer import import_av
 
@@ -76,6 +76,10 @@ def _report(job: ConvertJob, summary: Summary, progress: Progress) -> RunResult:
     if job.video:
         progress.on_step("writing the videos")
         videos = write_sequence_videos(job.out_dir)
+    else:
+        removed = remove_outdated_videos(job.out_dir)
+        if removed:
+            progress.on_warning(f"{removed} videos of other images than these were removed: --video makes them again")
     return RunResult(summary, sheet, write_report_page(job.out_dir), videos)
 
 

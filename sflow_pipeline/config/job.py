@@ -79,7 +79,7 @@ class ConvertJob(Section):
     own_vehicle: Literal["keep", "paint", "mask"] = Field(
         "keep",
         description="the recording vehicle's own bonnet: keep as rendered in the image's tone, paint, or mask in "
-        "black; kept or masked only where renders are followed",
+        "black; kept only where renders are followed",
     )
     shifts: int = Field(
         1,

@@ -38,9 +38,7 @@ class _Condition:
     value: float | str
 
     def holds(self, found: Any) -> bool:
-        """Whether a row's value fulfils it; a missing number fulfils no condition, a missing text counts as empty."""
-        if found is None and isinstance(self.value, str):
-            found = ""
+        """Whether a row's value fulfils it; a missing one fulfils no condition: what was not measured is not passed."""
         if found is None:
             return False
         found = _round_float32(found) if BY_NAME[self.column].holds == "float32" else found

@@ -30,7 +30,7 @@ class Segmentation:
     def __init__(self, job: DownstreamJob, label_space: LabelSpace) -> None:
         self._job = job
         self._space = label_space
-        self._scored = [channel for channel in range(label_space.num_classes) if channel != label_space.void_channel]
+        self._scored = [c for c in range(label_space.num_classes) if c not in label_space.void_channels]
         self.class_names = tuple(label_space.names[channel] for channel in self._scored)
 
     def describe(self) -> dict[str, Any]:
@@ -45,13 +45,11 @@ class Segmentation:
         """Cross-entropy. Each pixel weighs as its class does in the pictures of its crop; void weighs nothing."""
         truth = crops.class_index.long()
         weight = crops.class_weights.gather(1, truth.flatten(1)).view_as(truth)
-        if self._space.void_channel is not None:
-            weight = weight * (truth != self._space.void_channel)
         return (F.cross_entropy(output, truth, reduction="none") * weight).sum() / weight.sum().clamp(min=1.0)
 
     @torch.inference_mode()
     def score(self, network: nn.Module, test: PictureSet, device: Device) -> dict[str, Any]:
-        """Pixels by true and predicted class over all photos, counted at the size of their labels; no row for void."""
+        """Pixels by true and predicted class over all photos, counted at the size of their labels; none of void's."""
         classes = self._space.num_classes
         confusion = np.zeros((classes, classes), np.int64)
         for i in range(len(test)):
@@ -61,6 +59,7 @@ class Segmentation:
             enlarged = F.interpolate(logits, size=truth.shape, mode="bilinear", align_corners=False)
             predicted = enlarged.argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
             confusion += count_confusion(truth, predicted, classes, self._space.void_channel)
+        confusion[list(self._space.void_channels)] = 0
         return {"confusion": confusion.tolist(), "photos": len(test)}
 
     def parse_scores(self, content: Any) -> RunScores:

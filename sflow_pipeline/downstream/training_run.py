@@ -21,7 +21,7 @@ from sflow_pipeline.training.data.prefetch import prefetch
 from sflow_pipeline.training.step.state import pack_moments, unpack_moments
 
 #: Version of crops, colours and loss; part of every fingerprint.
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 _WEIGHTS = "weights.safetensors"
 _STATE = "state.safetensors"
 _SAVE_EVERY_STEPS = 250

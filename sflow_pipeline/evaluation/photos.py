@@ -1,6 +1,7 @@
 """Labelled pictures: of a converted dataset, or of any folder that ``inspect`` recognises."""
 
 import contextlib
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
@@ -189,6 +190,10 @@ class FolderPhotos:
         """See ``PhotoSource.list_samples``."""
         return [frame.sample_id for frame in islice(self._frames, limit)]
 
+    def list_digests(self) -> Iterator[tuple[FrameRef, str]]:
+        """Every frame with the SHA-256 of the file that an image of it is made from, as rows of datasets have it."""
+        return ((frame, hashlib.sha256(self._read(frame.source)).hexdigest()) for frame in self._frames)
+
     def take_evenly(self, count: int) -> None:
         """Keep ``count`` frames at equal distances; all where there are no more."""
         if len(self._frames) > count:
@@ -249,7 +254,8 @@ def open_photos(path: str, *, split: str | None = None, column: Column = "image"
         return DatasetPhotos(path, split, column)
     if column != "image":
         raise UsageError(
-            f"{path}: not a converted dataset, so it has no column {column}", hint="give it without --renders"
+            f"{path}: not a converted dataset, so it has no column {column}",
+            hint="a folder's own pictures are what it has: leave the column out",
         )
     return FolderPhotos(path, split)
 

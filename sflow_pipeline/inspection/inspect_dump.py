@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sflow_pipeline.addresses import redact_address
 from sflow_pipeline.bundle import load_bundle
 from sflow_pipeline.config.job import build_job
 from sflow_pipeline.conversion.dump_checks.contradictions import CONTRADICTIONS, find_contradictions
@@ -146,7 +147,7 @@ def inspect_dump(
     blank = [Problem("blank_renders", text, (), "warning") for text in resolved.appearance.warnings]
     problems = (*dump.problems, *blank, *tally.problems(), *contradictions)
     return Inspection(
-        root=root,
+        root=redact_address(root),
         simulator=dump.simulator,
         version=dump.version,
         why=dump.why,

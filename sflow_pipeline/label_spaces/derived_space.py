@@ -19,6 +19,8 @@ _NAME_SOURCES = ("cityscapes34", "mapillary", "carla-0.9.14", "camvid32", "ade20
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _COPY_NUMBER = re.compile(r"(?<=.)\.\d{3,}$")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+#: Words before the last one of a name that make it something else.
+_OTHER = re.compile(r"(?:^|_)(?:non|not|no|off|toy|rail)$")
 
 
 def derive_label_space(
@@ -52,14 +54,19 @@ def derive_label_space(
 def guess_concept(class_name: str) -> str:
     """The concept that a class name most likely means; of a list of names, the first recognised one decides.
 
+    Of several words the last one decides, unless those before it say that it is something else.
+
     >>> guess_concept("TrafficLight"), guess_concept("box,cargo"), guess_concept("Car.001"), guess_concept("WING_LEFT")
     ('object.traffic_light', 'object.box', 'vehicle.car', 'unknown.wing_left')
+    >>> guess_concept("wet_road"), guess_concept("off_road")
+    ('flat.road', 'unknown.off_road')
     """
     known = _known_words()
     words = [normalise(word) for word in class_name.split(",")]
     for word in words:
         bare = word.rstrip("0123456789_") or word  # copies of an object are numbered
-        for form in (word, bare, bare.removesuffix("s"), bare.rpartition("_")[2]):
+        first, _, last = bare.rpartition("_")
+        for form in (word, bare, bare.removesuffix("s"), *([] if _OTHER.search(first) else [last])):
             if form in known:
                 return known[form]
     return f"{UNKNOWN_CONCEPT}.{words[0]}"

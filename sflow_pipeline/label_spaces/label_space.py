@@ -67,6 +67,15 @@ class LabelSpace:
         return None if self.void_id is None else self._channels[self.void_id]
 
     @property
+    def void_channels(self) -> tuple[int, ...]:
+        """Channels of void and of its kinds, such as Cityscapes' ego vehicle: no class to learn or to score."""
+        return tuple(
+            channel
+            for channel, item in enumerate(self.classes)
+            if item.id == self.void_id or (item.concepts and item.concepts[0].split(".")[0] == "void")
+        )
+
+    @property
     def vehicle_channels(self) -> tuple[int, ...]:
         """The channels of vehicles but bicycles.
 

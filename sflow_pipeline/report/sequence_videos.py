@@ -55,21 +55,15 @@ def write_sequence_videos(out_dir: str) -> tuple[str, ...]:
     import_av("--video")
     contents = load_contents(out_dir)
     folder = contents.folder
-    facts = [name for name in _FACTS if name in contents.manifest.columns]
-    rows: dict[str, list[tuple[int, str]]] = {}
-    for row in contents.read_rows(columns=facts):
-        identity = json.dumps([str(row.values.get(name)) for name in facts])
-        rows.setdefault(_name_video(row), []).append((row.frame_index, identity))
-    fps = contents.fps or DEFAULT_FPS
-    made_with = contents.manifest.settings_fingerprint
-    wanted = {path: compute_digest([_VERSION, made_with, fps, *map(list, found)]) for path, found in rows.items()}
+    rows = _list_rows(contents)
+    wanted = _list_digests(contents, rows)
     there = _read_index(contents)
     for path in sorted(there.keys() - wanted.keys()):
         folder.remove(path)
     done = {path: digest for path, digest in wanted.items() if there.get(path) == digest and _has(contents, path)}
     steps = find_steps((path, index) for path, found in rows.items() for index, _ in found)
     stale = {path: steps[path] for path in wanted.keys() - done.keys()}
-    for path, data in _draw_videos(contents, stale, fps) if stale else ():
+    for path, data in _draw_videos(contents, stale) if stale else ():
         folder.write_bytes(path, data)
         done[path] = wanted[path]
         folder.write_bytes(INDEX_PATH, json.dumps(done, sort_keys=True).encode())
@@ -77,7 +71,42 @@ def write_sequence_videos(out_dir: str) -> tuple[str, ...]:
     return tuple(sorted(wanted))
 
 
-def _draw_videos(contents: Contents, steps: Mapping[str, int], fps: float) -> Iterator[tuple[str, bytes]]:
+def remove_outdated_videos(out_dir: str) -> int:
+    """Remove the videos of a finished dataset that show other images than it has; how many there were.
+
+    Raises:
+        OutputError: there is no finished dataset, or a file cannot be removed.
+    """
+    contents = load_contents(out_dir)
+    there = _read_index(contents)
+    if not there:
+        return 0
+    wanted = _list_digests(contents, _list_rows(contents))
+    kept = {path: digest for path, digest in there.items() if wanted.get(path) == digest}
+    for path in sorted(there.keys() - kept.keys()):
+        contents.folder.remove(path)
+    if len(kept) < len(there):
+        contents.folder.write_bytes(INDEX_PATH, json.dumps(kept, sort_keys=True).encode())
+    return len(there) - len(kept)
+
+
+def _list_rows(contents: Contents) -> dict[str, list[tuple[int, str]]]:
+    """Path of each video -> number and identity of its images."""
+    facts = [name for name in _FACTS if name in contents.manifest.columns]
+    rows: dict[str, list[tuple[int, str]]] = {}
+    for row in contents.read_rows(columns=facts):
+        identity = json.dumps([str(row.values.get(name)) for name in facts])
+        rows.setdefault(_name_video(row), []).append((row.frame_index, identity))
+    return rows
+
+
+def _list_digests(contents: Contents, rows: Mapping[str, list[tuple[int, str]]]) -> dict[str, str]:
+    """Path of each video -> digest of what decides it."""
+    given = [_VERSION, contents.manifest.settings_fingerprint, contents.fps or DEFAULT_FPS]
+    return {path: compute_digest([*given, *map(list, found)]) for path, found in rows.items()}
+
+
+def _draw_videos(contents: Contents, steps: Mapping[str, int]) -> Iterator[tuple[str, bytes]]:
     """Path and bytes of each video, one sequence after the other.
 
     Args:
@@ -101,7 +130,7 @@ def _draw_videos(contents: Contents, steps: Mapping[str, int], fps: float) -> It
                 continue  # verify names damaged rows; the frame before stays
             if path not in drawn:
                 local = Path(scratch) / f"{len(drawn)}.mp4"
-                drawn[path] = _Drawing(VideoWriter(av, local, fps), local, row.frame_index)
+                drawn[path] = _Drawing(VideoWriter(av, local, contents.fps or DEFAULT_FPS), local, row.frame_index)
             drawing = drawn[path]
             position = (row.frame_index - drawing.first) // steps[path]
             drawing.writer.add(_fit(_join(pictures), drawing.writer.shape), position)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
+from sflow_pipeline.addresses import find_local
 from sflow_pipeline.archives import is_archive_name
 from sflow_pipeline.storage.filesystem import Folder
 
@@ -24,7 +25,7 @@ def local_path(root: str) -> str:
     >>> local_path("file:///data/dump"), local_path("s3://bucket/dump")
     ('/data/dump', 's3://bucket/dump')
     """
-    plain = root.removeprefix("file://")
+    plain = find_local(root)
     return plain if is_remote(plain) else os.path.expanduser(plain)
 
 

@@ -1,7 +1,8 @@
 """Checks of a job's output: its place beside the dump, and the names of its files."""
 
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
+from sflow_pipeline.addresses import find_local, redact_address, strip_secrets
 from sflow_pipeline.config.job import ConvertJob
 from sflow_pipeline.errors import UsageError
 from sflow_pipeline.frames import Column
@@ -14,15 +15,23 @@ def check_places(job: ConvertJob) -> None:
     Raises:
         UsageError: it is.
     """
-    if "://" in job.sim_dir or "://" in job.out_dir:
-        return
-    source, out = Path(job.sim_dir).resolve(), Path(job.out_dir).resolve()
+    source, out = _find_place(job.sim_dir), _find_place(job.out_dir)
     if source == out or source in out.parents or out in source.parents:
         raise UsageError(
-            f"out_dir {job.out_dir}: is {'the same as' if source == out else 'inside or around'} sim_dir {job.sim_dir}",
+            f"out_dir {redact_address(job.out_dir)}: is {'the same as' if source == out else 'inside or around'} "
+            f"sim_dir {redact_address(job.sim_dir)}",
             hint="write the dataset beside the dump",
             fields=("out_dir", "sim_dir"),
         )
+
+
+def _find_place(address: str) -> PurePath:
+    """A place that can be compared with others: of object stores the query, which tells servers apart, comes first."""
+    plain = find_local(address)
+    if "://" not in plain:
+        return Path(plain).expanduser().resolve()
+    place, _, query = strip_secrets(plain).partition("?")
+    return PurePosixPath(query or ".", place)
 
 
 def check_file_names(job: ConvertJob, sample_ids: Column) -> None:

@@ -217,14 +217,14 @@ class Painter:
     def _keep_own_vehicles(
         self, frames: list[DecodedFrame], looks: list[Look], translation: "Translation"
     ) -> "Translation":
-        """The images with the own vehicle as the job wants it, where renders are followed."""
+        """The images with the own vehicle as the job wants it; only images that follow a render can keep it."""
         treatment = self._settings.job.own_vehicle
-        if treatment == "paint" or not self._settings.appearance:
+        if treatment == "paint" or (treatment == "keep" and not self._settings.appearance):
             return translation
         channels = self._settings.target_space.vehicle_channels
         photos: list[NDArray[np.uint8]] | None = None
         for i, (frame, look) in enumerate(zip(frames, looks, strict=True)):
-            mask = self._find_own_vehicle(frame, channels) if look.appearance else None
+            mask = self._find_own_vehicle(frame, channels) if look.appearance or treatment == "mask" else None
             if mask is not None:
                 photos = list(translation.photo) if photos is None else photos
                 photos[i] = apply_own_vehicle(photos[i], frame.render, mask, treatment)

@@ -95,7 +95,8 @@ class RealismGain:
             return MeasureResult({})
         if row.rendered is None:
             return MeasureResult({REALISM_GAIN.name: Score(None, row.n, note=row.why_not_rendered)})
-        frames, photos = len(set(row.sample_ids)), table[-1].n
+        evidence = zip(row.sample_ids, row.evidence[self.name], strict=True)
+        frames, photos = len({name for name, features in evidence if features is not None}), table[-1].n
         if frames < MIN_FRAMES or photos < MIN_PHOTOS:
             note = f"{frames} frames and {photos} photos: at least {MIN_FRAMES} and {MIN_PHOTOS} are needed"
             return MeasureResult({REALISM_GAIN.name: Score(None, row.n, note=note)})

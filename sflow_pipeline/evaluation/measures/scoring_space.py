@@ -48,7 +48,7 @@ class ScoringSpace:
         return {
             item.name: int(counts[channel])
             for channel, item in enumerate(self.space.classes)
-            if counts[channel] and item.name in self.excluded and item.concepts[0].split(".")[0] != "void"
+            if counts[channel] and item.name in self.excluded and channel not in self.space.void_channels
         }
 
     def map_prediction(self, predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -79,6 +79,6 @@ def build_scoring_space(
     excluded = tuple(
         item.name
         for channel, item in enumerate(space.classes)
-        if channel != void and (channel not in reachable or item.concepts[0].split(".")[0] == "void")
+        if channel != void and (channel not in reachable or channel in space.void_channels)
     )
     return ScoringSpace(space, void, max(space.num_classes, void + 1), excluded, prediction_table)
