@@ -80,6 +80,19 @@ def test_the_job_decides(make_job: Callable[..., ConvertJob], appearance_bundle:
         assert np.array_equal(images[treatment][:20], images["paint"][:20])
 
 
+@pytest.mark.usefixtures("bonnet_dump")
+def test_it_is_masked_in_images_from_labels_alone_too(
+    make_job: Callable[..., ConvertJob], appearance_bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = {"appearance": "palette", "own_vehicle": "mask", "limit": 2}
+    convert(make_job(out_dir=str(out), bundle=str(appearance_bundle), **options))
+    (file,) = (out / "data").rglob("*.parquet")
+    image = np.asarray(Image.open(io.BytesIO(pq.read_table(file).to_pylist()[0]["image"]["bytes"])))
+    assert not image[22:].any()
+    assert image[:20].any()
+
+
 def test_a_stated_mask_wins_over_the_labels_and_its_content_counts(
     make_job: Callable[..., ConvertJob], appearance_bundle: Path, tmp_path: Path
 ) -> None:

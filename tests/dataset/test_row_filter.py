@@ -105,8 +105,14 @@ def test_rows_without_a_value_are_left_out(convert_streets: Callable[..., Path])
     out = convert_streets(format="parquet", variants=2)
     rows = pd.read_parquet(out / "data" / "train")
     if "weakest_class" in rows.columns:
-        assert len(open_dataset(out, where="weakest_class == ''")) == rows.weakest_class.fillna("").eq("").sum()
+        assert len(open_dataset(out, where="weakest_class == ''")) == rows.weakest_class.eq("").sum()
     assert len(open_dataset(out, variants=[0], where="edge_f1 >= 0")) == (rows.variant == 0).sum()
+
+
+def test_rows_that_no_gate_has_checked_have_not_passed_it(convert_streets: Callable[..., Path]) -> None:
+    out = convert_streets(gate="off")
+    assert len(open_dataset(out, where="failed_checks == ''")) == 0
+    assert len(open_dataset(out)) > 0
 
 
 @pytest.mark.parametrize(

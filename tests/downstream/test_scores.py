@@ -10,11 +10,14 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, jaccard_score
 
-from sflow_pipeline.config.downstream_job import load_downstream_job
+from sflow_pipeline.config.downstream_job import DownstreamJob, load_downstream_job
 from sflow_pipeline.downstream.compare import Comparer
 from sflow_pipeline.downstream.results import ArmResult, ArmScores, Comparison, SeedScore
 from sflow_pipeline.downstream.segmentation import Segmentation
+from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.segmenters.segmenter import Segmenter
+from sflow_pipeline.training.data.class_weights import compute_class_weights
+from sflow_pipeline.training.data.photo_set import PhotoEntry, PhotoFacts, pack_photo_set
 
 Write = Callable[..., Path]
 
@@ -59,3 +62,15 @@ def test_the_gap_is_measured_on_common_seeds() -> None:
     worse = Comparison({}, {}, "real", "rendered", (low, high, arm), Segmentation.measures)
     assert worse.share_of_gap(arm, "t") is None
     assert Comparison({}, {}, "rendered", "missing", (low, arm), Segmentation.measures).share_of_gap(arm, "t") is None
+
+
+def test_kinds_of_void_are_neither_learnt_nor_scored(tmp_path: Path) -> None:
+    job = DownstreamJob(sources={"real": "x"}, tests={"t": "y"}, arms=["real"], label_space="cityscapes34")
+    space = load_label_space("cityscapes34")
+    task = Segmentation(job, space)
+    assert not {"unlabeled", "ego_vehicle", "rectification_border", "out_of_roi"} & set(task.class_names)
+    truth = np.full((4, 4), space.names.index("ego_vehicle"), np.uint8)
+    truth[:2] = space.names.index("road")
+    photo = PhotoEntry(PhotoFacts("a", "s", 0), np.zeros((4, 4, 3), np.uint8), truth)
+    weights = compute_class_weights(pack_photo_set([photo], tmp_path), space)
+    assert {space.names[i] for i in weights.nonzero()[:, 0].tolist()} == {"road"}

@@ -24,6 +24,24 @@ def test_one_dataset_and_the_oracle(
     assert json.loads(printed) == json.loads((out / "report" / "metrics.json").read_text())
 
 
+def test_a_preview_does_not_take_the_place_of_the_whole(
+    tmp_path: Path,
+    run: Callable[..., tuple[int, str, str]],
+    judge_file: Path,
+    write_photos: Write,
+    write_dataset: Write,
+) -> None:
+    real = write_photos(tmp_path / "real")
+    out = write_dataset(write_photos(tmp_path / "sim"), tmp_path / "out")
+    given = (out, "--reference", real, "--judge", judge_file)
+    assert run(*given)[0] == 0
+    whole = (out / "report" / "metrics.json").read_bytes()
+    code, printed, _progress = run(*given, "--limit", 2)
+    assert code == 0
+    assert "| out | 2 |" in printed and "written" not in printed
+    assert (out / "report" / "metrics.json").read_bytes() == whole
+
+
 def test_comparison_goes_where_it_is_wanted(
     tmp_path: Path, run: Callable[..., tuple[int, str, str]], judge_file: Path, write_photos: Write
 ) -> None:

@@ -1,6 +1,7 @@
 """Whole evaluations in a world where the right numbers are known."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,22 @@ def test_dataset_is_scored_beside_the_simulators_pictures(
     assert (row.role, row.n, row.scores["miou"].value) == ("dataset", 12, 1.0)
     assert renders.name == "out (rendered)"
     assert renders.scores["pixel_accuracy"].value == pytest.approx(0.5, abs=0.1)
+
+
+def test_frames_of_another_dump_are_not_taken_for_those_converted(
+    tmp_path: Path, judge_file: Path, write_photos: Write, write_dataset: Write
+) -> None:
+    dump, real = write_photos(tmp_path / "sim", 4), write_photos(tmp_path / "real")
+    out = write_dataset(dump, tmp_path / "out", include=["edge"])
+    assert run([out], real, judge_file)[0].scores["recognition_miou"].value is not None
+    other = write_photos(tmp_path / "other", 4, wrong=0.4, seed=9)
+    with pytest.raises(UsageError, match=r"4 of 4 frames are not those that .*out was made from"):
+        run([out], real, judge_file, rendered=str(other))
+    shutil.rmtree(dump)
+    other.rename(dump)
+    score = run([out], real, judge_file)[0].scores["recognition_miou"]
+    assert score.value is None
+    assert "4 of 4 frames are not those" in score.note
 
 
 @pytest.mark.parametrize("format", ["parquet", "png"])

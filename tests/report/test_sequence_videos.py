@@ -112,6 +112,17 @@ def test_videos_are_made_again_where_the_pictures_changed(
     assert greener[0] > 30 and greener[1] == 0
 
 
+def test_videos_of_other_images_do_not_stay(street_dump: Path, random_bundle: Path, tmp_path: Path) -> None:
+    from sflow_pipeline import convert
+
+    options = {"bundle": random_bundle, "workers": 1, "gate": "off", "smooth": 0}
+    convert(street_dump, tmp_path / "out", video=True, **options)
+    convert(street_dump, tmp_path / "out", **options)
+    assert {path for path in VIDEOS if (tmp_path / "out" / path).exists()} == set(VIDEOS)
+    convert(street_dump, tmp_path / "out", seed=5, alpha="crisp", **options)
+    assert not list((tmp_path / "out" / "report" / "videos").rglob("*.mp4"))
+
+
 def test_videos_are_no_part_of_the_dataset(dataset: Path) -> None:
     from sflow_pipeline import verify
 

@@ -111,9 +111,20 @@ def test_stat(tmp_path):
     assert found.mtime_ns == (tmp_path / "a").stat().st_mtime_ns
 
 
-def test_unknown_scheme():
-    with pytest.raises(UsageError):
-        Folder("ftps://host/path")
+@pytest.mark.parametrize(
+    "address", ["ftps://host/path", "hf://datasets/x/y", "file://other/data", "s3://bucket/a//b", "s3://bucket/a/../b"]
+)
+def test_addresses_of_no_folder(address):
+    with pytest.raises(UsageError) as caught:
+        Folder(address)
+    assert "s3://bucket/path" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("start", ["file://", "file:", "FILE://", "file://localhost"])
+def test_file_addresses_are_the_folders_they_name(tmp_path, start):
+    folder = tmp_path / "my dump"
+    Folder(start + folder.as_uri().removeprefix("file://")).write_bytes("a.txt", b"1")
+    assert (folder / "a.txt").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize("root", ["", "dump.zip", "dump.zip/inside"])

@@ -13,7 +13,7 @@ from sflow_pipeline.networks.appearance.chroma import measure_vividness
 #: Share of the texture that is taken away: of roads and pavements; of buildings, fences and plants.
 _SHARES = {"flat": 0.7, "construction": 0.2, "nature": 0.2}
 #: Texture is what lies below this reach, in px, and varies less than this, as a standard deviation of luma (of 2).
-_REACH_PX, _CONTRAST = 4, 0.12
+_REACH_PX, _CONTRAST = 4, 0.05
 
 
 def list_faded_shares(space: LabelSpace) -> list[float]:
