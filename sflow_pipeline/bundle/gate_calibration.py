@@ -25,7 +25,7 @@ _MARGIN = 0.1
 #: Thresholds of what an image keeps of its render lie below the median by so many times the distance from there to the
 #: 5 % quantile, which the lowest photo of a few dozen does not move: of one source of photos these values lie close
 #: together, and what both have of each other is less in flat renders.
-_SPREADS = {"structure_kept": 2.2, "structure_object": 3.3, "structure_alike": 2.0}
+_SPREADS = {"structure_kept": 3.0, "structure_object": 3.0, "structure_alike": 2.0}
 
 _Pairs = Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
