@@ -184,10 +184,9 @@ def evaluate_command(
     # Printed first: a folder that cannot be written to must not cost the results.
     typer.echo(json.dumps(describe_evaluation(found), indent=2) if as_json else draw_markdown(found))
     drops = [] if baseline is None else find_drops(found, baseline, max_drop)  # refused before a file is written
-    written = []
-    if limit is None:  # a preview does not take the place of the whole
-        written = write_metrics(found)
-        written += [write_report_page(uri) for uri in dict.fromkeys(r.uri for r in found.rows if r.role == "dataset")]
+    written = write_metrics(found)
+    for uri in dict.fromkeys(row.uri for row in found.rows if row.role == "dataset"):
+        written.append(write_report_page(uri))
     if compare:
         written += write_comparison(found, out or _default_folder(found.rows[0].uri, found.rows[0].role))
     for path in written:

@@ -38,7 +38,7 @@ def test_a_preview_does_not_take_the_place_of_the_whole(
     whole = (out / "report" / "metrics.json").read_bytes()
     code, printed, _progress = run(*given, "--limit", 2)
     assert code == 0
-    assert "| out | 2 |" in printed and "written" not in printed
+    assert "| out | 2 |" in printed and "metrics.json" not in printed
     assert (out / "report" / "metrics.json").read_bytes() == whole
 
 

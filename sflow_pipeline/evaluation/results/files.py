@@ -1,5 +1,6 @@
 """Files of an evaluation: metrics in each dataset, and the comparison; written atomically."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
 def write_metrics(evaluation: Evaluation) -> list[str]:
     """Write ``report/metrics.json`` into every converted dataset of the evaluation: its own rows and the oracle.
 
+    A preview of the first pictures does not take the place of an evaluation of all.
+
     Returns:
         the files.
 
@@ -32,10 +35,22 @@ def write_metrics(evaluation: Evaluation) -> list[str]:
     """
     written = []
     for uri in dict.fromkeys(row.uri for row in evaluation.rows if row.role == "dataset"):
+        folder = Folder(uri)
+        if evaluation.protocol["limit"] is not None and _has_whole(folder):
+            continue
         own = replace(evaluation, rows=tuple(row for row in evaluation.rows if uri == row.uri or row.role == "oracle"))
-        Folder(uri).write_bytes(METRICS_PATH, encode_json(describe_evaluation(own)))
+        folder.write_bytes(METRICS_PATH, encode_json(describe_evaluation(own)))
         written.append(redact_address(join_address(uri, METRICS_PATH)))
     return written
+
+
+def _has_whole(folder: Folder) -> bool:
+    """Whether the dataset has an evaluation of all its pictures."""
+    try:
+        content = json.loads(folder.read_bytes(METRICS_PATH))
+        return bool(content["protocol"]["limit"] is None)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def write_comparison(evaluation: Evaluation, out: str | Path) -> list[str]:
