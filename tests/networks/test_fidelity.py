@@ -6,7 +6,7 @@ import torch
 from sflow_pipeline.label_spaces import load_label_space
 from sflow_pipeline.networks.appearance.contrast import hold_contrast
 from sflow_pipeline.networks.appearance.detail import hold_detail
-from sflow_pipeline.networks.appearance.fidelity import ClassFidelity, hold_render
+from sflow_pipeline.networks.appearance.fidelity import ClassFidelity, hold_render, show_render
 
 _SPACE = load_label_space("camvid11")
 _HEIGHT, _WIDTH = 260, 400
@@ -54,3 +54,25 @@ def test_images_that_do_not_follow_a_render_stay() -> None:
     photo, appearance, classes = _draw_frame()
     held = hold_render(photo, appearance, classes, ClassFidelity.build(_SPACE, "cpu"), torch.zeros(1))
     assert torch.equal(held, photo)
+
+
+def test_of_surfaces_the_generator_is_given_less_grain_and_of_objects_everything() -> None:
+    generator = torch.Generator().manual_seed(1)
+    grain = (torch.rand(1, 1, _HEIGHT, _WIDTH, generator=generator) * 0.06).expand(1, 3, -1, -1).contiguous()
+    classes = torch.full((1, _HEIGHT, _WIDTH), _SPACE.names.index("road"), dtype=torch.uint8)
+    classes[:, :, 150:] = _SPACE.names.index("car")
+    fidelity = ClassFidelity.build(_SPACE, "cpu")
+    shown = show_render(grain, classes, fidelity, torch.ones(1))
+    assert shown[..., :140].std() < 0.5 * grain[..., :140].std()
+    assert torch.equal(shown[..., 150:], grain[..., 150:])
+    assert torch.equal(show_render(grain, classes, fidelity, torch.tensor([2 / 3])), grain)
+
+
+def test_lines_on_a_road_stay_where_they_are_bright_or_vivid() -> None:
+    road = torch.zeros(1, 3, _HEIGHT, _WIDTH)
+    road[..., 100:110] = 0.4
+    road[:, :2, :, 200:210] = 0.5  # yellow
+    classes = torch.full((1, _HEIGHT, _WIDTH), _SPACE.names.index("road"), dtype=torch.uint8)
+    shown = show_render(road, classes, ClassFidelity.build(_SPACE, "cpu"), torch.ones(1))
+    assert (shown[..., 103:107] - road[..., 103:107]).abs().max() < 0.05
+    assert (shown[..., 203:207] - road[..., 203:207]).abs().max() < 0.05
