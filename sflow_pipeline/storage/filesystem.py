@@ -14,10 +14,11 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from sflow_pipeline.addresses import find_local, redact_address, strip_secrets
+from sflow_pipeline.addresses import find_local, redact_address
 from sflow_pipeline.archives import are_plain_names, open_archive, split_archive
-from sflow_pipeline.errors import OutputError, UsageError
+from sflow_pipeline.errors import OutputError
 from sflow_pipeline.storage.local_file import TEMP_PREFIX, FileFacts, is_abandoned, stat_local, sync, try_remove
+from sflow_pipeline.storage.object_store import open_store
 from sflow_pipeline.storage.process_identity import host_name
 from sflow_pipeline.storage.write_errors import translate_write_errors
 from sflow_pipeline.untrusted.regular_file import check_bytes, check_regular, read_regular
@@ -25,9 +26,6 @@ from sflow_pipeline.untrusted.regular_file import check_bytes, check_regular, re
 _CHUNK_BYTES = 8 << 20
 _BATCH = 1024  # files per look-up
 _IO_THREADS = 8
-
-#: Object stores, by the scheme of their addresses.
-_STORES = ("s3", "gs", "gcs")
 
 
 class Folder:
@@ -45,7 +43,7 @@ class Folder:
         self._remote: pafs.FileSystem | None = None
         path = find_local(uri)
         if "://" in path:
-            self._remote, self._base = _open_store(path)
+            self._remote, self._base = open_store(path)
         else:
             self._base = str(Path(path).expanduser().absolute())
 
@@ -281,28 +279,6 @@ class Folder:
             with scratch.open("rb") as source, self._remote.open_output_stream(self.locate(path)) as stream:
                 while chunk := source.read(_CHUNK_BYTES):
                     stream.write(chunk)
-
-
-def _open_store(address: str) -> tuple[pafs.FileSystem, str]:
-    """Connection to an object store, and the place in it.
-
-    Raises:
-        UsageError: of another kind of address, one that cannot be reached, or one that leads to another place than it
-            says.
-    """
-    shown = redact_address(address)
-    scheme, _, rest = address.partition("://")
-    named = "give a local path, or s3://bucket/path, gs://bucket/path"
-    if scheme.lower() not in _STORES:
-        raise UsageError(f"{shown}: folders are not at {scheme}:// addresses", hint=named)
-    path = strip_secrets(address).partition("://")[2].partition("?")[0]
-    if any(part in ("", ".", "..") for part in path.rstrip("/").split("/")):
-        raise UsageError(f"{shown}: a part of its path is empty, . or ..", hint=named)
-    try:
-        return pafs.FileSystem.from_uri(f"{scheme.lower()}://{rest}")
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        escaped = "; a space is %20 there, # is %23, and other letters are in percent code, too"
-        raise UsageError(f"{shown}: not a folder that can be reached ({error})", hint=named + escaped) from error
 
 
 class Scratch(NamedTuple):
